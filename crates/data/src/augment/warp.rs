@@ -1,0 +1,135 @@
+//! Affine resampling of small byte images, fast enough to feed a network from a fraction of a core.
+
+/// Fractional bits of source coordinates. Sides up to 4,096 pixels and twice that beyond the edge fit 32 bits.
+const FRACTION_BITS: u32 = 16;
+const ONE: f32 = (1 << FRACTION_BITS) as f32;
+/// Bits of the interpolation weights: a byte times a weight, summed over two pixels, fits a lane.
+const WEIGHT_BITS: u32 = 8;
+const ONE_WEIGHT: u64 = 1 << WEIGHT_BITS;
+/// Bits of a lane. A pixel is a `u64` with a channel in each of its lower lanes, so that one multiplication weighs all
+/// channels.
+const LANE_BITS: u32 = 16;
+/// A one in each lane.
+const EACH_LANE: u64 = 0x0001_0001_0001;
+
+/// Where each output pixel comes from: source column `x0 + x * xx + y * xy` and row `y0 + x * yx + y * yy`, in pixel
+/// centres.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Affine {
+    x0: f32,
+    xx: f32,
+    xy: f32,
+    y0: f32,
+    yx: f32,
+    yy: f32,
+}
+
+/// Images of one shape, with room for one of them.
+pub(super) struct Canvas {
+    height: usize,
+    width: usize,
+    channels: usize,
+    /// The image as lanes with one more row and column, whose weight is always zero; it spares the check for the edge.
+    padded: Vec<u64>,
+}
+
+impl Canvas {
+    pub(super) fn new([height, width, channels]: [usize; 3]) -> Self {
+        Self { height, width, channels, padded: vec![0; (height + 1) * (width + 1)] }
+    }
+
+    /// Mirroring, then zooming (above 1 enlarges) and turning by `angle` radians about the centre, then shifting by shares of
+    /// the sides. The map goes from output to source.
+    pub(super) fn map(&self, flip: bool, zoom: f32, angle: f32, shift: [f32; 2]) -> Affine {
+        let (sin, cos) = angle.sin_cos();
+        let mirror = if flip { -1.0 } else { 1.0 };
+        let (xx, xy, yx, yy) = (mirror * cos / zoom, mirror * sin / zoom, -sin / zoom, cos / zoom);
+        let (centre_x, centre_y) = ((self.width as f32 - 1.0) / 2.0, (self.height as f32 - 1.0) / 2.0);
+        let (from_x, from_y) =
+            (centre_x + shift[0] * self.width as f32, centre_y + shift[1] * self.height as f32);
+        Affine {
+            x0: centre_x - from_x * xx - from_y * xy,
+            xx,
+            xy,
+            y0: centre_y - from_x * yx - from_y * yy,
+            yx,
+            yy,
+        }
+    }
+
+    /// Resamples an image through `map`; writes `byte * gain + bias` with a gain and bias for each channel.
+    pub(super) fn warp(&mut self, bytes: &[u8], map: &Affine, tone: &[(f32, f32)], values: &mut [f32]) {
+        match self.channels {
+            1 => self.warp_channels::<1>(bytes, map, tone, values),
+            3 => self.warp_channels::<3>(bytes, map, tone, values),
+            _ => unreachable!("channels are one or three"),
+        }
+    }
+
+    fn warp_channels<const C: usize>(
+        &mut self,
+        bytes: &[u8],
+        map: &Affine,
+        tone: &[(f32, f32)],
+        values: &mut [f32],
+    ) {
+        self.fill::<C>(bytes);
+        let stride = self.width + 1;
+        let tone: [(f32, f32); C] = std::array::from_fn(|c| (tone[c].0 / ONE_WEIGHT as f32, tone[c].1));
+        let (max_x, max_y) = (fixed((self.width - 1) as f32), fixed((self.height - 1) as f32));
+        let (step_x, step_y) = (fixed(map.xx), fixed(map.yx));
+        for (y, row) in values.chunks_exact_mut(self.width * C).enumerate() {
+            let mut x_at = fixed(map.x0 + y as f32 * map.xy);
+            let mut y_at = fixed(map.y0 + y as f32 * map.yy);
+            for value in row.chunks_exact_mut(C) {
+                let (column, right) = split(x_at.clamp(0, max_x));
+                let (line, below) = split(y_at.clamp(0, max_y));
+                let start = line * stride + column;
+                let upper = mix(&self.padded[start..start + 2], right);
+                let lower = mix(&self.padded[start + stride..start + stride + 2], right);
+                let mixed = upper * (ONE_WEIGHT - below) + lower * below;
+                for (c, (value, (gain, bias))) in value.iter_mut().zip(tone).enumerate() {
+                    *value = f32::from((mixed >> (LANE_BITS * c as u32)) as u16) * gain + bias;
+                }
+                x_at = x_at.wrapping_add(step_x);
+                y_at = y_at.wrapping_add(step_y);
+            }
+        }
+    }
+
+    /// Spreads an image's bytes into lanes.
+    fn fill<const C: usize>(&mut self, bytes: &[u8]) {
+        let lines = bytes.chunks_exact(self.width * C);
+        for (padded, line) in self.padded.chunks_exact_mut(self.width + 1).zip(lines) {
+            for (pixel, bytes) in padded.iter_mut().zip(line.chunks_exact(C)) {
+                *pixel = bytes.iter().rev().fold(0, |pixel, &byte| pixel << LANE_BITS | u64::from(byte));
+            }
+        }
+    }
+
+    /// Writes `byte * gain + bias` without moving anything.
+    pub(super) fn scale(&self, bytes: &[u8], tone: &[(f32, f32)], values: &mut [f32]) {
+        for (value, byte) in values.chunks_exact_mut(self.channels).zip(bytes.chunks_exact(self.channels)) {
+            for ((value, &byte), (gain, bias)) in value.iter_mut().zip(byte).zip(tone) {
+                *value = f32::from(byte) * gain + bias;
+            }
+        }
+    }
+}
+
+/// A coordinate in fixed point; the cast saturates.
+fn fixed(x: f32) -> i32 {
+    (x * ONE).round() as i32
+}
+
+/// The whole part of a fixed-point coordinate, and the weight of the pixel after it.
+fn split(at: i32) -> (usize, u64) {
+    let weight = (at >> (FRACTION_BITS - WEIGHT_BITS)) as u64 & (ONE_WEIGHT - 1);
+    ((at >> FRACTION_BITS) as usize, weight)
+}
+
+/// Two neighbouring pixels mixed, rounded to bytes in each lane.
+fn mix(pair: &[u64], weight: u64) -> u64 {
+    let sum = pair[0] * (ONE_WEIGHT - weight) + pair[1] * weight + EACH_LANE * (ONE_WEIGHT / 2);
+    (sum >> WEIGHT_BITS) & (EACH_LANE * 0xff)
+}

@@ -1,0 +1,57 @@
+//! PNG, BMP, GIF, WebP and TIFF, the first frame of those that move.
+
+use super::{Decoded, ImageFault, Limits, damaged, format};
+use image::error::{ImageError, LimitErrorKind};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use std::io::Cursor;
+
+/// Decodes an image of a known format.
+pub(super) fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Decoded, ImageFault> {
+    let fault = |error| fault(error, format, limits);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(image_limits(limits));
+    let mut decoder = reader.into_decoder().map_err(fault)?;
+
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err(damaged(format::name(format), "it has no pixels"));
+    }
+    limits.check_pixels(u64::from(width), u64::from(height))?;
+    if decoder.total_bytes() > limits.max_decoded_bytes {
+        return Err(ImageFault::TooMuchMemory {
+            format: format::name(format),
+            limit: limits.max_decoded_bytes,
+        });
+    }
+    let orientation = match format {
+        // A TIFF file is laid out as an Exif block is, but `image` does not look for the tag there.
+        ImageFormat::Tiff => Orientation::from_exif_chunk(bytes).unwrap_or(Orientation::NoTransforms),
+        // A picture is worth more than its metadata: where that is damaged, the picture is taken as it lies.
+        _ => decoder.orientation().unwrap_or(Orientation::NoTransforms),
+    };
+    let image = DynamicImage::from_decoder(decoder).map_err(fault)?;
+    Ok(Decoded { image, orientation })
+}
+
+fn image_limits(limits: &Limits) -> image::Limits {
+    let mut bounds = image::Limits::default();
+    bounds.max_alloc = Some(limits.max_decoded_bytes);
+    bounds
+}
+
+fn fault(error: ImageError, format: ImageFormat, limits: &Limits) -> ImageFault {
+    let format = format::name(format);
+    match error {
+        ImageError::Limits(limit) if matches!(limit.kind(), LimitErrorKind::InsufficientMemory) => {
+            ImageFault::TooMuchMemory { format, limit: limits.max_decoded_bytes }
+        }
+        ImageError::Unsupported(unsupported) => {
+            ImageFault::Unsupported { format: format!("a {format} of a rare kind ({unsupported})") }
+        }
+        ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            damaged(format, "it breaks off")
+        }
+        other => damaged(format, other),
+    }
+}

@@ -1,0 +1,214 @@
+//! What can go wrong between a path and a batch.
+
+use crate::decode::ImageError;
+use crate::preprocess::PreprocessError;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// A file or folder that was left out, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Why it is left out, as a phrase that follows the path: `is not there (labels.csv, line 3)`.
+    pub reason: String,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.path.display(), self.reason)
+    }
+}
+
+/// Why a dataset cannot be opened, split or loaded. Each message names the path, what was found and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The path does not exist.
+    #[error("{}: there is no such file or folder; check the path", path.display())]
+    NoSuchPath {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// A file stands where a folder or a CSV is wanted.
+    #[error("{}: this is a file; give a folder whose subfolders are the groups, or a .csv file", path.display())]
+    NotAFolder {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// A folder or a list could not be read from disk.
+    #[error("{}: cannot be read: {source}; check that it exists and may be read", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file could not be written.
+    #[error("{}: cannot be written: {source}; nothing was changed", path.display())]
+    Write {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Nothing under the path looks like an image.
+    #[error("{}: no images found{found}; images end in .jpg, .png, .bmp, .gif, .webp or .tif", path.display())]
+    NoImages {
+        /// The folder or list.
+        path: PathBuf,
+        /// What is there instead, empty or beginning with a space: ` (3 txt files)`.
+        found: String,
+    },
+    /// Images lie directly in the folder, so nothing says which group they belong to.
+    #[error(
+        "{}: {loose} images lie directly in this folder and none in subfolders; make a subfolder for each group, or a labels.csv with the columns file,labels",
+        path.display()
+    )]
+    NoGroups {
+        /// The folder.
+        path: PathBuf,
+        /// How many images lie in it.
+        loose: usize,
+    },
+    /// One group alone cannot be told from others.
+    #[error("{}: only one group ({group}) holds images; at least two are needed{hint}", path.display())]
+    OneGroup {
+        /// The folder or list.
+        path: PathBuf,
+        /// The group that is there.
+        group: String,
+        /// What may be meant instead, empty or beginning with `;`.
+        hint: String,
+    },
+    /// A group too small to train and validate on.
+    #[error(
+        "{}: the group {group} has {images} {place}, at least 2 are needed; add images to it, or remove the group{hint}",
+        path.display(), place = if *images == 1 { "image to train on" } else { "images to train on" }
+    )]
+    SmallGroup {
+        /// The folder or list.
+        path: PathBuf,
+        /// The group.
+        group: String,
+        /// How many images it has for training.
+        images: usize,
+        /// A group with a similar name, empty or beginning with a space.
+        hint: String,
+    },
+    /// There is a test or validation part, but nothing to train on.
+    #[error("{}: there are {found} parts but no training part; name the folder to train on `train`", path.display())]
+    NoTrainingPart {
+        /// The folder.
+        path: PathBuf,
+        /// The parts that are there.
+        found: String,
+    },
+    /// A group whose name cannot be stored as text.
+    #[error("{}: the folder's name is not valid UTF-8, so it cannot name a group; rename it", path.display())]
+    GroupName {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// An MNIST-style idx file that does not hold what it should.
+    #[error("{}: {fault}", path.display())]
+    Idx {
+        /// The idx file, or the folder it should be in.
+        path: PathBuf,
+        /// What was found and what to do.
+        fault: String,
+    },
+    /// A CSV that does not hold what it should.
+    #[error("{}: {}{fault}", path.display(), line_prefix(*line))]
+    Table {
+        /// The CSV file.
+        path: PathBuf,
+        /// The line, counted from 1; 0 where the whole file is meant.
+        line: u64,
+        /// What was found and what to do.
+        fault: String,
+    },
+    /// A group of the data that a model or list does not know.
+    #[error("{}: the group {group} is not one of {known}{hint}", path.display())]
+    UnknownClass {
+        /// The folder or list.
+        path: PathBuf,
+        /// The group found.
+        group: String,
+        /// The groups known, separated by commas.
+        known: String,
+        /// A known group with a similar name, empty or beginning with `;`.
+        hint: String,
+    },
+    /// Exclusive groups where labels are wanted, or labels where exclusive groups are.
+    #[error("{}: images here carry {found}, but {wanted} wanted; use data of the same kind", path.display())]
+    LabelKind {
+        /// The folder or list.
+        path: PathBuf,
+        /// What the data has.
+        found: &'static str,
+        /// What is wanted, with its verb: `one group each is`.
+        wanted: &'static str,
+    },
+    /// A share for validation that leaves one side empty.
+    #[error(
+        "a validation share of {fraction} cannot be used; give a number above 0 and below 1, such as 0.2"
+    )]
+    Fraction {
+        /// The share asked for.
+        fraction: f64,
+    },
+    /// One image could not be loaded.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// More than a tenth of the images are bad: a sign that something is wrong with the set as a whole.
+    #[error(
+        "{}: {bad} of {total} images cannot be used, more than a tenth; replace or remove them. The first: {examples}",
+        path.display()
+    )]
+    TooManyUnreadable {
+        /// The folder or list.
+        path: PathBuf,
+        /// How many could not be used.
+        bad: usize,
+        /// How many were tried.
+        total: usize,
+        /// The first few, each with its reason.
+        examples: String,
+    },
+    /// Preprocessing that cannot be carried out.
+    #[error(transparent)]
+    Preprocess(#[from] PreprocessError),
+    /// The caller asked to stop.
+    #[error("loading was interrupted")]
+    Interrupted,
+}
+
+fn line_prefix(line: u64) -> String {
+    if line == 0 { String::new() } else { format!("line {line}: ") }
+}
+
+/// How many examples of a kind an error lists.
+const EXAMPLES: usize = 3;
+
+/// The first few of `items`, separated by semicolons.
+pub(crate) fn examples<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    let shown: Vec<String> = items.into_iter().take(EXAMPLES).map(|item| item.to_string()).collect();
+    shown.join("; ")
+}
+
+/// True where more than a tenth of the images are bad, the share beyond which a set is refused as a whole.
+pub(crate) fn too_many_bad(bad: usize, total: usize) -> bool {
+    bad * 10 > total
+}
+
+/// The known name most like `name`, if any is like it.
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a String>) -> Option<&'a String> {
+    known
+        .into_iter()
+        .filter(|other| *other != name)
+        .map(|other| (strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase()), other))
+        .filter(|(likeness, _)| *likeness > 0.85)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, other)| other)
+}

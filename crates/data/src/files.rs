@@ -1,0 +1,193 @@
+//! Walking folders, listing images, and writing files whole or not at all.
+
+use crate::error::{DataError, Skipped};
+use crate::natural::natural_cmp;
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use walkdir::{DirEntry, WalkDir};
+
+/// What file names of images end in, lower case. A file that ends otherwise is not looked into; what a file *is* is
+/// decided by its content.
+const IMAGE_EXTENSIONS: [&str; 12] =
+    ["jpg", "jpeg", "jpe", "jfif", "png", "apng", "bmp", "dib", "gif", "webp", "tif", "tiff"];
+
+/// Names that systems leave in folders and that no one put there on purpose. Names that begin with a dot go without saying.
+const CLUTTER: [&str; 7] = [
+    "thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "__macosx",
+    "@eadir",
+    "$recycle.bin",
+    "system volume information",
+];
+
+/// The images found under a path, and what else is there.
+#[derive(Debug, Default, Clone)]
+pub struct ImageListing {
+    /// Files whose names end like an image's, in natural order of their paths' components.
+    pub images: Vec<PathBuf>,
+    /// How many other files there are, by lower-case extension (empty for none).
+    pub others: BTreeMap<String, usize>,
+    /// Folders and links that could not be read.
+    pub skipped: Vec<Skipped>,
+}
+
+impl ImageListing {
+    /// What else is there, in parentheses after a space, or nothing: ` (3 txt and 1 csv files)`.
+    pub(crate) fn describe_others(&self) -> String {
+        if self.others.is_empty() { String::new() } else { format!(" ({})", describe_counts(&self.others)) }
+    }
+
+    fn add(&mut self, path: PathBuf) {
+        match image_extension(&path) {
+            Some(_) => self.images.push(path),
+            None => *self.others.entry(extension(&path)).or_default() += 1,
+        }
+    }
+}
+
+/// Counts of files by extension in words: `3 txt, 1 csv, 2 without extension`.
+pub(crate) fn describe_counts(counts: &BTreeMap<String, usize>) -> String {
+    let words: Vec<String> = counts
+        .iter()
+        .map(|(extension, n)| match extension.as_str() {
+            "" => format!("{n} without extension"),
+            known => format!("{n} {known}"),
+        })
+        .collect();
+    words.join(", ")
+}
+
+/// Lists the images under `path`: the file itself, or all files in the folder and its subfolders, in a fixed order.
+///
+/// Hidden files and what systems leave in folders (`.DS_Store`, `Thumbs.db`, `__MACOSX`) are passed over. Links are
+/// followed, but no folder is entered twice, so that loops end. Names need not be UTF-8.
+///
+/// # Errors
+/// [`DataError::NoSuchPath`], [`DataError::Read`] for a folder that may not be read, and [`DataError::NoImages`].
+pub fn find_images(path: &Path) -> Result<ImageListing, DataError> {
+    let metadata = metadata(path)?;
+    if metadata.is_file() {
+        return Ok(ImageListing { images: vec![path.to_owned()], ..ImageListing::default() });
+    }
+    fs::read_dir(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
+    let listing = list(path);
+    if listing.images.is_empty() {
+        return Err(DataError::NoImages { path: path.to_owned(), found: listing.describe_others() });
+    }
+    Ok(listing)
+}
+
+/// The metadata of what `path` leads to.
+pub(crate) fn metadata(path: &Path) -> Result<fs::Metadata, DataError> {
+    fs::metadata(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => DataError::NoSuchPath { path: path.to_owned() },
+        _ => DataError::Read { path: path.to_owned(), source },
+    })
+}
+
+/// Lists a folder and its subfolders.
+pub(crate) fn list(folder: &Path) -> ImageListing {
+    let mut listing = ImageListing::default();
+    let mut entered = HashSet::new();
+    let walk =
+        WalkDir::new(folder).follow_links(true).sort_by(|a, b| compare_names(a.file_name(), b.file_name()));
+    for entry in walk.into_iter().filter_entry(|entry| should_visit(entry, &mut entered)) {
+        match entry {
+            Ok(entry) if entry.file_type().is_file() => listing.add(entry.into_path()),
+            Ok(_) => {}
+            Err(error) if error.loop_ancestor().is_some() => {}
+            Err(error) => listing.skipped.push(Skipped {
+                path: error.path().unwrap_or(folder).to_owned(),
+                reason: format!(
+                    "cannot be read: {}",
+                    error.io_error().map_or_else(|| "unknown".to_owned(), ToString::to_string)
+                ),
+            }),
+        }
+    }
+    listing
+}
+
+/// True for what a person put there, and for folders only the first time.
+///
+/// `WalkDir` refuses links to a folder it is in. Links to folders beside it can still multiply (ten folders that each link
+/// twice to the next are a thousand walks), so a folder is entered once however many names lead to it.
+fn should_visit(entry: &DirEntry, entered: &mut HashSet<PathBuf>) -> bool {
+    if entry.depth() > 0 && is_clutter(entry.file_name()) {
+        return false;
+    }
+    !entry.file_type().is_dir() || fs::canonicalize(entry.path()).is_ok_and(|folder| entered.insert(folder))
+}
+
+/// The subfolders of a folder in natural order, without clutter; links to folders count.
+pub(crate) fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    Ok(entries(folder)?.into_iter().filter(|path| path.is_dir()).collect())
+}
+
+/// The regular files directly in a folder in natural order, without clutter.
+pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    Ok(entries(folder)?.into_iter().filter(|path| path.is_file()).collect())
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let failed = |source| DataError::Read { path: folder.to_owned(), source };
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        if !is_clutter(&name) {
+            names.push(name);
+        }
+    }
+    names.sort_by(|a, b| compare_names(a, b));
+    Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
+fn compare_names(a: &OsStr, b: &OsStr) -> std::cmp::Ordering {
+    natural_cmp(&a.to_string_lossy(), &b.to_string_lossy()).then_with(|| a.cmp(b))
+}
+
+fn is_clutter(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_lowercase();
+    name.starts_with('.') || CLUTTER.contains(&name.as_str())
+}
+
+/// The lower-case extension, empty where there is none.
+pub(crate) fn extension(path: &Path) -> String {
+    path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default()
+}
+
+/// The lower-case extension where it is an image's.
+pub(crate) fn image_extension(path: &Path) -> Option<&'static str> {
+    let extension = extension(path);
+    IMAGE_EXTENSIONS.into_iter().find(|known| *known == extension)
+}
+
+/// Writes a file whole or not at all: into a temporary file beside it, to disk, then renamed over it.
+///
+/// # Errors
+/// [`DataError::Write`]; what stood at `path` before is then unchanged and the temporary file is gone.
+pub fn write_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), DataError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let result = write_synced(&temporary, write).and_then(|()| fs::rename(&temporary, path));
+    result.map_err(|source| {
+        // The write has failed already; where the left-over cannot be removed either, that is not the news.
+        let _ = fs::remove_file(&temporary);
+        DataError::Write { path: path.to_owned(), source }
+    })
+}
+
+fn write_synced(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut writer = BufWriter::new(File::create(path)?);
+    write(&mut writer)?;
+    writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}

@@ -1,0 +1,110 @@
+//! From bytes to numbers around zero.
+
+use super::PreprocessError;
+use crate::decode::Channels;
+use serde::{Deserialize, Serialize};
+
+/// Measured deviations below this (a twentieth of a grey level, as in blank images) are taken as this, so that noise is not blown up.
+const MIN_STD: f64 = 0.05 / 255.0;
+
+/// The least deviation a recipe may divide by; smaller ones turn bytes into numbers beyond what `f32` can sum.
+const LEAST_STD: f32 = 1e-6;
+
+/// How a byte becomes a number: `(byte / 255 - mean) / std`, with a mean and a standard deviation for each channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scaling {
+    /// What is subtracted, in 0..1, a number for each channel.
+    pub mean: Vec<f32>,
+    /// What is divided by, above 0, a number for each channel.
+    pub std: Vec<f32>,
+}
+
+impl Scaling {
+    /// Bytes to 0..1 and no further.
+    pub fn unit(channels: Channels) -> Self {
+        Self { mean: vec![0.0; channels.count()], std: vec![1.0; channels.count()] }
+    }
+
+    pub(super) fn check(&self, channels: Channels) -> Result<(), PreprocessError> {
+        let count = channels.count();
+        let lengths_fit = self.mean.len() == count && self.std.len() == count;
+        let numbers_fit = self.mean.iter().all(|m| m.is_finite())
+            && self.std.iter().all(|s| s.is_finite() && *s >= LEAST_STD);
+        if lengths_fit && numbers_fit {
+            return Ok(());
+        }
+        Err(PreprocessError::Scaling { mean: self.mean.clone(), std: self.std.clone(), channels: count })
+    }
+
+    /// The scaling as `byte * gain + bias`, for each channel.
+    pub(crate) fn gain_and_bias(&self) -> Vec<(f32, f32)> {
+        let affine = |(&mean, &std): (&f32, &f32)| {
+            let (mean, std) = (f64::from(mean), f64::from(std));
+            ((1.0 / (255.0 * std)) as f32, (-mean / std) as f32)
+        };
+        self.mean.iter().zip(&self.std).map(affine).collect()
+    }
+
+    /// Scales whole images of interleaved channels.
+    pub(crate) fn apply(&self, bytes: &[u8], values: &mut [f32]) {
+        assert_eq!(bytes.len(), values.len(), "a value is written for each byte");
+        match *self.gain_and_bias().as_slice() {
+            [(gain, bias)] => {
+                for (value, &byte) in values.iter_mut().zip(bytes) {
+                    *value = f32::from(byte) * gain + bias;
+                }
+            }
+            [r, g, b] => {
+                for (value, byte) in values.chunks_exact_mut(3).zip(bytes.chunks_exact(3)) {
+                    value[0] = f32::from(byte[0]) * r.0 + r.1;
+                    value[1] = f32::from(byte[1]) * g.0 + g.1;
+                    value[2] = f32::from(byte[2]) * b.0 + b.1;
+                }
+            }
+            _ => unreachable!("channels are one or three"),
+        }
+    }
+}
+
+/// Exact integer sums from which a scaling follows; the order of adding does not matter.
+#[derive(Debug, Clone)]
+pub(crate) struct ScalingSums {
+    channels: usize,
+    pixels: u64,
+    sums: [u64; 3],
+    squares: [u64; 3],
+}
+
+impl ScalingSums {
+    pub(crate) fn new(channels: Channels) -> Self {
+        Self { channels: channels.count(), pixels: 0, sums: [0; 3], squares: [0; 3] }
+    }
+
+    /// Adds an image of interleaved channels.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        for pixel in bytes.chunks_exact(self.channels) {
+            for (c, &byte) in pixel.iter().enumerate() {
+                let value = u64::from(byte);
+                self.sums[c] += value;
+                self.squares[c] += value * value;
+            }
+            self.pixels += 1;
+        }
+    }
+
+    /// The mean and standard deviation of what was added; [`Scaling::unit`] where nothing was.
+    pub(crate) fn scaling(&self) -> Scaling {
+        if self.pixels == 0 {
+            return Scaling { mean: vec![0.0; self.channels], std: vec![1.0; self.channels] };
+        }
+        let n = self.pixels as f64;
+        let moments = |c: usize| {
+            let mean = self.sums[c] as f64 / n;
+            let variance = (self.squares[c] as f64 / n - mean * mean).max(0.0);
+            (mean / 255.0, (variance.sqrt() / 255.0).max(MIN_STD))
+        };
+        let (mean, std) = (0..self.channels).map(moments).map(|(m, s)| (m as f32, s as f32)).unzip();
+        Scaling { mean, std }
+    }
+}

@@ -1,0 +1,66 @@
+//! Which samples train, which validate, which test.
+
+mod list;
+mod stratify;
+
+use crate::dataset::{Dataset, Part};
+use crate::error::DataError;
+
+/// Which samples of a dataset are used for what, by ascending index.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Split {
+    /// To learn from.
+    pub train: Vec<usize>,
+    /// To choose the best epoch by.
+    pub validation: Vec<usize>,
+    /// Never touched by training.
+    pub test: Vec<usize>,
+}
+
+impl Split {
+    /// Keeps the validation part that the dataset brings; without one, draws `fraction` of each class from the samples to
+    /// train on. The same dataset, fraction and seed give the same split. The test part stays what it is.
+    ///
+    /// Every class with two samples or more is on both sides. Multi-label samples are drawn so that each label comes as
+    /// close to its share as the combinations allow (iterative stratification: Sechidis, Tsoumakas, Vlahavas 2011).
+    ///
+    /// # Errors
+    /// [`DataError::Fraction`] unless `fraction` is between 0 and 1.
+    pub fn new(dataset: &Dataset, fraction: f64, seed: u64) -> Result<Self, DataError> {
+        if !(fraction > 0.0 && fraction < 1.0) {
+            return Err(DataError::Fraction { fraction });
+        }
+        let pool = dataset.trainable_samples();
+        let validation = dataset.part(Some(Part::Validation));
+        let test = dataset.part(Some(Part::Test));
+        if !validation.is_empty() {
+            return Ok(Self { train: pool, validation, test });
+        }
+        let (train, validation) = stratify::divide(dataset, &pool, fraction, seed);
+        Ok(Self { train, validation, test })
+    }
+
+    /// The samples that training reads: the training and validation samples.
+    pub fn used(&self) -> Vec<usize> {
+        let mut used = [self.train.as_slice(), &self.validation].concat();
+        used.sort_unstable();
+        used
+    }
+
+    /// The split without some samples, say those whose files turned out unreadable.
+    ///
+    /// # Errors
+    /// [`DataError::SmallGroup`] where this leaves a class with nothing to train on.
+    pub fn without(&self, left_out: &[usize], dataset: &Dataset) -> Result<Self, DataError> {
+        let keep = |samples: &[usize]| -> Vec<usize> {
+            samples.iter().copied().filter(|sample| !left_out.contains(sample)).collect()
+        };
+        let kept =
+            Self { train: keep(&self.train), validation: keep(&self.validation), test: keep(&self.test) };
+        let (before, after) = (dataset.class_counts(&self.train), dataset.class_counts(&kept.train));
+        match before.iter().zip(&after).position(|(&before, &after)| before > 0 && after == 0) {
+            Some(class) => Err(dataset.small_group(class, 0)),
+            None => Ok(kept),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The store of decoded samples, and the batches of an epoch.
+
+use crate::common::{folder, open, plain_png, touch, write};
+use divvy_data::{
+    Augment, Batch, Channels, DataError, Dataset, ImageStore, Loader, Preprocess, Scaling, StoreOptions,
+};
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+
+/// Two groups of one-coloured images, whose red is their number.
+fn colors(n: u8) -> (TempDir, Arc<Dataset>) {
+    let root = folder();
+    for i in 0..n {
+        let group = if i < n / 2 { "a" } else { "b" };
+        write(root.path(), &format!("{group}/{i}.png"), &plain_png(9, 7, [i, 100, 200]));
+    }
+    let dataset = open(root.path()).expect("it can be opened");
+    (root, Arc::new(dataset))
+}
+
+fn recipe() -> Preprocess {
+    Preprocess::new(4, 6, Channels::Rgb).expect("the size is allowed")
+}
+
+fn all(dataset: &Dataset) -> Vec<usize> {
+    (0..dataset.samples().len()).collect()
+}
+
+fn store(dataset: &Arc<Dataset>, options: &StoreOptions<'_>) -> Arc<ImageStore> {
+    Arc::new(ImageStore::load(dataset, &recipe(), &all(dataset), options).expect("all are readable"))
+}
+
+fn unit() -> Scaling {
+    Scaling::unit(Channels::Rgb)
+}
+
+#[test]
+fn samples_are_the_same_from_memory_and_from_disk_and_for_any_threads() {
+    let (_root, dataset) = colors(20);
+    let in_memory = store(&dataset, &StoreOptions::default());
+    assert!(in_memory.is_all_in_memory());
+    let image_len = 4 * 6 * 3;
+    let options = StoreOptions { threads: 5, memory_limit: 7 * image_len + 1, ..StoreOptions::default() };
+    let partly = store(&dataset, &options);
+    assert!(!partly.is_all_in_memory());
+    for sample in all(&dataset) {
+        let pixels = in_memory.pixels(sample).expect("it is in memory");
+        assert_eq!(pixels, partly.pixels(sample).expect("it is readable"));
+        assert_eq!(&pixels[..3], [sample as u8, 100, 200]);
+    }
+}
+
+#[test]
+fn progress_counts_every_sample_and_cancelling_stops() {
+    let (_root, dataset) = colors(20);
+    let seen = Mutex::new(BTreeSet::new());
+    let progress = |done, total| {
+        assert_eq!(total, 20);
+        seen.lock().expect("no thread panicked").insert(done);
+    };
+    store(&dataset, &StoreOptions { progress: Some(&progress), threads: 3, ..StoreOptions::default() });
+    assert_eq!(seen.into_inner().expect("no thread panicked"), (1..=20).collect());
+
+    let (cancel, calls) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let progress = |done, _| {
+        calls.fetch_add(1, Ordering::Relaxed);
+        cancel.store(done >= 5, Ordering::Relaxed);
+    };
+    let options = StoreOptions {
+        progress: Some(&progress),
+        cancel: Some(&cancel),
+        threads: 1,
+        ..StoreOptions::default()
+    };
+    let result = ImageStore::load(&dataset, &recipe(), &all(&dataset), &options);
+    assert!(matches!(result, Err(DataError::Interrupted)));
+    assert_eq!(calls.into_inner(), 5);
+}
+
+#[test]
+fn a_tenth_may_be_unreadable_and_is_listed_by_name() {
+    let (root, dataset) = colors(20);
+    write(root.path(), "a/3.png", b"text");
+    write(root.path(), "b/12.png", &plain_png(9, 7, [1, 2, 3])[..40]);
+    let loaded = store(&dataset, &StoreOptions::default());
+    assert_eq!(loaded.unreadable_samples(), [3, 12]);
+    let reasons: Vec<String> = loaded.unreadable().iter().map(|bad| bad.error.to_string()).collect();
+    assert!(reasons[0].contains("3.png is not an image: it holds text"), "{reasons:?}");
+    assert!(reasons[1].contains("12.png is a damaged or incomplete PNG"), "{reasons:?}");
+
+    write(root.path(), "a/5.png", b"");
+    let error = ImageStore::load(&dataset, &recipe(), &all(&dataset), &StoreOptions::default());
+    let message = error.expect_err("three of twenty are too many").to_string();
+    assert!(
+        message.contains("3 of 20 images cannot be used") && message.contains("3.png is not"),
+        "{message}"
+    );
+}
+
+#[test]
+fn the_scaling_is_the_mean_and_deviation_of_the_pixels() {
+    let (_root, dataset) = colors(20);
+    let loaded = store(&dataset, &StoreOptions::default());
+    // Red is 0 to 19: mean 9.5, variance (20^2 - 1) / 12; green and blue never vary.
+    let measured = loaded.measure_scaling(&all(&dataset));
+    assert!((measured.mean[0] - 9.5 / 255.0).abs() < 1e-6);
+    assert!((measured.std[0] - (399f32 / 12.0).sqrt() / 255.0).abs() < 1e-6);
+    assert!((measured.mean[1] - 100.0 / 255.0).abs() < 1e-6 && measured.std[1] > 0.0);
+    let scaled = recipe().with_scaling(measured).expect("it was measured on the same channels");
+    let image = dataset.load(19, &scaled, &divvy_data::Limits::default()).expect("it is readable");
+    let values = scaled.scale(&image);
+    assert!((values[0] - 9.5 / (399f32 / 12.0).sqrt()).abs() < 1e-4, "{}", values[0]);
+    assert!(values[1].abs() < 1e-3, "{}", values[1]);
+}
+
+/// The samples and image bits of an epoch.
+fn epoch(loader: &Loader, epoch: u64) -> Vec<(Vec<usize>, Vec<u32>)> {
+    let bits = |batch: &Batch| batch.images().iter().map(|value| value.to_bits()).collect();
+    let batches = loader.epoch(epoch).map(|batch| batch.expect("it is readable"));
+    batches.map(|batch| (batch.samples().to_vec(), bits(&batch))).collect()
+}
+
+#[test]
+fn epochs_are_the_same_bits_for_any_number_of_threads() {
+    let (_root, dataset) = colors(23);
+    let loaded = store(&dataset, &StoreOptions::default());
+    let samples = all(&dataset);
+    let loader = |seed| Loader::for_training(&loaded, &samples, &unit(), 5, seed, Augment::light());
+    let one = epoch(&loader(7).with_threads(1), 3);
+    for threads in [2, 6] {
+        assert_eq!(epoch(&loader(7).with_threads(threads), 3), one);
+    }
+    assert_ne!(epoch(&loader(7), 4), one);
+    assert_ne!(epoch(&loader(8), 3), one);
+}
+
+#[test]
+fn augmentation_hangs_on_the_sample_and_not_on_its_place() {
+    let (_root, dataset) = colors(23);
+    let loaded = store(&dataset, &StoreOptions::default());
+    let image = |samples: &[usize]| {
+        let loader = Loader::for_training(&loaded, samples, &unit(), 4, 1, Augment::light());
+        let batches: Vec<Batch> = loader.epoch(2).map(|batch| batch.expect("it is readable")).collect();
+        let batch =
+            batches.iter().find(|batch| batch.samples().contains(&11)).expect("11 is among the samples");
+        let at = batch.samples().iter().position(|&sample| sample == 11).expect("11 is in this batch");
+        batch.images()[at * 72..][..72].to_vec()
+    };
+    assert_eq!(image(&all(&dataset)), image(&[3, 11, 17]));
+}
+
+#[test]
+fn an_epoch_has_every_sample_once_in_a_new_order() {
+    let (_root, dataset) = colors(23);
+    let loaded = store(&dataset, &StoreOptions::default());
+    let loader = Loader::for_training(&loaded, &all(&dataset), &unit(), 5, 0, Augment::none());
+    let order =
+        |e| -> Vec<usize> { epoch(&loader, e).into_iter().flat_map(|(samples, _)| samples).collect() };
+    let (first, second) = (order(0), order(1));
+    assert_ne!(first, second);
+    for order in [first, second] {
+        assert_eq!(order.into_iter().collect::<BTreeSet<_>>().len(), 23);
+    }
+    for batch in loader.epoch(0) {
+        let batch = batch.expect("it is readable");
+        for (image, &sample) in batch.images().chunks_exact(72).zip(batch.samples()) {
+            assert!(
+                (image[0] - sample as f32 / 255.0).abs() < 1e-6 && (image[1] - 100.0 / 255.0).abs() < 1e-6
+            );
+        }
+    }
+}
+
+#[test]
+fn no_training_batch_has_a_single_image_beside_others() {
+    let (_root, dataset) = colors(23);
+    let loaded = store(&dataset, &StoreOptions::default());
+    let sizes = |loader: &Loader| -> Vec<usize> {
+        epoch(loader, 0).iter().map(|(samples, _)| samples.len()).collect()
+    };
+    for (n, size, training, evaluation) in [
+        (23, 5, vec![5, 5, 5, 5, 3], vec![5, 5, 5, 5, 3]),
+        (21, 5, vec![5, 5, 5, 6], vec![5, 5, 5, 5, 1]),
+        (20, 5, vec![5, 5, 5, 5], vec![5, 5, 5, 5]),
+        (3, 5, vec![3], vec![3]),
+        (1, 5, vec![1], vec![1]),
+        (3, 1, vec![1, 1, 1], vec![1, 1, 1]),
+        (0, 5, vec![], vec![]),
+    ] {
+        let samples: Vec<usize> = (0..n).collect();
+        let train = Loader::for_training(&loaded, &samples, &unit(), size, 0, Augment::none());
+        assert_eq!(sizes(&train), training);
+        assert_eq!(
+            (train.batches(), train.largest_batch()),
+            (training.len(), training.iter().copied().max().unwrap_or(0))
+        );
+        assert_eq!(sizes(&Loader::for_evaluation(&loaded, &samples, &unit(), size)), evaluation);
+    }
+}
+
+#[test]
+fn evaluation_keeps_the_order_and_the_pixels() {
+    let (_root, dataset) = colors(23);
+    let loaded = store(&dataset, &StoreOptions::default());
+    let samples = [5, 3, 22, 0];
+    let loader = Loader::for_evaluation(&loaded, &samples, &unit(), 3);
+    let first = epoch(&loader, 0);
+    assert_eq!(first.iter().flat_map(|(samples, _)| samples.clone()).collect::<Vec<_>>(), samples);
+    assert_eq!(first, epoch(&loader, 1));
+    assert_eq!(f32::from_bits(first[0].1[0]), 5.0 / 255.0);
+}
+
+#[test]
+fn a_file_that_goes_bad_during_training_is_an_error_that_names_it() {
+    let (root, dataset) = colors(10);
+    let loaded = store(&dataset, &StoreOptions { memory_limit: 0, ..StoreOptions::default() });
+    fs::remove_file(root.path().join("a/2.png")).expect("it can be removed");
+    let loader = Loader::for_evaluation(&loaded, &all(&dataset), &unit(), 4);
+    let error = loader.epoch(0).find_map(Result::err).expect("2 is gone").to_string();
+    assert!(error.contains("2.png cannot be read"), "{error}");
+}
+
+#[test]
+fn mirroring_is_off_where_it_would_change_the_label() {
+    let flips = |groups: &[&str]| {
+        let root = folder();
+        groups.iter().for_each(|group| touch(root.path(), &[&format!("{group}/1.jpg")]));
+        Augment::light_for(&open(root.path()).expect("it can be opened"))
+    };
+    for groups in [&["cats", "dogs"][..], &["bright", "leftovers"], &["copyright", "other"], &["b1", "b2"]] {
+        assert_eq!(flips(groups), (Augment::light(), None), "{groups:?}");
+    }
+    for (groups, word) in [
+        (&["turn_left", "turn_right"][..], "turn_left"),
+        (&["LookRight", "straight"], "LookRight"),
+        (&["Left hand", "other"], "Left hand"),
+        (&["0", "1", "12"], "numbers"),
+        (&["b", "d"], "single characters"),
+    ] {
+        let (augment, reason) = flips(groups);
+        assert_eq!(augment, Augment { flip: false, ..Augment::light() });
+        assert!(reason.expect("the reason is given").contains(word), "{groups:?}");
+    }
+}

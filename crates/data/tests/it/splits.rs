@@ -1,0 +1,200 @@
+//! Dividing samples into training and validation, and the list of it.
+
+use crate::common::{folder, open, touch, write};
+use divvy_data::{DataError, Dataset, Part, Split};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use tempfile::TempDir;
+
+/// A dataset of folders with as many images each.
+fn with_groups(sizes: &[usize]) -> (TempDir, Dataset) {
+    let root = folder();
+    for (group, &size) in sizes.iter().enumerate() {
+        for i in 0..size {
+            touch(root.path(), &[&format!("group {group}/{i}.jpg")]);
+        }
+    }
+    let dataset = open(root.path()).expect("it can be opened");
+    (root, dataset)
+}
+
+/// A dataset of a CSV; each row has the labels whose bits are set.
+fn with_labels(rows: &[u8]) -> (TempDir, Dataset) {
+    let root = folder();
+    let mut list = "file,labels\n".to_owned();
+    for (i, bits) in rows.iter().enumerate() {
+        touch(root.path(), &[&format!("{i}.jpg")]);
+        let labels: Vec<String> =
+            (0..8).filter(|bit| bits >> bit & 1 == 1).map(|bit| format!("label{bit}")).collect();
+        list += &format!("{i}.jpg,{}\n", labels.join("|"));
+    }
+    // Two labels in one row make the set multi-label whatever the others have.
+    touch(root.path(), &["two.jpg"]);
+    list += "two.jpg,label0|label1\n";
+    write(root.path(), "labels.csv", list.as_bytes());
+    let dataset = open(root.path()).expect("it can be opened");
+    (root, dataset)
+}
+
+fn all_of(split: &Split) -> Vec<usize> {
+    let mut all = [split.train.as_slice(), &split.validation, &split.test].concat();
+    all.sort_unstable();
+    all
+}
+
+#[test]
+fn the_seed_decides() {
+    let (_root, dataset) = with_groups(&[40, 30]);
+    let split = |seed| Split::new(&dataset, 0.2, seed).expect("the share is allowed");
+    assert_eq!(split(1), split(1));
+    assert_ne!(split(1), split(2));
+    assert_eq!(dataset.class_counts(&split(1).validation), [8, 6]);
+}
+
+#[test]
+fn parts_that_are_there_stay_what_they_are() {
+    let root = folder();
+    touch(
+        root.path(),
+        &["train/a/1.jpg", "train/a/2.jpg", "train/b/1.jpg", "train/b/2.jpg", "test/a/9.jpg", "test/b/9.jpg"],
+    );
+    let dataset = open(root.path()).expect("it can be opened");
+    let drawn = Split::new(&dataset, 0.5, 0).expect("the share is allowed");
+    assert_eq!(drawn.test, dataset.part(Some(Part::Test)));
+    assert_eq!((drawn.train.len(), drawn.validation.len()), (2, 2));
+    touch(root.path(), &["val/a/5.jpg"]);
+    let dataset = open(root.path()).expect("it can be opened");
+    let kept = Split::new(&dataset, 0.5, 0).expect("the share is allowed");
+    assert_eq!(kept.validation, dataset.part(Some(Part::Validation)));
+    assert_eq!(kept.train, dataset.part(Some(Part::Train)));
+}
+
+#[test]
+fn a_share_that_leaves_a_side_empty_is_refused() {
+    let (_root, dataset) = with_groups(&[4, 4]);
+    for fraction in [0.0, 1.0, -0.1, 1.5, f64::NAN, f64::INFINITY] {
+        assert!(matches!(Split::new(&dataset, fraction, 0), Err(DataError::Fraction { .. })), "{fraction}");
+    }
+}
+
+#[test]
+fn samples_can_be_left_out_as_long_as_every_class_keeps_one() {
+    let (_root, dataset) = with_groups(&[3, 3]);
+    let split = Split::new(&dataset, 0.3, 0).expect("the share is allowed");
+    let of_first: Vec<usize> = split.train.iter().copied().filter(|&i| i < 3).collect();
+    let kept = split.without(&of_first[..1], &dataset).expect("one is left");
+    assert_eq!(kept.train.len(), split.train.len() - 1);
+    let message = split.without(&of_first, &dataset).expect_err("none is left").to_string();
+    assert!(message.contains("group 0 has 0 images"), "{message}");
+}
+
+#[test]
+fn the_list_is_for_people_and_binds_by_name() {
+    let (root, dataset) = with_groups(&[2, 2]);
+    let split = Split::new(&dataset, 0.5, 3).expect("the share is allowed");
+    let list = root.path().join("split.csv");
+    split.write_csv(&list, &dataset).expect("it can be written");
+    let text = std::fs::read_to_string(&list).expect("it was written");
+    let mut lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.remove(0), "part,labels,path");
+    let first = dataset.sample_name(split.train[0]).to_string_lossy().into_owned();
+    assert_eq!(lines[0], format!("train,group 0,{first}"));
+
+    // More files do not disturb an old list; they are in no part of it.
+    touch(root.path(), &["group 0/00.jpg"]);
+    let grown = open(root.path()).expect("it can be opened");
+    let read = Split::read_csv(&list, &grown).expect("all files are still there");
+    let names = |split: &[usize], dataset: &Dataset| -> Vec<String> {
+        split.iter().map(|&i| dataset.sample_name(i).to_string_lossy().into_owned()).collect()
+    };
+    assert_eq!(names(&read.train, &grown), names(&split.train, &dataset));
+    assert_eq!(names(&read.validation, &grown), names(&split.validation, &dataset));
+}
+
+#[test]
+fn a_list_that_does_not_fit_is_refused_by_line() {
+    let (root, dataset) = with_groups(&[2, 2]);
+    for (list, expected) in [
+        ("", "line 1: a split begins with the line part,labels,path"),
+        ("a,b,c\n", "line 1: a split begins"),
+        ("part,labels,path\ntrain,group 0\n", "line 2"),
+        ("part,labels,path\nattic,group 0,group 0/1.jpg\n", "line 2: attic is no part"),
+        (
+            "part,labels,path\ntrain,group 0,group 0/7.jpg\n",
+            "line 2: group 0/7.jpg is not (or no longer) an image",
+        ),
+        (
+            "part,labels,path\ntrain,group 1,group 0/1.jpg\n",
+            "line 2: group 0/1.jpg is listed as group 1 but is now group 0",
+        ),
+        (
+            "part,labels,path\ntrain,group 0,group 0/1.jpg\ntest,group 0,group 0/1.jpg\n",
+            "line 3: group 0/1.jpg is not",
+        ),
+    ] {
+        let path = write(root.path(), "split.csv", list.as_bytes());
+        let message = Split::read_csv(&path, &dataset).expect_err("it does not fit").to_string();
+        assert!(message.contains("split.csv: ") && message.contains(expected), "{list:?}: {message}");
+    }
+    assert!(matches!(Split::read_csv(&root.path().join("gone.csv"), &dataset), Err(DataError::Read { .. })));
+}
+
+#[cfg(unix)]
+#[test]
+fn names_with_commas_quotes_newlines_and_no_text_survive_the_list() {
+    use std::os::unix::ffi::OsStrExt;
+    let root = folder();
+    for name in [b"a, b.jpg".as_slice(), b"\"q\".jpg", b"new\nline.jpg", b"\xff\xfe.jpg"] {
+        for group in ["x", "y"] {
+            touch(root.path(), &[&format!("{group}/plain.jpg")]);
+            std::fs::write(root.path().join(group).join(std::ffi::OsStr::from_bytes(name)), b"")
+                .expect("it can be written");
+        }
+    }
+    let dataset = open(root.path()).expect("it can be opened");
+    let split = Split::new(&dataset, 0.4, 0).expect("the share is allowed");
+    let list = root.path().join("split.csv");
+    split.write_csv(&list, &dataset).expect("it can be written");
+    assert_eq!(Split::read_csv(&list, &dataset).expect("it fits"), split);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn every_class_gets_its_share_on_both_sides(
+        sizes in prop::collection::vec(1usize..30, 2..5),
+        fraction in 0.01f64..0.99,
+        seed in any::<u64>(),
+    ) {
+        let (root, dataset) = with_groups(&sizes);
+        let split = Split::new(&dataset, fraction, seed).expect("the share is allowed");
+        prop_assert_eq!(all_of(&split), (0..dataset.samples().len()).collect::<Vec<_>>());
+        let held_out = dataset.class_counts(&split.validation);
+        for (&size, held_out) in sizes.iter().zip(held_out) {
+            let rounded = (size as f64 * fraction).round() as usize;
+            let expected = if size == 1 { 0 } else { rounded.clamp(1, size - 1) };
+            prop_assert_eq!(held_out, expected, "{} of {}", fraction, size);
+        }
+        let list = root.path().join("split.csv");
+        split.write_csv(&list, &dataset).expect("it can be written");
+        prop_assert_eq!(Split::read_csv(&list, &dataset).expect("it fits"), split);
+    }
+
+    #[test]
+    fn labels_come_near_their_share(rows in prop::collection::vec(any::<u8>(), 40..120), seed in any::<u64>()) {
+        let (root, dataset) = with_labels(&rows);
+        let split = Split::new(&dataset, 0.25, seed).expect("the share is allowed");
+        prop_assert_eq!(all_of(&split), (0..dataset.samples().len()).collect::<Vec<_>>());
+        prop_assert!(split.train.iter().collect::<BTreeSet<_>>().is_disjoint(&split.validation.iter().collect()));
+        let all: Vec<usize> = (0..dataset.samples().len()).collect();
+        let (whole, held_out) = (dataset.class_counts(&all), dataset.class_counts(&split.validation));
+        for (&n, &held_out) in whole.iter().zip(&held_out) {
+            let share = held_out as f64 / n as f64;
+            prop_assert!((share - 0.25).abs() < 0.12, "{} of {}", held_out, n);
+        }
+        let list = root.path().join("split.csv");
+        split.write_csv(&list, &dataset).expect("it can be written");
+        prop_assert_eq!(Split::read_csv(&list, &dataset).expect("it fits"), split);
+    }
+}

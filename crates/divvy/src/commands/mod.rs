@@ -1,0 +1,57 @@
+//! What is done for each command.
+
+pub(crate) mod bench;
+pub(crate) mod demo;
+pub(crate) mod evaluate;
+mod network;
+pub(crate) mod plan;
+pub(crate) mod predict;
+pub(crate) mod sort;
+pub(crate) mod summary;
+pub(crate) mod train;
+mod training;
+
+use std::path::Path;
+
+use anyhow::Result;
+use divvy::Cpu;
+use divvy::data::DataError;
+use divvy::model::{Classifier, Model};
+use divvy::train::TrainError;
+
+use crate::args::ComputeArgs;
+use crate::interrupt;
+
+impl ComputeArgs {
+    /// The processor with as many threads as were asked for.
+    fn cpu(&self) -> Cpu {
+        Cpu::new(self.threads.map_or(0, usize::from))
+    }
+}
+
+/// A trained model, ready to be asked.
+fn classifier(run: &Path, compute: &ComputeArgs) -> Result<Classifier> {
+    Ok(Classifier::new(Model::open(run)?, compute.cpu()))
+}
+
+/// An answer to a classifier that makes it stop.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+struct Interrupted;
+
+/// `Err` once someone asked to stop.
+fn go_on() -> Result<(), Interrupted> {
+    if interrupt::is_asked() { Err(Interrupted) } else { Ok(()) }
+}
+
+/// Whether an error is no failure but the answer to Ctrl-C.
+pub(crate) fn is_interruption(error: &anyhow::Error) -> bool {
+    let by_data = |error: &DataError| matches!(error, DataError::Interrupted);
+    error.is::<Interrupted>()
+        || error.downcast_ref().is_some_and(by_data)
+        || match error.downcast_ref() {
+            Some(TrainError::Interrupted) => true,
+            Some(TrainError::Data(error)) => by_data(error),
+            _ => false,
+        }
+}

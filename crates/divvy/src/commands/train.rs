@@ -1,0 +1,102 @@
+//! `divvy train`: learns from pictures that are in groups.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use divvy::nn::Optimizer;
+use divvy::train::{AugmentChoice, Ending, Length, TrainConfig, train};
+
+use super::training::{Screen, told};
+use crate::args::{AugmentFlag, OptimizerChoice, TrainArgs};
+use crate::terminal::{Terminal, quoted};
+use crate::{Status, interrupt};
+
+/// Trains, shows how it goes, and says what came of it and what to type next.
+pub(crate) fn run(args: TrainArgs, terminal: &mut Terminal) -> Result<Status> {
+    let out = args.out.clone().unwrap_or_else(|| default_run(&args.photos));
+    let cpu = args.compute.cpu();
+    let config = config(args);
+
+    let mut screen = Screen::new(terminal);
+    let trained = train(&config, &out, cpu, &mut screen, interrupt::asked());
+    let test_images = screen.test_images();
+    terminal.stop();
+    let outcome = trained?;
+
+    terminal.print("");
+    terminal.print(told(&outcome, terminal.palette()));
+    terminal.tell(next_steps(&out, &config.data, test_images));
+    Ok(Status::partial_if(outcome.ending == Ending::Interrupted))
+}
+
+/// From what was typed to what is trained.
+fn config(args: TrainArgs) -> TrainConfig {
+    let (optimizer, usual_rate) = optimizer(args.optimizer);
+    TrainConfig {
+        architecture: args.arch,
+        task: args.task.task(),
+        head: args.head.kind(),
+        size: args.size,
+        batch: args.batch,
+        seed: args.seed,
+        augment: match args.augment {
+            AugmentFlag::Auto => AugmentChoice::Auto,
+            AugmentFlag::None => AugmentChoice::None,
+            AugmentFlag::Light => AugmentChoice::Light,
+        },
+        learning_rate: args.lr.unwrap_or(usual_rate),
+        length: match (args.epochs, args.minutes) {
+            (Some(epochs), _) => Length::Epochs(epochs),
+            (None, Some(minutes)) => Length::Minutes(minutes),
+            (None, None) => Length::Auto,
+        },
+        optimizer,
+        ..TrainConfig::new(args.photos)
+    }
+}
+
+/// An optimizer with settings that suit most networks, and the learning rate that goes with them.
+fn optimizer(choice: OptimizerChoice) -> (Optimizer, f64) {
+    match choice {
+        OptimizerChoice::Adam => (Optimizer::adam(), 1e-3),
+        OptimizerChoice::Adamw => (Optimizer::adam_w(0.01), 1e-3),
+        OptimizerChoice::Sgd => (Optimizer::nesterov(0.9), 1e-2),
+        OptimizerChoice::Rmsprop => (Optimizer::rms_prop(), 1e-3),
+    }
+}
+
+/// `runs/NAME`, after the folder or list of the pictures.
+fn default_run(photos: &Path) -> PathBuf {
+    let named = photos.canonicalize().unwrap_or_else(|_| photos.to_owned());
+    let name = if named.is_file() { named.file_stem() } else { named.file_name() };
+    Path::new("runs").join(name.unwrap_or("photos".as_ref()))
+}
+
+fn next_steps(run: &Path, data: &Path, test_images: usize) -> String {
+    let run = quoted(run);
+    let (labelled, why) = match test_images {
+        0 => ("DATA".to_owned(), "how good it is on other pictures in groups".to_owned()),
+        n => (quoted(data), format!("how good it is on the {n} test pictures")),
+    };
+    format!(
+        "\nnext: divvy evaluate {run} {labelled}    {why}\n      \
+         divvy sort {run} FOLDER --into sorted    new pictures into a folder for each group"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_named_after_its_pictures() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("clothing.csv");
+        std::fs::write(&list, "").unwrap();
+        assert_eq!(default_run(&list), Path::new("runs/clothing"));
+        let name = folder.path().canonicalize().unwrap();
+        assert_eq!(default_run(&folder.path().join(".")), Path::new("runs").join(name.file_name().unwrap()));
+        assert_eq!(default_run(Path::new("/")), Path::new("runs/photos"));
+        assert_eq!(default_run(Path::new("not/there")), Path::new("runs/there"));
+    }
+}

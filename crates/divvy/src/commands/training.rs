@@ -1,0 +1,143 @@
+//! A training as a person sees it.
+
+use std::fmt::Write;
+
+use divvy::eval::Interval;
+use divvy::train::{Ending, Event, Listener, Metric, Outcome};
+
+use crate::terminal::{Palette, Terminal, duration};
+
+/// Shows a training while it goes on: a bar with the time left for people, a line an epoch for everyone.
+pub(super) struct Screen<'a> {
+    terminal: &'a mut Terminal,
+    test_images: usize,
+}
+
+impl<'a> Screen<'a> {
+    pub(super) fn new(terminal: &'a mut Terminal) -> Self {
+        Self { terminal, test_images: 0 }
+    }
+
+    /// How many pictures were left alone for testing.
+    pub(super) fn test_images(&self) -> usize {
+        self.test_images
+    }
+}
+
+impl Listener for Screen<'_> {
+    fn on(&mut self, event: &Event) {
+        match event {
+            Event::Started { test_images, .. } => {
+                self.test_images = *test_images;
+                self.terminal.tell(started(event));
+                self.terminal.start("reading pictures");
+            }
+            Event::Loading { done, total } => {
+                self.terminal.progress().count(*done, *total);
+                if done == total {
+                    self.terminal.start("training");
+                }
+            }
+            Event::Note { text } => self.terminal.warn(text),
+            Event::Step { epoch, loss, images_per_second, progress, seconds_left, .. } => {
+                let left = duration(*seconds_left);
+                let words =
+                    format!("epoch {epoch}, loss {loss:.4}, {images_per_second:.0} images/s, {left} left");
+                self.terminal.progress().show(*progress, &words);
+            }
+            Event::Epoch { .. } => {
+                let palette = self.terminal.palette();
+                self.terminal.tell(epoch(event, palette));
+            }
+            Event::Finished { .. } => self.terminal.stop(),
+        }
+    }
+}
+
+/// What is about to be trained on what.
+fn started(event: &Event) -> String {
+    let Event::Started {
+        classes,
+        architecture,
+        parameters,
+        input,
+        training_images,
+        validation_images,
+        test_images,
+        ..
+    } = event
+    else {
+        return String::new();
+    };
+    let [height, width, channels] = input;
+    let test = match test_images {
+        0 => String::new(),
+        n => format!(", {n} left alone for testing"),
+    };
+    format!(
+        "{architecture} with {parameters} parameters, on {height} x {width} x {channels}\n\
+         {training_images} pictures to train on, {validation_images} to validate{test}\n\
+         {} groups: {}\n",
+        classes.len(),
+        list(classes),
+    )
+}
+
+/// The first names, and how many there are besides.
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+fn epoch(event: &Event, palette: Palette) -> String {
+    let Event::Epoch { epoch, epochs, training_loss, validation, best, images_per_second, .. } = event else {
+        return String::new();
+    };
+    let of = epochs.map(|epochs| format!("/{epochs}")).unwrap_or_default();
+    let mut line = format!(
+        "epoch {epoch:>3}{of}  loss {training_loss:.4}  validation loss {:.4}  {} {:.4}  {images_per_second:.0} images/s",
+        validation.loss,
+        validation.metric.name(),
+        validation.value,
+    );
+    if *best {
+        // Writing to a string cannot fail.
+        let _ = write!(line, "  {}", palette.good("best"));
+    }
+    line
+}
+
+/// What came of a training, in two lines.
+pub(super) fn told(outcome: &Outcome, palette: Palette) -> String {
+    let score = &outcome.validation;
+    let ending = match outcome.ending {
+        Ending::Completed => "",
+        Ending::Interrupted => " (interrupted)",
+    };
+    format!(
+        "best epoch {} of {}{ending}: {} {}{} on the {} validation pictures\nmodel: {}",
+        outcome.best_epoch,
+        outcome.epochs,
+        score.metric.name(),
+        palette.heading(&format!("{:.3}", score.value)),
+        interval(score.metric, score.value, outcome.validation_images),
+        outcome.validation_images,
+        outcome.run.model().display(),
+    )
+}
+
+/// The 95 % interval of a share of pictures; none for what is no share.
+fn interval(metric: Metric, value: f64, images: usize) -> String {
+    let right = (value * images as f64).round() as usize;
+    let interval = match metric {
+        Metric::Accuracy => Interval::wilson(right, images),
+        Metric::MacroF1 => None,
+    };
+    interval
+        .map(|interval| format!(" (95 % interval {:.3} to {:.3})", interval.low, interval.high))
+        .unwrap_or_default()
+}

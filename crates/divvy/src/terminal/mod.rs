@@ -1,0 +1,93 @@
+//! What a person sees: results on standard output; progress, warnings and hints on standard error.
+
+mod output;
+mod palette;
+mod progress;
+mod quote;
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use output::Output;
+pub(crate) use palette::Palette;
+pub(crate) use progress::{Progress, duration};
+pub(crate) use quote::quoted;
+
+/// Writes a line to standard error. Where even that is closed there is nobody to tell.
+pub(crate) fn complain(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Where a command writes.
+///
+/// Progress bars are shown to people only: not where standard error is a file or pipe, and not with `--quiet`. Colours are left
+/// out there as well, and where `NO_COLOR` is set.
+pub(crate) struct Terminal {
+    output: Output,
+    quiet: bool,
+    palette: Palette,
+    progress: Progress,
+}
+
+impl Terminal {
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self {
+            output: Output::new(Box::new(io::stdout())),
+            quiet,
+            palette: Palette::of_results(),
+            progress: Progress::hidden(),
+        }
+    }
+
+    /// The colours of what is printed with [`Terminal::print`] and [`Terminal::tell`].
+    pub(crate) fn palette(&self) -> Palette {
+        self.palette
+    }
+
+    /// Prints a line of the result.
+    pub(crate) fn print(&mut self, line: impl Display) {
+        let output = &mut self.output;
+        self.progress.suspend(|| output.line(&line));
+    }
+
+    /// Prints a line that leads to or from the result: left out with `--quiet`.
+    pub(crate) fn tell(&mut self, line: impl Display) {
+        if !self.quiet {
+            self.print(line);
+        }
+    }
+
+    /// Prints a warning on standard error.
+    pub(crate) fn warn(&self, warning: impl Display) {
+        let label = Palette::of_errors().warning("warning");
+        self.progress.suspend(|| complain(format_args!("{label}: {warning}")));
+    }
+
+    /// Whether nobody reads the results any more, as after `| head`.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.output.is_closed()
+    }
+
+    /// Begins a progress bar, which takes the place of one before.
+    pub(crate) fn start(&mut self, what: &str) -> &Progress {
+        let shown = !self.quiet && io::stderr().is_terminal();
+        self.progress = if shown { Progress::shown(what) } else { Progress::hidden() };
+        &self.progress
+    }
+
+    /// The progress bar that was begun last.
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Takes the progress bar away.
+    pub(crate) fn stop(&mut self) {
+        self.progress = Progress::hidden();
+    }
+
+    /// Brings the last of the results out. A reader that has gone is no error; a disk that is full is.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        self.stop();
+        self.output.finish()
+    }
+}

@@ -1,0 +1,76 @@
+//! A progress bar for people.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Steps that a bar is divided into, so that parts need not be whole numbers.
+const STEPS: u64 = 10_000;
+
+/// A bar on standard error, or nothing at all. It is taken away when dropped.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// A bar that nobody sees.
+    pub(crate) fn hidden() -> Self {
+        Self(ProgressBar::hidden())
+    }
+
+    /// A bar under a title.
+    pub(crate) fn shown(what: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::stderr());
+        let template = "{prefix}  {bar:30}  {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        bar.set_prefix(what.to_owned());
+        Self(bar)
+    }
+
+    /// Shows that `done` of `total` are done.
+    pub(crate) fn count(&self, done: usize, total: usize) {
+        let left = duration(self.0.eta().as_secs_f64());
+        self.show(done as f64 / total.max(1) as f64, &format!("{done} of {total}, {left} left"));
+    }
+
+    /// Shows a part from 0 to 1 and a few words.
+    pub(crate) fn show(&self, part: f64, words: &str) {
+        self.0.set_position((part * STEPS as f64) as u64);
+        self.0.set_message(words.to_owned());
+    }
+
+    /// Runs `print` while the bar is off the screen.
+    pub(crate) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.0.suspend(print)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Seconds as `0:07`, `12:34` or `1:02:03`.
+pub(crate) fn duration(seconds: f64) -> String {
+    let whole = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default().as_secs();
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_like_a_clock() {
+        assert_eq!(duration(7.9), "0:07");
+        assert_eq!(duration(754.0), "12:34");
+        assert_eq!(duration(3723.0), "1:02:03");
+        assert_eq!(duration(-1.0), "0:00");
+        assert_eq!(duration(f64::NAN), "0:00");
+    }
+}

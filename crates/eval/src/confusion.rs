@@ -1,0 +1,106 @@
+//! Which class was taken for which.
+
+use serde::{Serialize, Serializer};
+
+use crate::tally::{mean_of_defined, share};
+use crate::{EvalError, Tally, check};
+
+/// How many samples of each true class (row) were given each predicted class (column).
+///
+/// Serialises as an array of rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfusionMatrix {
+    classes: usize,
+    /// `[classes, classes]`, row-major.
+    counts: Vec<usize>,
+}
+
+impl ConfusionMatrix {
+    /// Counts the pairs of true and predicted class index, each in `0..classes`.
+    ///
+    /// # Errors
+    /// No classes, slices of different lengths, an index of `classes` or more.
+    pub fn new(classes: usize, truth: &[usize], predicted: &[usize]) -> Result<Self, EvalError> {
+        if classes == 0 {
+            return Err(EvalError::TooFewClasses { needed: 1, found: 0 });
+        }
+        check::length("decisions", predicted.len(), truth.len())?;
+        check::class_indices("label", truth, classes)?;
+        check::class_indices("decision", predicted, classes)?;
+        let mut counts = vec![0; classes * classes];
+        for (&t, &p) in truth.iter().zip(predicted) {
+            counts[t * classes + p] += 1;
+        }
+        Ok(Self { classes, counts })
+    }
+
+    /// How many classes there are.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// How many samples were counted.
+    pub fn total(&self) -> usize {
+        self.counts.iter().sum()
+    }
+
+    /// The rows, one a true class: how many of its samples were given each class.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[usize]> {
+        self.counts.chunks_exact(self.classes)
+    }
+
+    /// How many samples were given their true class.
+    pub fn correct(&self) -> usize {
+        self.counts.iter().step_by(self.classes + 1).sum()
+    }
+
+    /// Share of samples that were given their true class; `None` without samples.
+    pub fn accuracy(&self) -> Option<f64> {
+        share(self.correct(), self.total())
+    }
+
+    /// The accuracy of always answering the most frequent true class; `None` without samples.
+    pub fn majority_baseline(&self) -> Option<f64> {
+        let largest = self.rows().map(|row| row.iter().sum()).max().unwrap_or(0);
+        share(largest, self.total())
+    }
+
+    /// Mean recall of the classes that occur; `None` without samples.
+    pub fn balanced_accuracy(&self) -> Option<f64> {
+        mean_of_defined(self.tallies().into_iter().map(Tally::recall))
+    }
+
+    /// Hits and misses of each class against all others.
+    pub fn tallies(&self) -> Vec<Tally> {
+        let mut tallies = vec![Tally::default(); self.classes];
+        for (t, row) in self.rows().enumerate() {
+            for (p, &count) in row.iter().enumerate() {
+                if t == p {
+                    tallies[t].true_positives += count;
+                } else {
+                    tallies[t].false_negatives += count;
+                    tallies[p].false_positives += count;
+                }
+            }
+        }
+        tallies
+    }
+
+    /// The mistakes, most frequent first: `(true class, predicted class, count)`.
+    pub fn mistakes(&self) -> Vec<(usize, usize, usize)> {
+        let mut mistakes: Vec<_> = self
+            .rows()
+            .enumerate()
+            .flat_map(|(t, row)| row.iter().enumerate().map(move |(p, &count)| (t, p, count)))
+            .filter(|&(t, p, count)| t != p && count > 0)
+            .collect();
+        mistakes.sort_by_key(|&(_, _, count)| std::cmp::Reverse(count));
+        mistakes
+    }
+}
+
+impl Serialize for ConfusionMatrix {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.rows())
+    }
+}

@@ -1,0 +1,50 @@
+//! Metrics with intervals: pure functions of labels and scores.
+//!
+//! Hand over what is true and what a classifier answered, get a report that serialises to JSON and prints as a table:
+//!
+//! ```
+//! use divvy_eval::{Answers, ExclusiveReport};
+//!
+//! let classes = ["cat".to_string(), "dog".to_string()];
+//! let truth = [0, 0, 1, 1];
+//! let probabilities = [0.9, 0.1, 0.6, 0.4, 0.7, 0.3, 0.2, 0.8]; // one row a sample, one column a class
+//! let report = ExclusiveReport::new(&classes, &truth, Answers::Probabilities(&probabilities))?;
+//! assert_eq!(report.accuracy, 0.75);
+//! assert_eq!(report.binary.as_ref().and_then(|binary| binary.roc_auc), Some(0.75));
+//! println!("{report}");
+//! # Ok::<(), divvy_eval::EvalError>(())
+//! ```
+//!
+//! # Conventions
+//!
+//! - **What is undefined is `None`**, `null` in JSON and `n/a` in text, never NaN and never a silent zero: the precision
+//!   of a class that was never predicted, the recall of a class that does not occur, the ROC AUC of data with one class.
+//!   A mean over classes, labels or samples is taken over the defined values (scikit-learn's `zero_division=np.nan`) and
+//!   is itself undefined when there are none.
+//! - **Probabilities are clipped** to `[f32::EPSILON, 1 - f32::EPSILON]` before a logarithm is taken, as scikit-learn
+//!   does for `float32` input: one answer that is certain and wrong costs 15.9 nats, not infinity.
+//! - **With two classes the second (index 1) is the positive one**, and a report names it.
+//! - Sums run in `f64`, in the order of the samples.
+//! - Input that cannot be what it claims to be (lengths, labels out of range, scores that are not finite, rows of
+//!   probabilities that do not sum to one) is an [`EvalError`].
+
+mod check;
+mod confusion;
+mod error;
+mod exclusive;
+mod interval;
+mod log_loss;
+mod multi_label;
+mod ranking;
+mod report;
+mod table;
+mod tally;
+
+pub use confusion::ConfusionMatrix;
+pub use error::EvalError;
+pub use exclusive::{Answers, BinaryScores, ExclusiveReport};
+pub use interval::Interval;
+pub use multi_label::{LabelScores, MultiLabelReport};
+pub use ranking::Ranking;
+pub use report::{Report, Task};
+pub use tally::{ClassScores, Tally};

@@ -1,0 +1,225 @@
+//! The report for labels of which a sample may have any number.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::table::{Table, optional, rounded};
+use crate::tally::{ClassScores, mean_of_defined, share};
+use crate::{EvalError, Interval, Ranking, Tally, Task, check, log_loss};
+
+/// How good a multi-label classifier is on one set of samples.
+///
+/// Serialises to the keys of its fields and displays as a table. "Element accuracy" is left out on purpose: with rare
+/// labels, answering nothing at all scores above 90%.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MultiLabelReport {
+    /// Always [`Task::MultiLabel`].
+    pub task: Task,
+    /// The labels' names, in the order of their indices.
+    pub classes: Vec<String>,
+    /// Number of samples.
+    pub n: usize,
+    /// Mean F1 of the labels.
+    pub f1_macro: Option<f64>,
+    /// F1 of all decisions pooled; `None` if no label occurs and none was predicted.
+    pub f1_micro: Option<f64>,
+    /// Mean over the samples of the F1 of their label sets.
+    pub f1_samples: Option<f64>,
+    /// Share of samples with exactly their true labels.
+    pub exact_match: f64,
+    /// The exact match's 95% Wilson interval.
+    pub exact_match_ci95: Interval,
+    /// Share of the `n × labels` decisions that are wrong.
+    pub hamming_loss: f64,
+    /// Mean of the labels' average precisions (mAP).
+    pub mean_average_precision: Option<f64>,
+    /// Mean binary cross-entropy of the `n × labels` probabilities in nats, clipped.
+    pub log_loss: f64,
+    /// The scores of each label.
+    pub per_class: Vec<LabelScores>,
+}
+
+/// The scores of one label.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LabelScores {
+    /// Precision, recall, F1 and support at the label's threshold.
+    #[serde(flatten)]
+    pub scores: ClassScores,
+    /// From which probability on the label is given.
+    pub threshold: f32,
+    /// Average precision, whatever the threshold; `None` if the label does not occur.
+    pub average_precision: Option<f64>,
+}
+
+impl MultiLabelReport {
+    /// Compares probabilities with the true labels.
+    ///
+    /// - `labels`: the names, at least one;
+    /// - `truth`: the indices of each sample's labels, in any order;
+    /// - `probabilities`: `[n, labels]`, row-major;
+    /// - `thresholds`: `[labels]`; a label is given where `p >= threshold`.
+    ///
+    /// # Errors
+    /// No samples, no labels, lengths that do not fit, indices out of range, probabilities outside `[0, 1]`, thresholds
+    /// that are not finite.
+    pub fn new<L: AsRef<[usize]>>(
+        labels: &[String],
+        truth: &[L],
+        probabilities: &[f32],
+        thresholds: &[f32],
+    ) -> Result<Self, EvalError> {
+        if labels.is_empty() {
+            return Err(EvalError::TooFewClasses { needed: 1, found: 0 });
+        }
+        check::probabilities(probabilities, truth.len(), labels.len())?;
+        check::length("thresholds", thresholds.len(), labels.len())?;
+        check::thresholds(thresholds, 0)?;
+        let truth = multi_hot(truth, labels.len())?;
+
+        let decided = Decided::new(&truth, probabilities, thresholds);
+        let exact = decided.exact_matches;
+        let samples = decided.samples;
+        let (Some(exact_match), Some(exact_match_ci95), Some(hamming_loss)) = (
+            share(exact, samples),
+            Interval::wilson(exact, samples),
+            share(decided.wrong(), samples * labels.len()),
+        ) else {
+            return Err(EvalError::NoSamples);
+        };
+        let per_class = label_scores(labels, &truth, probabilities, thresholds, &decided.tallies)?;
+        let surprise: f64 =
+            truth.iter().zip(probabilities).map(|(&t, &p)| log_loss::binary_surprise(t, p)).sum();
+        Ok(Self {
+            task: Task::MultiLabel,
+            classes: labels.to_vec(),
+            n: samples,
+            f1_macro: mean_of_defined(per_class.iter().map(|label| label.scores.f1)),
+            f1_micro: decided.pooled().f1(),
+            f1_samples: decided.f1_samples,
+            exact_match,
+            exact_match_ci95,
+            hamming_loss,
+            mean_average_precision: mean_of_defined(per_class.iter().map(|label| label.average_precision)),
+            log_loss: surprise / probabilities.len() as f64,
+            per_class,
+        })
+    }
+}
+
+/// What is left of the decisions once they are counted.
+struct Decided {
+    samples: usize,
+    tallies: Vec<Tally>,
+    exact_matches: usize,
+    f1_samples: Option<f64>,
+}
+
+impl Decided {
+    fn new(truth: &[bool], probabilities: &[f32], thresholds: &[f32]) -> Self {
+        let labels = thresholds.len();
+        let mut tallies = vec![Tally::default(); labels];
+        let mut exact_matches = 0;
+        let by_sample: Vec<Tally> = truth
+            .chunks_exact(labels)
+            .zip(probabilities.chunks_exact(labels))
+            .map(|(truth, probabilities)| {
+                let mut sample = Tally::default();
+                for (label, tally) in tallies.iter_mut().enumerate() {
+                    let given = probabilities[label] >= thresholds[label];
+                    tally.count(truth[label], given);
+                    sample.count(truth[label], given);
+                }
+                exact_matches += usize::from(sample.false_positives + sample.false_negatives == 0);
+                sample
+            })
+            .collect();
+        let f1_samples = mean_of_defined(by_sample.iter().map(|sample| sample.f1()));
+        Self { samples: by_sample.len(), tallies, exact_matches, f1_samples }
+    }
+
+    /// The decisions on all labels taken together.
+    fn pooled(&self) -> Tally {
+        self.tallies.iter().copied().fold(Tally::default(), |sum, tally| sum + tally)
+    }
+
+    /// How many decisions are wrong.
+    fn wrong(&self) -> usize {
+        let pooled = self.pooled();
+        pooled.false_positives + pooled.false_negatives
+    }
+}
+
+/// Label indices as `[n, labels]`, row-major.
+fn multi_hot<L: AsRef<[usize]>>(truth: &[L], labels: usize) -> Result<Vec<bool>, EvalError> {
+    let mut hot = vec![false; truth.len() * labels];
+    for (sample, (row, indices)) in hot.chunks_exact_mut(labels).zip(truth).enumerate() {
+        for &index in indices.as_ref() {
+            let Some(cell) = row.get_mut(index) else {
+                return Err(EvalError::ClassOutOfRange { sample, what: "label", index, last: labels - 1 });
+            };
+            *cell = true;
+        }
+    }
+    Ok(hot)
+}
+
+fn label_scores(
+    labels: &[String],
+    truth: &[bool],
+    probabilities: &[f32],
+    thresholds: &[f32],
+    tallies: &[Tally],
+) -> Result<Vec<LabelScores>, EvalError> {
+    let column = |label: usize| (label..truth.len()).step_by(labels.len());
+    let scores_of = |(label, name): (usize, &String)| {
+        let positive: Vec<bool> = column(label).map(|cell| truth[cell]).collect();
+        let scores: Vec<f32> = column(label).map(|cell| probabilities[cell]).collect();
+        Ok(LabelScores {
+            scores: ClassScores::new(name, tallies[label]),
+            threshold: thresholds[label],
+            average_precision: Ranking::new(&positive, &scores)?.average_precision(),
+        })
+    };
+    labels.iter().enumerate().map(scores_of).collect()
+}
+
+impl fmt::Display for MultiLabelReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}, {} labels, {} samples\n", self.task, self.classes.len(), self.n)?;
+        writeln!(f, "{}", self.headline_table())?;
+        write!(f, "{}", self.label_table())
+    }
+}
+
+impl MultiLabelReport {
+    fn headline_table(&self) -> Table {
+        let Interval { low, high } = self.exact_match_ci95;
+        let interval = format!("95% interval {} to {}", rounded(low), rounded(high));
+        let mut table = Table::new();
+        table.noted_row("F1, mean of labels", optional(self.f1_macro), "macro");
+        table.noted_row("F1, all decisions", optional(self.f1_micro), "micro");
+        table.noted_row("F1, mean of samples", optional(self.f1_samples), "");
+        table.noted_row("mean average precision", optional(self.mean_average_precision), "");
+        table.noted_row("exact match", rounded(self.exact_match), &interval);
+        table.noted_row("Hamming loss", rounded(self.hamming_loss), "");
+        table.noted_row("log loss", rounded(self.log_loss), "");
+        table
+    }
+
+    fn label_table(&self) -> Table {
+        let mut table = Table::new();
+        table.row(["label", "precision", "recall", "f1", "AP", "support"]);
+        for label in &self.per_class {
+            table.row([
+                label.scores.class.clone(),
+                optional(label.scores.precision),
+                optional(label.scores.recall),
+                optional(label.scores.f1),
+                optional(label.average_precision),
+                label.scores.support.to_string(),
+            ]);
+        }
+        table
+    }
+}

@@ -1,0 +1,101 @@
+//! A function of each element and of some numbers of its channel.
+
+use super::{Grid, Piece};
+use crate::Cpu;
+use crate::disjoint::Disjoint;
+use crate::simd::{Kernel, Simd};
+
+/// A function of `IN` elements and of `P` numbers of their channel.
+pub(crate) trait OfChannel<const IN: usize, const P: usize>: Copy + Sync {
+    fn apply<S: Simd>(self, simd: S, x: [S::V; IN], of_channel: [S::V; P]) -> S::V;
+}
+
+/// Sets each element of `y` to what `f` makes of the elements of `inputs` at the same place and of the numbers that
+/// `of_channel` gives for its channel.
+///
+/// # Panics
+/// When a slice is not as long as the matrix.
+pub(crate) fn map_channels<const IN: usize, const P: usize, F: OfChannel<IN, P>>(
+    cpu: &Cpu,
+    grid: Grid,
+    f: F,
+    of_channel: impl Fn(usize) -> [f32; P] + Sync,
+    inputs: [&[f32]; IN],
+    y: &mut [f32],
+) {
+    assert!(inputs.iter().all(|x| x.len() == grid.len()), "inputs of {} elements", grid.len());
+    assert_eq!(y.len(), grid.len(), "an output of {} elements", grid.len());
+    let y = Disjoint::new(y);
+    cpu.team().run(grid.pieces(), |_, index| {
+        let piece = grid.piece(index);
+        let pattern = piece.pattern(&of_channel);
+        cpu.isa().call(MapPiece {
+            f,
+            piece,
+            of_column: pattern.each_ref().map(|columns| columns.as_ptr()),
+            inputs: inputs.map(|x| x[piece.extent()].as_ptr()),
+            y: y.pointer(piece.extent()),
+        });
+    });
+}
+
+/// One piece: `of_column` points to a number of each column, `inputs` and `y` to the piece's first element. No other
+/// task has the piece's elements of `y`.
+struct MapPiece<F, const IN: usize, const P: usize> {
+    f: F,
+    piece: Piece,
+    of_column: [*const f32; P],
+    inputs: [*const f32; IN],
+    y: *mut f32,
+}
+
+impl<F: OfChannel<IN, P>, const IN: usize, const P: usize> Kernel for MapPiece<F, IN, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Piece { rows, stride, width, tail, .. } = self.piece;
+        for row in 0..rows {
+            // SAFETY: a whole row of the piece.
+            unsafe { self.row(simd, row * stride, width) };
+        }
+        // SAFETY: the columns after the last whole row, of which there are fewer than `width`.
+        unsafe { self.row(simd, rows * stride, tail) };
+    }
+}
+
+impl<F: OfChannel<IN, P>, const IN: usize, const P: usize> MapPiece<F, IN, P> {
+    /// # Safety
+    /// `columns` elements from `start` on are the first columns of a row of the piece.
+    #[inline(always)]
+    unsafe fn row<S: Simd>(&self, simd: S, start: usize, columns: usize) {
+        let whole = columns - columns % S::LANES;
+        for at in (0..whole).step_by(S::LANES) {
+            // SAFETY: LANES columns from `at` on are within the row.
+            unsafe { self.vector(simd, start, at, S::LANES) };
+        }
+        if whole < columns {
+            // SAFETY: the rest of the row, fewer than LANES.
+            unsafe { self.vector(simd, start, whole, columns - whole) };
+        }
+    }
+
+    /// # Safety
+    /// `n` columns from `at` on are within the row that begins at `start`; `n` is 1 to `LANES`.
+    #[inline(always)]
+    unsafe fn vector<S: Simd>(&self, simd: S, start: usize, at: usize, n: usize) {
+        let mut of_channel = [simd.zero(); P];
+        for (v, from) in of_channel.iter_mut().zip(self.of_column) {
+            // SAFETY: there is a number for each column.
+            *v = unsafe { simd.load_first(from.add(at), n) };
+        }
+        let mut x = [simd.zero(); IN];
+        for (v, from) in x.iter_mut().zip(self.inputs) {
+            // SAFETY: the caller promises that these are elements of the piece.
+            *v = unsafe { simd.load_first(from.add(start + at), n) };
+        }
+        let y = self.f.apply(simd, x, of_channel);
+        // SAFETY: as above.
+        unsafe { simd.store_first(y, self.y.add(start + at), n) };
+    }
+}

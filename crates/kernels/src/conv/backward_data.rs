@@ -1,0 +1,194 @@
+//! The gradient of a convolution to its input.
+//!
+//! `dx[h, w]` is a sum over those kernel elements (p, q) for which some output saw the pixel: the stride must divide
+//! `h + padding.top - p * dilation.0`. Pixels with the same remainder of `(h + padding.top)` by the stride use the same
+//! elements, every `stride / gcd(stride, dilation)`-th, and neighbouring outputs. So each class of remainders is a
+//! convolution of its own over `dy`, of stride 1, with a part of the kernel's elements in reverse order; no
+//! multiplication with a zero between strides is ever done.
+
+use super::Conv2dShape;
+use super::correlate::{self, correlate};
+use super::correlation::{Correlation, Map};
+use crate::Cpu;
+use crate::disjoint::Disjoint;
+use crate::packing::PANEL;
+
+/// Along one direction, the pixels whose place has a certain remainder by the stride, and the convolution that gives them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Residue {
+    /// The first such pixel and how many there are, a stride apart.
+    first: usize,
+    pixels: usize,
+    /// The last of the kernel's elements that they use, how many they use, and how far apart those are.
+    last_tap: usize,
+    taps: usize,
+    tap_step: usize,
+    /// The output that the last element multiplies for the first pixel, and the distance of outputs of neighbouring elements.
+    origin: isize,
+    spacing: usize,
+}
+
+/// One direction of a convolution.
+#[derive(Clone, Copy)]
+struct Axis {
+    extent: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    padding: usize,
+}
+
+impl Axis {
+    /// The classes of pixels along this axis; those without pixels are left out.
+    fn residues(self) -> impl Iterator<Item = Residue> {
+        (0..self.stride.min(self.extent)).map(move |first| self.residue(first))
+    }
+
+    fn residue(self, first: usize) -> Residue {
+        let Self { extent, kernel, stride, dilation, padding } = self;
+        let pixels = (extent - first).div_ceil(stride);
+        let tap_step = stride / gcd(stride, dilation);
+        let spacing = tap_step * dilation / stride;
+        let place = (first + padding) as isize;
+        let fits = |tap: usize| (place - (tap * dilation) as isize) % stride as isize == 0;
+        let Some(first_tap) = (0..tap_step.min(kernel)).find(|tap| fits(*tap)) else {
+            return Residue { first, pixels, last_tap: 0, taps: 0, tap_step, origin: 0, spacing };
+        };
+        let taps = (kernel - first_tap).div_ceil(tap_step);
+        let last_tap = first_tap + (taps - 1) * tap_step;
+        let origin = (place - (last_tap * dilation) as isize) / stride as isize;
+        Residue { first, pixels, last_tap, taps, tap_step, origin, spacing }
+    }
+}
+
+impl Residue {
+    /// The kernel's element that is this convolution's element `tap`.
+    fn kernel_tap(&self, tap: usize) -> usize {
+        self.last_tap - tap * self.tap_step
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// A class of pixels: a residue of rows and one of columns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Class {
+    rows: Residue,
+    columns: Residue,
+}
+
+impl Class {
+    fn of(shape: &Conv2dShape) -> impl Iterator<Item = Self> {
+        let axis =
+            |extent, kernel, stride, dilation, padding| Axis { extent, kernel, stride, dilation, padding };
+        let Conv2dShape { kernel, strides, dilation, padding, .. } = *shape;
+        let rows = axis(shape.height, kernel.0, strides.0, dilation.0, padding.top);
+        let columns = axis(shape.width, kernel.1, strides.1, dilation.1, padding.left);
+        rows.residues().flat_map(move |rows| columns.residues().map(move |columns| Self { rows, columns }))
+    }
+
+    /// Elements of the kernel that the class uses.
+    fn taps(&self) -> usize {
+        self.rows.taps * self.columns.taps
+    }
+
+    /// The kernel's element, counted row by row, that is this class's element `tap`.
+    fn kernel_tap(&self, shape: &Conv2dShape, tap: usize) -> usize {
+        let (row, column) = (tap / self.columns.taps, tap % self.columns.taps);
+        self.rows.kernel_tap(row) * shape.kernel.1 + self.columns.kernel_tap(column)
+    }
+
+    /// The windows over `dy` whose sums are the class's pixels of `dx`.
+    fn correlation(&self, shape: &Conv2dShape) -> Correlation {
+        Correlation {
+            batch: shape.batch,
+            groups: shape.groups,
+            source: Map { height: shape.out_height(), width: shape.out_width(), channels: shape.filters },
+            target: Map { height: shape.height, width: shape.width, channels: shape.channels },
+            outputs: (self.rows.pixels, self.columns.pixels),
+            taps: (self.rows.taps, self.columns.taps),
+            spacing: (self.rows.spacing, self.columns.spacing),
+            step: (1, 1),
+            origin: (self.rows.origin, self.columns.origin),
+            first: (self.rows.first, self.columns.first),
+            every: shape.strides,
+        }
+    }
+}
+
+/// Elements of the weights as the classes use them, all classes together.
+fn transposed_len(shape: &Conv2dShape) -> usize {
+    Class::of(shape).map(|class| class_weights_len(shape, &class)).sum()
+}
+
+fn class_weights_len(shape: &Conv2dShape, class: &Class) -> usize {
+    if shape.is_depthwise() {
+        class.taps() * shape.channels
+    } else {
+        shape.groups * shape.group_channels().div_ceil(PANEL) * class.taps() * shape.group_filters() * PANEL
+    }
+}
+
+pub(super) fn scratch(shape: &Conv2dShape, threads: usize) -> usize {
+    let used = Class::of(shape).filter(|class| class.taps() > 0);
+    let halos = used.map(|class| correlate::scratch(&class.correlation(shape), threads)).max();
+    transposed_len(shape) + halos.unwrap_or(0)
+}
+
+pub(super) fn run(
+    cpu: &Cpu,
+    shape: &Conv2dShape,
+    dy: &[f32],
+    w: &[f32],
+    dx: &mut [f32],
+    scratch: &mut [f32],
+) {
+    // Pixels that no window saw have no gradient; there are none where windows touch.
+    if Class::of(shape).any(|class| class.taps() == 0) {
+        cpu.team().for_chunks(dx, 64 * 1024, |_, dx| dx.fill(0.0));
+    }
+    let (mut transposed, halos) = scratch.split_at_mut(transposed_len(shape));
+    for class in Class::of(shape).filter(|class| class.taps() > 0) {
+        let weights;
+        (weights, transposed) = transposed.split_at_mut(class_weights_len(shape, &class));
+        if shape.is_depthwise() {
+            reverse(shape, &class, w, weights);
+        } else {
+            transpose(cpu, shape, &class, w, weights);
+        }
+        correlate(cpu, &class.correlation(shape), dy, weights, None, dx, halos);
+    }
+}
+
+/// Writes the class's elements of a depthwise convolution's weights, `[taps][channel]`.
+fn reverse(shape: &Conv2dShape, class: &Class, w: &[f32], to: &mut [f32]) {
+    for (tap, to) in to.chunks_exact_mut(shape.channels).enumerate() {
+        to.copy_from_slice(&w[class.kernel_tap(shape, tap) * shape.channels..][..shape.channels]);
+    }
+}
+
+/// Writes the class's elements of packed weights, channels and filters exchanged:
+/// `[group][panel of channels][taps][filter][PANEL channels]`.
+fn transpose(cpu: &Cpu, shape: &Conv2dShape, class: &Class, w: &[f32], to: &mut [f32]) {
+    let (channels, filters) = (shape.group_channels(), shape.group_filters());
+    let (channel_panels, filter_panels) = (channels.div_ceil(PANEL), filters.div_ceil(PANEL));
+    let panel_depth = shape.kernel.0 * shape.kernel.1 * channels;
+    let tap_len = filters * PANEL;
+    let to = Disjoint::new(to);
+    cpu.team().run(shape.groups * channel_panels * class.taps(), |_, task| {
+        let (panel, tap) = (task / class.taps(), task % class.taps());
+        let (group, first) = (panel / channel_panels, panel % channel_panels * PANEL);
+        let tap = class.kernel_tap(shape, tap);
+        // SAFETY: each task is run once and has a range of its own.
+        let to = unsafe { to.part(task * tap_len..(task + 1) * tap_len) };
+        let used = PANEL.min(channels - first);
+        for (filter, to) in to.chunks_exact_mut(PANEL).enumerate() {
+            let from = (group * filter_panels + filter / PANEL) * panel_depth + tap * channels + first;
+            let column = w[from * PANEL + filter % PANEL..].iter().step_by(PANEL);
+            to[..used].iter_mut().zip(column).for_each(|(to, from)| *to = *from);
+            to[used..].fill(0.0);
+        }
+    });
+}

@@ -1,0 +1,162 @@
+//! The gradient of a convolution to its weights.
+//!
+//! A task is one panel of filters over a part of the batch. It goes through its rows of outputs in blocks that
+//! stay in the first-level cache, and adds each block's products to its own copy of the panel's gradient; the copies are then
+//! added up in order. Where there are panels enough for every thread there is one copy, the gradient itself.
+
+use std::ops::Range;
+
+use super::Conv2dShape;
+use super::correlation::{Block, Correlation, Panel, View};
+use super::partial::Partials;
+use crate::Cpu;
+use crate::disjoint::Disjoint;
+use crate::microkernel::WeightSweep;
+use crate::packing::PANEL;
+
+/// Pixels of a block, about: 16 KiB of a panel's gradients.
+const BLOCK_PIXELS: usize = 128;
+/// Tasks to aim at.
+const TASKS: usize = 16;
+
+/// How the work is cut into tasks: by panels of filters, and by parts of the batch's rows of outputs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Cut {
+    panels: usize,
+    parts: usize,
+    /// Rows of outputs of a block.
+    rows: usize,
+    /// Elements of a panel's gradient.
+    panel_len: usize,
+}
+
+impl Cut {
+    fn of(shape: &Conv2dShape) -> Self {
+        let panels = shape.groups * shape.group_filters().div_ceil(PANEL);
+        let all_rows = shape.batch * shape.out_height();
+        Self {
+            panels,
+            parts: TASKS.div_ceil(panels).min(all_rows),
+            rows: (BLOCK_PIXELS / shape.out_width()).clamp(1, shape.out_height()),
+            panel_len: shape.kernel.0 * shape.kernel.1 * shape.group_channels() * PANEL,
+        }
+    }
+
+    fn partials(&self) -> Partials {
+        Partials { parts: self.parts, len: self.panels * self.panel_len }
+    }
+
+    /// Elements of a worker's copies of a block: of the source with its halo, and of the panel's output gradients.
+    fn block_len(&self, shape: &Conv2dShape) -> (usize, usize) {
+        let halo = shape.correlation().halo_len(1, self.rows, shape.group_channels());
+        (halo, self.rows * shape.out_width() * PANEL)
+    }
+}
+
+pub(super) fn scratch(shape: &Conv2dShape, threads: usize) -> usize {
+    if shape.output_len() == 0 {
+        return 0;
+    }
+    let cut = Cut::of(shape);
+    let (halo, outputs) = cut.block_len(shape);
+    cut.partials().scratch() + threads * (halo + outputs)
+}
+
+pub(super) fn run(
+    cpu: &Cpu,
+    shape: &Conv2dShape,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+    scratch: &mut [f32],
+) {
+    let cut = Cut::of(shape);
+    let (halo_len, outputs_len) = cut.block_len(shape);
+    let worker_len = halo_len + outputs_len;
+    let c = shape.correlation();
+    let (partials, workers) = scratch.split_at_mut(cut.partials().scratch());
+    let workers = Disjoint::new(workers);
+    cut.partials().sum(cpu, dw, partials, |partials| {
+        cpu.team().run(cut.panels * cut.parts, |member, task| {
+            let (part, panel) = (task / cut.panels, task % cut.panels);
+            // SAFETY: each task is run once and has a panel of a partial of its own; each member has a worker's part of its own.
+            let (gradient, worker) = unsafe {
+                (
+                    partials.part(
+                        (part * cut.panels + panel) * cut.panel_len
+                            ..(part * cut.panels + panel + 1) * cut.panel_len,
+                    ),
+                    workers.part(member * worker_len..(member + 1) * worker_len),
+                )
+            };
+            let (halo, outputs) = worker.split_at_mut(halo_len);
+            let panel = c.panel(panel);
+            let mut gradient = Gradient { panel, values: gradient, begun: false };
+            for block in blocks(pieces(shape.batch * c.outputs.0, cut.parts, part), c.outputs.0, cut.rows) {
+                let outputs = pack(&c, panel, dy, &block, outputs);
+                let view = c.view(x, &block, panel.channel..panel.channel + c.depth(), halo);
+                gradient.add(cpu, &c, &block, &view, outputs);
+            }
+        });
+    });
+}
+
+/// The `index`-th of `count` pieces of `0..total`, as even as can be.
+pub(super) fn pieces(total: usize, count: usize, index: usize) -> Range<usize> {
+    index * total / count..(index + 1) * total / count
+}
+
+/// Cuts rows of outputs, counted through the whole batch, into blocks of at most `most` rows of one image.
+pub(super) fn blocks(rows: Range<usize>, height: usize, most: usize) -> impl Iterator<Item = Block> {
+    let mut row = rows.start;
+    std::iter::from_fn(move || {
+        let (image, first) = (row / height, row % height);
+        let count = most.min(height - first).min(rows.end - row);
+        row += count;
+        (count > 0).then_some(Block { images: image..image + 1, rows: first..first + count })
+    })
+}
+
+/// A panel of filters and its gradient.
+struct Gradient<'a> {
+    panel: Panel,
+    values: &'a mut [f32],
+    /// Whether there is something in it yet.
+    begun: bool,
+}
+
+impl Gradient<'_> {
+    /// Adds a block's products, one run of neighbouring weights after the other. `outputs` are from [`pack`].
+    fn add(&mut self, cpu: &Cpu, c: &Correlation, block: &Block, view: &View<'_>, outputs: &[f32]) {
+        let window = c.window(view.strides).merged();
+        let steps = c.steps(view.strides);
+        for (run, gradient) in self.values.chunks_exact_mut(window.len * PANEL).enumerate() {
+            let (row, column) = (run / window.columns, run % window.columns);
+            cpu.isa().call(WeightSweep {
+                rows: block.rows.len(),
+                columns: c.outputs.1,
+                source: &view.data[row * window.row_stride + column * window.column_stride..],
+                row_stride: steps.row,
+                pixel_stride: steps.pixel,
+                outputs,
+                panel: self.panel.filters,
+                gradient,
+                add: self.begun,
+            });
+        }
+        self.begun = true;
+    }
+}
+
+/// Copies a panel's gradients of a block of outputs side by side, `[pixel][PANEL]`. Read in place, pixels that lie a power
+/// of two apart would compete for the same few lines of the cache.
+fn pack<'o>(c: &Correlation, panel: Panel, dy: &[f32], block: &Block, outputs: &'o mut [f32]) -> &'o [f32] {
+    let outputs = &mut outputs[..block.rows.len() * c.outputs.1 * PANEL];
+    let pixels = dy[c.target_offset(block)..].chunks_exact(c.target.channels);
+    for (to, pixel) in outputs.chunks_exact_mut(PANEL).zip(pixels) {
+        let (used, unused) = to.split_at_mut(panel.filters);
+        used.copy_from_slice(&pixel[panel.filter..panel.filter + panel.filters]);
+        unused.fill(0.0);
+    }
+    outputs
+}

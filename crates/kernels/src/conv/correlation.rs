@@ -1,0 +1,262 @@
+//! The geometry that all passes of a convolution share: windows over an image.
+
+use std::ops::Range;
+
+use super::Conv2dShape;
+use crate::microkernel::{Grid, Strides, Taps};
+use crate::packing::{PANEL, is_depthwise};
+
+/// The extent of one image.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Map {
+    pub height: usize,
+    pub width: usize,
+    pub channels: usize,
+}
+
+impl Map {
+    pub(super) fn strides(self) -> Strides {
+        Strides {
+            image: self.height * self.width * self.channels,
+            row: self.width * self.channels,
+            pixel: self.channels,
+        }
+    }
+}
+
+/// Where the windows of a batch of images lie, and where the sums over them go.
+///
+/// The window of output (i, j) has `taps` elements, element (p, q) of which is the source pixel
+/// `(origin.0 + i * step.0 + p * spacing.0, origin.1 + j * step.1 + q * spacing.1)`; pixels beyond the image count as
+/// zeros. The sum is written to the target pixel `(first.0 + i * every.0, first.1 + j * every.1)`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Correlation {
+    pub batch: usize,
+    pub groups: usize,
+    pub source: Map,
+    pub target: Map,
+    /// Rows and columns of outputs of one image.
+    pub outputs: (usize, usize),
+    pub taps: (usize, usize),
+    pub spacing: (usize, usize),
+    pub step: (usize, usize),
+    pub origin: (isize, isize),
+    pub first: (usize, usize),
+    pub every: (usize, usize),
+}
+
+/// Some rows of outputs of some images: all rows where there is more than one image.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Block {
+    pub images: Range<usize>,
+    pub rows: Range<usize>,
+}
+
+/// Target channels that are computed together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Panel {
+    /// The first source channel that they are made of.
+    pub channel: usize,
+    /// The first of them, and how many there are.
+    pub filter: usize,
+    pub filters: usize,
+}
+
+/// The source pixels of a block's windows, from the first window's first pixel on.
+pub(super) struct View<'a> {
+    pub data: &'a [f32],
+    /// From one source pixel to the next.
+    pub strides: Strides,
+}
+
+impl Conv2dShape {
+    /// The windows of the forward pass.
+    pub(super) fn correlation(&self) -> Correlation {
+        Correlation {
+            batch: self.batch,
+            groups: self.groups,
+            source: Map { height: self.height, width: self.width, channels: self.channels },
+            target: Map { height: self.out_height(), width: self.out_width(), channels: self.filters },
+            outputs: (self.out_height(), self.out_width()),
+            taps: self.kernel,
+            spacing: self.dilation,
+            step: self.strides,
+            origin: (-(self.padding.top as isize), -(self.padding.left as isize)),
+            first: (0, 0),
+            every: (1, 1),
+        }
+    }
+}
+
+impl Correlation {
+    /// Source channels of one group.
+    pub(super) fn depth(&self) -> usize {
+        self.source.channels / self.groups
+    }
+
+    /// Target channels of one group.
+    pub(super) fn filters(&self) -> usize {
+        self.target.channels / self.groups
+    }
+
+    /// Whether each target channel is made of one source channel, its own.
+    pub(super) fn is_depthwise(&self) -> bool {
+        is_depthwise(self.source.channels, self.target.channels, self.groups)
+    }
+
+    /// Panels of target channels. Those of a depthwise convolution span groups.
+    pub(super) fn panels(&self) -> usize {
+        if self.is_depthwise() {
+            self.target.channels.div_ceil(PANEL)
+        } else {
+            self.groups * self.filters().div_ceil(PANEL)
+        }
+    }
+
+    pub(super) fn panel(&self, panel: usize) -> Panel {
+        if self.is_depthwise() {
+            let first = panel * PANEL;
+            return Panel { channel: first, filter: first, filters: PANEL.min(self.target.channels - first) };
+        }
+        let panels = self.filters().div_ceil(PANEL);
+        let (group, first) = (panel / panels, panel % panels * PANEL);
+        Panel {
+            channel: group * self.depth(),
+            filter: group * self.filters() + first,
+            filters: PANEL.min(self.filters() - first),
+        }
+    }
+
+    /// Source rows and columns that the windows of so many rows of outputs cover.
+    pub(super) fn covered(&self, rows: usize) -> (usize, usize) {
+        let cover = |outputs: usize, step: usize, taps: usize, spacing: usize| {
+            (outputs - 1) * step + (taps - 1) * spacing + 1
+        };
+        (
+            cover(rows, self.step.0, self.taps.0, self.spacing.0),
+            cover(self.outputs.1, self.step.1, self.taps.1, self.spacing.1),
+        )
+    }
+
+    /// Whether some window reaches beyond the image, so that windows cannot be read in place.
+    pub(super) fn needs_halo(&self) -> bool {
+        let covered = self.covered(self.outputs.0);
+        let beyond =
+            |origin: isize, covered: usize, extent: usize| origin < 0 || origin as usize + covered > extent;
+        beyond(self.origin.0, covered.0, self.source.height)
+            || beyond(self.origin.1, covered.1, self.source.width)
+    }
+
+    /// Elements of scratch that [`Self::view`] needs for blocks of so many images and rows, with so many channels.
+    pub(super) fn halo_len(&self, images: usize, rows: usize, channels: usize) -> usize {
+        let covered = self.covered(rows);
+        if self.needs_halo() { images * covered.0 * covered.1 * channels } else { 0 }
+    }
+
+    /// The source of a block: in place where windows do not reach beyond the image, else a copy of it in `scratch`, with the
+    /// zeros around. Only the given channels are of interest.
+    pub(super) fn view<'a>(
+        &self,
+        x: &'a [f32],
+        block: &Block,
+        channels: Range<usize>,
+        scratch: &'a mut [f32],
+    ) -> View<'a> {
+        if self.needs_halo() {
+            return self.framed(x, block, channels, scratch);
+        }
+        let strides = self.source.strides();
+        let row = block.rows.start * self.step.0 + self.origin.0 as usize;
+        let first = block.images.start * strides.image
+            + row * strides.row
+            + self.origin.1 as usize * strides.pixel
+            + channels.start;
+        View { data: &x[first..], strides }
+    }
+
+    fn framed<'a>(
+        &self,
+        x: &[f32],
+        block: &Block,
+        channels: Range<usize>,
+        scratch: &'a mut [f32],
+    ) -> View<'a> {
+        let (rows, columns) = self.covered(block.rows.len());
+        let row_len = columns * channels.len();
+        let strides = Strides { image: rows * row_len, row: row_len, pixel: channels.len() };
+        let top = self.origin.0 + (block.rows.start * self.step.0) as isize;
+        let frame = &mut scratch[..block.images.len() * strides.image];
+        for (image, frame) in block.images.clone().zip(frame.chunks_exact_mut(strides.image)) {
+            let from = self.source.strides();
+            let x = &x[image * from.image..][..from.image];
+            for (row, to) in frame.chunks_exact_mut(row_len).enumerate() {
+                match usize::try_from(top + row as isize) {
+                    Ok(row) if row < self.source.height => {
+                        self.frame_row(&x[row * from.row..][..from.row], channels.clone(), to);
+                    }
+                    _ => to.fill(0.0),
+                }
+            }
+        }
+        View { data: frame, strides }
+    }
+
+    /// Copies one row of an image, with the zeros before and after it.
+    fn frame_row(&self, row: &[f32], channels: Range<usize>, to: &mut [f32]) {
+        let (depth, width) = (channels.len(), self.source.width as isize);
+        let columns = (to.len() / depth) as isize;
+        // Column c of the frame is column c + origin of the image.
+        let start = (-self.origin.1).clamp(0, columns) as usize;
+        let end = (width - self.origin.1).clamp(start as isize, columns) as usize;
+        to[..start * depth].fill(0.0);
+        to[end * depth..].fill(0.0);
+        if start == end {
+            return;
+        }
+        let first = (start as isize + self.origin.1) as usize;
+        let to = &mut to[start * depth..end * depth];
+        if depth == self.source.channels {
+            to.copy_from_slice(&row[first * depth..][..to.len()]);
+        } else {
+            let pixels = row.chunks_exact(self.source.channels).skip(first);
+            for (to, pixel) in to.chunks_exact_mut(depth).zip(pixels) {
+                to.copy_from_slice(&pixel[channels.clone()]);
+            }
+        }
+    }
+
+    /// The outputs of a block as a grid.
+    pub(super) fn grid(&self, block: &Block) -> Grid {
+        Grid { images: block.images.len(), rows: block.rows.len(), columns: self.outputs.1 }
+    }
+
+    /// From one output to the next, in a source with the given strides between pixels.
+    pub(super) fn steps(&self, source: Strides) -> Strides {
+        Strides { image: source.image, row: self.step.0 * source.row, pixel: self.step.1 * source.pixel }
+    }
+
+    /// What a window sees in a source with the given strides between pixels.
+    pub(super) fn window(&self, source: Strides) -> Taps {
+        Taps {
+            rows: self.taps.0,
+            columns: self.taps.1,
+            len: self.depth(),
+            row_stride: self.spacing.0 * source.row,
+            column_stride: self.spacing.1 * source.pixel,
+        }
+    }
+
+    /// From one output to the next, in the target.
+    pub(super) fn target_strides(&self) -> Strides {
+        let target = self.target.strides();
+        Strides { image: target.image, row: self.every.0 * target.row, pixel: self.every.1 * target.pixel }
+    }
+
+    /// Where a block's first output lies in the target.
+    pub(super) fn target_offset(&self, block: &Block) -> usize {
+        let target = self.target.strides();
+        block.images.start * target.image
+            + (self.first.0 + block.rows.start * self.every.0) * target.row
+            + self.first.1 * target.pixel
+    }
+}

@@ -1,0 +1,114 @@
+//! The shape of a convolution and what follows from it.
+
+use super::{backward_data, backward_weights, correlate, depthwise_weights};
+use crate::packing::{WeightLayout, is_depthwise};
+use crate::shape::{Padding, windows};
+
+/// A two-dimensional convolution (cross-correlation, as everywhere in the field) of a batch of images:
+///
+/// `y[b, i, j, f] = bias[f] + sum over kernel rows p, columns q, channels c of the filter's group of
+/// x[b, i * strides.0 + p * dilation.0 - padding.top, j * strides.1 + q * dilation.1 - padding.left, c] * w[p, q, c, f]`,
+///
+/// with zeros for pixels beyond the image.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Conv2dShape {
+    /// Images.
+    pub batch: usize,
+    /// Rows of the input.
+    pub height: usize,
+    /// Columns of the input.
+    pub width: usize,
+    /// Channels of the input.
+    pub channels: usize,
+    /// Channels of the output.
+    pub filters: usize,
+    /// Rows and columns of the kernel.
+    pub kernel: (usize, usize),
+    /// Input rows and columns from one output to the next.
+    pub strides: (usize, usize),
+    /// Input rows and columns from one kernel element to the next.
+    pub dilation: (usize, usize),
+    /// Channels and filters are divided into so many groups; a filter sees the channels of its own.
+    pub groups: usize,
+    /// Zeros around the input.
+    pub padding: Padding,
+}
+
+impl Conv2dShape {
+    /// Rows of the output; 0 where the kernel is larger than the padded image.
+    pub fn out_height(&self) -> usize {
+        let padded = self.height + self.padding.top + self.padding.bottom;
+        windows(padded, extent(self.kernel.0, self.dilation.0), self.strides.0)
+    }
+
+    /// Columns of the output; 0 where the kernel is larger than the padded image.
+    pub fn out_width(&self) -> usize {
+        let padded = self.width + self.padding.left + self.padding.right;
+        windows(padded, extent(self.kernel.1, self.dilation.1), self.strides.1)
+    }
+
+    /// Elements of the input, `[batch, height, width, channels]`.
+    pub fn input_len(&self) -> usize {
+        self.batch * self.height * self.width * self.channels
+    }
+
+    /// Elements of the output, `[batch, out_height, out_width, filters]`.
+    pub fn output_len(&self) -> usize {
+        self.batch * self.out_height() * self.out_width() * self.filters
+    }
+
+    /// How the weights are packed.
+    pub fn weight_layout(&self) -> WeightLayout {
+        WeightLayout::conv2d(self.kernel, self.channels, self.filters, self.groups)
+    }
+
+    /// Elements of the packed weights.
+    pub fn weights_len(&self) -> usize {
+        self.weight_layout().packed_len()
+    }
+
+    /// Floating-point operations of the forward pass, a multiplication and an addition counted as two; each backward pass
+    /// takes as many.
+    pub fn flops(&self) -> u64 {
+        let sums = self.output_len() as u64;
+        2 * sums * (self.kernel.0 * self.kernel.1 * self.channels / self.groups) as u64
+    }
+
+    /// Elements of scratch that [`conv2d_forward`](crate::conv2d_forward) needs on so many threads.
+    pub fn forward_scratch(&self, threads: usize) -> usize {
+        correlate::scratch(&self.correlation(), threads)
+    }
+
+    /// Elements of scratch that [`conv2d_backward_data`](crate::conv2d_backward_data) needs on so many threads.
+    pub fn backward_data_scratch(&self, threads: usize) -> usize {
+        backward_data::scratch(self, threads)
+    }
+
+    /// Elements of scratch that [`conv2d_backward_weights`](crate::conv2d_backward_weights) needs on so many threads.
+    pub fn backward_weights_scratch(&self, threads: usize) -> usize {
+        if self.is_depthwise() {
+            depthwise_weights::scratch(self, threads)
+        } else {
+            backward_weights::scratch(self, threads)
+        }
+    }
+
+    /// Channels that one filter sees.
+    pub(super) fn group_channels(&self) -> usize {
+        self.channels / self.groups
+    }
+
+    /// Filters of one group.
+    pub(super) fn group_filters(&self) -> usize {
+        self.filters / self.groups
+    }
+
+    pub(super) fn is_depthwise(&self) -> bool {
+        is_depthwise(self.channels, self.filters, self.groups)
+    }
+}
+
+/// Pixels that a kernel of `taps` elements covers.
+fn extent(taps: usize, dilation: usize) -> usize {
+    (taps - 1) * dilation + 1
+}

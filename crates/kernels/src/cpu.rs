@@ -1,0 +1,41 @@
+//! The processor as kernels see it: an instruction set and a team of threads.
+
+use crate::{Isa, Team};
+
+/// An instruction set that was found on this machine and the threads that run kernels with it.
+#[derive(Debug)]
+pub struct Cpu {
+    isa: Isa,
+    team: Team,
+}
+
+impl Cpu {
+    /// The best instruction set of this machine with `threads` threads (0: as many as the machine has cores).
+    pub fn new(threads: usize) -> Self {
+        Self::with_isa(Isa::best(), threads)
+    }
+
+    /// A chosen instruction set with `threads` threads (0: as many as the machine has cores).
+    pub fn with_isa(isa: Isa, threads: usize) -> Self {
+        let threads = match threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        };
+        Self { isa, team: Team::new(threads) }
+    }
+
+    /// The instruction set in use.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// The threads in use.
+    pub fn team(&self) -> &Team {
+        &self.team
+    }
+
+    /// The number of threads in use; scratch is laid out for one of each.
+    pub fn threads(&self) -> usize {
+        self.team.threads()
+    }
+}

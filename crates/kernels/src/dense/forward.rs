@@ -1,0 +1,173 @@
+//! Dense forward.
+//!
+//! The weights are cut by inputs first, so that a task reads one contiguous piece of every panel and copies its part of the
+//! batch once; each such part has its own sums, which are then added in order. What parallelism is still
+//! missing comes from cutting by panels.
+
+use std::ops::Range;
+
+use super::DenseShape;
+use super::rows::{COLUMNS, ROWS, STRIDE, copy, copy_len, pieces};
+use crate::Cpu;
+use crate::disjoint::Disjoint;
+use crate::fetch::fetch;
+use crate::microkernel::{Grid, PixelSweep, Start, Strides, Taps, Target};
+use crate::packing::PANEL;
+
+/// Tasks to aim at.
+const TASKS: usize = 16;
+/// Inputs of a part at the least: below, adding up the parts would show.
+const PART_INPUTS: usize = 512;
+
+/// How the work is cut into tasks.
+#[derive(Clone, Copy)]
+struct Cut {
+    /// Parts of the inputs.
+    parts: usize,
+    /// Inputs of a part.
+    inputs: usize,
+    /// Pieces of the panels, and panels of a piece.
+    pieces: usize,
+    panels: usize,
+}
+
+impl Cut {
+    fn of(shape: &DenseShape) -> Self {
+        // Sums of the parts never take more room than the weights.
+        let parts = (shape.inputs / PART_INPUTS.max(shape.batch)).clamp(1, TASKS);
+        let inputs = shape.inputs.div_ceil(parts).next_multiple_of(COLUMNS).min(shape.inputs);
+        let parts = shape.inputs.div_ceil(inputs);
+        let panels = shape.panels().div_ceil(TASKS.div_ceil(parts).min(shape.panels()));
+        Self { parts, inputs, pieces: shape.panels().div_ceil(panels), panels }
+    }
+
+    fn sums_len(&self, shape: &DenseShape) -> usize {
+        if self.parts > 1 { self.parts * shape.output_len() } else { 0 }
+    }
+}
+
+pub(super) fn scratch(shape: &DenseShape, threads: usize) -> usize {
+    Cut::of(shape).sums_len(shape) + threads * copy_len(shape.batch)
+}
+
+pub(super) fn run(
+    cpu: &Cpu,
+    shape: &DenseShape,
+    x: &[f32],
+    w: &[f32],
+    bias: Option<&[f32]>,
+    y: &mut [f32],
+    scratch: &mut [f32],
+) {
+    let cut = Cut::of(shape);
+    let (sums, copies) = scratch.split_at_mut(cut.sums_len(shape));
+    if cut.parts == 1 {
+        multiply(cpu, shape, &cut, x, w, bias, y, copies);
+        return;
+    }
+    multiply(cpu, shape, &cut, x, w, None, sums, copies);
+    cpu.team().for_chunks(y, shape.outputs, |row, y| {
+        match bias {
+            Some(bias) => y.copy_from_slice(bias),
+            None => y.fill(0.0),
+        }
+        for sums in sums.chunks_exact(shape.output_len()).take(cut.parts) {
+            let sums = &sums[row * shape.outputs..][..shape.outputs];
+            y.iter_mut().zip(sums).for_each(|(y, sum)| *y += *sum);
+        }
+    });
+}
+
+/// Writes the sums of each part of the inputs, `[part][batch][outputs]`.
+fn multiply(
+    cpu: &Cpu,
+    shape: &DenseShape,
+    cut: &Cut,
+    x: &[f32],
+    w: &[f32],
+    bias: Option<&[f32]>,
+    sums: &mut [f32],
+    copies: &mut [f32],
+) {
+    let copy_len = copy_len(shape.batch);
+    let (sums, copies) = (Disjoint::new(sums), Disjoint::new(copies));
+    cpu.team().run(cut.parts * cut.pieces, |member, task| {
+        let (part, piece) = (task / cut.pieces, task % cut.pieces);
+        // SAFETY: each member has a copy of its own.
+        let rows = unsafe { copies.part(member * copy_len..(member + 1) * copy_len) };
+        let inputs = part * cut.inputs..shape.inputs.min((part + 1) * cut.inputs);
+        let panels = piece * cut.panels..shape.panels().min((piece + 1) * cut.panels);
+        for columns in pieces(inputs.clone(), COLUMNS) {
+            for batch in pieces(0..shape.batch, ROWS) {
+                copy(x, shape.inputs, batch.clone(), columns.clone(), rows);
+                for panel in panels.clone() {
+                    for chunk in pieces(columns.clone(), 128) {
+                        let weights =
+                            &w[(panel * shape.inputs + chunk.start) * PANEL..][..chunk.len() * PANEL];
+                        let following = if chunk.end < columns.end {
+                            panel * shape.inputs + chunk.end
+                        } else if panel + 1 < panels.end {
+                            (panel + 1) * shape.inputs + columns.start
+                        } else {
+                            panels.start * shape.inputs + columns.end
+                        } * PANEL;
+                        let next = &w[following..w.len().min(following + 128 * PANEL)];
+                        let tiles: usize = batch.len().div_ceil(8);
+                        let mut next = next.chunks(next.len().div_ceil(tiles).max(1));
+                        let size = batch.len().div_ceil(tiles);
+                        for tile in pieces(batch.clone(), size) {
+                            fetch(next.next().unwrap_or_default());
+                            let start = match bias {
+                                _ if chunk.start > inputs.start => Start::Target,
+                                Some(bias) => Start::Bias(&bias[panel * PANEL..]),
+                                None => Start::Zero,
+                            };
+                            let first = (part * shape.batch + tile.start) * shape.outputs;
+                            // SAFETY: these rows of the part's sums, and the panel's columns of them, are this task's alone.
+                            let target = unsafe { target(shape, &sums, first, panel) };
+                            cpu.isa().call(sweep(
+                                &rows[(tile.start - batch.start) * STRIDE + chunk.start - columns.start..],
+                                tile.len(),
+                                chunk.clone(),
+                                weights,
+                                start,
+                                target,
+                            ));
+                        }
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// A panel's columns of the sums' rows, the first of which begins at `first`.
+///
+/// # Safety
+/// Nobody else uses them for as long as the target is.
+unsafe fn target<'a>(shape: &DenseShape, sums: &Disjoint<'a, f32>, first: usize, panel: usize) -> Target<'a> {
+    let columns = PANEL.min(shape.outputs - panel * PANEL);
+    let strides = Strides { image: shape.outputs, row: 0, pixel: 0 };
+    // SAFETY: promised by the caller.
+    unsafe { Target::new(sums, first + panel * PANEL, strides, columns) }
+}
+
+/// Rows of a copy times a piece of a panel: a row is an image of one pixel.
+fn sweep<'a>(
+    rows: &'a [f32],
+    count: usize,
+    columns: Range<usize>,
+    weights: &'a [f32],
+    start: Start<'a>,
+    target: Target<'a>,
+) -> PixelSweep<'a> {
+    PixelSweep {
+        grid: Grid { images: count, rows: 1, columns: 1 },
+        source: rows,
+        strides: Strides { image: STRIDE, row: 0, pixel: 0 },
+        taps: Taps { rows: 1, columns: 1, len: columns.len(), row_stride: 0, column_stride: 0 },
+        weights,
+        start,
+        target,
+    }
+}

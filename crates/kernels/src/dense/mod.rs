@@ -1,0 +1,144 @@
+//! Dense (fully connected) layers: forward, backward to the input, backward to the weights.
+//!
+//! Their cost is reading the weights, of which a network for images may have ten million in one layer, while a batch has
+//! a few dozen rows. So each pass reads the weights once, in order, and it is the batch that is copied about.
+
+mod backward_data;
+mod backward_weights;
+mod forward;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use crate::Cpu;
+use crate::packing::{PANEL, WeightLayout};
+
+/// A dense layer: `y[b, o] = bias[o] + sum over i of x[b, i] * w[i, o]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DenseShape {
+    /// Rows of the input and of the output.
+    pub batch: usize,
+    /// Numbers in a row of the input.
+    pub inputs: usize,
+    /// Numbers in a row of the output.
+    pub outputs: usize,
+}
+
+impl DenseShape {
+    /// Elements of the input, `[batch, inputs]`.
+    pub fn input_len(&self) -> usize {
+        self.batch * self.inputs
+    }
+
+    /// Elements of the output, `[batch, outputs]`.
+    pub fn output_len(&self) -> usize {
+        self.batch * self.outputs
+    }
+
+    /// How the weights are packed.
+    pub fn weight_layout(&self) -> WeightLayout {
+        WeightLayout::dense(self.inputs, self.outputs)
+    }
+
+    /// Elements of the packed weights.
+    pub fn weights_len(&self) -> usize {
+        self.weight_layout().packed_len()
+    }
+
+    /// Floating-point operations of the forward pass, a multiplication and an addition counted as two; each backward pass
+    /// takes as many.
+    pub fn flops(&self) -> u64 {
+        2 * self.batch as u64 * self.inputs as u64 * self.outputs as u64
+    }
+
+    /// Elements of scratch that [`dense_forward`] needs on so many threads.
+    pub fn forward_scratch(&self, threads: usize) -> usize {
+        forward::scratch(self, threads)
+    }
+
+    /// Elements of scratch that [`dense_backward_data`] needs on so many threads.
+    pub fn backward_data_scratch(&self, threads: usize) -> usize {
+        backward_data::scratch(self, threads)
+    }
+
+    /// Elements of scratch that [`dense_backward_weights`] needs on so many threads.
+    pub fn backward_weights_scratch(&self, threads: usize) -> usize {
+        backward_weights::scratch(self, threads)
+    }
+
+    /// Panels of outputs.
+    fn panels(&self) -> usize {
+        self.outputs.div_ceil(PANEL)
+    }
+
+    fn check(&self, input: &[f32], weights: &[f32], output: &[f32]) {
+        assert!(self.batch * self.inputs * self.outputs > 0, "an empty dense layer: {self:?}");
+        assert_eq!(input.len(), self.input_len(), "a dense layer's input");
+        assert_eq!(weights.len(), self.weights_len(), "a dense layer's weights");
+        assert_eq!(output.len(), self.output_len(), "a dense layer's output");
+    }
+}
+
+/// `y = x w + bias`.
+///
+/// `x` is `[batch, inputs]`, `w` packed as [`DenseShape::weight_layout`] tells, `bias` `[outputs]`, `y` `[batch, outputs]`;
+/// `scratch` has at least [`DenseShape::forward_scratch`] elements of any value.
+///
+/// # Panics
+/// When a slice has not the length that the shape tells, or the layer is empty.
+pub fn dense_forward(
+    cpu: &Cpu,
+    shape: &DenseShape,
+    x: &[f32],
+    w: &[f32],
+    bias: Option<&[f32]>,
+    y: &mut [f32],
+    scratch: &mut [f32],
+) {
+    shape.check(x, w, y);
+    assert!(bias.is_none_or(|bias| bias.len() == shape.outputs), "a dense layer's biases");
+    check_scratch(scratch, shape.forward_scratch(cpu.threads()));
+    forward::run(cpu, shape, x, w, bias, y, scratch);
+}
+
+/// `dx = dy wᵀ`, the loss's gradient to the input.
+///
+/// Shapes are those of the forward pass; `scratch` has at least [`DenseShape::backward_data_scratch`] elements.
+///
+/// # Panics
+/// When a slice has not the length that the shape tells, or the layer is empty.
+pub fn dense_backward_data(
+    cpu: &Cpu,
+    shape: &DenseShape,
+    dy: &[f32],
+    w: &[f32],
+    dx: &mut [f32],
+    scratch: &mut [f32],
+) {
+    shape.check(dx, w, dy);
+    check_scratch(scratch, shape.backward_data_scratch(cpu.threads()));
+    backward_data::run(cpu, shape, dy, w, dx, scratch);
+}
+
+/// `dw = xᵀ dy`, the loss's gradient to the weights, packed; the zeros that fill up the last panel stay zero.
+///
+/// Shapes are those of the forward pass; `scratch` has at least [`DenseShape::backward_weights_scratch`] elements.
+///
+/// # Panics
+/// When a slice has not the length that the shape tells, or the layer is empty.
+pub fn dense_backward_weights(
+    cpu: &Cpu,
+    shape: &DenseShape,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+    scratch: &mut [f32],
+) {
+    shape.check(x, dw, dy);
+    check_scratch(scratch, shape.backward_weights_scratch(cpu.threads()));
+    backward_weights::run(cpu, shape, x, dy, dw, scratch);
+}
+
+fn check_scratch(scratch: &[f32], needed: usize) {
+    assert!(scratch.len() >= needed, "scratch of {} elements where {needed} are needed", scratch.len());
+}

@@ -1,0 +1,85 @@
+//! Denormal numbers as zero, for as long as a guard lives.
+//!
+//! Near the end of training, gradients reach 1e-40; arithmetic on such numbers is some twenty times slower on most
+//! processors and makes no difference to any result that is kept.
+
+/// Sets flush-to-zero on the current thread; the former state comes back when it is dropped.
+pub(crate) struct FlushDenormals {
+    former: u64,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl FlushDenormals {
+    /// MXCSR bits 15 (flush results to zero) and 6 (read denormal operands as zero). Intel SDM volume 1, 10.2.3.
+    const BITS: u32 = 1 << 15 | 1 << 6;
+
+    pub(crate) fn new() -> Self {
+        let former = Self::read();
+        Self::write(former | Self::BITS);
+        Self { former: u64::from(former) }
+    }
+
+    fn read() -> u32 {
+        let mut state = 0_u32;
+        // SAFETY: SSE is part of x86-64; the instruction stores four bytes to a local of that size.
+        unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut state, options(nostack, preserves_flags)) };
+        state
+    }
+
+    fn write(state: u32) {
+        // SAFETY: `state` is a value read from MXCSR with two defined bits changed, so no reserved bit is set. Code
+        // compiled around the guard may see denormals flushed or not; no result of this crate depends on which.
+        unsafe {
+            std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const state, options(nostack, preserves_flags, readonly))
+        };
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+impl FlushDenormals {
+    /// FPCR bit 24, FZ. Arm Architecture Reference Manual, C5.2.7.
+    const BITS: u64 = 1 << 24;
+
+    pub(crate) fn new() -> Self {
+        let former: u64;
+        // SAFETY: FPCR can be read at every exception level; it touches no memory.
+        unsafe { std::arch::asm!("mrs {}, fpcr", out(reg) former, options(nomem, nostack, preserves_flags)) };
+        Self::write(former | Self::BITS);
+        Self { former }
+    }
+
+    fn write(state: u64) {
+        // SAFETY: a value read from FPCR with one defined bit changed.
+        unsafe { std::arch::asm!("msr fpcr, {}", in(reg) state, options(nomem, nostack, preserves_flags)) };
+    }
+}
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+impl Drop for FlushDenormals {
+    fn drop(&mut self) {
+        Self::write(self.former as _);
+    }
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+impl FlushDenormals {
+    pub(crate) fn new() -> Self {
+        Self { former: 0 }
+    }
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::FlushDenormals;
+    use std::hint::black_box;
+
+    #[test]
+    fn denormals_are_zero_only_while_the_guard_lives() {
+        let halve = |x: f32| black_box(x) * black_box(0.5);
+        assert!(halve(f32::MIN_POSITIVE) > 0.0);
+        let guard = FlushDenormals::new();
+        assert_eq!(halve(f32::MIN_POSITIVE), 0.0);
+        drop(guard);
+        assert!(halve(f32::MIN_POSITIVE) > 0.0);
+    }
+}

@@ -1,0 +1,74 @@
+//! The numeric loops of divvy: every layer's forward and backward pass, losses and optimizers, over plain slices.
+//!
+//! A kernel is a function of a [`Cpu`], a shape and slices. It knows nothing of graphs, plans or files; it allocates
+//! nothing (what it needs besides its arguments comes in as `scratch`), and it gives the same bits whatever the
+//! number of threads: work is cut by shape alone, and partial sums are added in a fixed order.
+//!
+//! ```
+//! use divvy_kernels::{Cpu, Isa};
+//! let cpu = Cpu::new(2);               // the best instruction set of this machine, two threads
+//! assert!(Isa::present().contains(&cpu.isa()));
+//! ```
+//!
+//! # Layouts
+//! Activations are `[batch, height, width, channels]`, contiguous. Convolution and dense weights are *packed*, see
+//! [`packing`]. Everything is `f32`; sums over a whole batch are carried in `f64`.
+//!
+//! # Safety
+//! This is the only crate of the project with `unsafe` code. Vector instructions are reached only through a token
+//! ([`Isa`]) that can be had only after the CPU was asked; raw pointers are used in the innermost loops, behind
+//! functions whose slices are checked against the shape first.
+
+mod activation;
+mod bias;
+mod columns;
+mod conv;
+mod cpu;
+mod dense;
+mod disjoint;
+mod dropout;
+mod elementwise;
+mod fetch;
+mod flush;
+mod loss;
+mod microkernel;
+mod moves;
+mod norm;
+mod optimize;
+pub mod packing;
+mod philox;
+mod pool;
+#[cfg(test)]
+mod reference;
+mod shape;
+mod simd;
+mod softmax;
+mod special;
+mod team;
+
+pub use activation::{Activation, Saved, activation_backward, activation_forward};
+pub use bias::{bias_gradient, bias_gradient_scratch};
+pub use conv::{Conv2dShape, conv2d_backward_data, conv2d_backward_weights, conv2d_forward};
+pub use cpu::Cpu;
+pub use dense::{DenseShape, dense_backward_data, dense_backward_weights, dense_forward};
+pub use dropout::{DropoutKey, dropout};
+pub use loss::{mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy};
+pub use moves::{
+    PadShape, accumulate, copy, put_channels, take_channels, zero_pad_backward, zero_pad_forward,
+};
+pub use norm::{
+    NormSettings, NormShape, batch_norm_backward, batch_norm_infer, batch_norm_train, scale_shift_backward,
+    scale_shift_forward,
+};
+pub use optimize::{
+    Adam, RmsProp, Sgd, adam_step, rmsprop_step, scale, sgd_step, sum_of_squares, sum_of_squares_scratch,
+};
+pub use packing::WeightLayout;
+pub use pool::{
+    PoolShape, avg_pool_backward, avg_pool_forward, global_avg_pool_backward, global_avg_pool_forward,
+    global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward,
+};
+pub use shape::Padding;
+pub use simd::Isa;
+pub use softmax::{softmax_backward, softmax_forward};
+pub use team::Team;

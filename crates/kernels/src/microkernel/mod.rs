@@ -1,0 +1,169 @@
+//! The loops in which nearly all the time of a network goes: products of a small tile, held in registers.
+//!
+//! Convolutions and dense layers, forward and backward, are the same sum: a *tile* of up to [`MAX_ROWS`] rows and two
+//! vectors of columns, `c[row][column] += sum over k of a[row][k] * b[k][column]`. For each `k`, the columns of `b` are
+//! loaded once, and one number of each row is broadcast and multiplied with them. `b` is packed, [`PANEL`] columns
+//! to a row, and is read from start to end; what differs is where `a` comes from:
+//!
+//! * [`PixelSweep`]: a row is a pixel of an image, and `k` runs over what a kernel window sees from there, read in
+//!   place ("implicit GEMM": no matrix of windows is ever written).
+//! * [`WeightSweep`]: a row is a weight, and `k` runs over the pixels that it is multiplied with.
+//!
+//! [`ChannelSweep`] and [`ChannelWeightSweep`] are the same two for depthwise convolutions, where nothing is summed over channels.
+
+mod channels;
+mod cursor;
+mod pixels;
+mod taps;
+mod target;
+mod weights;
+
+pub(crate) use channels::{ChannelSweep, ChannelWeightSweep};
+pub(crate) use pixels::PixelSweep;
+pub(crate) use taps::Taps;
+pub(crate) use target::{Start, Target};
+pub(crate) use weights::WeightSweep;
+
+use crate::packing::PANEL;
+use crate::simd::Simd;
+
+/// Rows of the highest tile: 14 rows of two vectors, two vectors of `b` and a broadcast are 31 of AVX-512's 32 registers.
+const MAX_ROWS: usize = 14;
+
+/// Rows of a tile that fits the registers, with `vectors` vectors to a row.
+const fn tile_rows(registers: usize, vectors: usize) -> usize {
+    let rows = (registers - vectors - 1) / vectors;
+    if rows > MAX_ROWS { MAX_ROWS } else { rows }
+}
+
+/// Pixels of one or more images.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Grid {
+    pub images: usize,
+    pub rows: usize,
+    pub columns: usize,
+}
+
+impl Grid {
+    pub(crate) fn len(self) -> usize {
+        self.images * self.rows * self.columns
+    }
+}
+
+/// How many elements apart the pixels of a grid lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Strides {
+    pub image: usize,
+    pub row: usize,
+    pub pixel: usize,
+}
+
+impl Strides {
+    /// Where a grid's last pixel lies, counted from its first; the grid is not empty.
+    pub(crate) fn last(self, grid: Grid) -> usize {
+        (grid.images - 1) * self.image + (grid.rows - 1) * self.row + (grid.columns - 1) * self.pixel
+    }
+}
+
+/// Cuts `total` into pieces of at most `most`, as even as can be: a last piece of one row would leave the
+/// multipliers idle.
+fn even_pieces(total: usize, most: usize) -> impl Iterator<Item = usize> {
+    let pieces = total.div_ceil(most);
+    (0..pieces).map(move |piece| total / pieces + usize::from(piece < total % pieces))
+}
+
+/// `tile[r][n] += sum over k of a[r][k * step] * b[k][n]`.
+///
+/// # Safety
+/// `a[r]` can be read at `k * step`, and `b` at `k * PANEL` for `N` vectors, for every `k < len`.
+#[inline(always)]
+unsafe fn multiply<S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    tile: &mut [[S::V; N]; R],
+    a: [*const f32; R],
+    step: usize,
+    b: *const f32,
+    len: usize,
+) {
+    for k in 0..len {
+        let mut columns = [simd.zero(); N];
+        for n in 0..N {
+            // SAFETY: the caller promises N vectors at b[k].
+            columns[n] = unsafe { simd.load_ptr(b.add(k * PANEL + n * S::LANES)) };
+        }
+        for r in 0..R {
+            // SAFETY: the caller promises a number at a[r][k * step].
+            let row = simd.splat(unsafe { *a[r].add(k * step) });
+            for n in 0..N {
+                tile[r][n] = simd.mul_add(row, columns[n], tile[r][n]);
+            }
+        }
+    }
+}
+
+/// Evaluates a call with `const R: usize`, chosen at run time from 1 to the rows of a tile. Taller tiles than the instruction
+/// set has registers for are not even compiled.
+macro_rules! with_rows {
+    ($rows:expr, $simd:ident, $vectors:ident, |$r:ident| $call:expr) => {
+        match $rows {
+            1 if const { 1 <= tile_rows($simd::REGISTERS, $vectors) } => {
+                const $r: usize = 1;
+                $call
+            }
+            2 if const { 2 <= tile_rows($simd::REGISTERS, $vectors) } => {
+                const $r: usize = 2;
+                $call
+            }
+            3 if const { 3 <= tile_rows($simd::REGISTERS, $vectors) } => {
+                const $r: usize = 3;
+                $call
+            }
+            4 if const { 4 <= tile_rows($simd::REGISTERS, $vectors) } => {
+                const $r: usize = 4;
+                $call
+            }
+            5 if const { 5 <= tile_rows($simd::REGISTERS, $vectors) } => {
+                const $r: usize = 5;
+                $call
+            }
+            6 if const { 6 <= tile_rows($simd::REGISTERS, $vectors) } => {
+                const $r: usize = 6;
+                $call
+            }
+            7 if const { 7 <= tile_rows($simd::REGISTERS, $vectors) } => {
+                const $r: usize = 7;
+                $call
+            }
+            8 if const { 8 <= tile_rows($simd::REGISTERS, $vectors) } => {
+                const $r: usize = 8;
+                $call
+            }
+            9 if const { 9 <= tile_rows($simd::REGISTERS, $vectors) } => {
+                const $r: usize = 9;
+                $call
+            }
+            10 if const { 10 <= tile_rows($simd::REGISTERS, $vectors) } => {
+                const $r: usize = 10;
+                $call
+            }
+            11 if const { 11 <= tile_rows($simd::REGISTERS, $vectors) } => {
+                const $r: usize = 11;
+                $call
+            }
+            12 if const { 12 <= tile_rows($simd::REGISTERS, $vectors) } => {
+                const $r: usize = 12;
+                $call
+            }
+            13 if const { 13 <= tile_rows($simd::REGISTERS, $vectors) } => {
+                const $r: usize = 13;
+                $call
+            }
+            14 if const { 14 <= tile_rows($simd::REGISTERS, $vectors) } => {
+                const $r: usize = 14;
+                $call
+            }
+            rows => unreachable!("a tile of {rows} rows"),
+        }
+    };
+}
+use with_rows;

@@ -1,0 +1,125 @@
+//! Tiles whose rows are pixels: convolution forward and backward to the data, dense forward.
+
+use super::cursor::{Cursor, Pixels};
+use super::taps::{Pieces, Taps};
+use super::target::{begin, finish};
+use super::{Grid, Start, Strides, Target, even_pieces, multiply, tile_rows, with_rows};
+use crate::packing::PANEL;
+use crate::simd::{Kernel, Simd};
+
+/// Bytes of weights that one pass over the pixels uses. They stay in the first-level cache (32 KiB at the least)
+/// together with the pixels that stream by.
+const CHUNK_BYTES: usize = 24 * 1024;
+
+/// Multiplies what a window sees from each pixel of a grid with one panel of weights.
+pub(crate) struct PixelSweep<'a> {
+    pub grid: Grid,
+    /// The image, from the first number that the first pixel's window sees.
+    pub source: &'a [f32],
+    pub strides: Strides,
+    pub taps: Taps,
+    /// `[taps.depth()][PANEL]`.
+    pub weights: &'a [f32],
+    pub start: Start<'a>,
+    /// At most [`PANEL`] columns.
+    pub target: Target<'a>,
+}
+
+impl Kernel for PixelSweep<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        if self.grid.len() == 0 {
+            return;
+        }
+        self.check();
+        let columns = self.target.columns;
+        let mut column = 0;
+        while column < columns {
+            if columns - column > S::LANES {
+                self.strip::<S, 2>(simd, column);
+                column += 2 * S::LANES;
+            } else {
+                self.strip::<S, 1>(simd, column);
+                column += S::LANES;
+            }
+        }
+    }
+}
+
+/// A piece of the taps for some columns: what one pass over the pixels multiplies with.
+struct Pass<'a> {
+    taps: Taps,
+    /// From the first column of the first tap on.
+    weights: &'a [f32],
+    columns: usize,
+    start: Start<'a>,
+}
+
+impl PixelSweep<'_> {
+    /// Everything the raw pointers below rely on.
+    fn check(&self) {
+        let Self { grid, source, strides, taps, weights, target, start } = self;
+        assert!(taps.depth() > 0, "no taps");
+        assert!(strides.last(*grid) + taps.last() < source.len(), "windows reach beyond the image");
+        assert!(weights.len() >= taps.depth() * PANEL, "fewer weights than taps");
+        assert!(target.columns <= PANEL, "{} columns of a panel", target.columns);
+        target.check(*grid, *start);
+    }
+
+    /// Computes `N` vectors of columns from `column` on.
+    #[inline(always)]
+    fn strip<S: Simd, const N: usize>(&self, simd: S, column: usize) {
+        let columns = (N * S::LANES).min(self.target.columns - column);
+        let most = CHUNK_BYTES / (N * S::LANES * size_of::<f32>());
+        let mut depth = 0;
+        for (offset, taps) in Pieces::new(self.taps.merged(), most) {
+            let start = if depth == 0 { self.start.columns(column, columns) } else { Start::Target };
+            let weights = &self.weights[depth * PANEL + column..];
+            self.pass::<S, N>(simd, offset, column, &Pass { taps, weights, columns, start });
+            depth += taps.depth();
+        }
+    }
+
+    /// Adds a piece of the taps, `offset` away from each pixel's first, to the columns from `column` on.
+    #[inline(always)]
+    fn pass<S: Simd, const N: usize>(&self, simd: S, offset: usize, column: usize, pass: &Pass<'_>) {
+        let source = (self.source.as_ptr().wrapping_add(offset), self.strides);
+        let target = (self.target.first.wrapping_add(column), self.target.strides);
+        let mut cursor = Cursor::new(self.grid, source, target);
+        for rows in even_pieces(self.grid.len(), tile_rows(S::REGISTERS, N)) {
+            let pixels = cursor.take(rows);
+            // SAFETY: `check` has shown that each pixel's windows lie within the source, the taps within the weights, and
+            // the columns within the target, which is this sweep's alone.
+            with_rows!(rows, S, N, |R| unsafe { tile::<S, R, N>(simd, &pixels, pass) });
+        }
+    }
+}
+
+/// One tile: start, add up, store.
+///
+/// # Safety
+/// The first `R` pixels can be read wherever the pass's taps are, and written at the pass's columns; the weights hold `N`
+/// vectors for each tap.
+#[inline(always)]
+unsafe fn tile<S: Simd, const R: usize, const N: usize>(simd: S, pixels: &Pixels, pass: &Pass<'_>) {
+    let Pass { taps, weights, columns, start } = pass;
+    // SAFETY: the caller promises `columns` numbers at every pixel's target.
+    let mut sums = unsafe { begin::<S, R, N>(simd, *start, &pixels.target, *columns) };
+    let mut weights = weights.as_ptr();
+    for row in 0..taps.rows {
+        for column in 0..taps.columns {
+            let offset = row * taps.row_stride + column * taps.column_stride;
+            let mut from = [pixels.source[0]; R];
+            for r in 0..R {
+                from[r] = pixels.source[r].wrapping_add(offset);
+            }
+            // SAFETY: the caller promises that this run of every pixel lies within the image, and its weights.
+            unsafe { multiply(simd, &mut sums, from, 1, weights, taps.len) };
+            weights = weights.wrapping_add(taps.len * PANEL);
+        }
+    }
+    // SAFETY: as above.
+    unsafe { finish(simd, &sums, &pixels.target, *columns) };
+}

@@ -1,0 +1,82 @@
+//! What a window sees, and how it is cut into pieces that the cache can hold.
+
+/// What a window sees from a pixel: `rows` x `columns` runs of `len` neighbouring numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Taps {
+    pub rows: usize,
+    pub columns: usize,
+    pub len: usize,
+    /// Elements from one row of runs to the next.
+    pub row_stride: usize,
+    /// Elements from one run of a row to the next.
+    pub column_stride: usize,
+}
+
+impl Taps {
+    /// All numbers seen: the rows of the packed weights that belong to them.
+    pub(crate) fn depth(self) -> usize {
+        self.rows * self.columns * self.len
+    }
+
+    /// The same numbers in as few runs as can be: runs without a gap between them are one run.
+    pub(crate) fn merged(mut self) -> Self {
+        if self.column_stride == self.len {
+            (self.columns, self.len) = (1, self.columns * self.len);
+        }
+        self
+    }
+
+    pub(super) fn last(self) -> usize {
+        (self.rows - 1) * self.row_stride + (self.columns - 1) * self.column_stride + self.len - 1
+    }
+
+    /// The size of a piece of at most `most` numbers: whole rows, or whole runs of one row, or a part of one run.
+    fn piece(self, most: usize) -> Self {
+        let rows = (most / (self.columns * self.len)).clamp(1, self.rows);
+        let columns = if rows > 1 { self.columns } else { (most / self.len).clamp(1, self.columns) };
+        Self { rows, columns, len: self.len.min(most), ..self }
+    }
+}
+
+/// The pieces of some taps, in order, each with where its first number lies.
+pub(super) struct Pieces {
+    taps: Taps,
+    piece: Taps,
+    row: usize,
+    column: usize,
+    start: usize,
+}
+
+impl Pieces {
+    pub(super) fn new(taps: Taps, most: usize) -> Self {
+        Self { taps, piece: taps.piece(most), row: 0, column: 0, start: 0 }
+    }
+}
+
+impl Iterator for Pieces {
+    type Item = (usize, Taps);
+
+    // Not left to the compiler, as nothing is that stands between a kernel's entry and its innermost loop.
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self { taps, piece, row, column, start } = *self;
+        if row >= taps.rows {
+            return None;
+        }
+        let offset = row * taps.row_stride + column * taps.column_stride + start;
+        let found = Taps {
+            rows: piece.rows.min(taps.rows - row),
+            columns: piece.columns.min(taps.columns - column),
+            len: piece.len.min(taps.len - start),
+            ..taps
+        };
+        self.start += piece.len;
+        if self.start >= taps.len {
+            (self.start, self.column) = (0, column + piece.columns);
+        }
+        if self.column >= taps.columns {
+            (self.column, self.row) = (0, row + piece.rows);
+        }
+        Some((offset, found))
+    }
+}

@@ -1,0 +1,114 @@
+//! Tiles whose rows are weights: convolution and dense backward to the weights.
+
+use super::{even_pieces, multiply, tile_rows, with_rows};
+use crate::packing::PANEL;
+use crate::simd::{Kernel, Simd};
+
+/// Adds up a run of neighbouring weights' gradients, for one panel of outputs, over pixels.
+pub(crate) struct WeightSweep<'a> {
+    /// Pixels, by row and column.
+    pub rows: usize,
+    pub columns: usize,
+    /// The image, from what the first weight is multiplied with at the first pixel.
+    pub source: &'a [f32],
+    pub row_stride: usize,
+    pub pixel_stride: usize,
+    /// The outputs' gradients, `[rows][columns][PANEL]`; zero beyond the panel's outputs.
+    pub outputs: &'a [f32],
+    /// How many outputs the panel has.
+    pub panel: usize,
+    /// `[weights][PANEL]`.
+    pub gradient: &'a mut [f32],
+    /// Whether to add to the gradient rather than overwrite it.
+    pub add: bool,
+}
+
+impl Kernel for WeightSweep<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        self.check();
+        let mut column = 0;
+        while column < PANEL {
+            if column >= self.panel {
+                self.clear(column);
+                return;
+            }
+            if self.panel - column > S::LANES {
+                self.strip::<S, 2>(simd, column);
+                column += 2 * S::LANES;
+            } else {
+                self.strip::<S, 1>(simd, column);
+                column += S::LANES;
+            }
+        }
+    }
+}
+
+impl WeightSweep<'_> {
+    fn weights(&self) -> usize {
+        self.gradient.len() / PANEL
+    }
+
+    /// Everything the raw pointers below rely on.
+    fn check(&self) {
+        assert!(self.rows > 0 && self.columns > 0 && self.weights() > 0, "an empty sweep");
+        let last = (self.rows - 1) * self.row_stride + (self.columns - 1) * self.pixel_stride;
+        assert!(last + self.weights() <= self.source.len(), "weights reach beyond the image");
+        assert!(self.rows * self.columns * PANEL <= self.outputs.len(), "fewer outputs than pixels");
+    }
+
+    /// The gradients of a panel's unused columns are zero.
+    fn clear(&mut self, column: usize) {
+        if !self.add {
+            self.gradient.chunks_exact_mut(PANEL).for_each(|weight| weight[column..].fill(0.0));
+        }
+    }
+
+    /// Computes `N` vectors of columns from `column` on.
+    #[inline(always)]
+    fn strip<S: Simd, const N: usize>(&mut self, simd: S, column: usize) {
+        let mut first = 0;
+        for rows in even_pieces(self.weights(), tile_rows(S::REGISTERS, N)) {
+            // SAFETY: `check` has shown that `rows` weights from `first` on lie within the image at every pixel, and a panel
+            // is a whole number of strips.
+            with_rows!(rows, S, N, |R| unsafe { self.tile::<S, R, N>(simd, first, column) });
+            first += rows;
+        }
+    }
+
+    /// # Safety
+    /// The sweep was checked, `first + R` is at most the number of weights, and `N` vectors from `column` on lie within a panel.
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const R: usize, const N: usize>(&mut self, simd: S, first: usize, column: usize) {
+        let gradient = self.gradient[first * PANEL..(first + R) * PANEL].as_mut_ptr();
+        let mut sums = [[simd.zero(); N]; R];
+        if self.add {
+            for r in 0..R {
+                for n in 0..N {
+                    // SAFETY: the tile's part of the gradient is R panels long.
+                    sums[r][n] = unsafe { simd.load_ptr(gradient.add(r * PANEL + column + n * S::LANES)) };
+                }
+            }
+        }
+        for row in 0..self.rows {
+            // SAFETY: the last pixel's numbers lie within the source and the outputs, as checked.
+            unsafe {
+                let source = self.source.as_ptr().add(row * self.row_stride + first);
+                let outputs = self.outputs.as_ptr().add(row * self.columns * PANEL + column);
+                let mut from = [source; R];
+                for r in 0..R {
+                    from[r] = source.add(r);
+                }
+                multiply(simd, &mut sums, from, self.pixel_stride, outputs, self.columns);
+            }
+        }
+        for r in 0..R {
+            for n in 0..N {
+                // SAFETY: the tile's part of the gradient is R panels long.
+                unsafe { simd.store_ptr(sums[r][n], gradient.add(r * PANEL + column + n * S::LANES)) };
+            }
+        }
+    }
+}

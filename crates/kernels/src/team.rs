@@ -1,0 +1,310 @@
+//! A resident team of threads that runs the tasks of one kernel at a time.
+//!
+//! A training step is some fifty kernels of 10 microseconds to 10 milliseconds, each of which ends with a barrier. So
+//! threads stay awake between kernels for a short while (they spin, then park), and handing out a task is one atomic
+//! addition. Which thread runs which task is left to chance; results do not depend on it, because a task's
+//! output depends on the task alone.
+
+use std::any::Any;
+use std::cell::{Cell, UnsafeCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crate::disjoint::Disjoint;
+use crate::flush::FlushDenormals;
+
+/// How often a thread looks for work before it parks: some 50 microseconds, more than what lies between two kernels.
+const SPINS: usize = 3_000;
+
+thread_local! {
+    /// Set on a thread while it runs a task: a kernel called from inside a task runs on that thread alone.
+    static IN_TASK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Threads that wait for kernels. The thread that calls [`Team::run`] is one of them.
+pub struct Team {
+    shared: Arc<Shared>,
+    helpers: Vec<JoinHandle<()>>,
+    /// Held by the caller for the length of a run: one kernel at a time.
+    turn: Mutex<()>,
+}
+
+/// What the members of a team see of each other.
+struct Shared {
+    /// Counts runs; a change tells the helpers that `job` holds a new one.
+    generation: AtomicUsize,
+    job: UnsafeCell<Option<Job>>,
+    next_task: AtomicUsize,
+    /// Helpers that have not yet finished the present run.
+    busy: AtomicUsize,
+    parked: Vec<AtomicBool>,
+    stop: AtomicBool,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+/// One run: the tasks' number and what to do for each, as (member, task). The true lifetime is that of the call to `run`.
+#[derive(Clone, Copy)]
+struct Job {
+    tasks: usize,
+    work: *const (dyn Fn(usize, usize) + Sync),
+}
+
+// SAFETY: `job` is written only by the thread that holds `turn`, while no helper is busy, and read by helpers only between
+// the release store of `generation` and their release decrement of `busy`, which the writer awaits. The
+// pointer in it is to a `Sync` closure. All else is atomic or locked.
+unsafe impl Sync for Shared {}
+// SAFETY: as above; the closure is only called, never moved or dropped, by other threads.
+unsafe impl Send for Shared {}
+
+impl Team {
+    /// A team of `threads` members (at least one), the caller included.
+    pub fn new(threads: usize) -> Self {
+        let helpers = threads.max(1) - 1;
+        let shared = Arc::new(Shared {
+            generation: AtomicUsize::new(0),
+            job: UnsafeCell::new(None),
+            next_task: AtomicUsize::new(0),
+            busy: AtomicUsize::new(0),
+            parked: (0..helpers).map(|_| AtomicBool::new(false)).collect(),
+            stop: AtomicBool::new(false),
+            panic: Mutex::new(None),
+        });
+        // Where the system grants fewer threads than asked for, the team is as large as it grants.
+        let helpers = (0..helpers)
+            .map_while(|index| {
+                let shared = Arc::clone(&shared);
+                let thread = std::thread::Builder::new().name(format!("divvy-kernel-{}", index + 1));
+                thread.spawn(move || shared.help(index)).ok()
+            })
+            .collect();
+        Self { shared, helpers, turn: Mutex::new(()) }
+    }
+
+    /// The number of members, the caller included.
+    pub fn threads(&self) -> usize {
+        self.helpers.len() + 1
+    }
+
+    /// Calls `work(member, task)` once for every task below `tasks`, on all members at once; returns when all are done.
+    ///
+    /// `member` is below [`Team::threads`] and differs between calls that run at the same time, so it can choose a part
+    /// of some scratch. A panic in a task reaches the caller after all members have stopped.
+    pub(crate) fn run(&self, tasks: usize, work: impl Fn(usize, usize) + Sync) {
+        let _flush = FlushDenormals::new();
+        if tasks <= 1 || self.helpers.is_empty() || IN_TASK.get() {
+            // A member index of 0 is free to use when nothing else runs; inside a task the kernel has scratch of its own.
+            (0..tasks).for_each(|task| work(0, task));
+            return;
+        }
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let work: &(dyn Fn(usize, usize) + Sync) = &work;
+        // SAFETY: only the lifetime changes. The job is taken back before this function returns (it waits for `busy` to
+        // reach zero even when a task panics), so no helper calls `work` after it is gone.
+        let work: *const (dyn Fn(usize, usize) + Sync) = unsafe { std::mem::transmute(work) };
+        let job = Job { tasks, work };
+        self.announce(job);
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.shared.work_through(job, 0)));
+        self.await_helpers();
+        let panic = outcome.err().or_else(|| self.shared.take_panic());
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+    }
+
+    /// Cuts `out` into pieces of `len` elements (the last may be shorter) and calls `work(task, piece)` for each.
+    pub(crate) fn for_chunks<T: Send>(
+        &self,
+        out: &mut [T],
+        len: usize,
+        work: impl Fn(usize, &mut [T]) + Sync,
+    ) {
+        let total = out.len();
+        let out = Disjoint::new(out);
+        self.run(total.div_ceil(len.max(1)), |_, task| {
+            let start = task * len;
+            // SAFETY: each task is run once and has a range of its own.
+            work(task, unsafe { out.part(start..total.min(start + len)) });
+        });
+    }
+
+    fn announce(&self, job: Job) {
+        let shared = &self.shared;
+        // SAFETY: this thread holds `turn` and no helper is busy, so nobody reads the cell.
+        unsafe { *shared.job.get() = Some(job) };
+        shared.next_task.store(0, Ordering::Relaxed);
+        shared.busy.store(self.helpers.len(), Ordering::Relaxed);
+        shared.generation.fetch_add(1, Ordering::SeqCst);
+        for (helper, parked) in self.helpers.iter().zip(&shared.parked) {
+            if parked.load(Ordering::SeqCst) {
+                helper.thread().unpark();
+            }
+        }
+    }
+
+    fn await_helpers(&self) {
+        let mut spins = 0;
+        while self.shared.busy.load(Ordering::Acquire) != 0 {
+            spins += 1;
+            if spins < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
+        }
+    }
+}
+
+impl Shared {
+    /// The life of a helper: wait for a run, take part in it, say so; until the team is dropped.
+    fn help(&self, index: usize) {
+        let _flush = FlushDenormals::new();
+        let mut seen = 0;
+        loop {
+            seen = self.await_generation_after(seen, index);
+            if self.stop.load(Ordering::Acquire) {
+                return;
+            }
+            // SAFETY: the generation changed, so the announcing thread has written the cell (its SeqCst addition comes after
+            // the write) and does not write again before `busy` is zero, which needs this helper's decrement below.
+            if let Some(job) = unsafe { *self.job.get() }
+                && let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work_through(job, index + 1)))
+            {
+                *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
+            }
+            self.busy.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    fn await_generation_after(&self, seen: usize, index: usize) -> usize {
+        for _ in 0..SPINS {
+            let now = self.generation.load(Ordering::Acquire);
+            if now != seen {
+                return now;
+            }
+            std::hint::spin_loop();
+        }
+        // The flag is set before the last look: whoever announces a run after that look sees the flag and unparks.
+        self.parked[index].store(true, Ordering::SeqCst);
+        loop {
+            let now = self.generation.load(Ordering::SeqCst);
+            if now != seen {
+                self.parked[index].store(false, Ordering::Relaxed);
+                return now;
+            }
+            std::thread::park();
+        }
+    }
+
+    fn work_through(&self, job: Job, member: usize) {
+        IN_TASK.set(true);
+        let _reset = ResetInTask;
+        // SAFETY: the closure lives until `run` returns, which waits for every member to leave this function.
+        let work = unsafe { &*job.work };
+        loop {
+            let task = self.next_task.fetch_add(1, Ordering::Relaxed);
+            if task >= job.tasks {
+                return;
+            }
+            work(member, task);
+        }
+    }
+
+    fn take_panic(&self) -> Option<Box<dyn Any + Send>> {
+        self.panic.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Clears [`IN_TASK`] when a member leaves a run, by a panic too.
+struct ResetInTask;
+
+impl Drop for ResetInTask {
+    fn drop(&mut self) {
+        IN_TASK.set(false);
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.shared.generation.fetch_add(1, Ordering::SeqCst);
+        for helper in self.helpers.drain(..) {
+            helper.thread().unpark();
+            // A helper cannot panic outside `catch_unwind`; were it to, there is nothing left to tell.
+            let _ = helper.join();
+        }
+    }
+}
+
+impl std::fmt::Debug for Team {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Team").field("threads", &self.threads()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicU32;
+
+    #[test]
+    fn every_task_runs_once_on_any_number_of_threads() {
+        for threads in [1, 2, 3, 5] {
+            let team = Team::new(threads);
+            for tasks in [0, 1, 2, 7, 64, 1000] {
+                let counts: Vec<AtomicU32> = (0..tasks).map(|_| AtomicU32::new(0)).collect();
+                team.run(tasks, |member, task| {
+                    assert!(member < threads);
+                    counts[task].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(
+                    counts.iter().all(|c| c.load(Ordering::Relaxed) == 1),
+                    "{threads} threads, {tasks} tasks"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn parked_helpers_wake_up() {
+        let team = Team::new(3);
+        for _ in 0..5 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            let sum = AtomicUsize::new(0);
+            team.run(100, |_, task| {
+                sum.fetch_add(task, Ordering::Relaxed);
+            });
+            assert_eq!(sum.into_inner(), 4950);
+        }
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_leaves_the_team_usable() {
+        let team = Team::new(3);
+        let outcome = catch_unwind(AssertUnwindSafe(|| team.run(50, |_, task| assert_ne!(task, 17))));
+        assert!(outcome.is_err());
+        let ran = AtomicUsize::new(0);
+        team.run(50, |_, _| {
+            ran.fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!(ran.into_inner(), 50);
+    }
+
+    #[test]
+    fn a_run_inside_a_task_stays_on_its_thread() {
+        let team = Team::new(2);
+        let ran = AtomicUsize::new(0);
+        team.run(8, |_, _| {
+            team.run(8, |_, _| {
+                ran.fetch_add(1, Ordering::Relaxed);
+            });
+        });
+        assert_eq!(ran.into_inner(), 64);
+    }
+
+    #[test]
+    fn chunks_cover_the_slice() {
+        let team = Team::new(2);
+        let mut out = vec![0_u32; 103];
+        team.for_chunks(&mut out, 10, |task, piece| piece.iter_mut().for_each(|x| *x += task as u32 + 1));
+        let expected: Vec<u32> = (0..103).map(|i| i / 10 + 1).collect();
+        assert_eq!(out, expected);
+    }
+}

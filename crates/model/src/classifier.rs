@@ -1,0 +1,93 @@
+//! A model on a device, ready to be asked.
+
+use std::path::PathBuf;
+
+use divvy_data::{ImageError, Limits, Pixels, Preprocess, stream_images};
+use divvy_nn::{Cpu, Device, Engine, Head};
+
+use crate::{Model, Prediction};
+
+/// Pictures that go through the network together. Larger batches are not faster; smaller ones stream weights more often.
+const BATCH: usize = 32;
+
+/// A model on a device, ready to be asked. Pictures are prepared exactly as in training.
+#[derive(Debug)]
+pub struct Classifier {
+    engine: Engine,
+    classes: Vec<String>,
+    preprocess: Preprocess,
+}
+
+impl Classifier {
+    /// Puts a model on `cpu`.
+    pub fn new(model: Model, cpu: Cpu) -> Self {
+        let Model { network, classes, preprocess, parameters, .. } = model;
+        // Nothing random happens in inference, so the seed is of no account.
+        let engine = Engine::with_parameters(network, parameters, Device::new(cpu), 0);
+        Self { engine, classes, preprocess }
+    }
+
+    /// The names of the groups or labels; predictions speak of them by number.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The last layer: what the outputs mean.
+    pub fn head(&self) -> &Head {
+        self.engine.network().head()
+    }
+
+    /// How a picture becomes the network's input.
+    pub fn preprocess(&self) -> &Preprocess {
+        &self.preprocess
+    }
+
+    /// Classifies prepared pictures, `[pictures, height, width, channels]`, one prediction each.
+    ///
+    /// # Panics
+    /// When `images` is not a whole number of pictures.
+    pub fn classify(&mut self, images: &[f32]) -> Vec<Prediction> {
+        let (len, head) = (self.preprocess.image_len(), *self.head());
+        assert!(images.len().is_multiple_of(len), "{} numbers are not pictures of {len}", images.len());
+        let mut predictions = Vec::with_capacity(images.len() / len);
+        for batch in images.chunks(BATCH * len) {
+            let logits = self.engine.logits(batch, batch.len() / len);
+            predictions
+                .extend(logits.chunks_exact(head.units()).map(|row| Prediction::from_logits(&head, row)));
+        }
+        predictions
+    }
+
+    /// Classifies image files, in order, and hands each to `answer`; a file that is no usable picture comes as its error. Decoding
+    /// goes on in the background while the network runs.
+    ///
+    /// Stops early when `answer` returns an error, which it gives back.
+    ///
+    /// # Errors
+    /// The first error of `answer`.
+    pub fn classify_files<E>(
+        &mut self,
+        paths: Vec<PathBuf>,
+        mut answer: impl FnMut(PathBuf, Result<Prediction, ImageError>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let threads = self.engine.cpu().threads();
+        let mut stream = stream_images(paths, &self.preprocess, &Limits::default(), threads).peekable();
+        while stream.peek().is_some() {
+            let batch: Vec<_> = stream.by_ref().take(BATCH).collect();
+            let mut predictions =
+                self.classify_pixels(batch.iter().filter_map(|(_, pixels)| pixels.as_ref().ok())).into_iter();
+            for (path, pixels) in batch {
+                let prediction =
+                    pixels.map(|_| predictions.next().expect("one prediction for each readable picture"));
+                answer(path, prediction)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Classifies decoded and fitted pictures.
+    fn classify_pixels<'a>(&mut self, pictures: impl Iterator<Item = &'a Pixels>) -> Vec<Prediction> {
+        let images: Vec<f32> = pictures.flat_map(|pixels| self.preprocess.scale(pixels)).collect();
+        self.classify(&images)
+    }
+}

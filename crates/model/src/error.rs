@@ -1,0 +1,98 @@
+//! What can be wrong with a model file.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use divvy_nn::ParameterError;
+use thiserror::Error;
+
+/// Why a model could not be read or written. Each message names the file, what was found and what to do.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// There is nothing at that path.
+    #[error(
+        "{path}: no such file or folder; give a run's folder, as `divvy train` names it, or the model.divvy in it"
+    )]
+    Missing {
+        /// The path given.
+        path: PathBuf,
+    },
+    /// A folder without a model.
+    #[error(
+        "{path}: this folder holds no model.divvy; give the folder of a run that has finished an epoch, or train one with `divvy train`"
+    )]
+    NoModel {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file could not be read.
+    #[error("{path}: cannot read the model: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file could not be written; what was there before is untouched.
+    #[error(
+        "{path}: cannot write the model: {source}; free some space or give another --out, the file there is as it was"
+    )]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is larger than any model can be.
+    #[error("{path}: the file has {found} bytes, more than a model can have; it is not a divvy model")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        found: u64,
+    },
+    /// The file is of another format.
+    #[error("{path}: this is not a divvy model but {found}; give a model.divvy made by `divvy train`")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it looks like.
+        found: &'static str,
+    },
+    /// The file was cut short or changed.
+    #[error(
+        "{path}: the model file is damaged ({reason}); copy it again from where it came from, or train again"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The file was written by a later version.
+    #[error(
+        "{path}: the model file has format version {found}, this divvy reads up to {known}; update divvy"
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version found.
+        found: u64,
+        /// The newest version known.
+        known: u64,
+    },
+    /// The weights are not those of the graph.
+    #[error("{path}: {source}")]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        source: ParameterError,
+    },
+}
+
+impl ModelError {
+    pub(crate) fn damaged(path: &Path, reason: impl ToString) -> Self {
+        Self::Damaged { path: path.to_owned(), reason: reason.to_string() }
+    }
+}

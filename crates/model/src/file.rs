@@ -1,0 +1,218 @@
+//! The model file: safetensors, whose metadata holds the rest as JSON. docs/model-file.md has it byte for byte.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use divvy_data::{DataError, Preprocess, write_atomically};
+use divvy_nn::{Graph, Head, Network, ParameterTable, Parameters, Task, Tensor};
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, View, serialize};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use crate::record::TrainingRecord;
+use crate::{MODEL_FILE, Model, ModelError};
+
+/// The newest version of the format, which is the one that is written.
+const VERSION: u64 = 1;
+
+/// The metadata's only key. One key, because the order of several is not fixed and the same model is the same bytes.
+const KEY: &str = "divvy";
+
+/// The most bytes a model file can have: all parameters that a graph may have, and safetensors' longest header.
+const MAX_FILE: u64 = (Graph::MAX_PARAMETERS as u64) * 4 + (100 << 20);
+
+/// Everything in a model file but the numbers.
+#[derive(Serialize, Deserialize)]
+struct Header<'a> {
+    version: u64,
+    task: Task,
+    head: Head,
+    classes: Cow<'a, [String]>,
+    preprocess: Cow<'a, Preprocess>,
+    graph: Cow<'a, Graph>,
+    record: Cow<'a, TrainingRecord>,
+}
+
+/// What is read of a header before anything else is looked at.
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
+impl Model {
+    /// Writes the model to `path`: to a temporary file beside it, synced, then renamed.
+    ///
+    /// # Errors
+    /// [`ModelError::Write`]; the file that was there before, if any, is then as it was.
+    pub fn save(&self, path: &Path) -> Result<(), ModelError> {
+        let bytes = self.to_bytes();
+        write_atomically(path, |file| file.write_all(&bytes)).map_err(|error| ModelError::Write {
+            path: path.to_owned(),
+            source: match error {
+                DataError::Write { source, .. } => source,
+                other => io::Error::other(other),
+            },
+        })
+    }
+
+    /// The content of the model file. The same model gives the same bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let header = Header {
+            version: VERSION,
+            task: self.network.head().task(),
+            head: *self.network.head(),
+            classes: Cow::Borrowed(&self.classes),
+            preprocess: Cow::Borrowed(&self.preprocess),
+            graph: Cow::Borrowed(self.network.graph()),
+            record: Cow::Borrowed(&self.record),
+        };
+        let header =
+            serde_json::to_string(&header).expect("a header has string keys only and no failing serialiser");
+        let tensors = self.parameters.tensors().map(|tensor| (tensor.name.clone(), Stored(tensor)));
+        serialize(tensors, Some(HashMap::from([(KEY.to_owned(), header)])))
+            .expect("names are unique, and lengths are those of the shapes")
+    }
+
+    /// Reads a model: `path` is the file or a run's folder with a `model.divvy` in it.
+    ///
+    /// # Errors
+    /// A [`ModelError`] that says what is wrong with the file.
+    pub fn open(path: &Path) -> Result<Self, ModelError> {
+        let path = locate(path)?;
+        let bytes = read_limited(&path)?;
+        Self::from_bytes(&bytes, &path)
+    }
+
+    /// Reads the content of a model file; `path` is what errors name.
+    ///
+    /// # Errors
+    /// A [`ModelError`] that says what is wrong with the content.
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ModelError> {
+        let damaged = |reason: &dyn ToString| ModelError::damaged(path, reason.to_string());
+        let (_, metadata) =
+            SafeTensors::read_metadata(bytes).map_err(|error| unreadable(bytes, &error, path))?;
+        let header = metadata.metadata().as_ref().and_then(|all| all.get(KEY)).ok_or_else(|| {
+            ModelError::Foreign { path: path.to_owned(), found: "a safetensors file of another program" }
+        })?;
+        let Version { version } = serde_json::from_str(header).map_err(|error| damaged(&error))?;
+        if version > VERSION {
+            return Err(ModelError::Version { path: path.to_owned(), found: version, known: VERSION });
+        }
+        let header: Header<'_> = serde_json::from_str(header).map_err(|error| damaged(&error))?;
+        let network =
+            Network::new(header.graph.into_owned(), header.task).map_err(|error| damaged(&error))?;
+        if *network.head() != header.head {
+            return Err(damaged(&format!(
+                "the head is said to be {}, the graph ends in {}",
+                header.head,
+                network.head()
+            )));
+        }
+        let table = ParameterTable::new(network.graph());
+        let parameters = read_parameters(bytes, table, path)?;
+        Self::new(
+            network,
+            header.classes.into_owned(),
+            header.preprocess.into_owned(),
+            parameters,
+            header.record.into_owned(),
+        )
+        .map_err(|reason| damaged(&reason))
+    }
+}
+
+/// The model file that a path stands for.
+fn locate(path: &Path) -> Result<PathBuf, ModelError> {
+    if path.is_dir() {
+        let file = path.join(MODEL_FILE);
+        return if file.is_file() { Ok(file) } else { Err(ModelError::NoModel { path: path.to_owned() }) };
+    }
+    if path.exists() { Ok(path.to_owned()) } else { Err(ModelError::Missing { path: path.to_owned() }) }
+}
+
+/// Reads a file of at most [`MAX_FILE`] bytes, also when it is a pipe or a device without a length.
+fn read_limited(path: &Path) -> Result<Vec<u8>, ModelError> {
+    let failed = |source| ModelError::Read { path: path.to_owned(), source };
+    let file = fs::File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let mut bytes = Vec::new();
+    if length <= MAX_FILE {
+        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
+    }
+    let found = length.max(bytes.len() as u64);
+    if found > MAX_FILE { Err(ModelError::TooLarge { path: path.to_owned(), found }) } else { Ok(bytes) }
+}
+
+fn read_parameters(bytes: &[u8], table: ParameterTable, path: &Path) -> Result<Parameters, ModelError> {
+    let file = SafeTensors::deserialize(bytes).map_err(|error| ModelError::damaged(path, error))?;
+    // Room is made for the graph's parameters only once the file is known to hold as many numbers.
+    let (expected, found) = (table.values_len(), bytes.len() / size_of::<f32>());
+    if expected > found {
+        return Err(ModelError::damaged(
+            path,
+            format!("the graph has {expected} parameters, the file at most {found} numbers"),
+        ));
+    }
+    let tensors = file
+        .iter()
+        .map(|(name, view)| match view.dtype() {
+            Dtype::F32 => Ok(Tensor {
+                name: name.to_owned(),
+                shape: view.shape().to_vec(),
+                values: numbers(view.data()),
+            }),
+            other => {
+                Err(ModelError::damaged(path, format!("'{name}' holds {other:?} where f32 is expected")))
+            }
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Parameters::from_tensors(Arc::new(table), tensors)
+        .map_err(|source| ModelError::Weights { path: path.to_owned(), source })
+}
+
+fn numbers(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect()
+}
+
+/// What the start of a file that is no safetensors file says about it.
+fn unreadable(bytes: &[u8], error: &SafeTensorError, path: &Path) -> ModelError {
+    let foreign = |found| ModelError::Foreign { path: path.to_owned(), found };
+    match bytes {
+        [] => foreign("an empty file"),
+        [0x89, b'H', b'D', b'F', ..] => foreign("an HDF5 file, as Keras writes for .h5"),
+        [b'P', b'K', 3, 4, ..] => foreign("a zip archive, as Keras writes for .keras and PyTorch for .pt"),
+        [0x80, 2..=5, ..] => foreign("a Python pickle, as older PyTorch writes"),
+        [_, _, _, _, b'T', b'F', b'L', b'3', ..] => foreign("a TensorFlow Lite model"),
+        [0xff, 0xd8, 0xff, ..] | [0x89, b'P', b'N', b'G', ..] => foreign("a picture"),
+        _ if bytes.starts_with(b"version https://git-lfs") => {
+            foreign("a git-LFS pointer; run `git lfs pull` to get the file itself")
+        }
+        // The eight bytes before a header give its length; what follows is JSON in every safetensors file.
+        [_, _, _, _, _, _, _, _, b'{', ..] => ModelError::damaged(path, error),
+        _ => foreign("a file of an unknown format"),
+    }
+}
+
+/// A tensor as safetensors takes it: little-endian numbers.
+struct Stored(Tensor);
+
+impl View for Stored {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.0.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        self.0.values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>().into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.0.values.len() * size_of::<f32>()
+    }
+}

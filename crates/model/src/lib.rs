@@ -1,0 +1,22 @@
+//! The trained classifier as people hold it: graph, weights, head, classes and preprocessing in one file.
+//!
+//! [`Model`] is what the file holds; a [`Classifier`] is a model on a device, ready to be asked. This is the one crate that
+//! knows both pictures (divvy-data) and tensors (divvy-nn), and joins them: labels become [`targets`], pixels become
+//! batches, logits become [`Prediction`]s.
+
+mod classifier;
+mod error;
+mod file;
+mod model;
+mod prediction;
+mod record;
+pub mod targets;
+
+pub use classifier::Classifier;
+pub use error::ModelError;
+pub use model::Model;
+pub use prediction::Prediction;
+pub use record::{TrainingRecord, Validation};
+
+/// The name of the model file in a run's folder.
+pub const MODEL_FILE: &str = "model.divvy";

@@ -1,0 +1,45 @@
+//! What a classifier says of one picture.
+
+use divvy_nn::{Choice, Head};
+
+/// What a classifier says of one picture.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Prediction {
+    /// The groups chosen, by their numbers: exactly one where groups exclude each other, any number of labels otherwise.
+    pub chosen: Vec<usize>,
+    /// The probability of each group or label; none from a head whose output is no probability.
+    pub probabilities: Option<Vec<f32>>,
+    /// The output of a head without probabilities, which its threshold decides on.
+    pub score: Option<f32>,
+    /// Whether the groups exclude each other.
+    pub exclusive: bool,
+}
+
+impl Prediction {
+    /// Reads one row of logits.
+    pub(crate) fn from_logits(head: &Head, logits: &[f32]) -> Self {
+        let probabilities = head.has_probabilities().then(|| {
+            let mut probabilities = Vec::with_capacity(head.classes());
+            head.probabilities(logits, &mut probabilities);
+            probabilities
+        });
+        let score = (!head.has_probabilities()).then(|| logits[0]);
+        let (chosen, exclusive) = match head.decide(logits, Head::DEFAULT_THRESHOLD) {
+            Choice::Class(class) => (vec![class], true),
+            Choice::Labels(labels) => (labels, false),
+        };
+        Self { chosen, probabilities, score, exclusive }
+    }
+
+    /// How sure the classifier is of what it chose: the probability of the group; for labels that of the least sure
+    /// decision, for or against. None without probabilities.
+    pub fn confidence(&self) -> Option<f32> {
+        let probabilities = self.probabilities.as_deref()?;
+        let sure = |(group, &p): (usize, &f32)| if self.chosen.contains(&group) { p } else { 1.0 - p };
+        if self.exclusive {
+            Some(probabilities[self.chosen[0]])
+        } else {
+            Some(probabilities.iter().enumerate().map(sure).fold(1.0, f32::min))
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! How a model was made, as far as it does not change from one run of the same command to the next.
+
+use divvy_nn::{Optimizer, Plateau, Schedule, Warmup};
+use serde::{Deserialize, Serialize};
+
+/// How a model was made. It holds no times, paths or thread counts: the same data, settings and seed give the same record.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TrainingRecord {
+    /// The version of divvy that trained it.
+    pub divvy: String,
+    /// The seed of the split, the first weights, the order and the augmentation of pictures, and dropout.
+    pub seed: u64,
+    /// Pictures that it was trained on.
+    pub training_images: usize,
+    /// Pictures by which the best epoch was chosen.
+    pub validation_images: usize,
+    /// Pictures in a step.
+    pub batch: usize,
+    /// The base learning rate.
+    pub learning_rate: f64,
+    /// The rule by which weights moved.
+    pub optimizer: Optimizer,
+    /// How the learning rate changed over the training.
+    pub schedule: Schedule,
+    /// How the learning rate rose at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup: Option<Warmup>,
+    /// How the learning rate fell when the validation loss no longer did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plateau: Option<Plateau>,
+    /// How pictures were changed while training, in words; `none` if they were not.
+    pub augment: String,
+    /// The epoch, from 1, whose weights these are.
+    pub epoch: u32,
+    /// What that epoch reached on the validation pictures.
+    pub validation: Validation,
+}
+
+/// What an epoch reached on the validation pictures.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Validation {
+    /// The mean loss.
+    pub loss: f64,
+    /// What `value` is: `accuracy`, or `macro F1` for labels that do not exclude each other.
+    pub metric: String,
+    /// From 0 to 1, higher is better.
+    pub value: f64,
+}

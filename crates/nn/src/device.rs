@@ -1,0 +1,296 @@
+//! The device that runs plans: this machine's processor.
+
+use std::ops::Range;
+
+use divvy_kernels as kernels;
+use divvy_kernels::{Cpu, DropoutKey, NormSettings};
+
+use crate::parameters::{ParameterId, ParameterTable, Parameters};
+use crate::plan::op::{BufferId, LossKind, Moving};
+use crate::plan::{Op, Plan};
+
+/// A processor and the memory that plans run in. The memory grows to the largest plan that was run and is used again.
+#[derive(Debug)]
+pub struct Device {
+    cpu: Cpu,
+    arena: Vec<f32>,
+    scratch: Vec<f32>,
+}
+
+/// The random numbers of a step: dropout draws from them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Randomness {
+    pub(crate) seed: u64,
+    pub(crate) step: u64,
+}
+
+impl Device {
+    /// A device that runs on `cpu`.
+    pub fn new(cpu: Cpu) -> Self {
+        Self { cpu, arena: Vec::new(), scratch: Vec::new() }
+    }
+
+    /// The processor.
+    pub fn cpu(&self) -> &Cpu {
+        &self.cpu
+    }
+
+    /// Makes room for `plan`; after this, running it allocates nothing.
+    pub(crate) fn prepare(&mut self, plan: &Plan) {
+        let grow = |memory: &mut Vec<f32>, len: usize| memory.resize(len.max(memory.len()), 0.0);
+        grow(&mut self.arena, plan.arena_len());
+        grow(&mut self.scratch, plan.scratch_len(self.cpu.threads()));
+    }
+
+    /// A buffer of the plan that was prepared.
+    pub(crate) fn buffer(&self, plan: &Plan, id: BufferId) -> &[f32] {
+        &self.arena[plan.buffer(id)]
+    }
+
+    /// A buffer of the plan that was prepared, to be filled before a run.
+    pub(crate) fn buffer_mut(&mut self, plan: &Plan, id: BufferId) -> &mut [f32] {
+        &mut self.arena[plan.buffer(id)]
+    }
+
+    /// Runs a plan that was prepared. A training plan fills `gradients`, laid out as the trained parameters are.
+    pub(crate) fn run(
+        &mut self,
+        plan: &Plan,
+        parameters: &mut Parameters,
+        gradients: &mut [f32],
+        randomness: Randomness,
+    ) {
+        let table = parameters.table().clone();
+        let (values, statistics) = parameters.split_mut();
+        let mut memory = Memory {
+            cpu: &self.cpu,
+            plan,
+            table: &table,
+            arena: &mut self.arena,
+            scratch: &mut self.scratch,
+            values,
+            statistics,
+            gradients,
+            randomness,
+        };
+        for step in plan.steps() {
+            memory.execute(&step.op);
+        }
+    }
+}
+
+/// Everything that an operation may touch.
+struct Memory<'a> {
+    cpu: &'a Cpu,
+    plan: &'a Plan,
+    table: &'a ParameterTable,
+    arena: &'a mut [f32],
+    scratch: &'a mut [f32],
+    values: &'a [f32],
+    statistics: &'a mut [f32],
+    gradients: &'a mut [f32],
+    randomness: Randomness,
+}
+
+/// Several buffers of the arena at once.
+///
+/// # Panics
+/// When two of them overlap: the plan never places the operands of one operation over each other.
+fn buffers<'a, const N: usize>(arena: &'a mut [f32], plan: &Plan, ids: [BufferId; N]) -> [&'a mut [f32]; N] {
+    arena.get_disjoint_mut(ids.map(|id| plan.buffer(id))).expect("operands of one operation do not overlap")
+}
+
+impl Memory<'_> {
+    fn range(&self, id: ParameterId) -> Range<usize> {
+        self.table.range(id)
+    }
+
+    fn dropout(&mut self, rate: f32, layer: u32, x: BufferId, y: BufferId) {
+        let Randomness { seed, step } = self.randomness;
+        let [x, y] = buffers(self.arena, self.plan, [x, y]);
+        kernels::dropout(self.cpu, DropoutKey { seed, step, layer }, rate, x, y);
+    }
+
+    /// One kernel for each operation.
+    #[expect(clippy::too_many_lines, reason = "one arm for each operation, each a call")]
+    fn execute(&mut self, op: &Op) {
+        let (cpu, plan, values) = (self.cpu, self.plan, self.values);
+        let value = |id: ParameterId| &values[self.table.range(id)];
+        match *op {
+            Op::Conv2d { ref shape, x, weights, bias, y } => {
+                let [x, y] = buffers(self.arena, plan, [x, y]);
+                kernels::conv2d_forward(cpu, shape, x, value(weights), bias.map(value), y, self.scratch);
+            }
+            Op::Conv2dBackwardData { ref shape, dy, weights, dx } => {
+                let [dy, dx] = buffers(self.arena, plan, [dy, dx]);
+                kernels::conv2d_backward_data(cpu, shape, dy, value(weights), dx, self.scratch);
+            }
+            Op::Conv2dBackwardWeights { ref shape, x, dy, weights } => {
+                let dw = self.range(weights);
+                let [x, dy] = buffers(self.arena, plan, [x, dy]);
+                kernels::conv2d_backward_weights(cpu, shape, x, dy, &mut self.gradients[dw], self.scratch);
+            }
+            Op::Dense { ref shape, x, weights, bias, y } => {
+                let [x, y] = buffers(self.arena, plan, [x, y]);
+                kernels::dense_forward(cpu, shape, x, value(weights), bias.map(value), y, self.scratch);
+            }
+            Op::DenseBackwardData { ref shape, dy, weights, dx } => {
+                let [dy, dx] = buffers(self.arena, plan, [dy, dx]);
+                kernels::dense_backward_data(cpu, shape, dy, value(weights), dx, self.scratch);
+            }
+            Op::DenseBackwardWeights { ref shape, x, dy, weights } => {
+                let dw = self.range(weights);
+                let [x, dy] = buffers(self.arena, plan, [x, dy]);
+                kernels::dense_backward_weights(cpu, shape, x, dy, &mut self.gradients[dw], self.scratch);
+            }
+            Op::BiasGradient { rows, channels, dy, bias } => {
+                let db = self.range(bias);
+                let [dy] = buffers(self.arena, plan, [dy]);
+                kernels::bias_gradient(cpu, rows, channels, dy, &mut self.gradients[db], self.scratch);
+            }
+            Op::Activation { function, x, y } => {
+                let [x, y] = buffers(self.arena, plan, [x, y]);
+                kernels::activation_forward(cpu, function, x, y);
+            }
+            Op::ActivationBackward { function, saved, dy, dx } => {
+                let [saved, dy, dx] = buffers(self.arena, plan, [saved, dy, dx]);
+                kernels::activation_backward(cpu, function, saved, dy, dx);
+            }
+            Op::Softmax { rows, columns, x, y } => {
+                let [x, y] = buffers(self.arena, plan, [x, y]);
+                kernels::softmax_forward(cpu, rows, columns, x, y);
+            }
+            Op::SoftmaxBackward { rows, columns, y, dy, dx } => {
+                let [y, dy, dx] = buffers(self.arena, plan, [y, dy, dx]);
+                kernels::softmax_backward(cpu, rows, columns, y, dy, dx);
+            }
+            Op::BatchNormTrain { ref shape, epsilon, momentum, x, affine, moving, mean, invstd, y } => {
+                let (gamma, beta) = (affine.gamma.map(value), affine.beta.map(value));
+                let moving = [self.range(moving.mean), self.range(moving.variance)];
+                let [moving_mean, moving_variance] =
+                    self.statistics.get_disjoint_mut(moving).expect("each statistic has a place of its own");
+                let [x, mean, invstd, y] = buffers(self.arena, plan, [x, mean, invstd, y]);
+                kernels::batch_norm_train(
+                    cpu,
+                    shape,
+                    &NormSettings { epsilon, momentum },
+                    x,
+                    gamma,
+                    beta,
+                    y,
+                    mean,
+                    invstd,
+                    moving_mean,
+                    moving_variance,
+                    self.scratch,
+                );
+            }
+            Op::BatchNormInfer { ref shape, epsilon, x, affine, moving: Moving { mean, variance }, y } => {
+                let (mean, variance) =
+                    (&self.statistics[self.range(mean)], &self.statistics[self.range(variance)]);
+                let [x, y] = buffers(self.arena, plan, [x, y]);
+                let (gamma, beta) = (affine.gamma.map(value), affine.beta.map(value));
+                kernels::batch_norm_infer(cpu, shape, epsilon, x, gamma, beta, mean, variance, y);
+            }
+            Op::BatchNormBackward { ref shape, x, dy, affine, mean, invstd, dgamma, dbeta, dx } => {
+                let ids = [x, dy, mean, invstd, dgamma, dbeta, dx];
+                let [x, dy, mean, invstd, dgamma, dbeta, dx] = buffers(self.arena, plan, ids);
+                let gamma = affine.gamma.map(value);
+                kernels::batch_norm_backward(
+                    cpu,
+                    shape,
+                    x,
+                    dy,
+                    gamma,
+                    mean,
+                    invstd,
+                    dx,
+                    dgamma,
+                    dbeta,
+                    self.scratch,
+                );
+                for (parameter, gradient) in [(affine.gamma, dgamma), (affine.beta, dbeta)] {
+                    if let Some(id) = parameter {
+                        self.gradients[self.table.range(id)].copy_from_slice(gradient);
+                    }
+                }
+            }
+            Op::ScaleShift { rows, ref scale, ref shift, x, y } => {
+                let [x, y] = buffers(self.arena, plan, [x, y]);
+                kernels::scale_shift_forward(cpu, rows, scale.len(), x, scale, shift, y);
+            }
+            Op::ScaleShiftBackward { rows, ref scale, dy, dx } => {
+                let [dy, dx] = buffers(self.arena, plan, [dy, dx]);
+                kernels::scale_shift_backward(cpu, rows, scale.len(), dy, scale, dx);
+            }
+            Op::MaxPool { ref shape, x, y } => {
+                let [x, y] = buffers(self.arena, plan, [x, y]);
+                kernels::max_pool_forward(cpu, shape, x, y);
+            }
+            Op::MaxPoolBackward { ref shape, x, y, dy, dx } => {
+                let [x, y, dy, dx] = buffers(self.arena, plan, [x, y, dy, dx]);
+                kernels::max_pool_backward(cpu, shape, x, y, dy, dx);
+            }
+            Op::AvgPool { ref shape, x, y } => {
+                let [x, y] = buffers(self.arena, plan, [x, y]);
+                kernels::avg_pool_forward(cpu, shape, x, y);
+            }
+            Op::AvgPoolBackward { ref shape, dy, dx } => {
+                let [dy, dx] = buffers(self.arena, plan, [dy, dx]);
+                kernels::avg_pool_backward(cpu, shape, dy, dx);
+            }
+            Op::GlobalAvgPool { batch, pixels, channels, x, y } => {
+                let [x, y] = buffers(self.arena, plan, [x, y]);
+                kernels::global_avg_pool_forward(cpu, batch, pixels, channels, x, y);
+            }
+            Op::GlobalAvgPoolBackward { batch, pixels, channels, dy, dx } => {
+                let [dy, dx] = buffers(self.arena, plan, [dy, dx]);
+                kernels::global_avg_pool_backward(cpu, batch, pixels, channels, dy, dx);
+            }
+            Op::GlobalMaxPool { batch, pixels, channels, x, y } => {
+                let [x, y] = buffers(self.arena, plan, [x, y]);
+                kernels::global_max_pool_forward(cpu, batch, pixels, channels, x, y);
+            }
+            Op::GlobalMaxPoolBackward { batch, pixels, channels, x, y, dy, dx } => {
+                let [x, y, dy, dx] = buffers(self.arena, plan, [x, y, dy, dx]);
+                kernels::global_max_pool_backward(cpu, batch, pixels, channels, x, y, dy, dx);
+            }
+            Op::Dropout { rate, layer, x, y } => self.dropout(rate, layer, x, y),
+            Op::DropoutBackward { rate, layer, dy, dx } => self.dropout(rate, layer, dy, dx),
+            Op::ZeroPad { ref shape, x, y } => {
+                let [x, y] = buffers(self.arena, plan, [x, y]);
+                kernels::zero_pad_forward(cpu, shape, x, y);
+            }
+            Op::ZeroPadBackward { ref shape, dy, dx } => {
+                let [dy, dx] = buffers(self.arena, plan, [dy, dx]);
+                kernels::zero_pad_backward(cpu, shape, dy, dx);
+            }
+            Op::Copy { x, y } => {
+                let [x, y] = buffers(self.arena, plan, [x, y]);
+                kernels::copy(cpu, x, y);
+            }
+            Op::Accumulate { x, y } => {
+                let [x, y] = buffers(self.arena, plan, [x, y]);
+                kernels::accumulate(cpu, x, y);
+            }
+            Op::PutChannels { rows, channels, width, offset, x, y } => {
+                let [x, y] = buffers(self.arena, plan, [x, y]);
+                kernels::put_channels(cpu, rows, channels, width, offset, x, y);
+            }
+            Op::TakeChannels { rows, channels, width, offset, x, y } => {
+                let [x, y] = buffers(self.arena, plan, [x, y]);
+                kernels::take_channels(cpu, rows, width, channels, offset, x, y);
+            }
+            Op::Loss { kind, rows, columns, logits, targets, losses, dlogits } => {
+                let kernel = match kind {
+                    LossKind::SoftmaxCrossEntropy => kernels::softmax_cross_entropy,
+                    LossKind::SigmoidCrossEntropy => kernels::sigmoid_cross_entropy,
+                    LossKind::MeanSquaredError => kernels::mean_squared_error,
+                };
+                let [logits, targets, losses, dlogits] =
+                    buffers(self.arena, plan, [logits, targets, losses, dlogits]);
+                kernel(cpu, rows, columns, logits, targets, losses, dlogits);
+            }
+        }
+    }
+}

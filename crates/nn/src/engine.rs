@@ -1,0 +1,151 @@
+//! A network with its parameters on a device: what a trainer drives and a classifier asks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use divvy_kernels::Cpu;
+use thiserror::Error;
+
+use crate::device::{Device, Randomness};
+use crate::network::Network;
+use crate::optimizer::{Optimizer, OptimizerState};
+use crate::parameters::{ParameterTable, Parameters};
+use crate::plan::{Mode, Plan};
+
+/// A network, its parameters, and the plans and memory to run it. Plans are compiled once for each batch size.
+#[derive(Debug)]
+pub struct Engine {
+    network: Network,
+    device: Device,
+    parameters: Parameters,
+    gradients: Vec<f32>,
+    optimizer_state: OptimizerState,
+    plans: HashMap<(Mode, usize), Arc<Plan>>,
+    seed: u64,
+    steps: u64,
+}
+
+/// A step that left no usable numbers. The trained parameters are as they were before it.
+#[derive(Clone, Copy, PartialEq, Debug, Error)]
+#[error(
+    "the loss is {loss} at step {step}: the learning rate is too high for this network, or a picture or label holds no finite \
+     number; train again with a tenth of the learning rate"
+)]
+pub struct NotFinite {
+    /// The step, from 1.
+    pub step: u64,
+    /// The mean loss of the batch.
+    pub loss: f32,
+}
+
+impl Engine {
+    /// `network` with fresh parameters drawn from `seed`.
+    pub fn new(network: Network, device: Device, seed: u64) -> Self {
+        let table = Arc::new(ParameterTable::new(network.graph()));
+        Self::with_parameters(network, Parameters::initialize(table, seed), device, seed)
+    }
+
+    /// `network` with the parameters given, which are of this network; `seed` is that of dropout.
+    pub fn with_parameters(network: Network, parameters: Parameters, device: Device, seed: u64) -> Self {
+        Self {
+            network,
+            device,
+            parameters,
+            gradients: Vec::new(),
+            optimizer_state: OptimizerState::default(),
+            plans: HashMap::new(),
+            seed,
+            steps: 0,
+        }
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The processor that it runs on.
+    pub fn cpu(&self) -> &Cpu {
+        self.device.cpu()
+    }
+
+    /// The parameters as they are now.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Puts other values of the same network in place of the present ones.
+    ///
+    /// # Panics
+    /// When they are laid out for another network.
+    pub fn set_parameters(&mut self, parameters: Parameters) {
+        assert_eq!(
+            parameters.table().trained_len(),
+            self.parameters.table().trained_len(),
+            "parameters of another network"
+        );
+        self.parameters = parameters;
+    }
+
+    /// The plan for batches of `batch` pictures, compiled when first asked for.
+    pub fn plan(&mut self, mode: Mode, batch: usize) -> Arc<Plan> {
+        let plan = self
+            .plans
+            .entry((mode, batch))
+            .or_insert_with(|| Arc::new(Plan::compile(&self.network, self.parameters.table(), mode, batch)));
+        self.device.prepare(plan);
+        Arc::clone(plan)
+    }
+
+    /// One step of training: forward, loss, backward, and the optimizer's update at rate `rate`. The mean loss of the batch.
+    ///
+    /// `images` are `[batch, height, width, channels]`, `targets` `[batch, units]`, as the network's head encodes them.
+    ///
+    /// # Errors
+    /// [`NotFinite`] when the loss is not finite.
+    ///
+    /// # Panics
+    /// When the slices do not have those lengths.
+    pub fn train_step(
+        &mut self,
+        images: &[f32],
+        targets: &[f32],
+        batch: usize,
+        optimizer: &Optimizer,
+        rate: f64,
+    ) -> Result<f32, NotFinite> {
+        let loss = self.forward_backward(images, targets, batch)?;
+        let (state, cpu) = (&mut self.optimizer_state, self.device.cpu());
+        state.step(cpu, optimizer, rate, &mut self.parameters, &mut self.gradients);
+        Ok(loss)
+    }
+
+    /// Fills the gradients for a batch; its mean loss.
+    fn forward_backward(&mut self, images: &[f32], targets: &[f32], batch: usize) -> Result<f32, NotFinite> {
+        let plan = self.plan(Mode::Train, batch);
+        let ends = plan.ends();
+        let loss_ends = ends.loss.expect("a training plan ends in a loss");
+        self.gradients.resize(self.parameters.table().trained_len(), 0.0);
+        self.device.buffer_mut(&plan, ends.images).copy_from_slice(images);
+        self.device.buffer_mut(&plan, loss_ends.targets).copy_from_slice(targets);
+        let randomness = Randomness { seed: self.seed, step: self.steps };
+        self.device.run(&plan, &mut self.parameters, &mut self.gradients, randomness);
+        self.steps += 1;
+        let losses = self.device.buffer(&plan, loss_ends.losses);
+        let loss = (losses.iter().copied().map(f64::from).sum::<f64>() / batch as f64) as f32;
+        if loss.is_finite() { Ok(loss) } else { Err(NotFinite { step: self.steps, loss }) }
+    }
+
+    /// The logits of a batch, `[batch, units]`, in inference mode.
+    ///
+    /// # Panics
+    /// When `images` is not `[batch, height, width, channels]`.
+    pub fn logits(&mut self, images: &[f32], batch: usize) -> &[f32] {
+        let plan = self.plan(Mode::Infer, batch);
+        let ends = plan.ends();
+        self.device.buffer_mut(&plan, ends.images).copy_from_slice(images);
+        let randomness = Randomness { seed: self.seed, step: 0 };
+        self.device.run(&plan, &mut self.parameters, &mut [], randomness);
+        self.device.buffer(&plan, ends.logits)
+    }
+}

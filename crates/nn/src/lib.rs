@@ -1,0 +1,64 @@
+//! Graph, layers, heads and diagnostics; the compiled plan and the device that runs it.
+//!
+//! A network is described with layers that read like Keras, sequentially or as a functional graph:
+//!
+//! ```
+//! use divvy_nn::{Activation, Conv2d, Connect, Dense, Flatten, Graph, Input, MaxPool2d, Network, Padding, Task};
+//!
+//! let input = Input::new([64, 64, 3]);
+//! let x = Conv2d::new(32, 3).padding(Padding::Same).activation(Activation::Relu).on(&input);
+//! let x = Flatten::new().on(&MaxPool2d::new(2).on(&x));
+//! let scores = Dense::new(2).activation(Activation::Softmax).on(&x);
+//!
+//! let graph = Graph::new(&input, &scores)?;
+//! println!("{}", graph.summary());
+//! let network = Network::new(graph, Task::Binary)?;
+//! # Ok::<(), divvy_nn::BuildError>(())
+//! ```
+//!
+//! Every shape is known once the [`Graph`] exists, and every way in which a last layer cannot fit its task is
+//! refused once the [`Network`] exists: what holds a [`Network`] need not check either again.
+
+mod activation;
+mod architecture;
+mod device;
+mod diagnostic;
+mod engine;
+mod error;
+mod graph;
+mod head;
+mod initializer;
+mod layers;
+mod memory;
+mod names;
+mod network;
+mod optimizer;
+mod parameters;
+mod plan;
+mod schedule;
+mod shape;
+mod summary;
+
+pub use activation::Activation;
+pub use architecture::{Architecture, ArchitectureError};
+pub use device::Device;
+pub use diagnostic::{Diagnostic, Severity};
+pub use divvy_kernels::{Cpu, Isa};
+pub use engine::{Engine, NotFinite};
+pub use error::{BuildError, ShapeError};
+pub use graph::{Connect, Graph, GraphNode, Input, NamedLayer, Node, NodeId, Sequential};
+pub use head::{Choice, Encoding, Head, HeadKind, Logits, Loss, Target, Task};
+pub use initializer::Initializer;
+pub use layers::{
+    ActivationLayer, Add, AvgPool2d, BatchNorm, Concat, Conv2d, Dense, Dropout, Flatten, GlobalAvgPool2d,
+    GlobalMaxPool2d, Layer, MaxPool2d, Normalization, ParamRole, ParamSpec, Rescaling, ZeroPad2d,
+};
+pub use memory::{OutOfMemory, check_memory};
+pub use names::UnknownName;
+pub use network::Network;
+pub use optimizer::{Moments, Optimizer, Rule};
+pub use parameters::{ParameterError, ParameterTable, Parameters, Tensor};
+pub use plan::{Mode, Op, Plan, PlanRow, PlanTable};
+pub use schedule::{Plateau, PlateauState, Schedule, Warmup};
+pub use shape::{Geometry, Margins, Padding, Shape, Size2d, Window};
+pub use summary::{Summary, SummaryRow};

@@ -1,0 +1,73 @@
+//! Whether a plan fits into this machine's memory, asked before memory is taken: a system that hands out more than it has would end the
+//! program instead of refusing.
+
+use std::fs;
+
+use thiserror::Error;
+
+use crate::network::Network;
+use crate::parameters::ParameterTable;
+use crate::plan::{Mode, Plan};
+
+/// A network and batch that need more memory than the machine has left.
+#[derive(Clone, Copy, PartialEq, Debug, Error)]
+#[error(
+    "a batch of {batch} needs {:.1} GiB of memory, this machine has {:.1} GiB free; give a smaller --batch or --size",
+    gibi(*.needed),
+    gibi(*.free)
+)]
+pub struct OutOfMemory {
+    /// The pictures in the batch.
+    pub batch: usize,
+    /// Bytes for buffers, parameters, gradients and optimizer state.
+    pub needed: u64,
+    /// Bytes that programs could get.
+    pub free: u64,
+}
+
+fn gibi(bytes: u64) -> f64 {
+    bytes as f64 / (1_u64 << 30) as f64
+}
+
+/// Makes sure that `network` can be run with batches of `batch` pictures on `threads` threads. Nothing is allocated.
+///
+/// # Errors
+/// [`OutOfMemory`] when it needs more than is free. Where the system does not tell, nothing is refused.
+pub fn check_memory(network: &Network, mode: Mode, batch: usize, threads: usize) -> Result<(), OutOfMemory> {
+    let table = ParameterTable::new(network.graph());
+    let plan = Plan::compile(network, &table, mode, batch);
+    // Training keeps a gradient and up to two numbers of optimizer state beside each parameter.
+    let copies = if mode == Mode::Train { 4 } else { 1 };
+    let numbers = plan.arena_len() + plan.scratch_len(threads) + copies * table.trained_len();
+    let needed = (numbers * size_of::<f32>()) as u64;
+    match free() {
+        Some(free) if needed > free => Err(OutOfMemory { batch, needed, free }),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that a program could take without others being pushed out, where the system tells.
+fn free() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibi: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibi.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Architecture, Head, Task};
+
+    #[test]
+    fn a_batch_beyond_any_memory_is_refused() {
+        let head = Head::for_task(Task::Binary, None, 2).unwrap();
+        let graph = Architecture::by_name("classic").unwrap().graph([64, 64, 3], &head).unwrap();
+        let network = Network::new(graph, Task::Binary).unwrap();
+        assert_eq!(check_memory(&network, Mode::Train, 1, 1), Ok(()));
+        if cfg!(target_os = "linux") {
+            let refused = check_memory(&network, Mode::Train, 1 << 30, 1).unwrap_err();
+            assert!(refused.needed > 1 << 40);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Optimizers: how parameters follow their gradients. Definitions, names and defaults are PyTorch's.
+
+use divvy_kernels::{Adam as AdamKernel, Cpu, RmsProp as RmsPropKernel, Sgd as SgdKernel};
+use divvy_kernels::{adam_step, rmsprop_step, scale, sgd_step, sum_of_squares, sum_of_squares_scratch};
+use serde::{Deserialize, Serialize};
+
+use crate::parameters::Parameters;
+
+/// The rule by which parameters move, and what is done to the gradients first.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Optimizer {
+    /// The rule.
+    pub rule: Rule,
+    /// The pull of weights towards 0; biases, and the scales and shifts of norms, are left alone. An L2 term in the gradient, but for
+    /// AdamW, where it is decoupled from it. 0 by default.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// The largest Euclidean norm that all gradients together may have; a longer gradient is shortened. None by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+}
+
+/// The rule by which parameters follow their gradients.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
+pub enum Rule {
+    /// Stochastic gradient descent: `v = momentum v + g; p -= lr v` (Nesterov: `p -= lr (g + momentum v)`).
+    Sgd {
+        /// The share of the last movement that goes on. 0 by default.
+        #[serde(default)]
+        momentum: f64,
+        /// Look ahead along the movement (Sutskever et al., 2013). Off by default.
+        #[serde(default)]
+        nesterov: bool,
+    },
+    /// Adam (Kingma and Ba, 2015).
+    Adam(Moments),
+    /// Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
+    AdamW(Moments),
+    /// `RMSprop` (Tieleman and Hinton, 2012), as `torch.optim.RMSprop`, not centred.
+    RmsProp {
+        /// The memory of the mean square. 0.99 by default.
+        #[serde(default = "default_rho")]
+        rho: f64,
+        /// Added to the root. 1e-8 by default.
+        #[serde(default = "default_epsilon")]
+        epsilon: f64,
+        /// The share of the last movement that goes on. 0 by default.
+        #[serde(default)]
+        momentum: f64,
+    },
+}
+
+/// The memory of Adam and `AdamW`.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Moments {
+    /// The memory of the gradient's mean. 0.9 by default.
+    pub beta1: f64,
+    /// The memory of its square's mean. 0.999 by default.
+    pub beta2: f64,
+    /// Added to the root. 1e-8 by default.
+    pub epsilon: f64,
+}
+
+impl Default for Moments {
+    fn default() -> Self {
+        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+    }
+}
+
+fn default_rho() -> f64 {
+    0.99
+}
+
+fn default_epsilon() -> f64 {
+    1e-8
+}
+
+impl Optimizer {
+    /// Plain stochastic gradient descent with this momentum.
+    pub fn sgd(momentum: f64) -> Self {
+        Self::from(Rule::Sgd { momentum, nesterov: false })
+    }
+
+    /// Stochastic gradient descent with Nesterov's momentum.
+    pub fn nesterov(momentum: f64) -> Self {
+        Self::from(Rule::Sgd { momentum, nesterov: true })
+    }
+
+    /// Adam with PyTorch's defaults.
+    pub fn adam() -> Self {
+        Self::from(Rule::Adam(Moments::default()))
+    }
+
+    /// `AdamW` with PyTorch's defaults but for the weight decay, which is to be chosen.
+    pub fn adam_w(weight_decay: f64) -> Self {
+        Self::from(Rule::AdamW(Moments::default())).weight_decay(weight_decay)
+    }
+
+    /// `RMSprop` with PyTorch's defaults.
+    pub fn rms_prop() -> Self {
+        Self::from(Rule::RmsProp { rho: default_rho(), epsilon: default_epsilon(), momentum: 0.0 })
+    }
+
+    /// With this pull of weights towards 0.
+    pub fn weight_decay(self, weight_decay: f64) -> Self {
+        Self { weight_decay, ..self }
+    }
+
+    /// With gradients shortened to this Euclidean norm.
+    pub fn clip_norm(self, norm: f64) -> Self {
+        Self { clip_norm: Some(norm), ..self }
+    }
+
+    /// The numbers of state there are for each parameter.
+    fn slots(&self) -> usize {
+        match self.rule {
+            Rule::Sgd { momentum, .. } => usize::from(momentum != 0.0),
+            Rule::Adam(_) | Rule::AdamW(_) => 2,
+            Rule::RmsProp { momentum, .. } => 1 + usize::from(momentum != 0.0),
+        }
+    }
+}
+
+impl From<Rule> for Optimizer {
+    fn from(rule: Rule) -> Self {
+        Self { rule, weight_decay: 0.0, clip_norm: None }
+    }
+}
+
+/// What an optimizer remembers between steps: one slice, slot after slot, each as long as the parameters.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct OptimizerState {
+    values: Vec<f32>,
+    steps: u64,
+    /// Partial sums of the gradients' norm.
+    scratch: Vec<f32>,
+}
+
+impl OptimizerState {
+    /// Moves `parameters` along `gradients` (which clipping may shorten), one step of rate `rate`.
+    ///
+    /// A state made for another rule, or for another number of parameters, starts anew.
+    pub(crate) fn step(
+        &mut self,
+        cpu: &Cpu,
+        optimizer: &Optimizer,
+        rate: f64,
+        parameters: &mut Parameters,
+        gradients: &mut [f32],
+    ) {
+        let len = gradients.len();
+        if self.values.len() != len * optimizer.slots() {
+            *self = Self { values: vec![0.0; len * optimizer.slots()], ..Self::default() };
+        }
+        self.steps += 1;
+        if let Some(limit) = optimizer.clip_norm {
+            self.scratch.resize(sum_of_squares_scratch(len), 0.0);
+            clip(cpu, limit, gradients, &mut self.scratch);
+        }
+        let decayed = parameters.table().decayed_len();
+        let (values, state) = (parameters.values_mut(), self.values.as_mut_slice());
+        let (first, second) = state.split_at_mut(len.min(state.len()));
+        for (range, decay) in [(0..decayed, optimizer.weight_decay), (decayed..len, 0.0)] {
+            let step = Movement {
+                cpu,
+                rate,
+                decay,
+                steps: self.steps,
+                values: &mut values[range.clone()],
+                gradients: &gradients[range.clone()],
+                first: first.get_mut(range.clone()).unwrap_or_default(),
+                second: second.get_mut(range).unwrap_or_default(),
+            };
+            step.take(optimizer.rule);
+        }
+    }
+}
+
+/// One step of a run of parameters that share a weight decay. A slot that the rule does not have is empty.
+struct Movement<'a> {
+    cpu: &'a Cpu,
+    rate: f64,
+    decay: f64,
+    steps: u64,
+    values: &'a mut [f32],
+    gradients: &'a [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
+
+impl Movement<'_> {
+    fn take(self, rule: Rule) {
+        let Self { cpu, rate: lr, decay: weight_decay, steps: step, values, gradients, first, second } = self;
+        let adam = |Moments { beta1, beta2, epsilon }, decoupled| AdamKernel {
+            lr,
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay,
+            decoupled,
+            step,
+        };
+        match rule {
+            Rule::Sgd { momentum, nesterov } => {
+                sgd_step(cpu, &SgdKernel { lr, momentum, nesterov, weight_decay }, values, gradients, first);
+            }
+            Rule::Adam(moments) => adam_step(cpu, &adam(moments, false), values, gradients, first, second),
+            Rule::AdamW(moments) => adam_step(cpu, &adam(moments, true), values, gradients, first, second),
+            Rule::RmsProp { rho, epsilon, momentum } => {
+                let kernel = RmsPropKernel { lr, rho, epsilon, momentum, weight_decay };
+                rmsprop_step(cpu, &kernel, values, gradients, first, second);
+            }
+        }
+    }
+}
+
+/// Scales `gradients` to the norm `limit` where theirs is larger. `torch.nn.utils.clip_grad_norm_`.
+fn clip(cpu: &Cpu, limit: f64, gradients: &mut [f32], scratch: &mut [f32]) {
+    let norm = sum_of_squares(cpu, gradients, scratch).sqrt();
+    let factor = limit / (norm + 1e-6);
+    if factor < 1.0 {
+        scale(cpu, factor as f32, gradients);
+    }
+}

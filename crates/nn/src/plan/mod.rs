@@ -1,0 +1,178 @@
+//! The compiled network: operations in order, and a place in one arena for every buffer.
+
+mod derive;
+mod display;
+pub(crate) mod lower;
+pub(crate) mod op;
+mod place;
+
+use std::ops::Range;
+
+pub use display::{PlanRow, PlanTable};
+pub use op::Op;
+pub(crate) use op::{BufferId, LossKind};
+
+use crate::graph::NodeId;
+use crate::head::{Logits, Loss};
+use crate::network::Network;
+use crate::parameters::ParameterTable;
+use lower::{BufferSpec, Lowering, Value};
+use place::{Interval, place};
+
+/// What a plan is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Mode {
+    /// Forward, loss and backward: batch norms use the batch's statistics, dropout drops.
+    Train,
+    /// Forward to the logits: batch norms use the moving statistics, dropout does nothing.
+    Infer,
+}
+
+/// One operation and the node of the graph that it belongs to.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The node.
+    pub node: NodeId,
+    /// The operation.
+    pub op: Op,
+}
+
+/// A network compiled for one batch size.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    mode: Mode,
+    batch: usize,
+    steps: Vec<Step>,
+    buffers: Vec<Range<usize>>,
+    arena_len: usize,
+    ends: Ends,
+    /// Each node's name, for those who print the plan.
+    names: Vec<String>,
+}
+
+/// The buffers by which a plan meets its caller.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    /// `[batch, height, width, channels]`, filled before a run.
+    pub(crate) images: BufferId,
+    /// `[batch, units]`, read after a run.
+    pub(crate) logits: BufferId,
+    /// Those of training only.
+    pub(crate) loss: Option<LossEnds>,
+}
+
+/// The buffers by which a training plan meets its caller.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LossEnds {
+    /// `[batch, units]`, filled before a run.
+    pub(crate) targets: BufferId,
+    /// `[batch]`, read after a run.
+    pub(crate) losses: BufferId,
+}
+
+impl Plan {
+    /// Compiles `network` for batches of `batch` pictures.
+    pub fn compile(network: &Network, table: &ParameterTable, mode: Mode, batch: usize) -> Self {
+        let mut lowering = Lowering::new(mode, batch, network.graph(), table);
+        let (images, logits) = lower_layers(&mut lowering, network);
+        let loss = (mode == Mode::Train).then(|| lower_loss(&mut lowering, network, logits));
+        let Lowering { ops: steps, buffers, .. } = lowering;
+        let (buffers, arena_len) = place(&intervals(&steps, &buffers));
+        let names = network.graph().nodes().iter().map(|node| node.name.clone()).collect();
+        Self { mode, batch, steps, buffers, arena_len, ends: Ends { images, logits, loss }, names }
+    }
+
+    /// What the plan is for.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The pictures in a batch.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The operations, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The numbers in the arena.
+    pub fn arena_len(&self) -> usize {
+        self.arena_len
+    }
+
+    /// The numbers of scratch that the operations need on that many threads.
+    pub fn scratch_len(&self, threads: usize) -> usize {
+        self.steps.iter().map(|step| step.op.scratch(threads)).max().unwrap_or(0)
+    }
+
+    /// Multiplications and additions of one run, counted as two.
+    pub fn flops(&self) -> u64 {
+        self.steps.iter().map(|step| step.op.flops()).sum()
+    }
+
+    /// Where a buffer lies in the arena.
+    pub fn buffer(&self, id: BufferId) -> Range<usize> {
+        self.buffers[id.0].clone()
+    }
+
+    pub(crate) fn ends(&self) -> Ends {
+        self.ends
+    }
+}
+
+/// Emits the forward operations of every layer up to the logits; the buffers of the pictures and of the logits.
+fn lower_layers(lowering: &mut Lowering<'_>, network: &Network) -> (BufferId, BufferId) {
+    let graph = network.graph();
+    let images = Value {
+        buffer: lowering.external(lowering.batch * graph.input_shape().len()),
+        shape: graph.input_shape(),
+    };
+    let (last, linear) = match network.logits() {
+        Logits::OutputOf(id) => (id, false),
+        Logits::BeforeActivationOf(id) => (id, true),
+    };
+    let mut values = vec![images];
+    for (id, node) in graph.iter().skip(1).take(last.index()) {
+        let inputs: Vec<_> = node.inputs.iter().map(|input| values[input.index()]).collect();
+        lowering.node = id;
+        lowering.omit_activation = linear && id == last;
+        values.push(node.layer.lower(lowering, &inputs).expect("only the first node is the input"));
+    }
+    let logits = values[last.index()].buffer;
+    lowering.buffers[logits.0].external = true;
+    (images.buffer, logits)
+}
+
+/// Emits the loss and everything backward from it.
+fn lower_loss(lowering: &mut Lowering<'_>, network: &Network, logits: BufferId) -> LossEnds {
+    let (rows, columns) = (lowering.batch, network.head().units());
+    let targets = lowering.external(rows * columns);
+    let losses = lowering.external(rows);
+    let dlogits = lowering.buffer(rows * columns);
+    let kind = match network.head().loss() {
+        Loss::CategoricalCrossEntropy => LossKind::SoftmaxCrossEntropy,
+        Loss::BinaryCrossEntropy => LossKind::SigmoidCrossEntropy,
+        Loss::MeanSquaredError => LossKind::MeanSquaredError,
+    };
+    let loss = Op::Loss { kind, rows, columns, logits, targets, losses, dlogits };
+    derive::derive(lowering, loss, logits, dlogits);
+    LossEnds { targets, losses }
+}
+
+/// The time during which each buffer's content matters.
+fn intervals(steps: &[Step], buffers: &[BufferSpec]) -> Vec<Interval> {
+    let mut intervals: Vec<_> =
+        buffers.iter().map(|buffer| Interval { first: usize::MAX, last: 0, len: buffer.len }).collect();
+    for (time, step) in steps.iter().enumerate() {
+        for id in step.op.operands().all() {
+            let it = &mut intervals[id.0];
+            (it.first, it.last) = (it.first.min(time), it.last.max(time));
+        }
+    }
+    for (it, buffer) in intervals.iter_mut().zip(buffers).filter(|(_, buffer)| buffer.external) {
+        *it = Interval { first: 0, last: steps.len(), len: buffer.len };
+    }
+    intervals
+}

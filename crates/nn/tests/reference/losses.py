@@ -1,0 +1,59 @@
+"""losses.safetensors: each loss and its gradient with respect to the logits.
+
+The logits are the kernel of a dense layer without bias that is fed the identity matrix, so that their gradient can be seen.
+"""
+
+import numpy as np
+import torch
+
+from network import Network, node
+from values import File, Parameters, as_f32, single
+
+
+def one_hot(classes, units):
+    return np.eye(units)[classes]
+
+
+def cases():
+    rng = np.random.default_rng(1)
+    noise = lambda rows, units: rng.normal(0, 3, (rows, units))
+    hot = lambda rows, units: one_hot(rng.integers(0, units, rows), units)
+    coin = lambda rows, units: rng.integers(0, 2, (rows, units))
+    # Far beyond where an exponential overflows, right and wrong.
+    far = np.array([[1e4, -1e4, 0], [-1e4, 1e4, 0], [90, -90, 0], [0, -150, 150], [1e4, 1e4, 1e4]])
+    column = np.array([[1e4], [-1e4], [1e4], [-1e4], [90], [-90], [17], [-17], [0]])
+    return {
+        "softmax of 2": ("multi_class", "softmax", noise(6, 2), hot(6, 2)),
+        "softmax of 10": ("multi_class", "softmax", noise(9, 10), hot(9, 10)),
+        "softmax of 37, one sample": ("multi_class", "softmax", noise(1, 37), hot(1, 37)),
+        "softmax, wrong beyond doubt": ("multi_class", "softmax", far, one_hot([1, 0, 1, 1, 0], 3)),
+        "softmax, right beyond doubt": ("multi_class", "softmax", far[:4], one_hot([0, 1, 0, 2], 3)),
+        "softmax, shared targets": ("multi_class", "softmax", noise(5, 4), rng.dirichlet(np.ones(4), 5)),
+        "one sigmoid": ("binary", "sigmoid", noise(7, 1), coin(7, 1)),
+        "one sigmoid, wrong beyond doubt": ("binary", "sigmoid", column, (column < 0)),
+        "one sigmoid, right beyond doubt": ("binary", "sigmoid", column, (column > 0)),
+        "sigmoids of 6 labels": ("multi_label", "sigmoid", noise(8, 6), coin(8, 6)),
+        "sigmoids of 33 labels, one sample": ("multi_label", "sigmoid", noise(1, 33), coin(1, 33)),
+        "squared error": ("regression", "linear", noise(8, 1), noise(8, 1)),
+        "squared error of large numbers": ("regression", "linear", 1e4 * noise(8, 1), 1e4 * noise(8, 1)),
+    }
+
+
+def make():
+    file = File()
+    for name, (task, activation, logits, targets) in cases().items():
+        rows, units = logits.shape
+        dense = node("dense", units=units, use_bias=False, activation=activation)
+        network = Network(task, [node("input", shape=[rows]), dense])
+        parameters = Parameters(lambda name, shape: as_f32(logits))
+        targets = as_f32(targets)
+        loss = network.loss(network.logits(torch.eye(rows).double(), parameters, training=True), targets)
+        loss.backward()
+        gradient = parameters.gradients()["dense/kernel"]
+        values = {"logits": as_f32(logits), "targets": targets, "loss": loss.reshape(1), "gradient": gradient}
+        file.case(name, network.description(), single(values))
+    file.write("losses")
+
+
+if __name__ == "__main__":
+    make()

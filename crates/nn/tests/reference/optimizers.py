@@ -1,0 +1,124 @@
+"""optimizers.safetensors: the parameters of a small network after a few steps of each optimizer.
+
+The rate falls from step to step, so that what an optimizer remembers is told from what it does with it. The network and the
+batches are the same in every case; they are stored as the case `start`.
+"""
+
+import numpy as np
+import torch
+
+from network import Network, node
+from values import File, Parameters, as_f32, draw_with, single, under
+
+STEPS, BATCH = 12, 5
+
+NETWORK = Network(
+    "multi_class",
+    [
+        node("input", shape=[6, 5, 2]),
+        node("conv2d", filters=4, kernel=3, activation="silu"),
+        node("batch_norm"),
+        node("flatten"),
+        node("dense", units=6, activation="tanh"),
+        node("dense", "head", units=3, activation="softmax"),
+    ],
+)
+
+
+def rule(kind, **settings):
+    return {"type": kind, **settings}
+
+
+# Name: divvy's optimizer, the same in PyTorch, the first rate.
+CASES = {
+    "sgd": ({"rule": rule("sgd")}, torch.optim.SGD, {}, 0.5),
+    "sgd with momentum": ({"rule": rule("sgd", momentum=0.9)}, torch.optim.SGD, {"momentum": 0.9}, 0.125),
+    "sgd with nesterov momentum": (
+        {"rule": rule("sgd", momentum=0.9, nesterov=True)},
+        torch.optim.SGD,
+        {"momentum": 0.9, "nesterov": True},
+        0.125,
+    ),
+    "sgd with momentum and weight decay": (
+        {"rule": rule("sgd", momentum=0.9), "weight_decay": 0.05},
+        torch.optim.SGD,
+        {"momentum": 0.9, "weight_decay": 0.05},
+        0.125,
+    ),
+    "sgd, clipped": ({"rule": rule("sgd"), "clip_norm": 0.25}, torch.optim.SGD, {"clip": 0.25}, 0.5),
+    "sgd, a clip that is never reached": ({"rule": rule("sgd"), "clip_norm": 1e3}, torch.optim.SGD, {"clip": 1e3}, 0.5),
+    "adam": ({"rule": rule("adam")}, torch.optim.Adam, {}, 2**-6),
+    "adam, other settings": (
+        {"rule": rule("adam", beta1=0.75, beta2=0.875, epsilon=0.0625)},
+        torch.optim.Adam,
+        {"betas": (0.75, 0.875), "eps": 0.0625},
+        2**-4,
+    ),
+    "adam with weight decay": (
+        {"rule": rule("adam"), "weight_decay": 0.05},
+        torch.optim.Adam,
+        {"weight_decay": 0.05},
+        2**-6,
+    ),
+    "adam, clipped, with weight decay": (
+        {"rule": rule("adam"), "weight_decay": 0.05, "clip_norm": 0.25},
+        torch.optim.Adam,
+        {"weight_decay": 0.05, "clip": 0.25},
+        2**-6,
+    ),
+    "adam_w": ({"rule": rule("adam_w"), "weight_decay": 0.25}, torch.optim.AdamW, {"weight_decay": 0.25}, 2**-6),
+    "rms_prop": ({"rule": rule("rms_prop")}, torch.optim.RMSprop, {}, 2**-8),
+    "rms_prop with momentum and weight decay": (
+        {"rule": rule("rms_prop", rho=0.75, epsilon=0.0625, momentum=0.5), "weight_decay": 0.05},
+        torch.optim.RMSprop,
+        {"alpha": 0.75, "eps": 0.0625, "momentum": 0.5, "weight_decay": 0.05},
+        2**-6,
+    ),
+}
+
+
+def groups(parameters, weight_decay):
+    """Weight decay is for weights alone."""
+    weights = {name: value for name, value in parameters.items() if name.endswith("kernel")}
+    others = {name: value for name, value in parameters.items() if name not in weights}
+    return [
+        {"params": list(weights.values()), "weight_decay": weight_decay},
+        {"params": list(others.values()), "weight_decay": 0.0},
+    ]
+
+
+def train(start, batches, kind, rate, clip=None, weight_decay=0.0, **settings):
+    """The parameters after all batches, and the rate at each."""
+    parameters = Parameters(lambda name, shape: start[name].clone())
+    NETWORK.logits(batches[0][0], parameters, training=False)
+    optimizer = kind(groups(parameters.trained(), weight_decay), lr=rate, **settings)
+    rates = [rate * (1 - step / 16) for step in range(STEPS)]
+    for (images, targets), rate in zip(batches, rates):
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad()
+        NETWORK.loss(NETWORK.logits(images, parameters, training=True), targets).backward()
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(parameters.trained().values(), clip)
+        optimizer.step()
+    return parameters.values, rates
+
+
+def make():
+    rng = np.random.default_rng(2)
+    start = Parameters(draw_with(rng))
+    images = as_f32(rng.normal(0, 1, (STEPS, BATCH, 6, 5, 2)))
+    targets = as_f32(np.eye(3)[rng.integers(0, 3, (STEPS, BATCH))])
+    NETWORK.logits(images[0], start, training=False)
+    start = start.copy()
+    file = File()
+    stored = {"images": images, "targets": targets} | under("before", start)
+    file.case("start", NETWORK.description(), single(stored))
+    for name, (optimizer, kind, settings, rate) in CASES.items():
+        after, rates = train(start, list(zip(images, targets)), kind, rate, **settings)
+        file.case(name, optimizer, single({"rates": as_f32(rates)} | under("after", after)))
+    file.write("optimizers")
+
+
+if __name__ == "__main__":
+    make()

@@ -1,0 +1,107 @@
+//! What a training is asked to do: the content of a run's config.toml.
+
+use std::path::PathBuf;
+
+use divvy_nn::{HeadKind, Optimizer, Plateau, Schedule, Task, Warmup};
+use serde::{Deserialize, Serialize};
+
+/// What a training is asked to do. Together with the pictures it decides every bit of the model, unless the length is given in
+/// minutes.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// The pictures: class folders, folders with parts, idx files or a CSV.
+    pub data: PathBuf,
+    /// A named architecture, or the path of a TOML file of layers.
+    pub architecture: String,
+    /// What the labels mean; by default what they look like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
+    /// The activation of the last layer; by default the task's usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<HeadKind>,
+    /// The height and width that pictures are resized to, in pixels.
+    pub size: usize,
+    /// Pictures in a step.
+    pub batch: usize,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// The share of the training pictures that is set aside for validation where the data has no validation part.
+    pub validation_share: f64,
+    /// How training pictures are changed at random.
+    pub augment: AugmentChoice,
+    /// The base learning rate.
+    pub learning_rate: f64,
+    /// How long to train.
+    pub length: Length,
+    /// The rule by which weights move.
+    pub optimizer: Optimizer,
+    /// How the learning rate changes over the training.
+    pub schedule: Schedule,
+    /// How the learning rate rises at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup: Option<Warmup>,
+    /// How the learning rate falls when the validation loss no longer does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plateau: Option<Plateau>,
+}
+
+/// How long to train.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Length {
+    /// As long as suits the number of pictures: enough epochs for 400,000 pictures in all, but 12 at the least and 60 at the most.
+    Auto,
+    /// A number of epochs.
+    Epochs(u32),
+    /// As many epochs as fit into a number of minutes from the start of the command, reading the pictures included; the
+    /// learning rate follows the time.
+    Minutes(f64),
+}
+
+impl Length {
+    /// The epochs for a training set of that size; none where time decides.
+    pub fn epochs(self, images: usize) -> Option<u32> {
+        match self {
+            Self::Auto => Some((400_000 / images.max(1)).clamp(12, 60) as u32),
+            Self::Epochs(epochs) => Some(epochs),
+            Self::Minutes(_) => None,
+        }
+    }
+}
+
+/// How training pictures are changed at random.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AugmentChoice {
+    /// Light, without mirroring where the groups' names say that it would change a label.
+    #[default]
+    Auto,
+    /// Not at all.
+    None,
+    /// Mirrored, and a little shifted, scaled, rotated and brightened or darkened, whatever the groups' names say.
+    Light,
+}
+
+impl TrainConfig {
+    /// The defaults for the pictures at `data`.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            architecture: "classic".to_owned(),
+            task: None,
+            head: None,
+            size: 64,
+            batch: 32,
+            seed: 0,
+            validation_share: 0.2,
+            augment: AugmentChoice::Auto,
+            learning_rate: 1e-3,
+            length: Length::Auto,
+            optimizer: Optimizer::adam(),
+            schedule: Schedule::ONE_CYCLE,
+            warmup: None,
+            plateau: None,
+        }
+    }
+}

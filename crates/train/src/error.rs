@@ -1,0 +1,85 @@
+//! Why a training or an evaluation could not be done.
+
+use std::io;
+use std::path::PathBuf;
+
+use divvy_data::{DataError, PreprocessError};
+use divvy_eval::EvalError;
+use divvy_model::ModelError;
+use divvy_nn::{ArchitectureError, BuildError, Diagnostic, NotFinite, OutOfMemory};
+use thiserror::Error;
+
+/// Why a training or an evaluation could not be done. Each message says what was found and what to do.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    /// The pictures or their folders.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The size of pictures.
+    #[error(transparent)]
+    Preprocess(#[from] PreprocessError),
+    /// The layers of the network.
+    #[error(transparent)]
+    Architecture(#[from] ArchitectureError),
+    /// The network does not fit together.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// Task, head and labels do not fit together.
+    #[error(transparent)]
+    Wiring(#[from] Diagnostic),
+    /// The model file.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Metrics could not be computed.
+    #[error(transparent)]
+    Eval(#[from] EvalError),
+    /// The batch is too large for the machine.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
+    /// The numbers ran away.
+    #[error("{source}{}", kept(*.best_epoch))]
+    NotFinite {
+        /// What happened, and when.
+        source: NotFinite,
+        /// The best epoch before, whose model was kept.
+        best_epoch: Option<u32>,
+    },
+    /// A setting outside its range.
+    #[error("{setting} is {found}; {wanted}")]
+    Setting {
+        /// The setting.
+        setting: &'static str,
+        /// What was given.
+        found: String,
+        /// What can be given.
+        wanted: &'static str,
+    },
+    /// The run's folder is in use already.
+    #[error("{path}: {contents}; nothing was changed. Give another folder with --out, or delete this one")]
+    RunExists {
+        /// The folder.
+        path: PathBuf,
+        /// What is there.
+        contents: String,
+    },
+    /// The run's folder or a file in it could not be written.
+    #[error(
+        "{path}: cannot write: {source}; free some space, or give a folder that can be written with --out"
+    )]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Stopped before there was anything to keep.
+    #[error("stopped before the first step; nothing was saved")]
+    Interrupted,
+}
+
+fn kept(best_epoch: Option<u32>) -> String {
+    match best_epoch {
+        Some(epoch) => format!(". The model of epoch {epoch} is kept"),
+        None => String::new(),
+    }
+}

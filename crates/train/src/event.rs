@@ -1,0 +1,171 @@
+//! What happens in a training, as everyone who shows or stores it is told. docs/events.md describes the lines of events.jsonl.
+
+use std::path::PathBuf;
+
+use divvy_nn::{HeadKind, Task};
+use serde::{Deserialize, Serialize};
+
+/// One thing that happened in a training.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// What is about to be trained on what.
+    Started {
+        /// The version of divvy.
+        divvy: String,
+        /// The pictures' folder or file.
+        data: PathBuf,
+        /// The run's folder.
+        run: PathBuf,
+        /// The groups or labels.
+        classes: Vec<String>,
+        /// What the labels mean.
+        task: Task,
+        /// The activation of the last layer.
+        head: HeadKind,
+        /// The units of the last layer.
+        units: usize,
+        /// The architecture's name or file.
+        architecture: String,
+        /// Numbers that the network learns.
+        parameters: usize,
+        /// The network's input: height, width, channels.
+        input: [usize; 3],
+        /// Pictures to train on.
+        training_images: usize,
+        /// Pictures to choose the best epoch by.
+        validation_images: usize,
+        /// Pictures that training never looks at.
+        test_images: usize,
+        /// The epochs asked for; none where time decides.
+        epochs: Option<u32>,
+        /// The minutes asked for.
+        minutes: Option<f64>,
+        /// Steps of an epoch.
+        steps_per_epoch: usize,
+    },
+    /// Pictures are being read and resized.
+    Loading {
+        /// Pictures done.
+        done: usize,
+        /// All pictures.
+        total: usize,
+    },
+    /// Something the user should know: a picture left out, a choice made.
+    Note {
+        /// A sentence.
+        text: String,
+    },
+    /// A step was taken.
+    Step {
+        /// The epoch, from 1.
+        epoch: u32,
+        /// The step within the epoch, from 1.
+        step: usize,
+        /// Steps of an epoch.
+        steps: usize,
+        /// The mean training loss of the epoch so far.
+        loss: f64,
+        /// The learning rate.
+        rate: f64,
+        /// Pictures a second over the epoch so far.
+        images_per_second: f64,
+        /// The share of the training that is done, 0..=1.
+        progress: f64,
+        /// Seconds until the end, estimated.
+        seconds_left: f64,
+    },
+    /// An epoch is over and the validation pictures were looked at.
+    Epoch {
+        /// The epoch, from 1.
+        epoch: u32,
+        /// The epochs of the training; none where time decides.
+        epochs: Option<u32>,
+        /// The mean loss over the training pictures, as they came.
+        training_loss: f64,
+        /// What the weights reach on the validation pictures.
+        validation: Score,
+        /// Whether these are the best weights so far, and were saved.
+        best: bool,
+        /// The learning rate of the last step.
+        rate: f64,
+        /// Pictures a second, validation not counted.
+        images_per_second: f64,
+        /// Seconds of the epoch, validation included.
+        seconds: f64,
+    },
+    /// The training is over.
+    Finished {
+        /// Why it is over.
+        ending: Ending,
+        /// Epochs that were completed.
+        epochs: u32,
+        /// The epoch whose weights are kept.
+        best_epoch: u32,
+        /// What they reach on the validation pictures.
+        validation: Score,
+        /// Seconds from the start of the command's work.
+        seconds: f64,
+    },
+}
+
+/// Why a training is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It ran its length.
+    Completed,
+    /// The user stopped it.
+    Interrupted,
+}
+
+/// What weights reach on pictures that were not trained on.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Score {
+    /// The mean loss.
+    pub loss: f64,
+    /// What `value` is.
+    pub metric: Metric,
+    /// From 0 to 1, higher is better.
+    pub value: f64,
+}
+
+impl Score {
+    /// Whether this is better than `other`: a higher value, or the same value at a lower loss.
+    pub fn beats(&self, other: &Self) -> bool {
+        self.value > other.value || (self.value == other.value && self.loss < other.loss)
+    }
+}
+
+/// The metric by which epochs are compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// The share of pictures put into the right group.
+    Accuracy,
+    /// For labels that do not exclude each other: the mean over labels of F1. The share of right yes-or-no answers would look good for a
+    /// classifier that never says yes.
+    MacroF1,
+}
+
+impl Metric {
+    /// The name as it is printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::MacroF1 => "macro F1",
+        }
+    }
+}
+
+/// Someone who is told what happens.
+pub trait Listener {
+    /// Takes note of an event. Training waits for it to return.
+    fn on(&mut self, event: &Event);
+}
+
+impl<F: FnMut(&Event)> Listener for F {
+    fn on(&mut self, event: &Event) {
+        self(event);
+    }
+}

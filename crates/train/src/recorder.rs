@@ -1,0 +1,69 @@
+//! Where events go: to the run's events.jsonl and to whoever listens.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::error::TrainError;
+use crate::event::{Event, Listener};
+use crate::run::RunFolder;
+
+/// Seconds between two steps that are written down; listeners hear of each.
+const STEP_INTERVAL: f64 = 1.0;
+
+/// Writes events to events.jsonl and tells a listener.
+pub(crate) struct Recorder<'a> {
+    path: PathBuf,
+    log: BufWriter<File>,
+    listener: &'a mut (dyn Listener + Send),
+    started: Instant,
+    last_step: f64,
+}
+
+/// A line of events.jsonl.
+#[derive(Serialize)]
+struct Line<'a> {
+    /// Seconds since the start.
+    at: f64,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+impl<'a> Recorder<'a> {
+    pub(crate) fn new(
+        run: &RunFolder,
+        listener: &'a mut (dyn Listener + Send),
+        started: Instant,
+    ) -> Result<Self, TrainError> {
+        let path = run.events();
+        let log = File::create(&path).map_err(|source| TrainError::Write { path: path.clone(), source })?;
+        Ok(Self { path, log: BufWriter::new(log), listener, started, last_step: f64::NEG_INFINITY })
+    }
+
+    /// Tells the listener, and writes the event down at once, so that others can follow the file.
+    pub(crate) fn record(&mut self, event: &Event) -> Result<(), TrainError> {
+        self.listener.on(event);
+        let at = self.started.elapsed().as_secs_f64();
+        match event {
+            Event::Loading { .. } => return Ok(()),
+            Event::Step { .. } if at - self.last_step < STEP_INTERVAL => return Ok(()),
+            Event::Step { .. } => self.last_step = at,
+            _ => {}
+        }
+        self.write(&Line { at: (at * 1e3).round() / 1e3, event })
+            .map_err(|source| TrainError::Write { path: self.path.clone(), source })
+    }
+
+    pub(crate) fn note(&mut self, text: impl Into<String>) -> Result<(), TrainError> {
+        self.record(&Event::Note { text: text.into() })
+    }
+
+    fn write(&mut self, line: &Line<'_>) -> std::io::Result<()> {
+        serde_json::to_writer(&mut self.log, line)?;
+        self.log.write_all(b"\n")?;
+        self.log.flush()
+    }
+}

@@ -1,0 +1,132 @@
+//! The folder of a run: `model.divvy`, `events.jsonl`, `split.csv`, `config.toml`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use divvy_data::{DataError, write_atomically};
+use divvy_model::{MODEL_FILE, Model};
+
+use crate::config::TrainConfig;
+use crate::error::TrainError;
+
+/// The folder of a run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+/// What a folder that a run would go into holds already.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Contents {
+    /// Nothing, or there is no such folder yet.
+    Nothing,
+    /// A run with a model, told in a sentence.
+    Model(String),
+    /// A run that has no model yet.
+    Unfinished,
+    /// Files that are no run's.
+    Other(usize),
+}
+
+impl RunFolder {
+    /// Makes the folder for a new run.
+    ///
+    /// # Errors
+    /// [`TrainError::RunExists`] when the folder holds anything, [`TrainError::Write`] when it cannot be made or written to.
+    pub fn create(path: &Path) -> Result<Self, TrainError> {
+        Self::refuse_used(path)?;
+        fs::create_dir_all(path).map_err(|source| TrainError::Write { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// Looks whether a new run could go to `path`, without making anything.
+    ///
+    /// # Errors
+    /// [`TrainError::RunExists`] when the folder holds anything.
+    pub fn refuse_used(path: &Path) -> Result<(), TrainError> {
+        let contents = match Self::contents(path)? {
+            Contents::Nothing => return Ok(()),
+            Contents::Model(told) => told,
+            Contents::Unfinished => {
+                "this folder holds a run that stopped before its first model was saved".to_owned()
+            }
+            Contents::Other(files) => format!("this folder holds {files} files that are not a run's"),
+        };
+        Err(TrainError::RunExists { path: path.to_owned(), contents })
+    }
+
+    /// What is at `path`.
+    ///
+    /// # Errors
+    /// [`TrainError::Write`] when the folder cannot be looked into, or is a file.
+    pub fn contents(path: &Path) -> Result<Contents, TrainError> {
+        let entries = match fs::read_dir(path) {
+            Ok(entries) => entries.count(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Contents::Nothing),
+            Err(source) => return Err(TrainError::Write { path: path.to_owned(), source }),
+        };
+        let run = Self { path: path.to_owned() };
+        Ok(match Model::open(path) {
+            Ok(model) => Contents::Model(describe(&model)),
+            _ if entries == 0 => Contents::Nothing,
+            _ if run.config().is_file() || run.events().is_file() => Contents::Unfinished,
+            Err(_) => Contents::Other(entries),
+        })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The best model so far.
+    pub fn model(&self) -> PathBuf {
+        self.path.join(MODEL_FILE)
+    }
+
+    /// What happened, one JSON object a line.
+    pub fn events(&self) -> PathBuf {
+        self.path.join("events.jsonl")
+    }
+
+    /// Which picture was used for what.
+    pub fn split(&self) -> PathBuf {
+        self.path.join("split.csv")
+    }
+
+    /// What was asked for.
+    pub fn config(&self) -> PathBuf {
+        self.path.join("config.toml")
+    }
+
+    /// Writes config.toml.
+    pub(crate) fn write_config(&self, config: &TrainConfig) -> Result<(), TrainError> {
+        let text = toml::to_string(config).map_err(|error| TrainError::Write {
+            path: self.config(),
+            source: std::io::Error::other(error),
+        })?;
+        write_atomically(&self.config(), |file| file.write_all(text.as_bytes())).map_err(TrainError::from)
+    }
+
+    /// Reads config.toml.
+    ///
+    /// # Errors
+    /// [`DataError::Read`] when it is not there or not a config.
+    pub fn read_config(&self) -> Result<TrainConfig, TrainError> {
+        let failed = |source| DataError::Read { path: self.config(), source };
+        let text = fs::read_to_string(self.config()).map_err(failed)?;
+        Ok(toml::from_str(&text).map_err(|error| failed(std::io::Error::other(error)))?)
+    }
+}
+
+/// A model in a sentence.
+fn describe(model: &Model) -> String {
+    let record = model.record();
+    format!(
+        "this folder holds a model for {} (epoch {}, validation {} {:.4})",
+        model.classes().join(", "),
+        record.epoch,
+        record.validation.metric,
+        record.validation.value,
+    )
+}

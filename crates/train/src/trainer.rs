@@ -1,0 +1,363 @@
+//! The loop: next batch, step, schedule, event.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use divvy_data::{DataError, Dataset, ImageStore, Loader, Preprocess, Scaling, Split, StoreOptions};
+use divvy_model::{Model, TrainingRecord, Validation, targets};
+use divvy_nn::{Cpu, Device, Engine, PlateauState};
+
+use crate::clock::Clock;
+use crate::config::{Length, TrainConfig};
+use crate::error::TrainError;
+use crate::event::{Ending, Event, Listener, Score};
+use crate::prepare::{Prepared, prepare};
+use crate::recorder::Recorder;
+use crate::run::RunFolder;
+use crate::validate::validate;
+
+/// How a training ended.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Outcome {
+    /// Its folder.
+    pub run: RunFolder,
+    /// Why it ended.
+    pub ending: Ending,
+    /// The epochs that were completed.
+    pub epochs: u32,
+    /// The epoch whose weights are kept.
+    pub best_epoch: u32,
+    /// What they reach on the validation pictures.
+    pub validation: Score,
+    /// How many pictures that was measured on.
+    pub validation_images: usize,
+}
+
+/// Trains as `config` says, into a new folder `out`, on `cpu`, and tells `listener` all that happens. The best epoch's model is
+/// saved as soon as it is known. When `stop` is set, training ends after the step.
+///
+/// # Errors
+/// A [`TrainError`] that says what was found and what to do. Nothing is written before data, network and folder were checked.
+pub fn train(
+    config: &TrainConfig,
+    out: &Path,
+    cpu: Cpu,
+    listener: &mut (dyn Listener + Send),
+    stop: &AtomicBool,
+) -> Result<Outcome, TrainError> {
+    let started = Instant::now();
+    RunFolder::refuse_used(out)?;
+    let prepared = prepare(config, cpu.threads())?;
+    let run = RunFolder::create(out)?;
+    let mut recorder = Recorder::new(&run, listener, started)?;
+    run.write_config(config)?;
+    announce(config, &run, &prepared, &mut recorder)?;
+    let pictures = Pictures::load(&prepared, cpu.threads(), &mut recorder, stop)?;
+    pictures.split.write_csv(&run.split(), &prepared.dataset)?;
+    let mut trainer = Trainer::new(config, run, prepared, pictures, cpu, started);
+    trainer.run(&mut recorder, stop)
+}
+
+fn announce(
+    config: &TrainConfig,
+    run: &RunFolder,
+    prepared: &Prepared,
+    recorder: &mut Recorder<'_>,
+) -> Result<(), TrainError> {
+    let Prepared { dataset, split, preprocess, network, notes, .. } = prepared;
+    recorder.record(&Event::Started {
+        divvy: env!("CARGO_PKG_VERSION").to_owned(),
+        data: config.data.clone(),
+        run: run.path().to_owned(),
+        classes: dataset.classes().to_vec(),
+        task: network.head().task(),
+        head: network.head().kind(),
+        units: network.head().units(),
+        architecture: config.architecture.clone(),
+        parameters: network.graph().summary().trainable,
+        input: preprocess.shape(),
+        training_images: split.train.len(),
+        validation_images: split.validation.len(),
+        test_images: split.test.len(),
+        epochs: config.length.epochs(split.train.len()),
+        minutes: match config.length {
+            Length::Minutes(minutes) => Some(minutes),
+            Length::Auto | Length::Epochs(_) => None,
+        },
+        steps_per_epoch: split.train.len().div_ceil(config.batch),
+    })?;
+    notes.iter().try_for_each(|note| recorder.note(note.clone()))
+}
+
+/// The pictures in memory, and which of them are used for what.
+struct Pictures {
+    store: Arc<ImageStore>,
+    split: Split,
+    scaling: Scaling,
+}
+
+impl Pictures {
+    /// Reads all pictures of the split, names those that cannot be used, and measures the scaling on the training ones.
+    fn load(
+        prepared: &Prepared,
+        threads: usize,
+        recorder: &mut Recorder<'_>,
+        stop: &AtomicBool,
+    ) -> Result<Self, TrainError> {
+        let Prepared { dataset, split, preprocess, .. } = prepared;
+        // Told from any worker; what cannot be written down is found again at the next event.
+        let shared = Mutex::new(&mut *recorder);
+        let progress = |done, total| {
+            if let Ok(mut recorder) = shared.lock() {
+                let _ = recorder.record(&Event::Loading { done, total });
+            }
+        };
+        let options = StoreOptions {
+            threads,
+            progress: Some(&progress),
+            cancel: Some(stop),
+            ..StoreOptions::default()
+        };
+        let store = match ImageStore::load(dataset, preprocess, &split.used(), &options) {
+            Err(DataError::Interrupted) => return Err(TrainError::Interrupted),
+            other => other?,
+        };
+        for bad in store.unreadable() {
+            recorder.note(format!("left out: {}", bad.error))?;
+        }
+        let split = split.without(&store.unreadable_samples(), dataset)?;
+        let scaling = store.measure_scaling(&split.train);
+        Ok(Self { store: Arc::new(store), split, scaling })
+    }
+}
+
+/// Everything that the loop moves.
+struct Trainer<'a> {
+    config: &'a TrainConfig,
+    run: RunFolder,
+    dataset: Arc<Dataset>,
+    engine: Engine,
+    preprocess: Preprocess,
+    augment: String,
+    training: Loader,
+    validation: Loader,
+    clock: Clock,
+    epochs: Option<u32>,
+    plateau: PlateauState,
+    steps: u64,
+    best: Option<Best>,
+    /// How long the last look at the validation pictures took.
+    validation_time: Duration,
+}
+
+/// The best epoch so far.
+#[derive(Clone, Copy)]
+struct Best {
+    epoch: u32,
+    score: Score,
+}
+
+/// What an epoch of steps gave.
+struct Steps {
+    loss: f64,
+    rate: f64,
+    images_per_second: f64,
+    /// Whether the training is to end here.
+    ending: Option<Ending>,
+}
+
+impl<'a> Trainer<'a> {
+    fn new(
+        config: &'a TrainConfig,
+        run: RunFolder,
+        prepared: Prepared,
+        pictures: Pictures,
+        cpu: Cpu,
+        started: Instant,
+    ) -> Self {
+        let Prepared { dataset, preprocess, network, augment, .. } = prepared;
+        let Pictures { store, split, scaling } = pictures;
+        let threads = cpu.threads();
+        let training =
+            Loader::for_training(&store, &split.train, &scaling, config.batch, config.seed, augment)
+                .with_threads(threads);
+        let validation =
+            Loader::for_evaluation(&store, &split.validation, &scaling, config.batch).with_threads(threads);
+        let epochs = config.length.epochs(split.train.len());
+        let clock = match (config.length, epochs) {
+            (Length::Minutes(minutes), _) => Clock::time(Duration::from_secs_f64(minutes * 60.0), started),
+            (_, epochs) => Clock::steps(u64::from(epochs.unwrap_or(1)) * training.batches() as u64, started),
+        };
+        Self {
+            config,
+            run,
+            engine: Engine::new(network, Device::new(cpu), config.seed),
+            preprocess: preprocess
+                .with_scaling(scaling)
+                .expect("the scaling was measured on pictures of this recipe"),
+            augment: if augment.is_none() { "none".to_owned() } else { format!("{augment:?}") },
+            dataset,
+            training,
+            validation,
+            clock,
+            epochs,
+            plateau: PlateauState::default(),
+            steps: 0,
+            best: None,
+            validation_time: Duration::ZERO,
+        }
+    }
+
+    /// Epoch after epoch, until the length is reached or someone asks to stop.
+    fn run(&mut self, recorder: &mut Recorder<'_>, stop: &AtomicBool) -> Result<Outcome, TrainError> {
+        let mut epoch = 0;
+        let ending = loop {
+            epoch += 1;
+            let begun = Instant::now();
+            let steps = self.steps(epoch, recorder, stop)?;
+            // An epoch that the user cut short is judged only when there is no model yet.
+            if steps.ending == Some(Ending::Interrupted) && self.best.is_some() {
+                epoch -= 1;
+                break Ending::Interrupted;
+            }
+            self.judge(epoch, &steps, begun, recorder)?;
+            match steps.ending {
+                Some(ending) => break ending,
+                None if self.epochs == Some(epoch) => break Ending::Completed,
+                None => {}
+            }
+        };
+        let Best { epoch: best_epoch, score } = self.best.ok_or(TrainError::Interrupted)?;
+        let seconds = self.clock.seconds();
+        recorder.record(&Event::Finished {
+            ending,
+            epochs: epoch,
+            best_epoch,
+            validation: score,
+            seconds,
+        })?;
+        let validation_images = self.validation.samples().len();
+        Ok(Outcome {
+            run: self.run.clone(),
+            ending,
+            epochs: epoch,
+            best_epoch,
+            validation: score,
+            validation_images,
+        })
+    }
+
+    /// One pass over the training pictures, or as much of it as there is time for.
+    fn steps(
+        &mut self,
+        epoch: u32,
+        recorder: &mut Recorder<'_>,
+        stop: &AtomicBool,
+    ) -> Result<Steps, TrainError> {
+        let begun = Instant::now();
+        let (mut images, mut losses, mut rate) = (0_usize, 0.0, 0.0);
+        let mut ending = None;
+        let mut encoded = Vec::new();
+        for (index, batch) in self.training.epoch(u64::from(epoch)).enumerate() {
+            let batch = batch?;
+            let labels = batch.samples().iter().map(|&sample| &self.dataset.samples()[sample].label);
+            targets::encode(self.engine.network().head(), labels, &mut encoded)?;
+            rate = self.rate();
+            let loss =
+                self.engine.train_step(batch.images(), &encoded, batch.len(), &self.config.optimizer, rate);
+            let loss = loss.map_err(|source| TrainError::NotFinite {
+                source,
+                best_epoch: self.best.map(|best| best.epoch),
+            })?;
+            self.steps += 1;
+            images += batch.len();
+            losses += f64::from(loss) * batch.len() as f64;
+            recorder.record(&Event::Step {
+                epoch,
+                step: index + 1,
+                steps: self.training.batches(),
+                loss: losses / images as f64,
+                rate,
+                images_per_second: images as f64 / begun.elapsed().as_secs_f64(),
+                progress: self.clock.progress(self.steps),
+                seconds_left: self.clock.seconds_left(self.steps),
+            })?;
+            if stop.load(Ordering::Relaxed) {
+                ending = Some(Ending::Interrupted);
+            } else if self.clock.is_up(self.validation_time) {
+                ending = Some(Ending::Completed);
+            }
+            if ending.is_some() {
+                break;
+            }
+        }
+        let images_per_second = images as f64 / begun.elapsed().as_secs_f64();
+        Ok(Steps { loss: losses / images as f64, rate, images_per_second, ending })
+    }
+
+    /// The learning rate of the next step.
+    fn rate(&self) -> f64 {
+        let (done, whole) = self.clock.position(self.steps);
+        let warmup = self.config.warmup.map_or(1.0, |warmup| warmup.factor(self.steps));
+        self.config.learning_rate * self.config.schedule.factor(done, whole) * warmup * self.plateau.factor()
+    }
+
+    /// Looks at the validation pictures, and saves the model if it is the best so far.
+    fn judge(
+        &mut self,
+        epoch: u32,
+        steps: &Steps,
+        begun: Instant,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<(), TrainError> {
+        let validation_begun = Instant::now();
+        let score = validate(&mut self.engine, &self.dataset, &self.validation)?;
+        self.validation_time = validation_begun.elapsed();
+        if let Some(rule) = &self.config.plateau {
+            self.plateau.observe(rule, score.loss);
+        }
+        let best = self.best.is_none_or(|best| score.beats(&best.score));
+        if best {
+            self.model(epoch, score).save(&self.run.model())?;
+            self.best = Some(Best { epoch, score });
+        }
+        recorder.record(&Event::Epoch {
+            epoch,
+            epochs: self.epochs,
+            training_loss: steps.loss,
+            validation: score,
+            best,
+            rate: steps.rate,
+            images_per_second: steps.images_per_second,
+            seconds: begun.elapsed().as_secs_f64(),
+        })
+    }
+
+    fn model(&self, epoch: u32, score: Score) -> Model {
+        let config = self.config;
+        let record = TrainingRecord {
+            divvy: env!("CARGO_PKG_VERSION").to_owned(),
+            seed: config.seed,
+            training_images: self.training.samples().len(),
+            validation_images: self.validation.samples().len(),
+            batch: config.batch,
+            learning_rate: config.learning_rate,
+            optimizer: config.optimizer,
+            schedule: config.schedule,
+            warmup: config.warmup,
+            plateau: config.plateau,
+            augment: self.augment.clone(),
+            epoch,
+            validation: Validation {
+                loss: score.loss,
+                metric: score.metric.name().to_owned(),
+                value: score.value,
+            },
+        };
+        let (network, classes) = (self.engine.network().clone(), self.dataset.classes().to_vec());
+        Model::new(network, classes, self.preprocess.clone(), self.engine.parameters().clone(), record)
+            .expect("head, preprocessing and parameters are those that the training was prepared with")
+    }
+}

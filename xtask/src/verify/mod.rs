@@ -1,0 +1,127 @@
+//! `cargo xtask verify`: the accuracies and times the project promises, measured on real data as a user would.
+
+mod holdout;
+mod promises;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+use std::{fmt, fs};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::stage::{self, cargo};
+use promises::{PROMISES, Promise};
+
+/// Where the data is and which part of it to use.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The folder that holds the data sets, each in a folder of its name
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+
+    /// Only this data set
+    #[arg(long, value_name = "NAME", value_parser = PROMISES.map(|promise| promise.set))]
+    only: Option<String>,
+}
+
+/// What a promise came to.
+struct Outcome {
+    promise: &'static Promise,
+    minutes: f64,
+    figure: f64,
+}
+
+impl Outcome {
+    fn is_kept(&self) -> bool {
+        self.minutes <= self.promise.minutes && self.promise.wanted.is_none_or(|wanted| self.figure >= wanted)
+    }
+}
+
+/// Trains and evaluates on each data set, one after another, and prints a table.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let data = options.data.canonicalize().with_context(|| options.data.display().to_string())?;
+    stage::run("build", cargo(&["build", "--release", "--quiet", "--package", "divvy"]))?;
+
+    let chosen = |promise: &&Promise| options.only.as_ref().is_none_or(|only| only == promise.set);
+    let outcomes = PROMISES.iter().filter(chosen).map(|promise| measure(promise, &data));
+    let outcomes = outcomes.collect::<Result<Vec<_>>>()?;
+
+    println!("\n{}", Table(&outcomes));
+    match outcomes.iter().filter(|outcome| !outcome.is_kept()).count() {
+        0 => Ok(()),
+        missed => bail!("{missed} of {} marks missed", outcomes.len()),
+    }
+}
+
+/// Trains with the promise's settings and evaluates on what training did not see.
+fn measure(promise: &'static Promise, data: &Path) -> Result<Outcome> {
+    let work = crate::root().join("target").join("verify").join(promise.set);
+    if work.exists() {
+        fs::remove_dir_all(&work).with_context(|| work.display().to_string())?;
+    }
+    fs::create_dir_all(&work).with_context(|| work.display().to_string())?;
+    let set = data.join(promise.set);
+    let (training, test) =
+        if promise.holds_out { holdout::lists(&set, &work)? } else { (set.clone(), set.clone()) };
+
+    let run = work.join("run");
+    let start = Instant::now();
+    let mut train = divvy();
+    train.arg("train").arg(training).arg("--out").arg(&run).args(promise.settings);
+    println!("\n{}: divvy train {}", promise.set, promise.settings.join(" "));
+    if !train.status().context("the release build of divvy does not start")?.success() {
+        bail!("{}: training failed", promise.set);
+    }
+    let minutes = start.elapsed().as_secs_f64() / 60.0;
+
+    let mut evaluate = divvy();
+    evaluate.arg("evaluate").arg(&run).arg(test).args(["--json", "--quiet"]);
+    let report = evaluate.output().context("the release build of divvy does not start")?;
+    if !report.status.success() {
+        bail!("{}: evaluation failed: {}", promise.set, String::from_utf8_lossy(&report.stderr).trim());
+    }
+    let report: serde_json::Value = serde_json::from_slice(&report.stdout)
+        .with_context(|| format!("{}: `divvy evaluate --json` printed no JSON", promise.set))?;
+    let figure = report[promise.figure]
+        .as_f64()
+        .with_context(|| format!("{}: the report has no {}", promise.set, promise.figure))?;
+    Ok(Outcome { promise, minutes, figure })
+}
+
+/// The release build, as a user would run it.
+fn divvy() -> Command {
+    let target = crate::root().join("target").join("release");
+    Command::new(target.join(format!("divvy{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// The outcomes with the settings that led to them.
+struct Table<'a>(&'a [Outcome]);
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<20} {:>8} {:>8}  {:<9} {:>7} {:>7}  {:<4} settings",
+            "set", "minutes", "allowed", "figure", "found", "wanted", "ok"
+        )?;
+        for outcome in self.0 {
+            let promise = outcome.promise;
+            let wanted = promise.wanted.map_or("-".to_owned(), |wanted| format!("{wanted:.4}"));
+            writeln!(
+                f,
+                "{:<20} {:>8.2} {:>8.1}  {:<9} {:>7.4} {:>7}  {:<4} {}",
+                promise.set,
+                outcome.minutes,
+                promise.minutes,
+                promise.figure,
+                outcome.figure,
+                wanted,
+                if outcome.is_kept() { "yes" } else { "NO" },
+                promise.settings.join(" ")
+            )?;
+        }
+        Ok(())
+    }
+}
