@@ -89,11 +89,11 @@ pub(crate) struct TrainArgs {
     pub(crate) epochs: Option<u32>,
 
     /// Time to train for, in place of a number of epochs
-    #[arg(long, value_name = "M", conflicts_with = "epochs")]
+    #[arg(long, value_name = "M", conflicts_with = "epochs", value_parser = above_zero)]
     pub(crate) minutes: Option<f64>,
 
     /// Pictures in a step
-    #[arg(long, value_name = "N", default_value_t = 32)]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = batch)]
     pub(crate) batch: usize,
 
     /// The seed of everything random: with it, a training can be repeated bit for bit
@@ -105,7 +105,7 @@ pub(crate) struct TrainArgs {
     pub(crate) optimizer: OptimizerChoice,
 
     /// The learning rate at its highest [default: 0.001, for sgd 0.01]
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", value_parser = above_zero)]
     pub(crate) lr: Option<f64>,
 
     /// How training pictures are changed at random; auto is light without what the groups' names forbid
@@ -251,7 +251,7 @@ pub(crate) struct BenchArgs {
     pub(crate) batch: usize,
 
     /// How long to measure, after three steps to warm up
-    #[arg(long, value_name = "S", default_value_t = 6.0, value_parser = seconds)]
+    #[arg(long, value_name = "S", default_value_t = 6.0, value_parser = above_zero)]
     pub(crate) seconds: f64,
 
     /// The numbers that are computed with
@@ -375,7 +375,7 @@ fn probability(text: &str) -> Result<f32, String> {
     number.ok_or_else(|| "give a number from 0 to 1, such as 0.8".to_owned())
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|number: &f64| *number > 0.0 && *number <= 86_400.0);
-    number.ok_or_else(|| "give a number above 0, such as 6".to_owned())
+fn above_zero(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite());
+    number.ok_or_else(|| "give a number above 0".to_owned())
 }

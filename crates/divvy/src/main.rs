@@ -54,7 +54,7 @@ fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Train(args) => commands::train::run(args, &mut terminal),
         Command::Evaluate(args) => commands::evaluate::run(&args, &mut terminal),
-        Command::Predict(args) => commands::predict::run(args, &mut terminal),
+        Command::Predict(args) => commands::predict::run(&args, &mut terminal),
         Command::Sort(args) => commands::sort::run(&args, &mut terminal),
         Command::Summary(args) => commands::summary::run(&args, &mut terminal),
         Command::Plan(args) => commands::plan::run(&args, &mut terminal),

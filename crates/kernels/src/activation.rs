@@ -67,7 +67,7 @@ pub fn activation_forward(cpu: &Cpu, activation: Activation, x: &[f32], y: &mut 
 
 /// `dx = dy * activation'(x)`, where `saved` is the forward pass's input or output, as [`Activation::saves`] says.
 ///
-/// At a corner the slope is the one to the left (relu'(0) = 0), at relu6's upper corner the one to the right.
+/// At a corner the slope is PyTorch's: 0 at relu's and at both of relu6's, hard swish's 0 at -3 and 1 at 3.
 ///
 /// # Panics
 /// When the lengths differ.
@@ -282,7 +282,7 @@ impl Function for HardSwish {
     #[inline(always)]
     fn slope<S: Simd>(self, simd: S, x: S::V) -> S::V {
         let middle = simd.mul_add(x, simd.splat(1.0 / 3.0), simd.splat(0.5));
-        let upper = simd.select_gt(x, simd.splat(3.0), simd.splat(1.0), middle);
+        let upper = simd.select_gt(simd.splat(3.0), x, middle, simd.splat(1.0));
         simd.select_gt(x, simd.splat(-3.0), upper, simd.zero())
     }
 }
@@ -388,6 +388,7 @@ mod tests {
             (Activation::Relu6, 6.0, 0.0),
             (Activation::LeakyRelu { alpha: 0.25 }, 0.0, 0.25),
             (Activation::HardSwish, -3.0, 0.0),
+            (Activation::HardSwish, 3.0, 1.0),
         ] {
             let dx = on_every_cpu(
                 |_| (3, 0),

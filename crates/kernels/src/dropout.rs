@@ -9,6 +9,8 @@ use crate::simd::{Kernel, Simd};
 const GROUP: usize = 128;
 /// Blocks drawn together.
 const BLOCKS: usize = 16;
+/// A task begins with a group, so that the mask does not depend on how the work is cut.
+const _: () = assert!(CHUNK.is_multiple_of(GROUP));
 
 /// What a mask depends on, besides the place of the element in the slice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,4 +1,4 @@
-//! One step of an optimizer over a slice of parameters, by `PyTorch`'s definitions.
+//! One step of an optimizer over a slice of parameters, by PyTorch's definitions.
 //!
 //! Settings are `f64`: 1 - beta2 for a beta2 of 0.999 has only three digits left in `f32`. The state slices
 //! begin as zeros. `lr` is the learning rate of this step.
@@ -46,7 +46,7 @@ pub struct Adam {
 pub struct RmsProp {
     /// Learning rate.
     pub lr: f64,
-    /// What stays of the mean squared gradient at each step (`PyTorch`'s alpha).
+    /// What stays of the mean squared gradient at each step (PyTorch's alpha).
     pub rho: f64,
     /// Added to the root of the mean square.
     pub epsilon: f64,

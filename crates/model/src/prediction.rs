@@ -43,3 +43,37 @@ impl Prediction {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use divvy_nn::{HeadKind, Task};
+
+    fn predict(task: Task, kind: HeadKind, units: usize, logits: &[f32]) -> Prediction {
+        Prediction::from_logits(&Head::new(task, kind, units).unwrap(), logits)
+    }
+
+    #[test]
+    fn one_sigmoid_and_two_softmax_units_say_the_same() {
+        let two = predict(Task::Binary, HeadKind::Softmax, 2, &[0.5, -1.5]);
+        let one = predict(Task::Binary, HeadKind::Sigmoid, 1, &[-2.0]);
+        assert_eq!((one.chosen.as_slice(), two.chosen.as_slice()), (&[0][..], &[0][..]));
+        let off = (one.confidence().unwrap() - two.confidence().unwrap()).abs();
+        assert!(off < 1e-6, "{off}");
+    }
+
+    #[test]
+    fn labels_are_as_sure_as_the_least_sure_of_them() {
+        let labels = predict(Task::MultiLabel, HeadKind::Sigmoid, 3, &[4.0, -3.0, 0.1]);
+        assert_eq!(labels.chosen, [0, 2]);
+        let sigmoid = 1.0 / (1.0 + (-0.1_f32).exp());
+        assert!((labels.confidence().unwrap() - sigmoid).abs() < 1e-6);
+        assert!(!labels.exclusive);
+    }
+
+    #[test]
+    fn a_linear_unit_has_a_score_and_no_probability() {
+        let number = predict(Task::Regression, HeadKind::Linear, 1, &[0.75]);
+        assert_eq!((number.chosen.as_slice(), number.score, number.confidence()), (&[1][..], Some(0.75), None));
+    }
+}

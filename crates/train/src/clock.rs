@@ -64,3 +64,36 @@ impl Clock {
         self.started.elapsed().as_secs_f64()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_counted_and_time_never_ends_them() {
+        let clock = Clock::steps(200, Instant::now());
+        assert_eq!(clock.position(50), (50.0, 200.0));
+        assert_eq!(clock.progress(50), 0.25);
+        assert_eq!(clock.progress(999), 1.0);
+        assert!(!clock.is_up(Duration::from_hours(1000)));
+    }
+
+    #[test]
+    fn time_counts_from_the_start_and_leaves_a_reserve() {
+        let started = Instant::now();
+        let clock = Clock::time(Duration::from_secs(3600), started);
+        let (done, whole) = clock.position(7);
+        assert!(done < whole && (3_599_000.0..=3_600_000.0).contains(&whole));
+        assert!(!clock.is_up(Duration::ZERO));
+        assert!(clock.is_up(Duration::from_secs(3600)));
+    }
+
+    #[test]
+    fn a_time_that_loading_has_used_up_is_over_at_once() {
+        let started = Instant::now();
+        std::thread::sleep(Duration::from_millis(3));
+        let clock = Clock::time(Duration::from_millis(1), started);
+        assert_eq!(clock.progress(0), 1.0);
+        assert!(clock.is_up(Duration::ZERO));
+    }
+}

@@ -105,3 +105,30 @@ impl TrainConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_is_read_as_it_was_written() {
+        let mut config = TrainConfig::new("some photos");
+        config.task = Some(Task::MultiLabel);
+        config.warmup = Some(Warmup { steps: 10, start: 0.1 });
+        config.plateau = Some(Plateau::default());
+        config.optimizer = Optimizer::nesterov(0.9).weight_decay(1e-4).clip_norm(1.0);
+        for length in [Length::Auto, Length::Epochs(3), Length::Minutes(0.5)] {
+            config.length = length;
+            let text = toml::to_string(&config).unwrap();
+            assert_eq!(toml::from_str::<TrainConfig>(&text).unwrap(), config, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_automatic_length_is_bounded() {
+        assert_eq!(Length::Auto.epochs(0), Some(60));
+        assert_eq!(Length::Auto.epochs(20_000), Some(20));
+        assert_eq!(Length::Auto.epochs(1_000_000), Some(12));
+        assert_eq!(Length::Minutes(1.0).epochs(100), None);
+    }
+}

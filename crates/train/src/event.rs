@@ -169,3 +169,36 @@ impl<F: FnMut(&Event)> Listener for F {
         self(event);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn score(value: f64, loss: f64) -> Score {
+        Score { loss, metric: Metric::Accuracy, value }
+    }
+
+    #[test]
+    fn a_tie_is_broken_by_the_loss() {
+        assert!(score(0.9, 0.5).beats(&score(0.8, 0.1)));
+        assert!(score(0.9, 0.4).beats(&score(0.9, 0.5)));
+        assert!(!score(0.9, 0.5).beats(&score(0.9, 0.5)));
+        assert!(!score(0.9, f64::NAN).beats(&score(0.9, 0.5)));
+    }
+
+    #[test]
+    fn events_are_flat_objects_named_by_what_happened() {
+        let event = Event::Note { text: "hello".to_owned() };
+        assert_eq!(serde_json::to_string(&event).unwrap(), r#"{"event":"note","text":"hello"}"#);
+        let finished = Event::Finished {
+            ending: Ending::Interrupted,
+            epochs: 2,
+            best_epoch: 1,
+            validation: score(0.5, 0.7),
+            seconds: 1.5,
+        };
+        let text = serde_json::to_string(&finished).unwrap();
+        assert!(text.contains(r#""ending":"interrupted""#) && text.contains(r#""metric":"accuracy""#), "{text}");
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), finished);
+    }
+}

@@ -151,3 +151,69 @@ impl<'a> Augmenter<'a> {
 fn within(random: &mut impl Rng, reach: f32, most: f32) -> f32 {
     (random.random::<f32>() * 2.0 - 1.0) * reach.clamp(0.0, most)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Channels;
+    use crate::rng::{Purpose, keyed};
+
+    fn augmented(augment: &Augment, bytes: &[u8], draw: u64) -> Vec<f32> {
+        let mut values = vec![0.0; bytes.len()];
+        let scaling = Scaling::unit(Channels::Rgb);
+        let mut augmenter = Augmenter::new(augment, [4, 4, 3], &scaling);
+        augmenter.apply(bytes, &mut keyed(Purpose::Augment, 0, 0, draw), &mut values);
+        values
+    }
+
+    #[test]
+    fn no_augmentation_is_scaling_alone() {
+        let bytes: Vec<u8> = (0..48).map(|i| i * 5).collect();
+        let mut scaled = vec![0.0; 48];
+        Scaling::unit(Channels::Rgb).apply(&bytes, &mut scaled);
+        for draw in 0..20 {
+            assert_eq!(augmented(&Augment::none(), &bytes, draw), scaled);
+        }
+    }
+
+    #[test]
+    fn brightness_and_contrast_stay_within_their_reach() {
+        let bytes = [51; 48]; // 0.2 of white
+        let values = |augment: Augment| -> Vec<f32> {
+            (0..200).map(|draw| augmented(&augment, &bytes, draw)[0]).collect()
+        };
+        let range = |values: &[f32]| {
+            (values.iter().copied().fold(1.0, f32::min), values.iter().copied().fold(0.0, f32::max))
+        };
+        let (low, high) = range(&values(Augment { brightness: 0.1, ..Augment::none() }));
+        assert!((0.1..0.11).contains(&low) && (0.29..=0.3).contains(&high), "{low} {high}");
+        // 0.2 lies 0.3 below mid-grey; half of that more or less.
+        let (low, high) = range(&values(Augment { contrast: 0.5, ..Augment::none() }));
+        assert!((0.05..0.06).contains(&low) && (0.34..=0.35).contains(&high), "{low} {high}");
+    }
+
+    #[test]
+    fn half_of_the_images_are_mirrored() {
+        let bytes: Vec<u8> = (0..48).collect();
+        let plain = augmented(&Augment::none(), &bytes, 0);
+        let flip = Augment { flip: true, ..Augment::none() };
+        let mirrored = (0..1000).filter(|&draw| augmented(&flip, &bytes, draw) != plain).count();
+        assert!((430..570).contains(&mirrored), "{mirrored}");
+    }
+
+    #[test]
+    fn settings_beyond_reason_do_no_harm() {
+        let wild = f32::MAX;
+        for value in [wild, -wild, f32::NAN, f32::INFINITY] {
+            let augment = Augment {
+                flip: true,
+                shift: value,
+                zoom: value,
+                rotate: value,
+                brightness: value,
+                contrast: value,
+            };
+            (0..50).for_each(|draw| drop(augmented(&augment, &[7; 48], draw)));
+        }
+    }
+}

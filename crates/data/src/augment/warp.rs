@@ -133,3 +133,101 @@ fn mix(pair: &[u64], weight: u64) -> u64 {
     let sum = pair[0] * (ONE_WEIGHT - weight) + pair[1] * weight + EACH_LANE * (ONE_WEIGHT / 2);
     (sum >> WEIGHT_BITS) & (EACH_LANE * 0xff)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// As the bytes are.
+    const PLAIN: [(f32, f32); 3] = [(1.0, 0.0); 3];
+
+    fn image(height: usize, width: usize, channels: usize) -> Vec<u8> {
+        (0..height * width * channels).map(|i| (i.wrapping_mul(2_654_435_761) >> 11) as u8).collect()
+    }
+
+    fn warp(bytes: &[u8], shape: [usize; 3], flip: bool, zoom: f32, angle: f32, shift: [f32; 2]) -> Vec<f32> {
+        let mut canvas = Canvas::new(shape);
+        let mut values = vec![0.0; bytes.len()];
+        let map = canvas.map(flip, zoom, angle, shift);
+        canvas.warp(bytes, &map, &PLAIN[..shape[2]], &mut values);
+        values
+    }
+
+    #[test]
+    fn nothing_changes_nothing_and_mirroring_mirrors_exactly() {
+        for shape @ [height, width, channels] in [[5, 7, 3], [4, 1, 1], [1, 6, 3], [8, 8, 1]] {
+            let bytes = image(height, width, channels);
+            let plain: Vec<f32> = bytes.iter().map(|&v| f32::from(v)).collect();
+            assert_eq!(warp(&bytes, shape, false, 1.0, 0.0, [0.0; 2]), plain);
+            let mirrored: Vec<f32> = plain
+                .chunks_exact(width * channels)
+                .flat_map(|row| row.chunks_exact(channels).rev().flatten().copied().collect::<Vec<_>>())
+                .collect();
+            assert_eq!(warp(&bytes, shape, true, 1.0, 0.0, [0.0; 2]), mirrored);
+        }
+    }
+
+    #[test]
+    fn shifting_by_whole_pixels_repeats_the_edge() {
+        let bytes: Vec<u8> = (0..16).map(|i| i * 10).collect();
+        let shifted = warp(&bytes, [4, 4, 1], false, 1.0, 0.0, [0.25, -0.5]);
+        // One pixel to the right, two up.
+        let source = |x: usize, y: usize| f32::from(bytes[(y + 2).min(3) * 4 + x.saturating_sub(1)]);
+        let expected: Vec<f32> = (0..16).map(|i| source(i % 4, i / 4)).collect();
+        assert_eq!(shifted, expected);
+    }
+
+    #[test]
+    fn a_quarter_turn_turns() {
+        let bytes: Vec<u8> = (0..9).map(|i| i * 20).collect();
+        let turned = warp(&bytes, [3, 3, 1], false, 1.0, std::f32::consts::FRAC_PI_2, [0.0; 2]);
+        // Clockwise as seen: the left column becomes the top row, from the bottom up.
+        let expected: Vec<f32> = [6, 3, 0, 7, 4, 1, 8, 5, 2].iter().map(|&i| f32::from(bytes[i])).collect();
+        for (found, expected) in turned.iter().zip(expected) {
+            assert!((found - expected).abs() <= 1.0, "{turned:?}");
+        }
+    }
+
+    /// What stands at a place of the source, between the pixels bilinearly and beyond the edge as at the edge.
+    fn sample(bytes: &[u8], [height, width, channels]: [usize; 3], x: f64, y: f64, c: usize) -> f64 {
+        let (x, y) = (x.clamp(0.0, width as f64 - 1.0), y.clamp(0.0, height as f64 - 1.0));
+        let at = |x: usize, y: usize| {
+            f64::from(bytes[(y.min(height - 1) * width + x.min(width - 1)) * channels + c])
+        };
+        let (left, top) = (x.floor(), y.floor());
+        let (l, t) = (left as usize, top as usize);
+        let mix = |a: f64, b: f64, part: f64| a + (b - a) * part;
+        mix(mix(at(l, t), at(l + 1, t), x - left), mix(at(l, t + 1), at(l + 1, t + 1), x - left), y - top)
+    }
+
+    proptest! {
+        #[test]
+        fn warping_agrees_with_the_definition(
+            (height, width) in (1usize..30, 1usize..30),
+            rgb in any::<bool>(),
+            flip in any::<bool>(),
+            zoom in 0.5f32..1.5,
+            angle in -3.0f32..3.0,
+            shift in [-1.0f32..1.0, -1.0f32..1.0],
+        ) {
+            let shape = [height, width, if rgb { 3 } else { 1 }];
+            let bytes = image(shape[0], shape[1], shape[2]);
+            let found = warp(&bytes, shape, flip, zoom, angle, shift);
+            let (sin, cos) = (f64::from(angle).sin(), f64::from(angle).cos());
+            let (mid_x, mid_y) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
+            for (i, &value) in found.iter().enumerate() {
+                let (pixel, c) = (i / shape[2], i % shape[2]);
+                // Undone in reverse: the shift, the turn, the zoom, the mirror.
+                let x = (pixel % width) as f64 - mid_x - f64::from(shift[0]) * width as f64;
+                let y = (pixel / width) as f64 - mid_y - f64::from(shift[1]) * height as f64;
+                let (x, y) = (x * cos + y * sin, y * cos - x * sin);
+                let (x, y) = (x / f64::from(zoom), y / f64::from(zoom));
+                let x = if flip { -x } else { x };
+                let expected = sample(&bytes, shape, x + mid_x, y + mid_y, c);
+                // Weights of eight bits in both directions, and bytes between them.
+                prop_assert!((f64::from(value) - expected).abs() <= 3.0, "{} for {}", value, expected);
+            }
+        }
+    }
+}

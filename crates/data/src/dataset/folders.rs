@@ -169,6 +169,7 @@ impl Findings {
         }
         Dataset {
             root: root.to_owned(),
+            base: root.to_owned(),
             layout,
             label_kind: LabelKind::Classes,
             classes: classes.into_names(),

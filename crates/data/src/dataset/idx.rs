@@ -160,6 +160,7 @@ pub(super) fn open(root: &Path, pairs: &[Pair], limits: &Limits) -> Result<Datas
     }
     Ok(Dataset {
         root: root.to_owned(),
+        base: root.to_owned(),
         layout: Layout::Idx,
         label_kind: LabelKind::Classes,
         classes: classes.into_names(),

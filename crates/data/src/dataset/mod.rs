@@ -99,6 +99,8 @@ pub struct Sample {
 #[derive(Debug, Clone)]
 pub struct Dataset {
     root: PathBuf,
+    /// The folder that sample names are relative to: the root, or the one in which a CSV given as root lies.
+    base: PathBuf,
     layout: Layout,
     label_kind: LabelKind,
     classes: Vec<String>,
@@ -200,17 +202,13 @@ impl Dataset {
         counts
     }
 
-    /// What a sample is called in lists: its path relative to the root, or `FILE#ITEM` for an item of an idx file.
+    /// What a sample is called in lists: its path relative to the root (or to the CSV's folder), or `FILE#ITEM` for an item of an idx file.
     ///
     /// # Panics
     /// If the index is out of range.
     pub fn sample_name(&self, sample: usize) -> Cow<'_, OsStr> {
         match &self.samples[sample].source {
-            Source::File(path) => {
-                let base = if self.root.is_dir() { Some(self.root.as_path()) } else { self.root.parent() };
-                let relative = base.and_then(|base| path.strip_prefix(base).ok()).unwrap_or(path);
-                Cow::Borrowed(relative.as_os_str())
-            }
+            Source::File(path) => Cow::Borrowed(path.strip_prefix(&self.base).unwrap_or(path).as_os_str()),
             Source::Idx { array, item } => Cow::Owned(self.arrays[*array].item_name(*item)),
         }
     }
@@ -222,7 +220,7 @@ impl Dataset {
     pub fn sample_path(&self, sample: usize) -> PathBuf {
         match &self.samples[sample].source {
             Source::File(path) => path.clone(),
-            Source::Idx { array, item } => self.root.join(self.arrays[*array].item_name(*item)),
+            Source::Idx { array, item } => self.base.join(self.arrays[*array].item_name(*item)),
         }
     }
 

@@ -62,12 +62,13 @@ pub(super) fn open(root: &Path, list: &Path, limits: &Limits) -> Result<Dataset,
     let kind = if exclusive { LabelKind::Classes } else { LabelKind::MultiLabel };
     let classes = Classes::new(labels.iter().flatten().cloned().collect::<BTreeSet<_>>());
 
+    let base = list.parent().unwrap_or(Path::new(""));
     let mut samples = Vec::new();
     let mut skipped = Vec::new();
     let mut first_seen: HashMap<PathBuf, (u64, Vec<String>)> = HashMap::new();
     for (row, mut labels) in rows.iter().zip(labels) {
         labels.sort_unstable();
-        let path = list.parent().unwrap_or(Path::new("")).join(&row.file);
+        let path = base.join(&row.file);
         if let Some(reason) = table.reason_to_skip(&path, exclusive && labels.is_empty(), row.line) {
             skipped.push(Skipped { path, reason });
             continue;
@@ -98,6 +99,7 @@ pub(super) fn open(root: &Path, list: &Path, limits: &Limits) -> Result<Dataset,
     }
     Ok(Dataset {
         root: root.to_owned(),
+        base: base.to_owned(),
         layout: Layout::Table,
         label_kind: kind,
         classes: classes.into_names(),

@@ -9,6 +9,7 @@ mod jpeg;
 mod limits;
 mod pixels;
 mod raster;
+mod webp;
 
 pub use error::{ImageError, ImageFault};
 pub use limits::Limits;

@@ -1,6 +1,6 @@
 //! PNG, BMP, GIF, WebP and TIFF, the first frame of those that move.
 
-use super::{Decoded, ImageFault, Limits, damaged, format};
+use super::{Decoded, ImageFault, Limits, damaged, format, webp};
 use image::error::{ImageError, LimitErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
@@ -9,6 +9,12 @@ use std::io::Cursor;
 /// Decodes an image of a known format.
 pub(super) fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Decoded, ImageFault> {
     let fault = |error| fault(error, format, limits);
+    let exif = match format {
+        ImageFormat::WebP => webp::check(bytes)?,
+        // A TIFF file is laid out as an Exif block is, but `image` does not look for the orientation there.
+        ImageFormat::Tiff => Some(bytes),
+        _ => None,
+    };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(image_limits(limits));
     let mut decoder = reader.into_decoder().map_err(fault)?;
@@ -24,14 +30,14 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Resu
             limit: limits.max_decoded_bytes,
         });
     }
-    let orientation = match format {
-        // A TIFF file is laid out as an Exif block is, but `image` does not look for the tag there.
-        ImageFormat::Tiff => Orientation::from_exif_chunk(bytes).unwrap_or(Orientation::NoTransforms),
+    let orientation = match (exif, format) {
+        (Some(exif), _) => Orientation::from_exif_chunk(exif),
         // A picture is worth more than its metadata: where that is damaged, the picture is taken as it lies.
-        _ => decoder.orientation().unwrap_or(Orientation::NoTransforms),
+        (None, ImageFormat::Png) => decoder.orientation().ok(),
+        (None, _) => None,
     };
     let image = DynamicImage::from_decoder(decoder).map_err(fault)?;
-    Ok(Decoded { image, orientation })
+    Ok(Decoded { image, orientation: orientation.unwrap_or(Orientation::NoTransforms) })
 }
 
 fn image_limits(limits: &Limits) -> image::Limits {

@@ -228,3 +228,53 @@ impl Preprocess {
             .into_channels(self.recipe.channels)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe() -> Preprocess {
+        let scaling = Scaling { mean: vec![0.5, 0.25, 0.0], std: vec![0.5, 0.25, 1.0] };
+        let recipe = Preprocess::new(3, 5, Channels::Rgb).expect("the size is allowed");
+        recipe
+            .with_scaling(scaling)
+            .expect("it has three channels")
+            .with_fit(Fit::Crop)
+            .with_background([1, 2, 3])
+    }
+
+    #[test]
+    fn a_recipe_survives_being_stored() {
+        let text = serde_json::to_string(&recipe()).expect("it can be written");
+        assert_eq!(serde_json::from_str::<Preprocess>(&text).expect("it can be read"), recipe());
+    }
+
+    #[test]
+    fn a_stored_recipe_that_cannot_be_carried_out_is_refused() {
+        let good = serde_json::to_value(recipe()).expect("it can be written");
+        for (field, value) in [
+            ("height", serde_json::json!(0)),
+            ("width", serde_json::json!(MAX_SIDE + 1)),
+            ("height", serde_json::json!(-1)),
+            ("channels", serde_json::json!("grey")),
+            ("scaling", serde_json::json!({ "mean": [0.0, 0.0, 0.0], "std": [1.0, 0.0, 1.0] })),
+            ("scaling", serde_json::json!({ "mean": [0.0], "std": [1.0] })),
+            ("scaling", serde_json::json!({ "mean": [1e39, 0.0, 0.0], "std": [1.0, 1.0, 1.0] })),
+            ("sharpen", serde_json::json!(true)),
+        ] {
+            let mut bad = good.clone();
+            bad[field] = value;
+            assert!(serde_json::from_value::<Preprocess>(bad.clone()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn values_are_scaled_by_mean_and_deviation() {
+        let pixels = Pixels::new(3, 5, Channels::Rgb, (0..45).map(|i| i * 5).collect()).expect("3 x 5 x 3");
+        for (i, value) in recipe().scale(&pixels).into_iter().enumerate() {
+            let (mean, std) = [(0.5, 0.5), (0.25, 0.25), (0.0, 1.0)][i % 3];
+            let expected = (i as f32 * 5.0 / 255.0 - mean) / std;
+            assert!((value - expected).abs() < 1e-6, "{value} for {expected}");
+        }
+    }
+}

@@ -4,83 +4,98 @@ use crate::dataset::Dataset;
 use crate::rng::{Purpose, keyed};
 use rand::seq::SliceRandom;
 
-/// How many more samples a side wants, of each class and in all. Below zero where it has too many.
-struct Wanted {
-    by_class: Vec<isize>,
-    in_all: isize,
+/// What one side is to get, and how much of it is still wanted: below zero where it has too many.
+struct Side {
+    samples: Vec<usize>,
+    share: Vec<f64>,
+    share_in_all: f64,
+    wanted: Vec<f64>,
+    wanted_in_all: f64,
 }
 
-impl Wanted {
-    fn take(&mut self, classes: &[usize]) {
+impl Side {
+    fn new(share: &[usize], share_in_all: usize) -> Self {
+        let wanted: Vec<f64> = share.iter().map(|&n| n as f64).collect();
+        let share_in_all = share_in_all as f64;
+        Self { samples: Vec::new(), share: wanted.clone(), share_in_all, wanted, wanted_in_all: share_in_all }
+    }
+
+    /// How much a sample is wanted: the part of its labels' shares that is still open, where a label weighs more the fewer
+    /// samples are left that carry it; then the part of all samples that is still open.
+    fn want(&self, classes: &[usize], left: &[usize]) -> (f64, f64) {
+        let open = |class: usize| self.wanted[class] / self.share[class].max(1.0) / left[class] as f64;
+        let labels = classes.iter().map(|&class| open(class)).sum();
+        (labels, self.wanted_in_all / self.share_in_all.max(1.0))
+    }
+
+    fn take(&mut self, sample: usize, classes: &[usize]) {
+        self.samples.push(sample);
         for &class in classes {
-            self.by_class[class] -= 1;
+            self.wanted[class] -= 1.0;
         }
-        self.in_all -= 1;
+        self.wanted_in_all -= 1.0;
+    }
+
+    fn into_samples(mut self) -> Vec<usize> {
+        self.samples.sort_unstable();
+        self.samples
     }
 }
 
 /// Divides `pool` into training and validation samples, `fraction` of each class for validation.
 ///
-/// Iterative stratification: the label with the fewest samples left is dealt out first, each of its samples to the side
-/// that wants it more, because rare labels cannot be put right later. With one class a sample this is the usual
-/// stratified split, exact to one sample.
+/// Iterative stratification: the label with the fewest samples left is dealt out first, because rare labels cannot be put
+/// right later. Unlike in the paper a sample goes to the side that wants all of its labels most, not only the rarest; where
+/// images carry many labels this halves the distance to the shares. With one class a sample it is the usual stratified
+/// split, exact to one sample.
 pub(super) fn divide(
     dataset: &Dataset,
     pool: &[usize],
     fraction: f64,
     seed: u64,
 ) -> (Vec<usize>, Vec<usize>) {
+    let labels = |sample: usize| dataset.samples()[sample].label.indices();
+    let mut left = dataset.class_counts(pool);
+    let held_out: Vec<usize> = left.iter().map(|&n| validation_share(n, fraction)).collect();
+    let rest: Vec<usize> = left.iter().zip(&held_out).map(|(n, held_out)| n - held_out).collect();
+    let held_out_in_all = validation_share(pool.len(), fraction);
+    let mut validation = Side::new(&held_out, held_out_in_all);
+    let mut train = Side::new(&rest, pool.len() - held_out_in_all);
+
     let mut order = pool.to_vec();
     order.shuffle(&mut keyed(Purpose::Split, seed, 0, 0));
-    let labels = |sample: usize| dataset.samples()[sample].label.indices();
-
-    let mut left = dataset.class_counts(pool);
     let mut by_class = vec![Vec::new(); left.len()];
     for &sample in &order {
         for &class in labels(sample) {
             by_class[class].push(sample);
         }
     }
-    let held_out: Vec<isize> = left.iter().map(|&n| validation_share(n, fraction)).collect();
-    let in_all = validation_share(pool.len(), fraction);
-    let rest = left.iter().zip(&held_out).map(|(&n, held_out)| n.cast_signed() - held_out).collect();
-    let mut train_wants = Wanted { by_class: rest, in_all: pool.len().cast_signed() - in_all };
-    let mut validation_wants = Wanted { by_class: held_out, in_all };
-
     let mut dealt = vec![false; dataset.samples().len()];
-    let (mut train, mut validation) = (Vec::new(), Vec::new());
-    let mut deal = |sample: usize, class: Option<usize>, left: &mut [usize]| {
+    let mut deal = |sample: usize, left: &mut [usize]| {
         if std::mem::replace(&mut dealt[sample], true) {
             return;
         }
-        let want = |side: &Wanted| (class.map_or(0, |class| side.by_class[class]), side.in_all);
-        let (side, wanted) = if want(&validation_wants) > want(&train_wants) {
-            (&mut validation, &mut validation_wants)
-        } else {
-            (&mut train, &mut train_wants)
-        };
-        side.push(sample);
-        wanted.take(labels(sample));
-        for &class in labels(sample) {
+        let classes = labels(sample);
+        let validates = validation.want(classes, left) > train.want(classes, left);
+        let side = if validates { &mut validation } else { &mut train };
+        side.take(sample, classes);
+        for &class in classes {
             left[class] -= 1;
         }
     };
     while let Some(rarest) = (0..left.len()).filter(|&class| left[class] > 0).min_by_key(|&class| left[class])
     {
         for &sample in &by_class[rarest] {
-            deal(sample, Some(rarest), &mut left);
+            deal(sample, &mut left);
         }
     }
     for &sample in &order {
-        deal(sample, None, &mut left);
+        deal(sample, &mut left);
     }
-    train.sort_unstable();
-    validation.sort_unstable();
-    (train, validation)
+    (train.into_samples(), validation.into_samples())
 }
 
 /// How many of `n` samples validate: the rounded share, but one at least on either side; of a single sample none.
-fn validation_share(n: usize, fraction: f64) -> isize {
-    let n = n.cast_signed();
-    if n < 2 { 0 } else { ((n as f64 * fraction).round() as isize).clamp(1, n - 1) }
+fn validation_share(n: usize, fraction: f64) -> usize {
+    if n < 2 { 0 } else { ((n as f64 * fraction).round() as usize).clamp(1, n - 1) }
 }

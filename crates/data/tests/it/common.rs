@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// A folder that goes when it is dropped.
-pub fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder can be made")
 }
 
 /// Writes a file, with the folders it lies in.
-pub fn write(root: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+pub(crate) fn write(root: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = root.join(name);
     fs::create_dir_all(path.parent().expect("the path has a parent")).expect("folders can be made");
     fs::write(&path, bytes).expect("files can be written");
@@ -21,45 +21,45 @@ pub fn write(root: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 /// Writes files without content; opening a dataset looks at names only.
-pub fn touch(root: &Path, names: &[&str]) {
+pub(crate) fn touch(root: &Path, names: &[&str]) {
     for name in names {
         write(root, name, b"");
     }
 }
 
 /// An image file's bytes.
-pub fn encode(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+pub(crate) fn encode(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, format).expect("images can be encoded");
     bytes.into_inner()
 }
 
 /// A picture in which every pixel differs from its neighbours.
-pub fn picture(width: u32, height: u32) -> RgbImage {
+pub(crate) fn picture(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         Rgb([(x * 7 + y) as u8, (y * 11 + x * 3) as u8, (x * y * 5) as u8])
     })
 }
 
 /// A one-coloured PNG.
-pub fn plain_png(width: u32, height: u32, color: [u8; 3]) -> Vec<u8> {
+pub(crate) fn plain_png(width: u32, height: u32, color: [u8; 3]) -> Vec<u8> {
     encode(&RgbImage::from_pixel(width, height, Rgb(color)).into(), ImageFormat::Png)
 }
 
 /// Opens a dataset with the default options.
-pub fn open(path: &Path) -> Result<Dataset, DataError> {
+pub(crate) fn open(path: &Path) -> Result<Dataset, DataError> {
     Dataset::open(path, &OpenOptions::default())
 }
 
 /// The message of a failure to open; it always names the path.
-pub fn open_error(path: &Path) -> String {
+pub(crate) fn open_error(path: &Path) -> String {
     let message = open(path).expect_err("it cannot be opened").to_string();
     assert!(message.contains(&path.display().to_string()), "{message}");
     message
 }
 
 /// The samples' names, their classes and parts.
-pub fn contents(dataset: &Dataset) -> Vec<(String, String, String)> {
+pub(crate) fn contents(dataset: &Dataset) -> Vec<(String, String, String)> {
     (0..dataset.samples().len())
         .map(|i| {
             let sample = &dataset.samples()[i];

@@ -11,7 +11,9 @@ use std::path::Path;
 /// An idx file of unsigned bytes.
 fn idx(dimensions: &[u32], values: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, dimensions.len() as u8];
-    dimensions.iter().for_each(|dimension| bytes.extend(dimension.to_be_bytes()));
+    for dimension in dimensions {
+        bytes.extend(dimension.to_be_bytes());
+    }
     bytes.extend(values);
     bytes
 }

@@ -227,7 +227,9 @@ fn a_file_that_goes_bad_during_training_is_an_error_that_names_it() {
 fn mirroring_is_off_where_it_would_change_the_label() {
     let flips = |groups: &[&str]| {
         let root = folder();
-        groups.iter().for_each(|group| touch(root.path(), &[&format!("{group}/1.jpg")]));
+        for group in groups {
+            touch(root.path(), &[&format!("{group}/1.jpg")]);
+        }
         Augment::light_for(&open(root.path()).expect("it can be opened"))
     };
     for groups in [&["cats", "dogs"][..], &["bright", "leftovers"], &["copyright", "other"], &["b1", "b2"]] {

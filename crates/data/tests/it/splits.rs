@@ -21,17 +21,17 @@ fn with_groups(sizes: &[usize]) -> (TempDir, Dataset) {
 /// A dataset of a CSV; each row has the labels whose bits are set.
 fn with_labels(rows: &[u8]) -> (TempDir, Dataset) {
     let root = folder();
-    let mut list = "file,labels\n".to_owned();
+    let mut list = vec!["file,labels".to_owned()];
     for (i, bits) in rows.iter().enumerate() {
         touch(root.path(), &[&format!("{i}.jpg")]);
         let labels: Vec<String> =
             (0..8).filter(|bit| bits >> bit & 1 == 1).map(|bit| format!("label{bit}")).collect();
-        list += &format!("{i}.jpg,{}\n", labels.join("|"));
+        list.push(format!("{i}.jpg,{}", labels.join("|")));
     }
     // Two labels in one row make the set multi-label whatever the others have.
     touch(root.path(), &["two.jpg"]);
-    list += "two.jpg,label0|label1\n";
-    write(root.path(), "labels.csv", list.as_bytes());
+    list.push("two.jpg,label0|label1".to_owned());
+    write(root.path(), "labels.csv", list.join("\n").as_bytes());
     let dataset = open(root.path()).expect("it can be opened");
     (root, dataset)
 }

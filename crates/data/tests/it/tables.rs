@@ -81,19 +81,20 @@ fn the_csv_itself_may_be_given() {
 
 #[test]
 fn a_few_missing_files_are_listed_and_many_refused() {
-    let mut list = "file,labels\n".to_owned();
+    let mut list = vec!["file,labels".to_owned()];
     let root = folder();
     for i in 0..20 {
         touch(root.path(), &[&format!("{i}.jpg")]);
-        list += &format!("{i}.jpg,{}\n", ["a", "b"][i % 2]);
+        list.push(format!("{i}.jpg,{}", ["a", "b"][i % 2]));
     }
-    write(root.path(), "labels.csv", format!("{list}gone.jpg,a\n3.jpg,b\n").as_bytes());
+    let list = list.join("\n");
+    write(root.path(), "labels.csv", format!("{list}\ngone.jpg,a\n3.jpg,b\n").as_bytes());
     let dataset = open(root.path()).expect("two of 22 are missing");
     let reasons: Vec<String> = dataset.skipped().iter().map(ToString::to_string).collect();
     assert!(reasons[0].ends_with("gone.jpg is not there (labels.csv, line 22)"), "{reasons:?}");
     assert!(reasons[1].ends_with("3.jpg is listed twice (lines 5 and 23)"), "{reasons:?}");
 
-    write(root.path(), "labels.csv", format!("{list}x.jpg,a\ny.jpg,a\nz.jpg,b\n").as_bytes());
+    write(root.path(), "labels.csv", format!("{list}\nx.jpg,a\ny.jpg,a\nz.jpg,b\n").as_bytes());
     let message = open_error(root.path());
     assert!(
         message.contains("3 of 23 images cannot be used") && message.contains("x.jpg is not there"),

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use divvy::nn::{Cpu, Device, Engine, Isa, Network, Optimizer};
+use divvy::nn::{Cpu, Device, Engine, Isa, Mode, Network, Optimizer, ParameterTable, Plan};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -40,20 +40,34 @@ struct Measured<'a> {
     peak_rss_mib: Option<u64>,
 }
 
+impl Job {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Infer => "infer",
+        }
+    }
+
+    fn mode(self) -> Mode {
+        match self {
+            Self::Train => Mode::Train,
+            Self::Infer => Mode::Infer,
+        }
+    }
+}
+
 /// Runs steps for the time asked for and prints the median.
 pub(crate) fn run(args: &BenchArgs, terminal: &mut Terminal) -> Result<Status> {
     let network = args.network.network()?;
     let input = network.graph().input_shape().to_string();
     let cpu = Cpu::with_isa(isa(args.isa.as_deref())?, args.compute.threads.map_or(0, usize::from));
     let (isa, threads) = (cpu.isa().name(), cpu.threads());
+    refuse_too_large(&network, args, threads)?;
     let times = measure(network, cpu, args);
     let median = times[times.len() / 2].as_secs_f64();
     let measured = Measured {
         peer: "divvy",
-        job: match args.job {
-            Job::Train => "train",
-            Job::Infer => "infer",
-        },
+        job: args.job.name(),
         network: &args.network.network,
         input,
         batch: args.batch,
@@ -81,6 +95,23 @@ fn isa(name: Option<&str>) -> Result<Isa> {
     let absent =
         || Failure::new(format!("--isa: this machine has no `{name}`; it has {}", present.join(", ")));
     Ok(Isa::by_name(name).ok_or_else(absent)?)
+}
+
+/// Refuses a network and batch that this machine has no memory for, before it is asked for.
+fn refuse_too_large(network: &Network, args: &BenchArgs, threads: usize) -> Result<()> {
+    let Some(available) = proc_kib("/proc/meminfo", "MemAvailable:") else { return Ok(()) };
+    let table = ParameterTable::new(network.graph());
+    let plan = Plan::compile(network, &table, args.job.mode(), args.batch);
+    // Parameters with their gradients and Adam's two moments; the pictures once here and once in the arena.
+    let pictures = args.batch * network.graph().input_shape().len();
+    let numbers = plan.arena_len() + plan.scratch_len(threads) + 4 * table.values_len() + pictures;
+    let needed = numbers as u64 * size_of::<f32>() as u64 / 1024;
+    if needed <= available {
+        return Ok(());
+    }
+    let mib = |kib: u64| kib / 1024;
+    let message = format!("this needs {} MiB of memory, and {} MiB are free", mib(needed), mib(available));
+    Err(Failure::new(message).help("give a smaller --batch or --size").into())
 }
 
 /// The times of the steps, ascending.
@@ -117,12 +148,16 @@ fn rounded(value: f64, digits: i32) -> f64 {
     (value * scale).round() / scale
 }
 
-/// The most memory that this process held, as Linux tells it.
+/// The most memory that this process held, where the system tells.
 fn peak_rss_mib() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1024)
+    proc_kib("/proc/self/status", "VmHWM:").map(|kib| kib / 1024)
+}
+
+/// A figure in KiB from one of Linux's own files.
+fn proc_kib(file: &str, key: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 fn in_words(measured: &Measured<'_>) -> String {

@@ -49,8 +49,13 @@ impl Layout {
             name.push(format!("-{number}"));
             wanted.with_file_name(name)
         };
-        let free = (2..).map(numbered).find(|path| !is_used(path));
-        let root = if is_used(wanted) { free.unwrap_or(wanted.to_owned()) } else { wanted.to_owned() };
+        let mut root = wanted.to_owned();
+        for number in 2_u32.. {
+            if !is_used(&root) {
+                break;
+            }
+            root = numbered(number);
+        }
         Self { root }
     }
 
@@ -200,11 +205,10 @@ fn measured(classifier: &mut Classifier, test: &Path) -> Result<String> {
 
 /// Sorts the mixed folder into the two kinds.
 fn divide(classifier: &mut Classifier, layout: &Layout, terminal: &mut Terminal) -> Result<Tally> {
-    let mut sorter = Sorter::open(&layout.sorted(), Mode::Copy)?;
-    let pending = sorter.gather(&layout.mixed())?.pending;
+    let (mut sorter, gathered) = Sorter::open(&layout.mixed(), &layout.sorted(), Mode::Copy)?;
     let mut tally = Tally::default();
     // Of two kinds the likelier one, however sure.
-    sort(classifier, &mut sorter, pending, 0.0, &mut tally, terminal)?;
+    sort(classifier, &mut sorter, &gathered.pending, 0.0, &mut tally, terminal)?;
     Ok(tally)
 }
 

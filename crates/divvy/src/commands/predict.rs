@@ -25,7 +25,7 @@ enum Format {
 }
 
 /// Classifies pictures and prints a line for each, in order.
-pub(crate) fn run(args: PredictArgs, terminal: &mut Terminal) -> Result<Status> {
+pub(crate) fn run(args: &PredictArgs, terminal: &mut Terminal) -> Result<Status> {
     let format = match (args.json, args.csv) {
         (true, _) => Format::Json,
         (_, true) => Format::Csv,

@@ -41,11 +41,8 @@ pub(crate) fn run(args: &SortArgs, terminal: &mut Terminal) -> Result<Status> {
         let message = "--unsure: this model gives numbers that are no probabilities, so nothing can be compared with it";
         return Err(Failure::new(message).help("leave --unsure out").into());
     }
-    // What does not exist should be said before a folder for it is made.
-    std::fs::metadata(&args.folder)
-        .map_err(|error| Failure::new(format!("{}: cannot be read: {error}", args.folder.display())))?;
-    let mut sorter = Sorter::open(&args.into, args.mode.mode())?;
-    let Gathered { pending, done, skipped } = sorter.gather(&args.folder)?;
+    let (mut sorter, gathered) = Sorter::open(&args.folder, &args.into, args.mode.mode())?;
+    let Gathered { pending, done, skipped } = gathered;
     for skipped in &skipped {
         terminal.warn(skipped);
     }
@@ -54,7 +51,7 @@ pub(crate) fn run(args: &SortArgs, terminal: &mut Terminal) -> Result<Status> {
     }
     let unsure = args.unsure.unwrap_or(USUALLY_UNSURE);
     let mut tally = Tally::default();
-    let sorted = sort(&mut classifier, &mut sorter, pending, unsure, &mut tally, terminal);
+    let sorted = sort(&mut classifier, &mut sorter, &pending, unsure, &mut tally, terminal);
     let interrupted = sorted.as_ref().is_err_and(is_interruption);
     if !interrupted {
         sorted?;
@@ -76,7 +73,7 @@ pub(crate) fn run(args: &SortArgs, terminal: &mut Terminal) -> Result<Status> {
 pub(super) fn sort(
     classifier: &mut divvy::model::Classifier,
     sorter: &mut Sorter,
-    pending: Vec<Item>,
+    pending: &[Item],
     unsure: f32,
     tally: &mut Tally,
     terminal: &mut Terminal,

@@ -21,9 +21,9 @@
 //! # let (photos, into) = (folder.path().join("photos"), folder.path().join("sorted"));
 //! # std::fs::create_dir(&photos)?;
 //! # std::fs::write(photos.join("a.jpg"), "picture")?;
-//! let mut sorter = Sorter::open(&into, Mode::Copy)?;
-//! for item in sorter.gather(&photos)?.pending {
-//!     sorter.place(&item, "cats", "cats", Some(0.97))?;
+//! let (mut sorter, gathered) = Sorter::open(&photos, &into, Mode::Copy)?;
+//! for item in &gathered.pending {
+//!     sorter.place(item, "cats", "cats", Some(0.97))?;
 //! }
 //! assert!(into.join("cats/a.jpg").exists());
 //! # Ok(())

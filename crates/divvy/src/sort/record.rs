@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::SortError;
-use super::disk::Disk;
+use super::disk::{Disk, is_taken};
 use super::stamp::Stamp;
 
 /// The record's name in the folder that is sorted into.
@@ -43,6 +43,11 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// Whether there is a record in `folder`, or something of its name.
+    pub(super) fn is_in(folder: &Path) -> bool {
+        is_taken(&folder.join(NAME))
+    }
+
     /// Opens the record in `folder`, or begins one. A last line that was not written to its end is dropped: its picture
     /// was not touched.
     pub(super) fn open(disk: &dyn Disk, folder: &Path) -> Result<Self, SortError> {
@@ -50,11 +55,9 @@ impl Record {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = file.map_err(SortError::disk(&path, "written"))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(SortError::Busy { path }),
-            // Some network disks know no locks; two sorts at a time are then the user's own affair.
-            Err(TryLockError::Error(_)) => {}
+        // Some network disks know no locks and say so; two sorts at a time are then the user's own affair.
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            return Err(SortError::Busy { path });
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(SortError::disk(&path, "read"))?;

@@ -43,48 +43,54 @@ pub struct Sorter {
 }
 
 impl Sorter {
-    /// Begins a sort into a folder, which is created where it is not there, or takes up one that was interrupted: the last line
-    /// of the record is looked at, and withdrawn where its picture did not reach its place.
+    /// Begins to sort the pictures of `folder` and its subfolders, or the one file, into `into`, which is created where it
+    /// is not there. A sort that was interrupted is taken up: the last line of the record is looked at, and withdrawn
+    /// where its picture did not reach its place.
+    ///
+    /// What lies in `into` is left out, unless `folder` is in it. A picture counts as sorted before when the record has it and it has
+    /// not been changed since. To have it sorted again, delete its line, or the record.
     ///
     /// # Errors
-    /// A [`SortError`] where the folder cannot be written, another sort is at work in it, or `sorted.csv` is not a record.
-    pub fn open(into: &Path, mode: Mode) -> Result<Self, SortError> {
-        Self::open_on(Box::new(Local), into, mode)
+    /// A [`SortError`] where there is no such folder, nothing in it was or can be sorted, it is `into` itself, `into`
+    /// cannot be written, another sort is at work in it, or its `sorted.csv` is no record.
+    pub fn open(folder: &Path, into: &Path, mode: Mode) -> Result<(Self, Gathered), SortError> {
+        Self::open_on(Box::new(Local), folder, into, mode)
     }
 
-    pub(super) fn open_on(disk: Box<dyn Disk>, into: &Path, mode: Mode) -> Result<Self, SortError> {
+    pub(super) fn open_on(
+        disk: Box<dyn Disk>,
+        folder: &Path,
+        into: &Path,
+        mode: Mode,
+    ) -> Result<(Self, Gathered), SortError> {
+        let found = match find_images(folder) {
+            // A sort before may have moved them all.
+            Err(DataError::NoImages { .. }) if Record::is_in(into) => None,
+            found => Some(found?),
+        };
+        if same_file(folder, into) {
+            return Err(SortError::IntoItself { path: folder.to_owned() });
+        }
         fs::create_dir_all(into).map_err(SortError::disk(into, "created"))?;
         let into = fs::canonicalize(into).map_err(SortError::disk(into, "read"))?;
+        let folder = std::path::absolute(folder).map_err(SortError::disk(folder, "read"))?;
         let record = Record::open(&*disk, &into)?;
         let mut sorter = Self { into, mode, record, disk };
         sorter.settle()?;
-        Ok(sorter)
+        let listing = match found {
+            Some(listing) => listing,
+            None if sorter.record.knows(&folder) => ImageListing::default(),
+            None => find_images(&folder)?,
+        };
+        let gathered = sorter.gather(&folder, listing)?;
+        Ok((sorter, gathered))
     }
 
-    /// The folder that is sorted into.
-    pub fn into(&self) -> &Path {
-        &self.into
-    }
-
-    /// Lists the pictures of a folder and its subfolders, or the one file, and tells those sorted before from the rest. What lies in
-    /// the folder that is sorted into is left out, unless that is the folder asked for or around it.
-    ///
-    /// A picture counts as sorted before when the record has it and it has not been changed since. To have it sorted
-    /// again, delete its line, or the record.
-    ///
-    /// # Errors
-    /// [`SortError::IntoItself`], and [`SortError::Data`] where there is no such folder or nothing in it was or can be
-    /// sorted.
-    pub fn gather(&self, folder: &Path) -> Result<Gathered, SortError> {
-        let listing = self.list(folder)?;
-        let folder = std::path::absolute(folder).map_err(SortError::disk(folder, "read"))?;
-        let base = if folder.is_dir() { &folder } else { folder.parent().unwrap_or(&folder) };
+    /// Tells the pictures sorted before from the rest.
+    fn gather(&self, folder: &Path, listing: ImageListing) -> Result<Gathered, SortError> {
+        let base = if folder.is_dir() { folder } else { folder.parent().unwrap_or(folder) };
         let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        if real(&folder) == self.into {
-            return Err(SortError::IntoItself { path: folder });
-        }
-        let holds_into = self.into.starts_with(real(&folder));
-
+        let holds_into = self.into.starts_with(real(folder));
         let mut gathered = Gathered { skipped: listing.skipped, ..Gathered::default() };
         for image in listing.images {
             let path = std::path::absolute(&image).map_err(SortError::disk(&image, "read"))?;
@@ -217,18 +223,6 @@ impl Sorter {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(path.is_dir()),
             Err(error) => Err(SortError::disk(path, "created")(error)),
         }
-    }
-
-    /// The images of a folder; none where all were moved away by sorts before.
-    fn list(&self, folder: &Path) -> Result<ImageListing, SortError> {
-        match find_images(folder) {
-            Err(DataError::NoImages { .. }) if self.has_sorted(folder) => Ok(ImageListing::default()),
-            listing => Ok(listing?),
-        }
-    }
-
-    fn has_sorted(&self, folder: &Path) -> bool {
-        std::path::absolute(folder).is_ok_and(|folder| self.record.knows(&folder))
     }
 }
 

@@ -19,8 +19,8 @@ struct Failing {
 }
 
 impl Failing {
-    fn after(steps: usize, crosses: bool) -> Box<Self> {
-        Box::new(Self { steps: Cell::new(steps), crosses })
+    fn after(steps: usize, crosses: bool) -> Self {
+        Self { steps: Cell::new(steps), crosses }
     }
 
     /// Does a step, or breaks off in the middle of it.
@@ -114,8 +114,18 @@ impl Scene {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    fn open(&self, mode: Mode) -> Sorter {
-        Sorter::open(&self.path("sorted"), mode).unwrap()
+    /// Sorts the photos: the c's are dogs, everything else is a cat. How many there were to sort.
+    fn sort(&self, mode: Mode) -> usize {
+        self.sort_on(Box::new(Local), &self.path("sorted"), mode).unwrap()
+    }
+
+    fn sort_on(&self, disk: Box<dyn Disk>, into: &Path, mode: Mode) -> Result<usize, SortError> {
+        let (mut sorter, gathered) = Sorter::open_on(disk, &self.path("photos"), into, mode)?;
+        for item in &gathered.pending {
+            let group = if item.name.starts_with("c.jpg") { "dogs" } else { "cats" };
+            sorter.place(item, group, group, Some(0.9))?;
+        }
+        Ok(gathered.pending.len())
     }
 
     /// Every file below `folder` with what it holds, but for the record.
@@ -124,7 +134,7 @@ impl Scene {
         let files =
             walkdir::WalkDir::new(&base).into_iter().map(Result::unwrap).filter(|e| !e.file_type().is_dir());
         files
-            .map(|entry| entry.into_path())
+            .map(walkdir::DirEntry::into_path)
             .filter(|path| !path.ends_with("sorted.csv"))
             .map(|path| {
                 (path.strip_prefix(&base).unwrap().display().to_string(), fs::read_to_string(&path).unwrap())
@@ -143,16 +153,6 @@ impl Scene {
         });
         rows.collect()
     }
-}
-
-/// The c's are dogs, everything else is a cat.
-fn sort_all(sorter: &mut Sorter, photos: &Path) -> Result<usize, SortError> {
-    let pending = sorter.gather(photos)?.pending;
-    for item in &pending {
-        let group = if item.name.starts_with("c.jpg") { "dogs" } else { "cats" };
-        sorter.place(item, group, group, Some(0.9))?;
-    }
-    Ok(pending.len())
 }
 
 /// What a scene holds when all is sorted.
@@ -175,7 +175,7 @@ fn each_picture_goes_to_its_group_and_nothing_is_written_over() {
     for mode in MODES {
         let scene = Scene::new();
         let before = scene.files("photos");
-        assert_eq!(sort_all(&mut scene.open(mode), &scene.path("photos")).unwrap(), 4);
+        assert_eq!(scene.sort(mode), 4);
         assert_eq!(scene.files("sorted"), sorted_files(), "{mode:?}");
         assert_eq!(
             scene.files("photos"),
@@ -195,11 +195,8 @@ fn a_sort_stopped_at_any_step_is_finished_by_the_next() {
         let mut stops = 0;
         loop {
             let scene = Scene::new();
-            let photos = scene.path("photos");
-            let originals = scene.files("photos");
-            let disk = Failing::after(stops + 1, crosses);
-            let first = Sorter::open_on(disk, &scene.path("sorted"), mode)
-                .and_then(|mut s| sort_all(&mut s, &photos));
+            let (into, originals) = (scene.path("sorted"), scene.files("photos"));
+            let first = scene.sort_on(Box::new(Failing::after(stops + 1, crosses)), &into, mode);
 
             let (here, there) = (scene.files("photos"), scene.files("sorted"));
             for content in originals.values() {
@@ -207,9 +204,7 @@ fn a_sort_stopped_at_any_step_is_finished_by_the_next() {
                 assert!(is_somewhere, "{mode:?} stopped after {stops} steps lost {content}");
             }
 
-            let disk = Failing::after(usize::MAX, crosses);
-            let mut second = Sorter::open_on(disk, &scene.path("sorted"), mode).unwrap();
-            sort_all(&mut second, &photos).unwrap();
+            scene.sort_on(Box::new(Failing::after(usize::MAX, crosses)), &into, mode).unwrap();
             assert_eq!(scene.files("sorted"), sorted_files(), "{mode:?} stopped after {stops} steps");
             let left = if mode == Mode::Move { BTreeMap::new() } else { originals };
             assert_eq!(scene.files("photos"), left, "{mode:?} stopped after {stops} steps");
@@ -227,12 +222,11 @@ fn a_sort_stopped_at_any_step_is_finished_by_the_next() {
 fn a_second_sort_does_nothing_twice_and_takes_up_what_is_new() {
     for mode in MODES {
         let scene = Scene::new();
-        let photos = scene.path("photos");
-        sort_all(&mut scene.open(mode), &photos).unwrap();
-        assert_eq!(sort_all(&mut scene.open(mode), &photos).unwrap(), 0);
+        scene.sort(mode);
+        assert_eq!(scene.sort(mode), 0);
         scene.write("photos/c.jpg", "another picture of that name");
         scene.write("photos/d.jpg", "a new picture");
-        assert_eq!(sort_all(&mut scene.open(mode), &photos).unwrap(), 2);
+        assert_eq!(scene.sort(mode), 2);
         assert_eq!(scene.read("sorted/dogs/c-2.jpg"), "another picture of that name");
         assert_eq!(scene.read("sorted/cats/d.jpg"), "a new picture");
         // A second name of one file changes with it; copies and moved pictures do not.
@@ -245,9 +239,8 @@ fn a_second_sort_does_nothing_twice_and_takes_up_what_is_new() {
 #[test]
 fn what_was_copied_can_be_moved_later_without_a_second_copy() {
     let scene = Scene::new();
-    let photos = scene.path("photos");
-    sort_all(&mut scene.open(Mode::Copy), &photos).unwrap();
-    sort_all(&mut scene.open(Mode::Move), &photos).unwrap();
+    scene.sort(Mode::Copy);
+    scene.sort(Mode::Move);
     assert_eq!(scene.files("sorted"), sorted_files());
     assert_eq!(scene.files("photos"), BTreeMap::new());
 }
@@ -261,7 +254,7 @@ fn a_copy_keeps_time_and_permissions() {
     let mut permissions = fs::metadata(&source).unwrap().permissions();
     permissions.set_readonly(true);
     fs::set_permissions(&source, permissions).unwrap();
-    sort_all(&mut scene.open(Mode::Copy), &scene.path("photos")).unwrap();
+    scene.sort(Mode::Copy);
     let copy = fs::metadata(scene.path("sorted/dogs/c.jpg")).unwrap();
     assert_eq!(copy.modified().unwrap(), time);
     assert!(copy.permissions().readonly());
@@ -270,12 +263,25 @@ fn a_copy_keeps_time_and_permissions() {
 #[test]
 fn sorting_into_a_folder_within_leaves_it_out() {
     let scene = Scene::new();
-    let (photos, into) = (scene.path("photos"), scene.path("photos/sorted"));
     for sorted in [4, 0] {
-        assert_eq!(sort_all(&mut Sorter::open(&into, Mode::Copy).unwrap(), &photos).unwrap(), sorted);
+        let into = scene.path("photos/sorted");
+        assert_eq!(scene.sort_on(Box::new(Local), &into, Mode::Copy).unwrap(), sorted);
     }
-    let itself = Sorter::open(&photos, Mode::Copy).unwrap().gather(&photos);
+}
+
+#[test]
+fn what_cannot_be_sorted_leaves_nothing_behind() {
+    let scene = Scene::new();
+    let (photos, into) = (scene.path("photos"), scene.path("new"));
+    let before = scene.files("photos");
+    let itself = Sorter::open(&photos, &scene.path("sorted/../photos"), Mode::Move);
     assert!(matches!(itself, Err(SortError::IntoItself { .. })), "{itself:?}");
+    assert_eq!(scene.files("photos"), before);
+    for folder in [scene.path("nowhere"), scene.path("sorted/dogs")] {
+        let refused = Sorter::open(&folder, &into, Mode::Copy);
+        assert!(matches!(refused, Err(SortError::Data(_))), "{refused:?}");
+    }
+    assert!(!into.exists());
 }
 
 #[test]
@@ -283,10 +289,11 @@ fn the_unsure_can_be_sorted_again() {
     let scene = Scene::new();
     scene.write("sorted/unsure/x.jpg", "x");
     scene.write("sorted/unsure/y.jpg", "y");
-    let mut sorter = scene.open(Mode::Move);
-    let pending = sorter.gather(&scene.path("sorted/unsure")).unwrap().pending;
-    assert_eq!(sorter.place(&pending[0], UNSURE, UNSURE, Some(0.6)).unwrap(), Path::new("unsure/x.jpg"));
-    assert_eq!(sorter.place(&pending[1], "dogs", "dogs", Some(0.9)).unwrap(), Path::new("dogs/y.jpg"));
+    let (mut sorter, gathered) =
+        Sorter::open(&scene.path("sorted/unsure"), &scene.path("sorted"), Mode::Move).unwrap();
+    let mut place = |item, group| sorter.place(&gathered.pending[item], group, group, Some(0.6)).unwrap();
+    assert_eq!(place(0, UNSURE), Path::new("unsure/x.jpg"));
+    assert_eq!(place(1, "dogs"), Path::new("dogs/y.jpg"));
     assert_eq!(
         (scene.read("sorted/unsure/x.jpg"), scene.read("sorted/dogs/y.jpg")),
         ("x".into(), "y".into())
@@ -298,7 +305,7 @@ fn a_file_in_the_way_of_a_folder_is_gone_around() {
     let scene = Scene::new();
     scene.write("sorted/dogs", "a file");
     scene.write("sorted/cats/holiday", "another");
-    sort_all(&mut scene.open(Mode::Copy), &scene.path("photos")).unwrap();
+    scene.sort(Mode::Copy);
     assert_eq!(scene.read("sorted/dogs"), "a file");
     assert_eq!(scene.read("sorted/dogs-2/c.jpg"), "picture c.jpg");
     assert_eq!(scene.read("sorted/cats/holiday-2/deep/b.png"), "picture holiday/deep/b.png");
@@ -307,21 +314,20 @@ fn a_file_in_the_way_of_a_folder_is_gone_around() {
 #[test]
 fn one_sort_at_a_time() {
     let scene = Scene::new();
-    let first = scene.open(Mode::Copy);
-    let second = Sorter::open(&scene.path("sorted"), Mode::Copy);
-    assert!(matches!(second, Err(SortError::Busy { .. })));
+    let open = || Sorter::open(&scene.path("photos"), &scene.path("sorted"), Mode::Copy);
+    let first = open().unwrap();
+    assert!(matches!(open(), Err(SortError::Busy { .. })));
     drop(first);
-    scene.open(Mode::Copy);
+    open().unwrap();
 }
 
 #[test]
 fn a_file_of_the_records_name_that_is_no_record_is_left_alone() {
-    for content in
-        ["my,own,table\n1,2,3\n", "file,destination,label,probability,bytes,modified\nx,y\nz,w\n", "hello"]
-    {
+    let torn_within = "file,destination,label,probability,bytes,modified\nx,y\nz,w\n";
+    for content in ["my,own,table\n1,2,3\n", torn_within, "hello"] {
         let scene = Scene::new();
         scene.write("sorted/sorted.csv", content);
-        let opened = Sorter::open(&scene.path("sorted"), Mode::Copy);
+        let opened = Sorter::open(&scene.path("photos"), &scene.path("sorted"), Mode::Copy);
         assert!(matches!(opened, Err(SortError::ForeignRecord { .. })), "{content}: {opened:?}");
         assert_eq!(scene.read("sorted/sorted.csv"), content);
     }
@@ -339,7 +345,7 @@ fn names_that_are_not_text_and_links_are_sorted_too() {
     fs::write(scene.path("other/target.jpg"), "far").unwrap();
     std::os::unix::fs::symlink("../other/target.jpg", scene.path("photos/link.jpg")).unwrap();
     for expected in [6, 0] {
-        assert_eq!(sort_all(&mut scene.open(Mode::Move), &scene.path("photos")).unwrap(), expected);
+        assert_eq!(scene.sort(Mode::Move), expected);
     }
     assert_eq!(fs::read_to_string(scene.path("sorted/cats").join(odd)).unwrap(), "odd");
     assert_eq!(scene.read("sorted/cats/link.jpg"), "far");

@@ -157,8 +157,11 @@ impl Piece {
 
     /// Where the piece's elements lie, and others' between them where it has not all columns.
     fn extent(&self) -> std::ops::Range<usize> {
-        let whole = self.rows.checked_sub(1).map_or(0, |rows| rows * self.stride + self.width);
-        self.start..self.start + whole + self.tail
+        match self.rows {
+            0 if self.tail == 0 => 0..0,
+            0 => self.start..self.start + self.tail,
+            rows => self.start..self.start + (rows - 1) * self.stride + self.width + self.tail,
+        }
     }
 }
 

@@ -48,7 +48,7 @@ impl Cut {
 
     /// Elements of a worker's copies of a block: of the source with its halo, and of the panel's output gradients.
     fn block_len(&self, shape: &Conv2dShape) -> (usize, usize) {
-        let halo = shape.correlation().halo_len(1, self.rows, shape.group_channels());
+        let halo = shape.correlation().halo_len(1, self.rows) / shape.groups;
         (halo, self.rows * shape.out_width() * PANEL)
     }
 }
@@ -135,7 +135,7 @@ impl Gradient<'_> {
             cpu.isa().call(WeightSweep {
                 rows: block.rows.len(),
                 columns: c.outputs.1,
-                source: &view.data[row * window.row_stride + column * window.column_stride..],
+                source: &view.channel(self.panel.channel)[row * window.row_stride + column * window.column_stride..],
                 row_stride: steps.row,
                 pixel_stride: steps.pixel,
                 outputs,
@@ -148,11 +148,15 @@ impl Gradient<'_> {
     }
 }
 
-/// Copies a panel's gradients of a block of outputs side by side, `[pixel][PANEL]`. Read in place, pixels that lie a power
-/// of two apart would compete for the same few lines of the cache.
-fn pack<'o>(c: &Correlation, panel: Panel, dy: &[f32], block: &Block, outputs: &'o mut [f32]) -> &'o [f32] {
+/// A panel's gradients of a block of outputs side by side, `[pixel][PANEL]`: in place where they are so already, else a copy. Read
+/// in place, pixels that lie a power of two apart would compete for the same few lines of the cache.
+fn pack<'o>(c: &Correlation, panel: Panel, dy: &'o [f32], block: &Block, outputs: &'o mut [f32]) -> &'o [f32] {
     let outputs = &mut outputs[..block.rows.len() * c.outputs.1 * PANEL];
-    let pixels = dy[c.target_offset(block)..].chunks_exact(c.target.channels);
+    let dy = &dy[c.target_offset(block)..];
+    if c.target.channels == PANEL {
+        return &dy[..outputs.len()];
+    }
+    let pixels = dy.chunks_exact(c.target.channels);
     for (to, pixel) in outputs.chunks_exact_mut(PANEL).zip(pixels) {
         let (used, unused) = to.split_at_mut(panel.filters);
         used.copy_from_slice(&pixel[panel.filter..panel.filter + panel.filters]);

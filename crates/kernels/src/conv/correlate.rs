@@ -2,58 +2,80 @@
 
 use std::ops::Range;
 
-use super::correlation::{Block, Correlation, Panel, View};
+use super::correlation::{Block, Correlation, Panel};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::microkernel::{ChannelSweep, Grid, PixelSweep, Start, Target};
-use crate::packing::PANEL;
+use crate::microkernel::{ChannelSweep, PixelSweep, Start, Target};
 
-/// Elements of a block's source: 256 KiB, so that it is read from the second-level cache once for each panel of weights.
-const BLOCK_SOURCE: usize = 64 * 1024;
+/// Elements of a block's source: 512 KiB, which stay in the second-level cache while all panels of weights pass by.
+const BLOCK_SOURCE: usize = 128 * 1024;
 /// Pixels a block has at the least: a few tiles for every time that weights are fetched.
 const BLOCK_PIXELS: usize = 56;
 /// Tasks to aim at: enough to keep any desktop's threads busy, few enough to cost nothing.
 const TASKS: usize = 16;
+/// Weights of the next panel that are fetched at the end of one: what it begins with.
+const NEXT: usize = 6 * 1024;
 
 /// How the work is cut into tasks: by images, by rows of outputs, by panels of weights.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Cut {
+    /// Images, rows of outputs and panels of a task.
     images: usize,
     rows: usize,
     panels: usize,
-    /// Pieces of a batch, of an image, of the weights.
-    pieces: (usize, usize, usize),
 }
 
 impl Cut {
+    /// Tasks are as large as the cache allows, but at least [`TASKS`] if possible. What there is more of, weights or source, is
+    /// divided first, since each task reads all of the other.
     fn of(c: &Correlation) -> Self {
-        let (covered_rows, covered_columns) = c.covered(c.outputs.0);
-        let source_row = covered_columns * c.source.channels;
-        let source_image = covered_rows * source_row;
-        let (images, rows) = if source_image > BLOCK_SOURCE {
-            let halo = covered_rows - (c.outputs.0 - 1) * c.step.0;
-            let rows = (BLOCK_SOURCE / source_row).saturating_sub(halo) / c.step.0;
-            (1, rows.clamp(1, c.outputs.0))
-        } else if c.batch >= TASKS {
-            ((BLOCK_SOURCE / source_image).clamp(1, c.batch / TASKS), c.outputs.0)
-        } else {
-            let least = BLOCK_PIXELS.div_ceil(c.outputs.1);
-            let rows = (c.batch * c.outputs.0).div_ceil(TASKS);
-            (1, rows.max(least).min(c.outputs.0))
-        };
-        let (batches, bands) = (c.batch.div_ceil(images), c.outputs.0.div_ceil(rows));
-        let all = c.panels();
-        let panels = all.div_ceil(TASKS.div_ceil(batches * bands).min(all));
-        Self { images, rows, panels, pieces: (batches, bands, all.div_ceil(panels)) }
+        let mut cut = Self { panels: c.panels(), ..Self::of_source(c) };
+        let source = c.source_len(cut.images, cut.rows);
+        if c.panels() * c.panel_len() > source {
+            cut.divide_panels(c);
+        }
+        cut.divide_pixels(c);
+        cut.divide_panels(c);
+        cut
     }
 
-    fn tasks(&self) -> usize {
-        self.pieces.0 * self.pieces.1 * self.pieces.2
+    /// As many images, or rows of one, as the cache has room for.
+    fn of_source(c: &Correlation) -> Self {
+        let image = c.source_len(1, c.outputs.0);
+        if image <= BLOCK_SOURCE {
+            return Self { images: (BLOCK_SOURCE / image).min(c.batch), rows: c.outputs.0, panels: 0 };
+        }
+        Self { images: 1, rows: c.rows_within(BLOCK_SOURCE), panels: 0 }
+    }
+
+    fn divide_panels(&mut self, c: &Correlation) {
+        let missing = TASKS.div_ceil(self.blocks(c));
+        self.panels = self.panels.min(c.panels().div_ceil(missing));
+    }
+
+    fn divide_pixels(&mut self, c: &Correlation) {
+        let missing = TASKS.div_ceil(c.panels().div_ceil(self.panels));
+        if self.blocks(c) >= missing {
+            return;
+        }
+        self.images = c.batch.div_ceil(missing);
+        if c.batch < missing {
+            let least = BLOCK_PIXELS.div_ceil(c.outputs.1);
+            self.rows = (c.batch * c.outputs.0).div_ceil(missing).max(least).min(self.rows);
+        }
+    }
+
+    fn blocks(&self, c: &Correlation) -> usize {
+        c.batch.div_ceil(self.images) * c.outputs.0.div_ceil(self.rows)
+    }
+
+    fn tasks(&self, c: &Correlation) -> usize {
+        self.blocks(c) * c.panels().div_ceil(self.panels)
     }
 
     fn task(&self, c: &Correlation, task: usize) -> (Block, Range<usize>) {
         let piece = |index: usize, size: usize, total: usize| index * size..total.min((index + 1) * size);
-        let (_, bands, parts) = self.pieces;
+        let (bands, parts) = (c.outputs.0.div_ceil(self.rows), c.panels().div_ceil(self.panels));
         let block = Block {
             images: piece(task / (bands * parts), self.images, c.batch),
             rows: piece(task / parts % bands, self.rows, c.outputs.0),
@@ -62,7 +84,7 @@ impl Cut {
     }
 
     fn halo_len(&self, c: &Correlation) -> usize {
-        c.halo_len(self.images, self.rows, c.source.channels)
+        c.halo_len(self.images, self.rows)
     }
 }
 
@@ -93,42 +115,62 @@ pub(super) fn correlate(
     let cut = Cut::of(c);
     let halo_len = cut.halo_len(c);
     let (y, scratch) = (Disjoint::new(y), Disjoint::new(scratch));
-    cpu.team().run(cut.tasks(), |member, task| {
+    cpu.team().run(cut.tasks(c), |member, task| {
         let (block, panels) = cut.task(c, task);
         // SAFETY: each member has a part of its own.
         let halo = unsafe { scratch.part(member * halo_len..(member + 1) * halo_len) };
-        let view = c.view(x, &block, 0..c.source.channels, halo);
+        let view = c.view(x, &block, c.channels(&panels), halo);
+        if c.is_depthwise() {
+            let Range { start: first, end } = c.channels(&panels);
+            // SAFETY: what is written are the panels' channels of the block's pixels; no other task has both.
+            let target = unsafe { target(c, &y, &block, first, end - first) };
+            let start = start(bias, first, end - first);
+            cpu.isa().call(ChannelSweep {
+                grid: c.grid(&block),
+                source: view.channel(first),
+                strides: c.steps(view.strides),
+                taps: c.window(view.strides),
+                weights: &weights[first..],
+                weight_stride: c.target.channels,
+                start,
+                target,
+            });
+            return;
+        }
         for panel in panels {
-            let Panel { filter, filters, .. } = c.panel(panel);
-            let start = bias.map_or(Start::Zero, |bias| Start::Bias(&bias[filter..filter + filters]));
-            let offset = c.target_offset(&block) + filter;
+            let (weights, next) = weights[panel * c.panel_len()..].split_at(c.panel_len());
+            let Panel { channel, filter, filters } = c.panel(panel);
             // SAFETY: what is written are the panel's filters of the block's pixels; no other task has both.
-            let target = unsafe { Target::new(&y, offset, c.target_strides(), filters) };
-            sweep(cpu, c, c.grid(&block), &view, weights, panel, start, target);
+            let target = unsafe { target(c, &y, &block, filter, filters) };
+            cpu.isa().call(PixelSweep {
+                grid: c.grid(&block),
+                source: view.channel(channel),
+                strides: c.steps(view.strides),
+                taps: c.window(view.strides),
+                weights,
+                next: &next[..next.len().min(NEXT)],
+                start: start(bias, filter, filters),
+                target,
+            });
         }
     });
 }
 
-/// Computes one panel of target channels of one block.
-fn sweep(
-    cpu: &Cpu,
+fn start(bias: Option<&[f32]>, filter: usize, filters: usize) -> Start<'_> {
+    bias.map_or(Start::Zero, |bias| Start::Bias(&bias[filter..filter + filters]))
+}
+
+/// Some filters of a block's outputs.
+///
+/// # Safety
+/// Nobody else uses them for as long as the target is.
+unsafe fn target<'a>(
     c: &Correlation,
-    grid: Grid,
-    view: &View<'_>,
-    weights: &[f32],
-    panel: usize,
-    start: Start<'_>,
-    target: Target<'_>,
-) {
-    let Panel { channel, filter, .. } = c.panel(panel);
-    let source = &view.data[channel..];
-    let (strides, taps) = (c.steps(view.strides), c.window(view.strides));
-    if c.is_depthwise() {
-        let (weights, weight_stride) = (&weights[filter..], c.target.channels);
-        cpu.isa().call(ChannelSweep { grid, source, strides, taps, weights, weight_stride, start, target });
-    } else {
-        let panel_len = taps.depth() * PANEL;
-        let weights = &weights[panel * panel_len..][..panel_len];
-        cpu.isa().call(PixelSweep { grid, source, strides, taps, weights, start, target });
-    }
+    y: &Disjoint<'a, f32>,
+    block: &Block,
+    filter: usize,
+    filters: usize,
+) -> Target<'a> {
+    // SAFETY: promised by the caller.
+    unsafe { Target::new(y, c.target_offset(block) + filter, c.target_strides(), filters) }
 }

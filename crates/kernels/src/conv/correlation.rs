@@ -64,9 +64,18 @@ pub(super) struct Panel {
 
 /// The source pixels of a block's windows, from the first window's first pixel on.
 pub(super) struct View<'a> {
-    pub data: &'a [f32],
+    data: &'a [f32],
+    /// The channel that the data begins with.
+    first_channel: usize,
     /// From one source pixel to the next.
     pub strides: Strides,
+}
+
+impl<'a> View<'a> {
+    /// The pixels from one of their channels on.
+    pub(super) fn channel(&self, channel: usize) -> &'a [f32] {
+        &self.data[channel - self.first_channel..]
+    }
 }
 
 impl Conv2dShape {
@@ -113,6 +122,19 @@ impl Correlation {
         }
     }
 
+    /// Elements of the weights of one panel.
+    pub(super) fn panel_len(&self) -> usize {
+        let width = if self.is_depthwise() { 1 } else { self.depth() };
+        self.taps.0 * self.taps.1 * width * PANEL
+    }
+
+    /// The source channels that some panels are made of.
+    pub(super) fn channels(&self, panels: &Range<usize>) -> Range<usize> {
+        let last = self.panel(panels.end - 1);
+        let width = if self.is_depthwise() { last.filters } else { self.depth() };
+        self.panel(panels.start).channel..last.channel + width
+    }
+
     pub(super) fn panel(&self, panel: usize) -> Panel {
         if self.is_depthwise() {
             let first = panel * PANEL;
@@ -147,10 +169,22 @@ impl Correlation {
             || beyond(self.origin.1, covered.1, self.source.width)
     }
 
-    /// Elements of scratch that [`Self::view`] needs for blocks of so many images and rows, with so many channels.
-    pub(super) fn halo_len(&self, images: usize, rows: usize, channels: usize) -> usize {
-        let covered = self.covered(rows);
-        if self.needs_halo() { images * covered.0 * covered.1 * channels } else { 0 }
+    /// Elements of the source that the windows of so many images and rows of outputs cover, zeros around included.
+    pub(super) fn source_len(&self, images: usize, rows: usize) -> usize {
+        let (rows, columns) = self.covered(rows);
+        images * rows * columns * self.source.channels
+    }
+
+    /// Elements of scratch that [`Self::view`] needs for blocks of so many images and rows of outputs, with all channels.
+    pub(super) fn halo_len(&self, images: usize, rows: usize) -> usize {
+        if self.needs_halo() { self.source_len(images, rows) } else { 0 }
+    }
+
+    /// How many rows of outputs have a source of at most `elements`, but one at the least.
+    pub(super) fn rows_within(&self, elements: usize) -> usize {
+        let one = self.source_len(1, 1);
+        let further = self.step.0 * one / self.covered(1).0;
+        (1 + elements.saturating_sub(one) / further).min(self.outputs.0)
     }
 
     /// The source of a block: in place where windows do not reach beyond the image, else a copy of it in `scratch`, with the
@@ -171,7 +205,7 @@ impl Correlation {
             + row * strides.row
             + self.origin.1 as usize * strides.pixel
             + channels.start;
-        View { data: &x[first..], strides }
+        View { data: &x[first..], first_channel: channels.start, strides }
     }
 
     fn framed<'a>(
@@ -198,7 +232,7 @@ impl Correlation {
                 }
             }
         }
-        View { data: frame, strides }
+        View { data: frame, first_channel: channels.start, strides }
     }
 
     /// Copies one row of an image, with the zeros before and after it.

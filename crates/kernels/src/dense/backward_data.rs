@@ -10,7 +10,7 @@ use crate::microkernel::{Grid, PixelSweep, Start, Strides, Taps, Target};
 use crate::packing::PANEL;
 
 /// Inputs of a task.
-const INPUTS: usize = 64;
+const INPUTS: usize = 128;
 
 /// Elements of `dyᵀ` for 32 rows of the batch, `[outputs, filled up to whole panels][PANEL rows]`.
 fn panel_len(shape: &DenseShape) -> usize {
@@ -32,19 +32,22 @@ pub(super) fn run(cpu: &Cpu, shape: &DenseShape, dy: &[f32], w: &[f32], dx: &mut
     cpu.team().run(shape.inputs.div_ceil(INPUTS), |member, task| {
         let first = task * INPUTS;
         let inputs = INPUTS.min(shape.inputs - first);
+        let tile = member * INPUTS * PANEL..(member + 1) * INPUTS * PANEL;
         for (panel, dy) in transposed.chunks_exact(panel_len(shape)).enumerate() {
-            let row = panel * PANEL;
-            let rows = PANEL.min(shape.batch - row);
-            // SAFETY: each member has a tile of its own, which is not borrowed while the sweep writes it.
-            let target = unsafe { Target::new(&tiles, member * INPUTS * PANEL, PIXELS, rows) };
-            cpu.isa().call(sweep(shape, &w[first * PANEL..], inputs, dy, target));
-            // SAFETY: as above; the sweep is done.
-            let tile = unsafe { tiles.part(member * INPUTS * PANEL..(member + 1) * INPUTS * PANEL) };
-            for b in 0..rows {
+            let batch = panel * PANEL..shape.batch.min((panel + 1) * PANEL);
+            for (panel, dy) in dy.chunks_exact(PANEL * PANEL).enumerate() {
+                let weights = |panel: usize| &w[(panel * shape.inputs + first) * PANEL..][..inputs * PANEL];
+                let next = if panel + 1 < shape.panels() { weights(panel + 1) } else { &[] };
+                // SAFETY: each member has a tile of its own, which is not borrowed while the sweep writes it.
+                let target = unsafe { Target::new(&tiles, tile.start, PIXELS, batch.len()) };
+                let start = if panel == 0 { Start::Zero } else { Start::Target };
+                cpu.isa().call(sweep(weights(panel), next, dy, start, target));
+            }
+            // SAFETY: as above; the sweeps are done.
+            let tile = unsafe { tiles.part(tile.clone()) };
+            for (b, row) in batch.enumerate() {
                 // SAFETY: each task has columns of its own, and takes one row of them at a time.
-                let dx = unsafe {
-                    dx.part((row + b) * shape.inputs + first..(row + b) * shape.inputs + first + inputs)
-                };
+                let dx = unsafe { dx.part(row * shape.inputs + first..row * shape.inputs + first + inputs) };
                 dx.iter_mut().zip(tile[b..].iter().step_by(PANEL)).for_each(|(to, from)| *to = *from);
             }
         }
@@ -54,28 +57,22 @@ pub(super) fn run(cpu: &Cpu, shape: &DenseShape, dy: &[f32], w: &[f32], dx: &mut
 /// From one row of a panel to the next.
 const PIXELS: Strides = Strides { image: 0, row: 0, pixel: PANEL };
 
-/// Packed weights of so many inputs, all panels of them, times 32 columns of `dyᵀ`: an input is a pixel, and its window sees its
-/// weights in every panel.
+/// A panel of some inputs' weights times 32 columns of `dyᵀ`: an input is a pixel.
 fn sweep<'a>(
-    shape: &DenseShape,
     weights: &'a [f32],
-    inputs: usize,
+    next: &'a [f32],
     dy: &'a [f32],
+    start: Start<'a>,
     target: Target<'a>,
 ) -> PixelSweep<'a> {
     PixelSweep {
-        grid: Grid { images: 1, rows: 1, columns: inputs },
+        grid: Grid { images: 1, rows: 1, columns: weights.len() / PANEL },
         source: weights,
         strides: PIXELS,
-        taps: Taps {
-            rows: 1,
-            columns: shape.panels(),
-            len: PANEL,
-            row_stride: 0,
-            column_stride: shape.inputs * PANEL,
-        },
+        taps: Taps { rows: 1, columns: 1, len: PANEL, row_stride: 0, column_stride: 0 },
         weights: dy,
-        start: Start::Zero,
+        next,
+        start,
         target,
     }
 }

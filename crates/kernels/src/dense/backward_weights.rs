@@ -1,11 +1,14 @@
 //! Dense backward to the weights.
 
 use super::DenseShape;
-use super::rows::{COLUMNS, ROWS, STRIDE, copy, copy_len, pieces};
+use super::rows::{ROWS, copy, copy_len, pieces, stride};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::microkernel::WeightSweep;
 use crate::packing::PANEL;
+
+/// Inputs of a task: 16 KiB of a panel's gradient.
+const INPUTS: usize = 128;
 
 /// Elements of `dy` packed, `[panel][batch][PANEL]`.
 fn packed_len(shape: &DenseShape) -> usize {
@@ -13,20 +16,20 @@ fn packed_len(shape: &DenseShape) -> usize {
 }
 
 pub(super) fn scratch(shape: &DenseShape, threads: usize) -> usize {
-    packed_len(shape) + threads * copy_len(shape.batch)
+    packed_len(shape) + threads * copy_len(shape.batch, INPUTS)
 }
 
 pub(super) fn run(cpu: &Cpu, shape: &DenseShape, x: &[f32], dy: &[f32], dw: &mut [f32], scratch: &mut [f32]) {
     let (packed, copies) = scratch.split_at_mut(packed_len(shape));
     pack(cpu, shape, dy, packed);
-    let copy_len = copy_len(shape.batch);
+    let copy_len = copy_len(shape.batch, INPUTS);
     let (dw, copies) = (Disjoint::new(dw), Disjoint::new(copies));
-    cpu.team().run(shape.inputs.div_ceil(COLUMNS), |member, task| {
-        let inputs = task * COLUMNS..shape.inputs.min((task + 1) * COLUMNS);
+    cpu.team().run(shape.inputs.div_ceil(INPUTS), |member, task| {
+        let inputs = task * INPUTS..shape.inputs.min((task + 1) * INPUTS);
         // SAFETY: each member has a copy of its own.
         let rows = unsafe { copies.part(member * copy_len..(member + 1) * copy_len) };
         for batch in pieces(0..shape.batch, ROWS) {
-            copy(x, shape.inputs, batch.clone(), inputs.clone(), rows);
+            copy(x, shape.inputs, batch.clone(), &inputs, stride(INPUTS), rows);
             for panel in 0..shape.panels() {
                 let first = panel * shape.inputs;
                 // SAFETY: each task has inputs of its own, and takes the weights of one panel at a time.
@@ -37,7 +40,7 @@ pub(super) fn run(cpu: &Cpu, shape: &DenseShape, x: &[f32], dy: &[f32], dw: &mut
                     columns: batch.len(),
                     source: rows,
                     row_stride: 0,
-                    pixel_stride: STRIDE,
+                    pixel_stride: stride(INPUTS),
                     outputs: &packed[(panel * shape.batch + batch.start) * PANEL..],
                     panel: PANEL.min(shape.outputs - panel * PANEL),
                     gradient,

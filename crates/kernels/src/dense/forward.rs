@@ -7,13 +7,14 @@
 use std::ops::Range;
 
 use super::DenseShape;
-use super::rows::{COLUMNS, ROWS, STRIDE, copy, copy_len, pieces};
+use super::rows::{ROWS, copy, copy_len, pieces, stride};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::fetch::fetch;
 use crate::microkernel::{Grid, PixelSweep, Start, Strides, Taps, Target};
 use crate::packing::PANEL;
 
+/// Inputs that a copy of the batch holds: two pieces of 24 KiB of a panel's weights.
+const COLUMNS: usize = 384;
 /// Tasks to aim at.
 const TASKS: usize = 16;
 /// Inputs of a part at the least: below, adding up the parts would show.
@@ -47,7 +48,7 @@ impl Cut {
 }
 
 pub(super) fn scratch(shape: &DenseShape, threads: usize) -> usize {
-    Cut::of(shape).sums_len(shape) + threads * copy_len(shape.batch)
+    Cut::of(shape).sums_len(shape) + threads * copy_len(shape.batch, COLUMNS)
 }
 
 pub(super) fn run(
@@ -89,7 +90,7 @@ fn multiply(
     sums: &mut [f32],
     copies: &mut [f32],
 ) {
-    let copy_len = copy_len(shape.batch);
+    let copy_len = copy_len(shape.batch, COLUMNS);
     let (sums, copies) = (Disjoint::new(sums), Disjoint::new(copies));
     cpu.team().run(cut.parts * cut.pieces, |member, task| {
         let (part, piece) = (task / cut.pieces, task % cut.pieces);
@@ -98,43 +99,27 @@ fn multiply(
         let inputs = part * cut.inputs..shape.inputs.min((part + 1) * cut.inputs);
         let panels = piece * cut.panels..shape.panels().min((piece + 1) * cut.panels);
         for columns in pieces(inputs.clone(), COLUMNS) {
+            let weights = |panel: usize, columns: &Range<usize>| {
+                &w[(panel * shape.inputs + columns.start) * PANEL..][..columns.len() * PANEL]
+            };
+            let following = columns.end..inputs.end.min(columns.end + COLUMNS);
             for batch in pieces(0..shape.batch, ROWS) {
-                copy(x, shape.inputs, batch.clone(), columns.clone(), rows);
+                copy(x, shape.inputs, batch.clone(), &columns, stride(COLUMNS), rows);
                 for panel in panels.clone() {
-                    for chunk in pieces(columns.clone(), 128) {
-                        let weights =
-                            &w[(panel * shape.inputs + chunk.start) * PANEL..][..chunk.len() * PANEL];
-                        let following = if chunk.end < columns.end {
-                            panel * shape.inputs + chunk.end
-                        } else if panel + 1 < panels.end {
-                            (panel + 1) * shape.inputs + columns.start
-                        } else {
-                            panels.start * shape.inputs + columns.end
-                        } * PANEL;
-                        let next = &w[following..w.len().min(following + 128 * PANEL)];
-                        let tiles: usize = batch.len().div_ceil(8);
-                        let mut next = next.chunks(next.len().div_ceil(tiles).max(1));
-                        let size = batch.len().div_ceil(tiles);
-                        for tile in pieces(batch.clone(), size) {
-                            fetch(next.next().unwrap_or_default());
-                            let start = match bias {
-                                _ if chunk.start > inputs.start => Start::Target,
-                                Some(bias) => Start::Bias(&bias[panel * PANEL..]),
-                                None => Start::Zero,
-                            };
-                            let first = (part * shape.batch + tile.start) * shape.outputs;
-                            // SAFETY: these rows of the part's sums, and the panel's columns of them, are this task's alone.
-                            let target = unsafe { target(shape, &sums, first, panel) };
-                            cpu.isa().call(sweep(
-                                &rows[(tile.start - batch.start) * STRIDE + chunk.start - columns.start..],
-                                tile.len(),
-                                chunk.clone(),
-                                weights,
-                                start,
-                                target,
-                            ));
-                        }
-                    }
+                    let start = match bias {
+                        _ if columns.start > inputs.start => Start::Target,
+                        Some(bias) => Start::Bias(&bias[panel * PANEL..]),
+                        None => Start::Zero,
+                    };
+                    let first = (part * shape.batch + batch.start) * shape.outputs;
+                    // SAFETY: these rows of the part's sums, and the panel's columns of them, are this task's alone.
+                    let target = unsafe { target(shape, &sums, first, panel) };
+                    let next = if panel + 1 < panels.end {
+                        weights(panel + 1, &columns)
+                    } else {
+                        weights(panels.start, &following)
+                    };
+                    cpu.isa().call(sweep(rows, batch.len(), weights(panel, &columns), next, start, target));
                 }
             }
         }
@@ -156,17 +141,18 @@ unsafe fn target<'a>(shape: &DenseShape, sums: &Disjoint<'a, f32>, first: usize,
 fn sweep<'a>(
     rows: &'a [f32],
     count: usize,
-    columns: Range<usize>,
     weights: &'a [f32],
+    next: &'a [f32],
     start: Start<'a>,
     target: Target<'a>,
 ) -> PixelSweep<'a> {
     PixelSweep {
         grid: Grid { images: count, rows: 1, columns: 1 },
         source: rows,
-        strides: Strides { image: STRIDE, row: 0, pixel: 0 },
-        taps: Taps { rows: 1, columns: 1, len: columns.len(), row_stride: 0, column_stride: 0 },
+        strides: Strides { image: stride(COLUMNS), row: 0, pixel: 0 },
+        taps: Taps { rows: 1, columns: 1, len: weights.len() / PANEL, row_stride: 0, column_stride: 0 },
         weights,
+        next,
         start,
         target,
     }

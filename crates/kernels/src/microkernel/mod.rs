@@ -24,6 +24,7 @@ pub(crate) use taps::Taps;
 pub(crate) use target::{Start, Target};
 pub(crate) use weights::WeightSweep;
 
+use crate::fetch::fetch;
 use crate::packing::PANEL;
 use crate::simd::Simd;
 
@@ -72,6 +73,26 @@ fn even_pieces(total: usize, most: usize) -> impl Iterator<Item = usize> {
     (0..pieces).map(move |piece| total / pieces + usize::from(piece < total % pieces))
 }
 
+/// Memory that is fetched while a product is at work: `at`, and so many elements further after each step.
+#[derive(Clone, Copy)]
+struct Ahead {
+    at: *const f32,
+    step: usize,
+}
+
+impl Ahead {
+    /// Spreads the fetching of a slice over so many steps. The slice is to be read next, and from beginning to end.
+    #[inline(always)]
+    fn new(slice: &[f32], steps: usize) -> Self {
+        Self { at: slice.as_ptr(), step: slice.len() / steps }
+    }
+
+    #[inline(always)]
+    fn advance(&mut self, steps: usize) {
+        self.at = self.at.wrapping_add(steps * self.step);
+    }
+}
+
 /// `tile[r][n] += sum over k of a[r][k * step] * b[k][n]`.
 ///
 /// # Safety
@@ -84,8 +105,10 @@ unsafe fn multiply<S: Simd, const R: usize, const N: usize>(
     step: usize,
     b: *const f32,
     len: usize,
+    ahead: Ahead,
 ) {
     for k in 0..len {
+        fetch(ahead.at.wrapping_add(k * ahead.step));
         let mut columns = [simd.zero(); N];
         for n in 0..N {
             // SAFETY: the caller promises N vectors at b[k].

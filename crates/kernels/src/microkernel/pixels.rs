@@ -3,7 +3,7 @@
 use super::cursor::{Cursor, Pixels};
 use super::taps::{Pieces, Taps};
 use super::target::{begin, finish};
-use super::{Grid, Start, Strides, Target, even_pieces, multiply, tile_rows, with_rows};
+use super::{Ahead, Grid, Start, Strides, Target, even_pieces, multiply, tile_rows, with_rows};
 use crate::packing::PANEL;
 use crate::simd::{Kernel, Simd};
 
@@ -20,6 +20,8 @@ pub(crate) struct PixelSweep<'a> {
     pub taps: Taps,
     /// `[taps.depth()][PANEL]`.
     pub weights: &'a [f32],
+    /// What the next sweep will read; it is fetched meanwhile.
+    pub next: &'a [f32],
     pub start: Start<'a>,
     /// At most [`PANEL`] columns.
     pub target: Target<'a>,
@@ -55,12 +57,14 @@ struct Pass<'a> {
     weights: &'a [f32],
     columns: usize,
     start: Start<'a>,
+    /// What the next pass will read.
+    next: &'a [f32],
 }
 
 impl PixelSweep<'_> {
     /// Everything the raw pointers below rely on.
     fn check(&self) {
-        let Self { grid, source, strides, taps, weights, target, start } = self;
+        let Self { grid, source, strides, taps, weights, target, start, .. } = self;
         assert!(taps.depth() > 0, "no taps");
         assert!(strides.last(*grid) + taps.last() < source.len(), "windows reach beyond the image");
         assert!(weights.len() >= taps.depth() * PANEL, "fewer weights than taps");
@@ -76,8 +80,10 @@ impl PixelSweep<'_> {
         let mut depth = 0;
         for (offset, taps) in Pieces::new(self.taps.merged(), most) {
             let start = if depth == 0 { self.start.columns(column, columns) } else { Start::Target };
-            let weights = &self.weights[depth * PANEL + column..];
-            self.pass::<S, N>(simd, offset, column, &Pass { taps, weights, columns, start });
+            let (weights, rest) = self.weights[depth * PANEL..].split_at(taps.depth() * PANEL);
+            let next = if rest.is_empty() { self.next } else { &rest[..rest.len().min(weights.len())] };
+            let weights = &weights[column..];
+            self.pass::<S, N>(simd, offset, column, &Pass { taps, weights, columns, start, next });
             depth += taps.depth();
         }
     }
@@ -88,11 +94,14 @@ impl PixelSweep<'_> {
         let source = (self.source.as_ptr().wrapping_add(offset), self.strides);
         let target = (self.target.first.wrapping_add(column), self.target.strides);
         let mut cursor = Cursor::new(self.grid, source, target);
-        for rows in even_pieces(self.grid.len(), tile_rows(S::REGISTERS, N)) {
+        let most = tile_rows(S::REGISTERS, N);
+        let steps = self.grid.len().div_ceil(most) * pass.taps.depth();
+        let mut ahead = Ahead::new(pass.next, steps);
+        for rows in even_pieces(self.grid.len(), most) {
             let pixels = cursor.take(rows);
             // SAFETY: `check` has shown that each pixel's windows lie within the source, the taps within the weights, and
             // the columns within the target, which is this sweep's alone.
-            with_rows!(rows, S, N, |R| unsafe { tile::<S, R, N>(simd, &pixels, pass) });
+            with_rows!(rows, S, N, |R| unsafe { tile::<S, R, N>(simd, &pixels, pass, &mut ahead) });
         }
     }
 }
@@ -103,8 +112,13 @@ impl PixelSweep<'_> {
 /// The first `R` pixels can be read wherever the pass's taps are, and written at the pass's columns; the weights hold `N`
 /// vectors for each tap.
 #[inline(always)]
-unsafe fn tile<S: Simd, const R: usize, const N: usize>(simd: S, pixels: &Pixels, pass: &Pass<'_>) {
-    let Pass { taps, weights, columns, start } = pass;
+unsafe fn tile<S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    pixels: &Pixels,
+    pass: &Pass<'_>,
+    ahead: &mut Ahead,
+) {
+    let Pass { taps, weights, columns, start, .. } = pass;
     // SAFETY: the caller promises `columns` numbers at every pixel's target.
     let mut sums = unsafe { begin::<S, R, N>(simd, *start, &pixels.target, *columns) };
     let mut weights = weights.as_ptr();
@@ -116,7 +130,8 @@ unsafe fn tile<S: Simd, const R: usize, const N: usize>(simd: S, pixels: &Pixels
                 from[r] = pixels.source[r].wrapping_add(offset);
             }
             // SAFETY: the caller promises that this run of every pixel lies within the image, and its weights.
-            unsafe { multiply(simd, &mut sums, from, 1, weights, taps.len) };
+            unsafe { multiply(simd, &mut sums, from, 1, weights, taps.len, *ahead) };
+            ahead.advance(taps.len);
             weights = weights.wrapping_add(taps.len * PANEL);
         }
     }

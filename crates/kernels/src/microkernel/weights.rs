@@ -1,6 +1,6 @@
 //! Tiles whose rows are weights: convolution and dense backward to the weights.
 
-use super::{even_pieces, multiply, tile_rows, with_rows};
+use super::{Ahead, even_pieces, multiply, tile_rows, with_rows};
 use crate::packing::PANEL;
 use crate::simd::{Kernel, Simd};
 
@@ -101,7 +101,7 @@ impl WeightSweep<'_> {
                 for r in 0..R {
                     from[r] = source.add(r);
                 }
-                multiply(simd, &mut sums, from, self.pixel_stride, outputs, self.columns);
+                multiply(simd, &mut sums, from, self.pixel_stride, outputs, self.columns, Ahead::new(&[], 1));
             }
         }
         for r in 0..R {

@@ -23,7 +23,7 @@ pub fn max_pool_forward(cpu: &Cpu, shape: &PoolShape, x: &[f32], y: &mut [f32]) 
 }
 
 /// The backward pass of [`max_pool_forward`], from its input and its output: each window's gradient goes to the first
-/// of its pixels, row by row, that is the maximum, as in `PyTorch`. A pixel that is in several windows gets the sum.
+/// of its pixels, row by row, that is the maximum, as in PyTorch. A pixel that is in several windows gets the sum.
 ///
 /// # Panics
 /// When the slices do not fit the shape, or the shape is not a valid one.

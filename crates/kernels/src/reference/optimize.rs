@@ -1,4 +1,4 @@
-//! Optimizers for one parameter, statement by statement as the pseudocode of `PyTorch`'s documentation has them.
+//! Optimizers for one parameter, statement by statement as the pseudocode of PyTorch's documentation has them.
 
 use crate::{Adam, RmsProp, Sgd};
 

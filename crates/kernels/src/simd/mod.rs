@@ -155,13 +155,6 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     }
 
     #[inline(always)]
-    fn load(self, from: &[f32]) -> Self::V {
-        assert!(from.len() >= Self::LANES);
-        // SAFETY: there are LANES numbers, checked above.
-        unsafe { self.load_ptr(from.as_ptr()) }
-    }
-
-    #[inline(always)]
     fn store(self, v: Self::V, to: &mut [f32]) {
         assert!(to.len() >= Self::LANES);
         // SAFETY: there is room for LANES numbers, checked above.
@@ -201,13 +194,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// The first `n` lanes, and `other` in those after them.
     #[inline(always)]
     fn keep_first(self, v: Self::V, n: usize, other: f32) -> Self::V {
-        if n >= Self::LANES {
-            return v;
-        }
-        let mut lanes = [0.0; 16];
-        self.store(v, &mut lanes);
-        lanes[n..].fill(other);
-        self.load(&lanes)
+        let lane = self.low_half(self.count_from(0));
+        self.select_gt(self.splat(n as f32), lane, v, self.splat(other))
     }
 
     /// The sum of the lanes, in pairs: (first half + second half) until one is left.

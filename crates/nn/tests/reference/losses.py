@@ -27,7 +27,7 @@ def cases():
         "softmax of 10": ("multi_class", "softmax", noise(9, 10), hot(9, 10)),
         "softmax of 37, one sample": ("multi_class", "softmax", noise(1, 37), hot(1, 37)),
         "softmax, wrong beyond doubt": ("multi_class", "softmax", far, one_hot([1, 0, 1, 1, 0], 3)),
-        "softmax, right beyond doubt": ("multi_class", "softmax", far[:4], one_hot([0, 1, 0, 2], 3)),
+        "softmax, right beyond doubt": ("multi_class", "softmax", np.vstack([far[:4], [[1, 2, 3]]]), one_hot([0, 1, 0, 2, 1], 3)),
         "softmax, shared targets": ("multi_class", "softmax", noise(5, 4), rng.dirichlet(np.ones(4), 5)),
         "one sigmoid": ("binary", "sigmoid", noise(7, 1), coin(7, 1)),
         "one sigmoid, wrong beyond doubt": ("binary", "sigmoid", column, (column < 0)),

@@ -141,7 +141,8 @@ class Network:
 
     def logits(self, images, parameters, training):
         """What the head's activation is given. `parameters` is called with a full name and a shape."""
-        values = {"input": images.permute(0, 3, 1, 2) if images.dim() == 4 else images}
+        # Contiguous: in float32, PyTorch's batch norm over channels-last memory is off by some 1e-4.
+        values = {"input": images.permute(0, 3, 1, 2).contiguous() if images.dim() == 4 else images}
         for node in self.nodes[1:]:
             inputs = [values[name] for name in node["inputs"]]
             parameter = lambda name, shape: parameters(f"{node['name']}/{name}", shape)

@@ -116,7 +116,7 @@ def make():
     file.case("start", NETWORK.description(), single(stored))
     for name, (optimizer, kind, settings, rate) in CASES.items():
         after, rates = train(start, list(zip(images, targets)), kind, rate, **settings)
-        file.case(name, optimizer, single({"rates": as_f32(rates)} | under("after", after)))
+        file.case(name, optimizer, {"rates": np.array(rates)} | single(under("after", after)))
     file.write("optimizers")
 
 

@@ -1,0 +1,248 @@
+//! Whatever a user can type or feed: one clear line, exit code 2, nothing damaged.
+
+mod common;
+
+use std::fs;
+
+use common::{Desk, refusal};
+
+/// Asserts that a message names all of `parts`.
+fn names(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+}
+
+#[test]
+fn no_such_folder() {
+    let desk = Desk::with_model();
+    names(&desk.refuses(&["train", "nowhere"]), &["nowhere", "no such"]);
+    names(&desk.refuses(&["evaluate", "run", "nowhere"]), &["nowhere", "no such"]);
+    names(&desk.refuses(&["evaluate", "nowhere", "photos"]), &["nowhere", "no such"]);
+    names(&desk.refuses(&["predict", "run", "photos", "nowhere"]), &["nowhere", "no such"]);
+    names(&desk.refuses(&["sort", "run", "nowhere", "--into", "sorted"]), &["nowhere"]);
+    assert!(!desk.path("sorted").exists() && !desk.path("runs").exists(), "nothing is made for a mistake");
+}
+
+#[test]
+fn no_images() {
+    let desk = Desk::with_model();
+    desk.write("texts/a/1.txt", "one");
+    desk.write("texts/b/2.txt", "two");
+    names(&desk.refuses(&["train", "texts"]), &["texts", "no images", "2 txt"]);
+    names(&desk.refuses(&["predict", "run", "texts"]), &["texts", "no images"]);
+    names(&desk.refuses(&["sort", "run", "texts", "--into", "sorted"]), &["texts", "no images"]);
+}
+
+#[test]
+fn one_group_only() {
+    let desk = Desk::with_photos();
+    fs::remove_dir_all(desk.path("photos/red")).unwrap();
+    names(&desk.refuses(&["train", "photos"]), &["photos", "blue", "at least two"]);
+}
+
+#[test]
+fn a_group_with_fewer_than_two_images() {
+    let desk = Desk::with_photos();
+    desk.picture("photos/green/1.png", "red", 1);
+    names(&desk.refuses(&["train", "photos"]), &["photos", "green", "1 image", "at least 2"]);
+}
+
+#[test]
+fn bad_images_are_named_and_left_out_unless_there_are_many() {
+    let desk = Desk::with_photos();
+    let whole = fs::read(desk.path("photos/red/0.png")).unwrap();
+    desk.write("photos/red/truncated.png", &whole[..whole.len() / 2]);
+    desk.write("photos/red/text.jpg", "this is a letter, not a picture");
+    desk.write("photos/blue/huge.png", png_header(50_000, 50_000));
+    let output = desk.train("photos", "run", &[]).assert().success().get_output().clone();
+    let warnings = String::from_utf8(output.stderr).unwrap();
+    names(&warnings, &["truncated.png", "text.jpg", "huge.png", "50,000 x 50,000"]);
+
+    for number in 0..6 {
+        desk.write(&format!("photos/red/empty{number}.jpg"), "");
+    }
+    names(&refusal(desk.train("photos", "second", &[])), &["photos", "9 of 69", "more than a tenth"]);
+    assert!(!desk.path("second/model.divvy").exists());
+}
+
+#[test]
+fn pictures_that_cannot_be_read_are_named_and_the_rest_is_done() {
+    let desk = Desk::with_model();
+    desk.write("new/huge.png", png_header(50_000, 50_000));
+    desk.write("new/text.jpg", "this is a letter, not a picture");
+    desk.picture("new/fine.png", "red", 5);
+    let predicted = desk.divvy(&["predict", "run", "new", "--json"]).assert().code(1).get_output().clone();
+    names(&String::from_utf8(predicted.stderr).unwrap(), &["huge.png", "text.jpg"]);
+    assert_eq!(String::from_utf8(predicted.stdout).unwrap().lines().count(), 1);
+
+    let sorted = desk.divvy(&["sort", "run", "new", "--into", "sorted", "--move", "--unsure", "0"]);
+    let sorted = { sorted }.assert().code(1).get_output().clone();
+    names(&String::from_utf8(sorted.stderr).unwrap(), &["huge.png", "text.jpg"]);
+    assert!(desk.path("new/huge.png").exists() && desk.path("new/text.jpg").exists());
+    assert!(desk.path("sorted/red/fine.png").exists() && !desk.path("new/fine.png").exists());
+}
+
+#[test]
+fn a_model_file_that_is_none() {
+    let desk = Desk::with_model();
+    let model = fs::read(desk.path("run/model.divvy")).unwrap();
+    for (name, content) in [
+        ("truncated", &model[..model.len() / 2]),
+        ("header", &model[..100]),
+        ("tiny", &model[..3]),
+        ("empty", b""),
+        ("zip", b"PK\x03\x04 and so on, as a Keras file begins"),
+        ("hdf5", b"\x89HDF\r\n\x1a\n and so on"),
+        ("pickle", b"\x80\x02}q\x00."),
+        ("text", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+        ("long", &[0xff; 64]),
+    ] {
+        let file = format!("{name}.divvy");
+        desk.write(&file, content);
+        names(&desk.refuses(&["predict", &file, "photos"]), &[&file]);
+        names(&desk.refuses(&["summary", &file]), &[&file]);
+    }
+    fs::create_dir(desk.path("hollow")).unwrap();
+    names(&desk.refuses(&["predict", "hollow", "photos"]), &["hollow", "model.divvy"]);
+}
+
+#[test]
+fn weights_that_do_not_fit_the_graph() {
+    let desk = Desk::with_model();
+    let model = fs::read(desk.path("run/model.divvy")).unwrap();
+    let length = u64::from_le_bytes(model[..8].try_into().unwrap()) as usize;
+    let header = String::from_utf8(model[8..8 + length].to_vec()).unwrap();
+    // The dense layer of eight units now claims nine, which changes no length.
+    let changed = header.replace(r#"\"units\":8"#, r#"\"units\":9"#);
+    assert_ne!(header, changed, "the layer is found");
+    let file = [&model[..8], changed.as_bytes(), &model[8 + length..]].concat();
+    desk.write("changed.divvy", file);
+    names(&desk.refuses(&["predict", "changed.divvy", "photos"]), &["changed.divvy", "dense"]);
+}
+
+#[test]
+fn a_size_too_small_for_the_network() {
+    let desk = Desk::with_photos();
+    names(&desk.refuses(&["train", "photos", "--size", "2"]), &["classic", "smallest size", "4"]);
+    names(&desk.refuses(&["summary", "classic", "--size", "3"]), &["smallest size"]);
+    assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn unknown_values_of_flags() {
+    let desk = Desk::with_photos();
+    for (flag, value, near) in [
+        ("--arch", "clasic", "classic"),
+        ("--task", "multilabel", "multi-label"),
+        ("--head", "softmx", "softmax"),
+        ("--optimizer", "adma", "adam"),
+        ("--augment", "lite", "light"),
+    ] {
+        names(&desk.refuses(&["train", "photos", flag, value]), &[value, near]);
+    }
+    for (flag, value) in [
+        ("--size", "-3"),
+        ("--size", "99999999"),
+        ("--batch", "0"),
+        ("--batch", "1000000000"),
+        ("--epochs", "many"),
+        ("--minutes", "-1"),
+        ("--minutes", "nan"),
+        ("--lr", "0"),
+        ("--seed", "x"),
+        ("--threads", "0"),
+    ] {
+        names(&desk.refuses(&["train", "photos", &format!("{flag}={value}")]), &[flag, value]);
+    }
+    names(&desk.refuses(&["sort", "run", "photos", "--into", "x", "--unsure", "80"]), &["--unsure", "80"]);
+    names(&desk.refuses(&["bench", "train", "classic", "--precision", "int8"]), &["int8", "not available"]);
+    names(&desk.refuses(&["bench", "train", "classic", "--isa", "avx1024"]), &["avx1024", "portable"]);
+    assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn the_same_command_again_overwrites_nothing() {
+    let desk = Desk::with_model();
+    let before = desk.files("run");
+    names(&refusal(desk.train("photos", "run", &[])), &["run", "blue, red", "nothing was changed"]);
+    assert_eq!(desk.files("run"), before);
+}
+
+#[test]
+fn a_loss_that_is_not_finite() {
+    let desk = Desk::with_photos();
+    let message = refusal(desk.train("photos", "run", &["--lr", "1e30", "--optimizer", "sgd"]));
+    names(&message, &["loss", "step", "learning rate"]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written() {
+    let desk = Desk::with_model();
+    // Below a file nobody can make a folder, not even an administrator.
+    desk.write("file", "x");
+    names(&refusal(desk.train("photos", "file/run", &[])), &["file/run"]);
+    names(&desk.refuses(&["sort", "run", "photos", "--into", "file/sorted"]), &["file/sorted"]);
+    names(&desk.refuses(&["demo", "--out", "file/demo"]), &["file/demo"]);
+    assert_eq!(fs::read(desk.path("file")).unwrap(), b"x");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_disk_that_is_full_while_saving() {
+    let desk = Desk::with_photos();
+    desk.train("photos", "first", &[]).assert().success();
+    // A limit on the length of files, in blocks of 512 bytes, acts as a full disk; without the trap it would be a signal.
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 2; exec '{}' train photos --out run --size 16 --epochs 2 --quiet",
+        common::program().display()
+    );
+    let mut command = assert_cmd::Command::new("sh");
+    command.args(["-c", &script]).current_dir(desk.path(""));
+    let message = refusal(command);
+    names(&message, &["run", "cannot"]);
+    let left: Vec<_> = desk.files("run").into_iter().map(|(path, _)| path).collect();
+    assert!(
+        !left
+            .iter()
+            .any(|path| path.ends_with("model.divvy") || path.extension().is_some_and(|e| e == "tmp")),
+        "{left:?}"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_cannot_be_written() {
+    let desk = Desk::with_model();
+    let mut command = std::process::Command::new(common::program());
+    command.args(["predict", "run", "photos", "--json"]).current_dir(desk.path(""));
+    command.stdout(fs::File::options().write(true).open("/dev/full").unwrap());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    names(&String::from_utf8(output.stderr).unwrap(), &["error: the results cannot be written"]);
+}
+
+/// A PNG file that claims to be so large, with hardly any data.
+fn png_header(width: u32, height: u32) -> Vec<u8> {
+    let size = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+    for (kind, content) in
+        [(b"IHDR", [size, vec![8, 2, 0, 0, 0]].concat()), (b"IDAT", vec![0; 99]), (b"IEND", vec![])]
+    {
+        let chunk = [kind.as_slice(), &content].concat();
+        file.extend((content.len() as u32).to_be_bytes());
+        file.extend(&chunk);
+        file.extend(crc32(&chunk).to_be_bytes());
+    }
+    file
+}
+
+/// The checksum of a PNG chunk: without the right one the header would not be believed.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(
+            crc ^ u32::from(*byte),
+            |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 },
+        )
+    })
+}

@@ -1,0 +1,192 @@
+//! The whole path on small pictures: train, evaluate, predict, sort.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::Desk;
+use serde_json::Value;
+
+fn json(output: &[u8]) -> Value {
+    serde_json::from_slice(output).unwrap()
+}
+
+#[test]
+fn a_folder_of_photos_becomes_a_model_that_sorts_new_ones() {
+    let desk = Desk::with_model();
+    for file in ["model.divvy", "events.jsonl", "split.csv", "config.toml"] {
+        assert!(desk.path("run").join(file).is_file(), "{file}");
+    }
+
+    desk.photos("new", 10);
+    let evaluated = desk.divvy(&["evaluate", "run", "new", "--json"]).assert().success().get_output().clone();
+    let report = json(&evaluated.stdout);
+    assert_eq!(report["task"], "binary");
+    assert_eq!(report["classes"], Value::from(vec!["blue", "red"]));
+    assert_eq!(report["n"], 20);
+    assert_eq!(report["accuracy"], 1.0);
+    assert_eq!(report["majority_baseline"], 0.5);
+    assert_eq!(report["confusion_matrix"], serde_json::json!([[10, 0], [0, 10]]));
+    assert_eq!(report["roc_auc"], 1.0);
+    let low = report["accuracy_ci95"][0].as_f64().unwrap();
+    assert!((low - 0.8389).abs() < 1e-3, "Wilson's interval for 20 of 20 begins at 0.839, found {low}");
+    for key in ["balanced_accuracy", "log_loss", "per_class", "average_precision"] {
+        assert!(!report[key].is_null(), "{key}");
+    }
+
+    let predicted = desk.divvy(&["predict", "run", "new", "--json"]).assert().success().get_output().clone();
+    let lines: Vec<Value> =
+        predicted.stdout.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(json).collect();
+    assert_eq!(lines.len(), 20);
+    for line in &lines {
+        let (label, probability) = (line["label"].as_str().unwrap(), line["probability"].as_f64().unwrap());
+        assert!(line["path"].as_str().unwrap().contains(label), "{line}");
+        assert!((line["probabilities"][label].as_f64().unwrap() - probability).abs() < 1e-6, "{line}");
+        let sum: f64 =
+            ["blue", "red"].map(|group| line["probabilities"][group].as_f64().unwrap()).iter().sum();
+        assert!((sum - 1.0).abs() < 1e-5, "{line}");
+    }
+
+    desk.divvy(&["sort", "run", "new", "--into", "sorted", "--unsure", "0"]).assert().success();
+    for (group, number) in [("blue", 3), ("red", 7)] {
+        let (old, new) =
+            (format!("new/{group}/{number}.png"), format!("sorted/{group}/{group}/{number}.png"));
+        assert_eq!(fs::read(desk.path(&old)).unwrap(), fs::read(desk.path(&new)).unwrap());
+    }
+    let record = fs::read_to_string(desk.path("sorted/sorted.csv")).unwrap();
+    assert!(record.starts_with("file,destination,label,probability"), "{record}");
+    assert_eq!(record.lines().count(), 21);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_file_on_one_thread_and_on_two() {
+    let desk = Desk::with_photos();
+    for (run, more) in [
+        ("one", ["--threads", "1", "--seed", "3"]),
+        ("two", ["--threads", "2", "--seed", "3"]),
+        ("other", ["--threads", "2", "--seed", "4"]),
+    ] {
+        desk.train("photos", run, &more).assert().success();
+    }
+    let model = |run: &str| fs::read(desk.path(run).join("model.divvy")).unwrap();
+    assert!(model("one") == model("two"), "the threads made a difference");
+    assert!(model("one") != model("other"), "the seed made none");
+}
+
+#[test]
+fn a_test_part_is_left_to_evaluation() {
+    let desk = Desk::new();
+    desk.photos("photos/train", 20);
+    desk.photos("photos/test", 8);
+    desk.train("photos", "run", &[]).assert().success();
+    let split = fs::read_to_string(desk.path("run/split.csv")).unwrap();
+    assert!(!split.lines().any(|line| line.contains("test/") && !line.starts_with("test,")), "{split}");
+    let evaluated =
+        desk.divvy(&["evaluate", "run", "photos", "--json"]).assert().success().get_output().clone();
+    let report = json(&evaluated.stdout);
+    assert_eq!((&report["n"], &report["part"]), (&Value::from(16), &Value::from("test")));
+}
+
+#[test]
+fn labels_that_do_not_exclude_each_other_go_all_the_way() {
+    let desk = Desk::with_photos();
+    desk.picture("photos/both/0.png", "red", 99);
+    let mut list = "file,labels\n".to_owned();
+    for number in 0..30 {
+        for line in [format!("red/{number}.png,red|warm\n"), format!("blue/{number}.png,blue\n")] {
+            list += &line;
+        }
+    }
+    desk.write("photos/labels.csv", list);
+    desk.train("photos", "run", &["--epochs", "20"]).assert().success();
+    let evaluated =
+        desk.divvy(&["evaluate", "run", "photos", "--json"]).assert().success().get_output().clone();
+    let report = json(&evaluated.stdout);
+    assert_eq!(report["task"], "multi-label");
+    assert!(report["f1_macro"].as_f64().unwrap() > 0.9, "{report}");
+
+    let predicted =
+        desk.divvy(&["predict", "run", "photos/red/1.png", "--json"]).assert().success().get_output().clone();
+    let line = json(&predicted.stdout);
+    assert_eq!(
+        (&line["label"], &line["labels"]),
+        (&Value::from("red|warm"), &serde_json::json!(["red", "warm"]))
+    );
+    desk.divvy(&["sort", "run", "photos/red", "--into", "sorted", "--unsure", "0"]).assert().success();
+    assert!(desk.path("sorted/red+warm/1.png").is_file());
+}
+
+#[test]
+fn each_kind_of_head_can_be_asked_for() {
+    let desk = Desk::with_photos();
+    for head in ["softmax", "sigmoid", "linear"] {
+        desk.train("photos", head, &["--head", head, "--epochs", "12"]).assert().success();
+        let evaluated =
+            desk.divvy(&["evaluate", head, "photos", "--json"]).assert().success().get_output().clone();
+        assert!(json(&evaluated.stdout)["accuracy"].as_f64().unwrap() > 0.9, "{head}");
+    }
+    let predicted = desk
+        .divvy(&["predict", "linear", "photos/red/1.png", "--json"])
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    let line = json(&predicted.stdout);
+    assert!(line["probability"].is_null() && line["score"].is_number(), "{line}");
+}
+
+#[test]
+fn predictions_come_as_text_and_as_a_table_too() {
+    let desk = Desk::with_model();
+    let text = desk.divvy(&["predict", "run", "photos/red/1.png"]).assert().success().get_output().clone();
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(
+        text.starts_with("photos/red/1.png  red  0.") || text.starts_with("photos/red/1.png  red  1."),
+        "{text}"
+    );
+
+    let table =
+        desk.divvy(&["predict", "run", "photos/red", "--csv"]).assert().success().get_output().clone();
+    let mut reader = csv::Reader::from_reader(table.stdout.as_slice());
+    assert_eq!(reader.headers().unwrap(), vec!["path", "label", "probability", "blue", "red"]);
+    assert!(reader.records().map(Result::unwrap).all(|row| &row[1] == "red" && row[2] == row[4]));
+}
+
+#[test]
+fn networks_can_be_looked_at_without_training() {
+    let desk = Desk::new();
+    let summary = desk
+        .divvy(&["summary", "flat", "--size", "28", "--classes", "10"])
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    let summary = String::from_utf8(summary.stdout).unwrap();
+    assert!(summary.contains("(None, 28, 28, 32)") && summary.contains("250,890"), "{summary}");
+
+    let plan =
+        desk.divvy(&["plan", "classic", "--batch", "4", "--json"]).assert().success().get_output().clone();
+    let plan = json(&plan.stdout);
+    assert_eq!((&plan["mode"], &plan["batch"]), (&Value::from("train"), &Value::from(4)));
+    assert!(plan["ops"].as_array().unwrap().len() > 20 && plan["arena_bytes"].as_u64().unwrap() > 0);
+
+    let bench =
+        ["bench", "infer", "lenet5", "--size", "32", "--batch", "2", "--threads", "1", "--seconds", "0.05"];
+    let bench =
+        desk.divvy(&bench).args(["--precision", "f32", "--json"]).assert().success().get_output().clone();
+    let bench = json(&bench.stdout);
+    for key in ["images_per_second", "ms_per_batch"] {
+        assert!(bench[key].as_f64().unwrap() > 0.0, "{bench}");
+    }
+    assert!(bench["peak_rss_mib"].is_u64() || !Path::new("/proc/self/status").exists(), "{bench}");
+}
+
+#[test]
+fn quiet_leaves_out_all_but_results() {
+    let desk = Desk::with_photos();
+    let output = desk.train("photos", "run", &["--quiet"]).assert().success().get_output().clone();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("best epoch") && !said.contains("images/s") && !said.contains("next:"), "{said}");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}

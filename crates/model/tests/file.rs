@@ -1,0 +1,175 @@
+//! The model file: what is written is what is read, and nothing else is.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use divvy_data::{Channels, Preprocess};
+use divvy_model::{Classifier, Model, ModelError, TrainingRecord, Validation};
+use divvy_nn::{
+    Activation, BatchNorm, Conv2d, Cpu, Dense, Flatten, Network, Optimizer, ParameterTable, Parameters, Schedule, Sequential, Task,
+};
+use proptest::prelude::*;
+
+fn network(filters: usize) -> Network {
+    let graph = Sequential::new([6, 6, 3])
+        .add(Conv2d::new(filters, 3).activation(Activation::Relu))
+        .add(BatchNorm::new())
+        .add(Flatten::new())
+        .add(Dense::new(2).activation(Activation::Softmax))
+        .build()
+        .unwrap();
+    Network::new(graph, Task::Binary).unwrap()
+}
+
+fn record() -> TrainingRecord {
+    TrainingRecord {
+        divvy: "0.1.0".to_owned(),
+        seed: 7,
+        training_images: 80,
+        validation_images: 20,
+        batch: 32,
+        learning_rate: 1e-3,
+        optimizer: Optimizer::adam_w(0.01).clip_norm(1.0),
+        schedule: Schedule::ONE_CYCLE,
+        warmup: None,
+        plateau: None,
+        augment: "none".to_owned(),
+        epoch: 3,
+        validation: Validation { loss: 0.25, metric: "accuracy".to_owned(), value: 0.9 },
+    }
+}
+
+fn model(filters: usize) -> Model {
+    let network = network(filters);
+    let table = Arc::new(ParameterTable::new(network.graph()));
+    let parameters = Parameters::initialize(table, 1);
+    let preprocess = Preprocess::new(6, 6, Channels::Rgb).unwrap();
+    let classes = vec!["healthy".to_owned(), "spotted ☂".to_owned()];
+    Model::new(network, classes, preprocess, parameters, record()).unwrap()
+}
+
+fn read(bytes: &[u8]) -> Result<Model, ModelError> {
+    Model::from_bytes(bytes, Path::new("some.divvy"))
+}
+
+#[test]
+fn what_is_written_is_what_is_read() {
+    let (folder, model) = (tempfile::tempdir().unwrap(), model(5));
+    let path = folder.path().join("model.divvy");
+    model.save(&path).unwrap();
+    for given in [path.as_path(), folder.path()] {
+        let read = Model::open(given).unwrap();
+        assert_eq!(read.network(), model.network());
+        assert_eq!(read.classes(), model.classes());
+        assert_eq!(read.preprocess(), model.preprocess());
+        assert_eq!(read.record(), model.record());
+        assert!(read.parameters().tensors().eq(model.parameters().tensors()));
+        assert_eq!(read.to_bytes(), std::fs::read(&path).unwrap());
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+}
+
+#[test]
+fn a_model_read_from_its_file_predicts_the_same() {
+    let model = model(5);
+    let images: Vec<f32> = (0..3 * 6 * 6 * 3).map(|i| (i as f32 * 0.37).sin()).collect();
+    let again = read(&model.to_bytes()).unwrap();
+    let predictions = Classifier::new(model, Cpu::new(1)).classify(&images);
+    assert_eq!(Classifier::new(again, Cpu::new(1)).classify(&images), predictions);
+    assert_eq!(predictions.len(), 3);
+    for prediction in predictions {
+        let probabilities = prediction.probabilities.as_deref().unwrap();
+        assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        assert_eq!(prediction.confidence(), Some(probabilities[prediction.chosen[0]]));
+    }
+}
+
+#[test]
+fn other_readers_find_plain_tensors_in_keras_layout() {
+    let bytes = model(5).to_bytes();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(file.tensor("conv2d/kernel").unwrap().shape(), [3, 3, 3, 5]);
+    assert_eq!(file.tensor("batch_norm/moving_variance").unwrap().shape(), [5]);
+    assert_eq!(file.tensor("dense/kernel").unwrap().shape(), [4 * 4 * 5, 2]);
+    assert_eq!(file.len(), 8);
+}
+
+#[test]
+fn a_file_cut_short_anywhere_is_refused() {
+    let bytes = model(2).to_bytes();
+    for len in 0..bytes.len() {
+        assert!(read(&bytes[..len]).is_err(), "{len} of {} bytes", bytes.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn a_changed_file_never_panics(at in 0_usize..4000, with: u8) {
+        let mut bytes = model(2).to_bytes();
+        let at = at % bytes.len();
+        bytes[at] = with;
+        // A changed weight is still a model; anything else is refused.
+        let _ = read(&bytes);
+    }
+}
+
+#[test]
+fn files_of_other_programs_are_named() {
+    for (bytes, wanted) in [
+        (&b""[..], "empty"),
+        (b"\x89HDF\r\n\x1a\n____", "HDF5"),
+        (b"PK\x03\x04____", "zip"),
+        (b"\x80\x02\x8a\x0a____", "pickle"),
+        (b"\x20\x00\x00\x00TFL3____", "TensorFlow Lite"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git-LFS"),
+        (b"just some words that are long enough", "unknown format"),
+    ] {
+        let message = read(bytes).unwrap_err().to_string();
+        assert!(message.contains(wanted) && message.contains("some.divvy"), "{message}");
+    }
+    let other = safetensors::serialize([("a", safetensors::tensor::TensorView::new(safetensors::Dtype::U8, vec![1], &[1]).unwrap())], None);
+    assert!(matches!(read(&other.unwrap()), Err(ModelError::Foreign { .. })));
+}
+
+/// Changes the metadata as text; lengths stay as they are.
+fn with_text(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).expect("the text is in the file");
+    let mut changed = bytes.to_vec();
+    changed[at..at + to.len()].copy_from_slice(to.as_bytes());
+    changed
+}
+
+#[test]
+fn what_does_not_fit_together_is_refused() {
+    let bytes = model(5).to_bytes();
+    let newer = with_text(&bytes, r#"{\"version\":1"#, r#"{\"version\":9"#);
+    assert!(matches!(read(&newer), Err(ModelError::Version { found: 9, known: 1, .. })));
+    let other_task = with_text(&bytes, r#"\"task\":\"binary\",\"head\""#, r#"\"task\":\"bunary\",\"head\""#);
+    assert!(matches!(read(&other_task), Err(ModelError::Damaged { .. })));
+    let other_graph = with_text(&bytes, r#"\"filters\":5"#, r#"\"filters\":4"#);
+    let message = read(&other_graph).unwrap_err().to_string();
+    assert!(message.contains("belong to another network") && message.contains("5]"), "{message}");
+    let huge = with_text(&bytes, r#"\"units\":2,\"use_bias\":true"#, r#"\"units\":9,\"use_bias\":true"#);
+    assert!(read(&huge).is_err());
+}
+
+#[test]
+fn missing_files_and_folders_without_a_model_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(Model::open(folder.path()), Err(ModelError::NoModel { .. })));
+    assert!(matches!(Model::open(&folder.path().join("none")), Err(ModelError::Missing { .. })));
+}
+
+#[test]
+fn a_failed_save_leaves_the_old_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.divvy");
+    // A folder in the way cannot be replaced by a file.
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(path.join("precious"), "data").unwrap();
+    assert!(matches!(model(2).save(&path), Err(ModelError::Write { .. })));
+    assert!(path.join("precious").exists());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+}

@@ -1,0 +1,16 @@
+//! Proof that the engine computes what it should: layers, losses, optimizers, schedules and a training against PyTorch
+//! (`tests/reference/make.py` made the values), gradients against differences of the loss, bits against bits.
+
+mod dropout;
+mod everything;
+mod finite_differences;
+mod layers;
+mod logits;
+mod losses;
+mod noise;
+mod optimizers;
+mod reference;
+mod same_bits;
+mod schedules;
+mod support;
+mod trajectory;

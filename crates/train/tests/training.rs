@@ -1,0 +1,182 @@
+//! Training as a caller of the library sees it, on small pictures made here.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use divvy_data::StoreOptions;
+use divvy_eval::Report;
+use divvy_model::{Classifier, Model};
+use divvy_nn::Cpu;
+use divvy_train::{AugmentChoice, Contents, Ending, Event, Length, RunFolder, TrainConfig, TrainError, evaluate, train};
+
+/// A network that trains in a blink.
+const LAYERS: &str = r#"
+[[layer]]
+type = "conv2d"
+filters = 8
+kernel = 3
+padding = "same"
+activation = "relu"
+
+[[layer]]
+type = "batch_norm"
+momentum = 0.8
+
+[[layer]]
+type = "max_pool2d"
+pool = 4
+
+[[layer]]
+type = "flatten"
+
+[[layer]]
+type = "dropout"
+rate = 0.2
+"#;
+
+/// `count` grey pictures with a bright half: the upper or the lower one.
+fn photos(root: &Path, count: usize) {
+    for (group, upper) in [("upper", true), ("lower", false)] {
+        fs::create_dir_all(root.join(group)).unwrap();
+        for index in 0..count {
+            let noise = |x: u32, y: u32| ((x * 31 + y * 17 + index as u32 * 101) * 2_654_435_761_u32 >> 26) as u8;
+            let picture = image::RgbImage::from_fn(16, 16, |x, y| {
+                let light = if (y < 8) == upper { 150 } else { 60 };
+                image::Rgb([light + noise(x, y), light + noise(y, x), light])
+            });
+            picture.save(root.join(group).join(format!("{index}.png"))).unwrap();
+        }
+    }
+}
+
+/// A folder with photos and a config for them.
+fn setting(count: usize) -> (tempfile::TempDir, TrainConfig) {
+    let folder = tempfile::tempdir().unwrap();
+    photos(&folder.path().join("photos"), count);
+    let layers = folder.path().join("net.toml");
+    fs::write(&layers, LAYERS).unwrap();
+    let config = TrainConfig {
+        architecture: layers.display().to_string(),
+        size: 16,
+        batch: 8,
+        length: Length::Epochs(4),
+        learning_rate: 0.01,
+        ..TrainConfig::new(folder.path().join("photos"))
+    };
+    (folder, config)
+}
+
+fn no_stop() -> AtomicBool {
+    AtomicBool::new(false)
+}
+
+#[test]
+fn it_learns_and_the_run_folder_tells_how() {
+    let (folder, config) = setting(30);
+    let run = folder.path().join("runs/first");
+    let mut events = Vec::new();
+    let outcome = train(&config, &run, Cpu::new(2), &mut |event: &Event| events.push(event.clone()), &no_stop()).unwrap();
+    assert_eq!((outcome.ending, outcome.epochs), (Ending::Completed, 4));
+    assert!(outcome.validation.value >= 0.9, "{outcome:?}");
+
+    let logged = fs::read_to_string(outcome.run.events()).unwrap();
+    let logged: Vec<serde_json::Value> = logged.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(logged.first().unwrap()["event"], "started");
+    assert_eq!(logged.last().unwrap()["event"], "finished");
+    assert_eq!(logged.iter().filter(|line| line["event"] == "epoch").count(), 4);
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::Step { .. })).count(), 4 * 6);
+    assert_eq!(outcome.run.read_config().unwrap(), config);
+    let split = fs::read_to_string(outcome.run.split()).unwrap();
+    assert_eq!(split.lines().count(), 1 + 60);
+
+    let mut classifier = Classifier::new(Model::open(&run).unwrap(), Cpu::new(1));
+    let evaluation = evaluate(&mut classifier, &config.data, &StoreOptions::default()).unwrap();
+    let Report::Exclusive(report) = evaluation.report else { panic!("two groups exclude each other") };
+    assert_eq!(report.n, 60);
+    assert!(report.accuracy >= 0.9, "{report}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_file_on_any_number_of_threads() {
+    let (folder, mut config) = setting(13);
+    config.augment = AugmentChoice::Light;
+    let files: Vec<_> = [1, 2, 3]
+        .map(|threads| {
+            let run = folder.path().join(threads.to_string());
+            train(&config, &run, Cpu::new(threads), &mut |_: &Event| {}, &no_stop()).unwrap();
+            fs::read(run.join("model.divvy")).unwrap()
+        })
+        .into();
+    assert_eq!(files[0], files[1]);
+    assert_eq!(files[0], files[2]);
+    config.seed = 1;
+    let other = folder.path().join("other");
+    train(&config, &other, Cpu::new(2), &mut |_: &Event| {}, &no_stop()).unwrap();
+    assert_ne!(files[0], fs::read(other.join("model.divvy")).unwrap());
+}
+
+#[test]
+fn a_stop_ends_after_the_step_and_leaves_a_model() {
+    let (folder, config) = setting(20);
+    let (run, stop) = (folder.path().join("run"), no_stop());
+    let mut steps = 0;
+    let mut listener = |event: &Event| {
+        if let Event::Step { .. } = event {
+            steps += 1;
+            stop.store(steps == 3, Ordering::Relaxed);
+        }
+    };
+    let outcome = train(&config, &run, Cpu::new(1), &mut listener, &stop).unwrap();
+    assert_eq!((outcome.ending, outcome.epochs, steps), (Ending::Interrupted, 1, 3));
+    assert!(Model::open(&run).is_ok());
+}
+
+#[test]
+fn a_used_folder_is_left_as_it_is() {
+    let (folder, config) = setting(10);
+    let run = folder.path().join("run");
+    train(&config, &run, Cpu::new(1), &mut |_: &Event| {}, &no_stop()).unwrap();
+    let before = fs::read(run.join("model.divvy")).unwrap();
+    let again = train(&TrainConfig { seed: 5, ..config }, &run, Cpu::new(1), &mut |_: &Event| {}, &no_stop());
+    let message = again.unwrap_err().to_string();
+    assert!(message.contains("lower, upper") && message.contains("accuracy"), "{message}");
+    assert_eq!(fs::read(run.join("model.divvy")).unwrap(), before);
+
+    let other = folder.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("thesis.txt"), "years").unwrap();
+    assert_eq!(RunFolder::contents(&other).unwrap(), Contents::Other(1));
+    assert!(matches!(RunFolder::create(&other), Err(TrainError::RunExists { .. })));
+}
+
+#[test]
+fn numbers_that_run_away_stop_the_training() {
+    let (folder, mut config) = setting(10);
+    config.learning_rate = 1e30;
+    let run = folder.path().join("run");
+    let error = train(&config, &run, Cpu::new(1), &mut |_: &Event| {}, &no_stop()).unwrap_err();
+    assert!(matches!(error, TrainError::NotFinite { .. }), "{error}");
+    assert!(error.to_string().contains("step"), "{error}");
+}
+
+#[test]
+fn nothing_is_written_when_something_does_not_fit() {
+    let (folder, config) = setting(10);
+    let run = folder.path().join("run");
+    for bad in [
+        TrainConfig { batch: 0, ..config.clone() },
+        TrainConfig { learning_rate: f64::NAN, ..config.clone() },
+        TrainConfig { length: Length::Minutes(-1.0), ..config.clone() },
+        TrainConfig { length: Length::Epochs(0), ..config.clone() },
+        TrainConfig { size: 2, ..config.clone() },
+        TrainConfig { size: 0, ..config.clone() },
+        TrainConfig { architecture: "classics".to_owned(), ..config.clone() },
+        TrainConfig { head: Some(divvy_nn::HeadKind::Linear), task: Some(divvy_nn::Task::MultiClass), ..config.clone() },
+        TrainConfig { data: folder.path().join("nowhere"), ..config.clone() },
+    ] {
+        let error = train(&bad, &run, Cpu::new(1), &mut |_: &Event| {}, &no_stop());
+        assert!(error.is_err(), "{bad:?}");
+        assert!(!run.exists(), "{bad:?}");
+    }
+}
