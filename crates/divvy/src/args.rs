@@ -25,7 +25,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 
     /// No progress and no hints: results, warnings and errors only
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, display_order = 1000)]
     pub(crate) quiet: bool,
 }
 

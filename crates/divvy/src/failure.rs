@@ -16,6 +16,11 @@ impl Failure {
         Self { message: message.into(), help: None }
     }
 
+    /// What to type instead.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
     /// With a second line that says what to type.
     pub(crate) fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
@@ -40,7 +45,7 @@ pub(crate) fn report(error: &anyhow::Error, palette: Palette) {
         _ => ("error", text.as_str()),
     };
     complain(format_args!("{}: {said}", palette.error(label)));
-    if let Some(help) = error.downcast_ref::<Failure>().and_then(|failure| failure.help.as_deref()) {
+    if let Some(help) = error.downcast_ref::<Failure>().and_then(Failure::hint) {
         complain(format_args!("{}: {help}", palette.hint("help")));
     }
 }

@@ -74,7 +74,7 @@ fn run(cli: Cli) -> ExitCode {
     }
 }
 
-/// Answers a command line that is no command: help and version where they were asked for, else what is wrong with it.
+/// Answers a command line that is no command: with help and version where they were asked for, else with what is wrong.
 fn refuse(error: &clap::Error) -> ExitCode {
     if let Some(failure) = usage::failure(error) {
         report(&failure.into(), Palette::of_errors());
@@ -82,5 +82,5 @@ fn refuse(error: &clap::Error) -> ExitCode {
     }
     // A reader that has gone, as in `divvy --help | head -1`, has read enough.
     let _ = error.print();
-    ExitCode::SUCCESS
+    ExitCode::from(error.exit_code() as u8)
 }

@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::failure::Failure;
 
-/// What clap found, as a failure; `None` where it is no error but the help or version that was asked for.
+/// What clap found, as a failure; `None` where it is no error but a page to be printed: the help or version.
 pub(crate) fn failure(error: &clap::Error) -> Option<Failure> {
     let text = |kind| error.get(kind).map(in_words).unwrap_or_default();
     let (flag, value) = (flag_name(&text(ContextKind::InvalidArg)), text(ContextKind::InvalidValue));
@@ -15,7 +15,9 @@ pub(crate) fn failure(error: &clap::Error) -> Option<Failure> {
         near => format!("; did you mean `{near}`?"),
     };
     let message = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return None,
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return None,
         ErrorKind::InvalidValue if value.is_empty() => {
             format!("{flag} needs a value: {}", text(ContextKind::ValidValue))
         }
@@ -40,8 +42,10 @@ pub(crate) fn failure(error: &clap::Error) -> Option<Failure> {
         }
         _ => first_line(error),
     };
-    let usage = text(ContextKind::Usage);
-    let help = usage.strip_prefix("Usage: ").unwrap_or("`divvy --help` lists the commands");
+    let help = match text(ContextKind::Usage).strip_prefix("Usage: ") {
+        Some(usage) if !usage.ends_with("<COMMAND>") => format!("usage: {usage}"),
+        _ => "`divvy --help` lists the commands".to_owned(),
+    };
     Some(Failure::new(message).help(help))
 }
 
@@ -108,6 +112,16 @@ mod tests {
         ] {
             assert_eq!(message(line), said, "{line}");
         }
+    }
+
+    #[test]
+    fn the_hint_is_how_it_is_typed() {
+        let hint = |line: &str| {
+            let error = Cli::try_parse_from(line.split(' ')).expect_err("the line is wrong");
+            failure(&error).and_then(|failure| failure.hint().map(str::to_owned))
+        };
+        assert_eq!(hint("divvy train").as_deref(), Some("usage: divvy train <PHOTOS>"));
+        assert_eq!(hint("divvy trian").as_deref(), Some("`divvy --help` lists the commands"));
     }
 
     #[test]

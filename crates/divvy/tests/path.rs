@@ -89,6 +89,17 @@ fn a_test_part_is_left_to_evaluation() {
 }
 
 #[test]
+fn figures_on_what_was_trained_on_come_with_a_warning() {
+    let desk = Desk::with_model();
+    desk.photos("new", 5);
+    for (data, warns) in [("photos", true), ("new", false)] {
+        let output = desk.divvy(&["evaluate", "run", data]).assert().success().get_output().clone();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said.contains("trained on"), warns, "{data}: {said}");
+    }
+}
+
+#[test]
 fn labels_that_do_not_exclude_each_other_go_all_the_way() {
     let desk = Desk::with_photos();
     desk.picture("photos/both/0.png", "red", 99);

@@ -1,13 +1,11 @@
 //! The gradient of a bias: sums over all rows.
 
 use crate::Cpu;
-
-/// Rows that one task adds up, in `f32`.
-const ROWS: usize = 256;
+use crate::columns::{Grid, Sum, column_sums, column_sums_scratch};
 
 /// Elements of scratch that [`bias_gradient`] needs, on any number of threads.
 pub fn bias_gradient_scratch(rows: usize, channels: usize) -> usize {
-    rows.div_ceil(ROWS) * channels
+    column_sums_scratch(Grid::new(rows, channels), 1)
 }
 
 /// `db[c] = sum over rows of dy[row, c]`.
@@ -26,20 +24,8 @@ pub fn bias_gradient(
 ) {
     assert_eq!(dy.len(), rows * channels, "gradients of a biased output");
     assert_eq!(db.len(), channels, "gradients of a bias");
-    let needed = bias_gradient_scratch(rows, channels);
-    assert!(scratch.len() >= needed, "scratch of {} elements where {needed} are needed", scratch.len());
-    let sums = &mut scratch[..needed];
-    cpu.team().for_chunks(sums, channels, |chunk, sums| {
-        let start = chunk * ROWS * channels;
-        let end = dy.len().min(start + ROWS * channels);
-        sums.fill(0.0);
-        for row in dy[start..end].chunks_exact(channels) {
-            sums.iter_mut().zip(row).for_each(|(sum, dy)| *sum += *dy);
-        }
-    });
-    for (c, db) in db.iter_mut().enumerate() {
-        *db = sums.iter().skip(c).step_by(channels).map(|sum| f64::from(*sum)).sum::<f64>() as f32;
-    }
+    let totals = column_sums(cpu, Grid::new(rows, channels), Sum, |_| [], [dy], scratch);
+    totals.for_each(|channel, [sum]| db[channel] = sum as f32);
 }
 
 #[cfg(test)]
@@ -49,7 +35,7 @@ mod tests {
 
     #[test]
     fn a_bias_gradient_is_the_sum_over_all_rows() {
-        for (rows, channels) in [(1, 1), (3, 40), (256, 7), (257, 33), (5000, 3), (0, 4)] {
+        for (rows, channels) in [(1, 1), (3, 40), (256, 7), (257, 33), (5000, 3), (40, 1030), (0, 4)] {
             let dy = numbers(rows * channels, 5);
             let db = on_every_cpu(
                 |_| (channels, bias_gradient_scratch(rows, channels)),

@@ -15,7 +15,9 @@ pub(crate) fn fetch(at: *const f32) {
 #[inline(always)]
 pub(crate) fn fetch(at: *const f32) {
     // SAFETY: a prefetch changes nothing that a program could see.
-    unsafe { std::arch::asm!("prfm pldl2keep, [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) };
+    unsafe {
+        std::arch::asm!("prfm pldl2keep, [{}]", in(reg) at, options(nostack, preserves_flags, readonly))
+    };
 }
 
 /// Does nothing: there is no portable way to ask.

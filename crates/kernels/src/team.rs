@@ -8,7 +8,7 @@
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -33,15 +33,43 @@ pub struct Team {
 
 /// What the members of a team see of each other.
 struct Shared {
-    /// Counts runs; a change tells the helpers that `job` holds a new one.
-    generation: AtomicUsize,
+    /// See [`State`].
+    state: AtomicU64,
     job: UnsafeCell<Option<Job>>,
     next_task: AtomicUsize,
-    /// Helpers that have not yet finished the present run.
-    busy: AtomicUsize,
     parked: Vec<AtomicBool>,
     stop: AtomicBool,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+/// The number of the present run, whether helpers may still join it, and how many have joined and not left.
+///
+/// The caller closes a run when no task is left and waits only for those who joined. A helper that the system has not let run
+/// in the meantime costs nothing, which matters where other programs use the processor too.
+#[derive(Clone, Copy)]
+struct State(u64);
+
+impl State {
+    const OPEN: u64 = 1 << 16;
+    const MEMBERS: u64 = Self::OPEN - 1;
+    const RUN: u64 = Self::OPEN << 1;
+
+    fn run(self) -> u64 {
+        self.0 / Self::RUN
+    }
+
+    fn is_open(self) -> bool {
+        self.0 & Self::OPEN != 0
+    }
+
+    fn members(self) -> u64 {
+        self.0 & Self::MEMBERS
+    }
+
+    /// The state at the start of the run after this one.
+    fn next_run(self) -> u64 {
+        (self.run() + 1) * Self::RUN | Self::OPEN
+    }
 }
 
 /// One run: the tasks' number and what to do for each, as (member, task). The true lifetime is that of the call to `run`.
@@ -51,22 +79,24 @@ struct Job {
     work: *const (dyn Fn(usize, usize) + Sync),
 }
 
-// SAFETY: `job` is written only by the thread that holds `turn`, while no helper is busy, and read by helpers only between
-// the release store of `generation` and their release decrement of `busy`, which the writer awaits. The
-// pointer in it is to a `Sync` closure. All else is atomic or locked.
+// SAFETY: `job` is written only by the thread that holds `turn`, while the last run is closed and has no members, and read only
+// by helpers that have joined an open run, which the writer awaits before it writes again. The pointer in it is to a `Sync`
+// closure. All else is atomic or locked.
 unsafe impl Sync for Shared {}
 // SAFETY: as above; the closure is only called, never moved or dropped, by other threads.
 unsafe impl Send for Shared {}
 
 impl Team {
+    /// The most threads of a team: what a state has room to count.
+    const MAX_THREADS: usize = 1 << 15;
+
     /// A team of `threads` members (at least one), the caller included.
     pub fn new(threads: usize) -> Self {
-        let helpers = threads.max(1) - 1;
+        let helpers = threads.clamp(1, Self::MAX_THREADS) - 1;
         let shared = Arc::new(Shared {
-            generation: AtomicUsize::new(0),
+            state: AtomicU64::new(0),
             job: UnsafeCell::new(None),
             next_task: AtomicUsize::new(0),
-            busy: AtomicUsize::new(0),
             parked: (0..helpers).map(|_| AtomicBool::new(false)).collect(),
             stop: AtomicBool::new(false),
             panic: Mutex::new(None),
@@ -100,13 +130,13 @@ impl Team {
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let work: &(dyn Fn(usize, usize) + Sync) = &work;
-        // SAFETY: only the lifetime changes. The job is taken back before this function returns (it waits for `busy` to
-        // reach zero even when a task panics), so no helper calls `work` after it is gone.
+        // SAFETY: only the lifetime changes. The run is closed, and its members awaited, before this function returns (even
+        // when a task panics), so no helper calls `work` after it is gone.
         let work: *const (dyn Fn(usize, usize) + Sync) = unsafe { std::mem::transmute(work) };
         let job = Job { tasks, work };
-        self.announce(job);
+        self.open(job);
         let outcome = catch_unwind(AssertUnwindSafe(|| self.shared.work_through(job, 0)));
-        self.await_helpers();
+        self.close();
         let panic = outcome.err().or_else(|| self.shared.take_panic());
         if let Some(panic) = panic {
             resume_unwind(panic);
@@ -129,13 +159,14 @@ impl Team {
         });
     }
 
-    fn announce(&self, job: Job) {
+    /// Starts a run that helpers can join.
+    fn open(&self, job: Job) {
         let shared = &self.shared;
-        // SAFETY: this thread holds `turn` and no helper is busy, so nobody reads the cell.
+        // SAFETY: this thread holds `turn`, the last run is closed and without members, so nobody reads the cell.
         unsafe { *shared.job.get() = Some(job) };
         shared.next_task.store(0, Ordering::Relaxed);
-        shared.busy.store(self.helpers.len(), Ordering::Relaxed);
-        shared.generation.fetch_add(1, Ordering::SeqCst);
+        let state = State(shared.state.load(Ordering::Relaxed));
+        shared.state.store(state.next_run(), Ordering::SeqCst);
         for (helper, parked) in self.helpers.iter().zip(&shared.parked) {
             if parked.load(Ordering::SeqCst) {
                 helper.thread().unpark();
@@ -143,48 +174,67 @@ impl Team {
         }
     }
 
-    fn await_helpers(&self) {
+    /// Ends the run: nobody joins any more, and those who did have left.
+    fn close(&self) {
+        let state = &self.shared.state;
+        let mut now = State(state.fetch_and(!State::OPEN, Ordering::AcqRel));
         let mut spins = 0;
-        while self.shared.busy.load(Ordering::Acquire) != 0 {
+        while now.members() != 0 {
             spins += 1;
-            if spins < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
+            if spins < SPINS {
+                std::hint::spin_loop()
+            } else {
+                std::thread::yield_now()
+            }
+            now = State(state.load(Ordering::Acquire));
         }
     }
 }
 
 impl Shared {
-    /// The life of a helper: wait for a run, take part in it, say so; until the team is dropped.
+    /// The life of a helper: wait for a run, take part in it, leave it; until the team is dropped.
     fn help(&self, index: usize) {
         let _flush = FlushDenormals::new();
         let mut seen = 0;
         loop {
-            seen = self.await_generation_after(seen, index);
+            seen = self.await_run_after(seen, index);
             if self.stop.load(Ordering::Acquire) {
                 return;
             }
-            // SAFETY: the generation changed, so the announcing thread has written the cell (its SeqCst addition comes after
-            // the write) and does not write again before `busy` is zero, which needs this helper's decrement below.
+            if !self.join() {
+                continue;
+            }
+            // SAFETY: this helper has joined an open run, so its job was written before, and is not written again before the
+            // helper has left, which is the subtraction below.
             if let Some(job) = unsafe { *self.job.get() }
                 && let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work_through(job, index + 1)))
             {
                 *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
             }
-            self.busy.fetch_sub(1, Ordering::Release);
+            self.state.fetch_sub(1, Ordering::Release);
         }
     }
 
-    fn await_generation_after(&self, seen: usize, index: usize) -> usize {
+    /// Becomes a member of the present run, if it is still open.
+    fn join(&self) -> bool {
+        let join = |state: u64| State(state).is_open().then_some(state + 1);
+        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, join).is_ok()
+    }
+
+    /// Waits until there is a run other than `seen`; its number.
+    fn await_run_after(&self, seen: u64, index: usize) -> u64 {
+        let present = |order| State(self.state.load(order)).run();
         for _ in 0..SPINS {
-            let now = self.generation.load(Ordering::Acquire);
+            let now = present(Ordering::Acquire);
             if now != seen {
                 return now;
             }
             std::hint::spin_loop();
         }
-        // The flag is set before the last look: whoever announces a run after that look sees the flag and unparks.
+        // The flag is set before the last look: whoever opens a run after that look sees the flag and unparks.
         self.parked[index].store(true, Ordering::SeqCst);
         loop {
-            let now = self.generation.load(Ordering::SeqCst);
+            let now = present(Ordering::SeqCst);
             if now != seen {
                 self.parked[index].store(false, Ordering::Relaxed);
                 return now;
@@ -224,7 +274,8 @@ impl Drop for ResetInTask {
 impl Drop for Team {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Release);
-        self.shared.generation.fetch_add(1, Ordering::SeqCst);
+        // A run without tasks wakes those who wait for one.
+        self.shared.state.fetch_add(State::RUN, Ordering::SeqCst);
         for helper in self.helpers.drain(..) {
             helper.thread().unpark();
             // A helper cannot panic outside `catch_unwind`; were it to, there is nothing left to tell.

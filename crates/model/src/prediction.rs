@@ -74,6 +74,9 @@ mod tests {
     #[test]
     fn a_linear_unit_has_a_score_and_no_probability() {
         let number = predict(Task::Regression, HeadKind::Linear, 1, &[0.75]);
-        assert_eq!((number.chosen.as_slice(), number.score, number.confidence()), (&[1][..], Some(0.75), None));
+        assert_eq!(
+            (number.chosen.as_slice(), number.score, number.confidence()),
+            (&[1][..], Some(0.75), None)
+        );
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use divvy_data::{Channels, Preprocess};
 use divvy_model::{Classifier, Model, ModelError, TrainingRecord, Validation};
 use divvy_nn::{
-    Activation, BatchNorm, Conv2d, Cpu, Dense, Flatten, Network, Optimizer, ParameterTable, Parameters, Schedule, Sequential, Task,
+    Activation, BatchNorm, Conv2d, Cpu, Dense, Flatten, Network, Optimizer, ParameterTable, Parameters,
+    Schedule, Sequential, Task,
 };
 use proptest::prelude::*;
 
@@ -128,14 +129,20 @@ fn files_of_other_programs_are_named() {
         let message = read(bytes).unwrap_err().to_string();
         assert!(message.contains(wanted) && message.contains("some.divvy"), "{message}");
     }
-    let other = safetensors::serialize([("a", safetensors::tensor::TensorView::new(safetensors::Dtype::U8, vec![1], &[1]).unwrap())], None);
+    let other = safetensors::serialize(
+        [("a", safetensors::tensor::TensorView::new(safetensors::Dtype::U8, vec![1], &[1]).unwrap())],
+        None,
+    );
     assert!(matches!(read(&other.unwrap()), Err(ModelError::Foreign { .. })));
 }
 
 /// Changes the metadata as text; lengths stay as they are.
 fn with_text(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
-    let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).expect("the text is in the file");
+    let at = bytes
+        .windows(from.len())
+        .position(|window| window == from.as_bytes())
+        .expect("the text is in the file");
     let mut changed = bytes.to_vec();
     changed[at..at + to.len()].copy_from_slice(to.as_bytes());
     changed

@@ -198,7 +198,10 @@ mod tests {
             seconds: 1.5,
         };
         let text = serde_json::to_string(&finished).unwrap();
-        assert!(text.contains(r#""ending":"interrupted""#) && text.contains(r#""metric":"accuracy""#), "{text}");
+        assert!(
+            text.contains(r#""ending":"interrupted""#) && text.contains(r#""metric":"accuracy""#),
+            "{text}"
+        );
         assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), finished);
     }
 }

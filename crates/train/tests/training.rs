@@ -8,7 +8,9 @@ use divvy_data::StoreOptions;
 use divvy_eval::Report;
 use divvy_model::{Classifier, Model};
 use divvy_nn::Cpu;
-use divvy_train::{AugmentChoice, Contents, Ending, Event, Length, RunFolder, TrainConfig, TrainError, evaluate, train};
+use divvy_train::{
+    AugmentChoice, Contents, Ending, Event, Length, RunFolder, TrainConfig, TrainError, evaluate, train,
+};
 
 /// A network that trains in a blink.
 const LAYERS: &str = r#"
@@ -40,7 +42,8 @@ fn photos(root: &Path, count: usize) {
     for (group, upper) in [("upper", true), ("lower", false)] {
         fs::create_dir_all(root.join(group)).unwrap();
         for index in 0..count {
-            let noise = |x: u32, y: u32| ((x * 31 + y * 17 + index as u32 * 101) * 2_654_435_761_u32 >> 26) as u8;
+            let noise =
+                |x: u32, y: u32| ((x * 31 + y * 17 + index as u32 * 101) * 2_654_435_761_u32 >> 26) as u8;
             let picture = image::RgbImage::from_fn(16, 16, |x, y| {
                 let light = if (y < 8) == upper { 150 } else { 60 };
                 image::Rgb([light + noise(x, y), light + noise(y, x), light])
@@ -76,12 +79,15 @@ fn it_learns_and_the_run_folder_tells_how() {
     let (folder, config) = setting(30);
     let run = folder.path().join("runs/first");
     let mut events = Vec::new();
-    let outcome = train(&config, &run, Cpu::new(2), &mut |event: &Event| events.push(event.clone()), &no_stop()).unwrap();
+    let outcome =
+        train(&config, &run, Cpu::new(2), &mut |event: &Event| events.push(event.clone()), &no_stop())
+            .unwrap();
     assert_eq!((outcome.ending, outcome.epochs), (Ending::Completed, 4));
     assert!(outcome.validation.value >= 0.9, "{outcome:?}");
 
     let logged = fs::read_to_string(outcome.run.events()).unwrap();
-    let logged: Vec<serde_json::Value> = logged.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let logged: Vec<serde_json::Value> =
+        logged.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(logged.first().unwrap()["event"], "started");
     assert_eq!(logged.last().unwrap()["event"], "finished");
     assert_eq!(logged.iter().filter(|line| line["event"] == "epoch").count(), 4);
@@ -172,7 +178,11 @@ fn nothing_is_written_when_something_does_not_fit() {
         TrainConfig { size: 2, ..config.clone() },
         TrainConfig { size: 0, ..config.clone() },
         TrainConfig { architecture: "classics".to_owned(), ..config.clone() },
-        TrainConfig { head: Some(divvy_nn::HeadKind::Linear), task: Some(divvy_nn::Task::MultiClass), ..config.clone() },
+        TrainConfig {
+            head: Some(divvy_nn::HeadKind::Linear),
+            task: Some(divvy_nn::Task::MultiClass),
+            ..config.clone()
+        },
         TrainConfig { data: folder.path().join("nowhere"), ..config.clone() },
     ] {
         let error = train(&bad, &run, Cpu::new(1), &mut |_: &Event| {}, &no_stop());

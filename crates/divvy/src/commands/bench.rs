@@ -60,7 +60,7 @@ impl Job {
 pub(crate) fn run(args: &BenchArgs, terminal: &mut Terminal) -> Result<Status> {
     let network = args.network.network()?;
     let input = network.graph().input_shape().to_string();
-    let cpu = Cpu::with_isa(isa(args.isa.as_deref())?, args.compute.threads.map_or(0, usize::from));
+    let cpu = Cpu::with_isa(isa(args.isa.as_deref())?, args.compute.threads());
     let (isa, threads) = (cpu.isa().name(), cpu.threads());
     refuse_too_large(&network, args, threads)?;
     let times = measure(network, cpu, args);

@@ -1,9 +1,12 @@
 //! `divvy evaluate`: measures a model on pictures whose groups are known.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 use divvy::data::StoreOptions;
 use divvy::eval::Report;
-use divvy::train::{Evaluation, evaluate};
+use divvy::train::{Evaluation, Event, evaluate};
 use serde::Serialize;
 
 use crate::args::EvaluateArgs;
@@ -27,8 +30,7 @@ pub(crate) fn run(args: &EvaluateArgs, terminal: &mut Terminal) -> Result<Status
     let evaluation = {
         let progress = terminal.start("reading pictures");
         let count = |done, total| progress.count(done, total);
-        let threads = args.compute.cpu().threads();
-        let cancel = Some(interrupt::asked());
+        let (threads, cancel) = (args.compute.threads(), Some(interrupt::asked()));
         let options = StoreOptions { threads, progress: Some(&count), cancel, ..StoreOptions::default() };
         evaluate(&mut classifier, &args.data, &options)?
     };
@@ -36,6 +38,12 @@ pub(crate) fn run(args: &EvaluateArgs, terminal: &mut Terminal) -> Result<Status
 
     let Evaluation { report, part, unreadable } = &evaluation;
     let part = if part.is_some() { "test" } else { "all" };
+    if part == "all" && was_trained_on(&args.run, &args.data) {
+        terminal.warn(format_args!(
+            "{} is what the model was trained on: on pictures it has not seen it does worse than this",
+            args.data.display()
+        ));
+    }
     for sentence in unreadable {
         terminal.warn(format_args!("left out: {sentence}"));
     }
@@ -47,4 +55,18 @@ pub(crate) fn run(args: &EvaluateArgs, terminal: &mut Terminal) -> Result<Status
         terminal.print(report.to_string().trim_end());
     }
     Ok(Status::partial_if(!unreadable.is_empty()))
+}
+
+/// Whether `data` is what the run says it was trained on.
+fn was_trained_on(run: &Path, data: &Path) -> bool {
+    let trained_on = || -> Option<PathBuf> {
+        let folder = if run.is_dir() { run } else { run.parent()? };
+        let events = fs::read_to_string(folder.join("events.jsonl")).ok()?;
+        match serde_json::from_str(events.lines().next()?) {
+            Ok(Event::Started { data, .. }) => Some(data),
+            _ => None,
+        }
+    };
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    trained_on().and_then(|path| real(&path)).is_some_and(|path| Some(path) == real(data))
 }

@@ -23,9 +23,15 @@ use crate::args::ComputeArgs;
 use crate::interrupt;
 
 impl ComputeArgs {
-    /// The processor with as many threads as were asked for.
+    /// The threads asked for, or as many as the machine has cores.
+    fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.map_or_else(cores, usize::from)
+    }
+
+    /// The processor with that many threads.
     fn cpu(&self) -> Cpu {
-        Cpu::new(self.threads.map_or(0, usize::from))
+        Cpu::new(self.threads())
     }
 }
 

@@ -8,7 +8,7 @@ use divvy::train::{AugmentChoice, Ending, Length, TrainConfig, train};
 
 use super::training::{Screen, told};
 use crate::args::{AugmentFlag, OptimizerChoice, TrainArgs};
-use crate::terminal::{Terminal, quoted};
+use crate::terminal::{Terminal, program, quoted, thousands};
 use crate::{Status, interrupt};
 
 /// Trains, shows how it goes, and says what came of it and what to type next.
@@ -73,14 +73,14 @@ fn default_run(photos: &Path) -> PathBuf {
 }
 
 fn next_steps(run: &Path, data: &Path, test_images: usize) -> String {
-    let run = quoted(run);
+    let (divvy, run) = (program(), quoted(run));
     let (labelled, why) = match test_images {
         0 => ("DATA".to_owned(), "how good it is on other pictures in groups".to_owned()),
-        n => (quoted(data), format!("how good it is on the {n} test pictures")),
+        n => (quoted(data), format!("how good it is on the {} test pictures", thousands(n))),
     };
     format!(
-        "\nnext: divvy evaluate {run} {labelled}    {why}\n      \
-         divvy sort {run} FOLDER --into sorted    new pictures into a folder for each group"
+        "\nnext:\n  {divvy} evaluate {run} {labelled}\n      {why}\n  \
+         {divvy} sort {run} FOLDER --into sorted\n      new pictures into a folder for each group"
     )
 }
 

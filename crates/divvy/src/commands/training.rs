@@ -5,7 +5,7 @@ use std::fmt::Write;
 use divvy::eval::Interval;
 use divvy::train::{Ending, Event, Listener, Metric, Outcome};
 
-use crate::terminal::{Palette, Terminal, duration};
+use crate::terminal::{Palette, Terminal, duration, thousands};
 
 /// Shows a training while it goes on: a bar with the time left for people, a line an epoch for everyone.
 pub(super) struct Screen<'a> {
@@ -72,12 +72,15 @@ fn started(event: &Event) -> String {
     let [height, width, channels] = input;
     let test = match test_images {
         0 => String::new(),
-        n => format!(", {n} left alone for testing"),
+        n => format!(", {} left alone for testing", thousands(*n)),
     };
     format!(
-        "{architecture} with {parameters} parameters, on {height} x {width} x {channels}\n\
-         {training_images} pictures to train on, {validation_images} to validate{test}\n\
+        "{architecture} with {} parameters, on {height} x {width} x {channels}\n\
+         {} pictures to train on, {} to validate{test}\n\
          {} groups: {}\n",
+        thousands(*parameters),
+        thousands(*training_images),
+        thousands(*validation_images),
         classes.len(),
         list(classes),
     )

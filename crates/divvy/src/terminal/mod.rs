@@ -1,5 +1,6 @@
 //! What a person sees: results on standard output; progress, warnings and hints on standard error.
 
+mod numbers;
 mod output;
 mod palette;
 mod progress;
@@ -9,9 +10,11 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use output::Output;
+
+pub(crate) use numbers::{duration, thousands};
 pub(crate) use palette::Palette;
-pub(crate) use progress::{Progress, duration};
-pub(crate) use quote::quoted;
+pub(crate) use progress::Progress;
+pub(crate) use quote::{program, quoted};
 
 /// Writes a line to standard error. Where even that is closed there is nobody to tell.
 pub(crate) fn complain(line: impl Display) {

@@ -1,8 +1,8 @@
 //! A progress bar for people.
 
-use std::time::Duration;
-
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::duration;
 
 /// Steps that a bar is divided into, so that parts need not be whole numbers.
 const STEPS: u64 = 10_000;
@@ -48,29 +48,5 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
-    }
-}
-
-/// Seconds as `0:07`, `12:34` or `1:02:03`.
-pub(crate) fn duration(seconds: f64) -> String {
-    let whole = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default().as_secs();
-    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
-    match hours {
-        0 => format!("{minutes}:{seconds:02}"),
-        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_read_like_a_clock() {
-        assert_eq!(duration(7.9), "0:07");
-        assert_eq!(duration(754.0), "12:34");
-        assert_eq!(duration(3723.0), "1:02:03");
-        assert_eq!(duration(-1.0), "0:00");
-        assert_eq!(duration(f64::NAN), "0:00");
     }
 }

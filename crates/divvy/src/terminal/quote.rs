@@ -13,6 +13,11 @@ pub(crate) fn quoted(path: &Path) -> String {
     }
 }
 
+/// The command itself as it was typed, so that what is printed to be typed works: `divvy`, or where cargo built it.
+pub(crate) fn program() -> String {
+    std::env::args_os().next().map_or_else(|| "divvy".to_owned(), |name| quoted(Path::new(&name)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

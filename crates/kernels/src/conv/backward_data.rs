@@ -49,14 +49,14 @@ impl Axis {
         let pixels = (extent - first).div_ceil(stride);
         let tap_step = stride / gcd(stride, dilation);
         let spacing = tap_step * dilation / stride;
-        let place = (first + padding) as isize;
-        let fits = |tap: usize| (place - (tap * dilation) as isize) % stride as isize == 0;
+        let place = (first + padding).cast_signed();
+        let fits = |tap: usize| (place - (tap * dilation).cast_signed()) % stride.cast_signed() == 0;
         let Some(first_tap) = (0..tap_step.min(kernel)).find(|tap| fits(*tap)) else {
             return Residue { first, pixels, last_tap: 0, taps: 0, tap_step, origin: 0, spacing };
         };
         let taps = (kernel - first_tap).div_ceil(tap_step);
         let last_tap = first_tap + (taps - 1) * tap_step;
-        let origin = (place - (last_tap * dilation) as isize) / stride as isize;
+        let origin = (place - (last_tap * dilation).cast_signed()) / stride.cast_signed();
         Residue { first, pixels, last_tap, taps, tap_step, origin, spacing }
     }
 }

@@ -135,7 +135,8 @@ impl Gradient<'_> {
             cpu.isa().call(WeightSweep {
                 rows: block.rows.len(),
                 columns: c.outputs.1,
-                source: &view.channel(self.panel.channel)[row * window.row_stride + column * window.column_stride..],
+                source: &view.channel(self.panel.channel)
+                    [row * window.row_stride + column * window.column_stride..],
                 row_stride: steps.row,
                 pixel_stride: steps.pixel,
                 outputs,
@@ -150,10 +151,16 @@ impl Gradient<'_> {
 
 /// A panel's gradients of a block of outputs side by side, `[pixel][PANEL]`: in place where they are so already, else a copy. Read
 /// in place, pixels that lie a power of two apart would compete for the same few lines of the cache.
-fn pack<'o>(c: &Correlation, panel: Panel, dy: &'o [f32], block: &Block, outputs: &'o mut [f32]) -> &'o [f32] {
+fn pack<'o>(
+    c: &Correlation,
+    panel: Panel,
+    dy: &'o [f32],
+    block: &Block,
+    outputs: &'o mut [f32],
+) -> &'o [f32] {
     let outputs = &mut outputs[..block.rows.len() * c.outputs.1 * PANEL];
     let dy = &dy[c.target_offset(block)..];
-    if c.target.channels == PANEL {
+    if panel.filters == PANEL && c.target.channels == PANEL {
         return &dy[..outputs.len()];
     }
     let pixels = dy.chunks_exact(c.target.channels);

@@ -90,7 +90,7 @@ impl Conv2dShape {
             taps: self.kernel,
             spacing: self.dilation,
             step: self.strides,
-            origin: (-(self.padding.top as isize), -(self.padding.left as isize)),
+            origin: (-self.padding.top.cast_signed(), -self.padding.left.cast_signed()),
             first: (0, 0),
             every: (1, 1),
         }
@@ -218,13 +218,13 @@ impl Correlation {
         let (rows, columns) = self.covered(block.rows.len());
         let row_len = columns * channels.len();
         let strides = Strides { image: rows * row_len, row: row_len, pixel: channels.len() };
-        let top = self.origin.0 + (block.rows.start * self.step.0) as isize;
+        let top = self.origin.0 + (block.rows.start * self.step.0).cast_signed();
         let frame = &mut scratch[..block.images.len() * strides.image];
         for (image, frame) in block.images.clone().zip(frame.chunks_exact_mut(strides.image)) {
             let from = self.source.strides();
             let x = &x[image * from.image..][..from.image];
             for (row, to) in frame.chunks_exact_mut(row_len).enumerate() {
-                match usize::try_from(top + row as isize) {
+                match usize::try_from(top + row.cast_signed()) {
                     Ok(row) if row < self.source.height => {
                         self.frame_row(&x[row * from.row..][..from.row], channels.clone(), to);
                     }
@@ -237,17 +237,17 @@ impl Correlation {
 
     /// Copies one row of an image, with the zeros before and after it.
     fn frame_row(&self, row: &[f32], channels: Range<usize>, to: &mut [f32]) {
-        let (depth, width) = (channels.len(), self.source.width as isize);
-        let columns = (to.len() / depth) as isize;
+        let (depth, width) = (channels.len(), self.source.width.cast_signed());
+        let columns = (to.len() / depth).cast_signed();
         // Column c of the frame is column c + origin of the image.
         let start = (-self.origin.1).clamp(0, columns) as usize;
-        let end = (width - self.origin.1).clamp(start as isize, columns) as usize;
+        let end = (width - self.origin.1).clamp(start.cast_signed(), columns) as usize;
         to[..start * depth].fill(0.0);
         to[end * depth..].fill(0.0);
         if start == end {
             return;
         }
-        let first = (start as isize + self.origin.1) as usize;
+        let first = (start.cast_signed() + self.origin.1) as usize;
         let to = &mut to[start * depth..end * depth];
         if depth == self.source.channels {
             to.copy_from_slice(&row[first * depth..][..to.len()]);

@@ -43,7 +43,14 @@ pub(super) fn scratch(shape: &Conv2dShape, threads: usize) -> usize {
     cut.partials.scratch() + threads * cut.halo_len(&c)
 }
 
-pub(super) fn run(cpu: &Cpu, shape: &Conv2dShape, x: &[f32], dy: &[f32], dw: &mut [f32], scratch: &mut [f32]) {
+pub(super) fn run(
+    cpu: &Cpu,
+    shape: &Conv2dShape,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+    scratch: &mut [f32],
+) {
     let c = shape.correlation();
     let cut = Cut::of(&c);
     let Partials { parts, len } = cut.partials;
@@ -53,7 +60,10 @@ pub(super) fn run(cpu: &Cpu, shape: &Conv2dShape, x: &[f32], dy: &[f32], dw: &mu
         cpu.team().run(parts, |member, part| {
             // SAFETY: each task is run once and has a partial of its own; each member has a halo of its own.
             let (gradient, halo) = unsafe {
-                (partials.part(part * len..(part + 1) * len), halos.part(member * halo_len..(member + 1) * halo_len))
+                (
+                    partials.part(part * len..(part + 1) * len),
+                    halos.part(member * halo_len..(member + 1) * halo_len),
+                )
             };
             gradient.fill(0.0);
             for block in blocks(pieces(c.batch * c.outputs.0, parts, part), c.outputs.0, cut.rows) {

@@ -192,6 +192,8 @@ fn larger_shapes_agree_with_the_reference() {
         // Several panels to a task, and several tasks to the weights.
         square(17, 7, 16, 100, 3, 1),
         square(1, 4, 32, 300, 1, 0),
+        // Groups whose filters together are one panel.
+        Conv2dShape { groups: 4, ..square(2, 5, 8, 32, 3, 1) },
         // As in common networks: a first layer, a strided one, a strided projection, depthwise.
         square(2, 16, 3, 32, 3, 1),
         Conv2dShape { strides: (2, 2), ..square(1, 31, 3, 64, 7, 3) },

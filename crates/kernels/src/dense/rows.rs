@@ -19,7 +19,14 @@ pub(super) fn copy_len(batch: usize, columns: usize) -> usize {
 }
 
 /// Copies some columns of at most [`ROWS`] rows of `x`, which has `width` columns, to rows that lie `stride` apart.
-pub(super) fn copy(x: &[f32], width: usize, rows: Range<usize>, columns: &Range<usize>, stride: usize, to: &mut [f32]) {
+pub(super) fn copy(
+    x: &[f32],
+    width: usize,
+    rows: Range<usize>,
+    columns: &Range<usize>,
+    stride: usize,
+    to: &mut [f32],
+) {
     for (row, to) in rows.zip(to.chunks_mut(stride)) {
         to[..columns.len()].copy_from_slice(&x[row * width..][columns.clone()]);
     }

@@ -4,8 +4,8 @@
 //! of some taps' weights.
 
 use super::cursor::{Cursor, Pixels};
-use super::target::{begin, finish, load_columns};
 use super::taps::Taps;
+use super::target::{begin, finish};
 use super::{Grid, Start, Strides, Target, even_pieces, tile_rows, with_rows};
 use crate::simd::{Kernel, Simd};
 
@@ -93,8 +93,8 @@ impl ChannelSweep<'_> {
     ) {
         let count = if FULL { S::LANES } else { count };
         let mut targets = [pixels.target[0]; R];
-        for r in 0..R {
-            targets[r] = pixels.target[r].wrapping_add(first);
+        for (target, pixel) in targets.iter_mut().zip(pixels.target) {
+            *target = pixel.wrapping_add(first);
         }
         // SAFETY: the caller promises `count` numbers at every pixel's target.
         let mut sums = unsafe { begin::<S, R, 1>(simd, self.start.columns(first, count), &targets, count) };
@@ -104,10 +104,10 @@ impl ChannelSweep<'_> {
                 let offset = first + row * self.taps.row_stride + column * self.taps.column_stride;
                 // SAFETY: the caller promises that the tap lies within the image at every pixel, and its weights.
                 unsafe {
-                    let weight = load_columns(simd, weights, 0, count);
-                    for r in 0..R {
-                        let x = load_columns(simd, pixels.source[r].add(offset), 0, count);
-                        sums[r][0] = simd.mul_add(x, weight, sums[r][0]);
+                    let weight = simd.load_first(weights, count);
+                    for ([sum], pixel) in sums.iter_mut().zip(pixels.source) {
+                        let x = simd.load_first(pixel.add(offset), count);
+                        *sum = simd.mul_add(x, weight, *sum);
                     }
                 }
                 weights = weights.wrapping_add(self.weight_stride);
@@ -163,7 +163,10 @@ impl ChannelWeightSweep<'_> {
         let Self { grid, source, strides, taps, outputs, output_strides, .. } = self;
         assert!(taps.depth() > 0 && taps.len == 1, "windows of single pixels");
         let channels = self.channels();
-        assert!(strides.last(*grid) + taps.last() + channels <= source.len(), "windows reach beyond the image");
+        assert!(
+            strides.last(*grid) + taps.last() + channels <= source.len(),
+            "windows reach beyond the image"
+        );
         assert!(output_strides.last(*grid) + channels <= outputs.len(), "fewer outputs than pixels");
     }
 
@@ -208,10 +211,10 @@ impl ChannelWeightSweep<'_> {
                     let output = image * to.image + row * to.row + column * to.pixel + first;
                     // SAFETY: the caller promises that the taps lie within the image at every pixel, and the outputs are there.
                     unsafe {
-                        let dy = load_columns(simd, self.outputs.as_ptr().add(output), 0, count);
-                        for r in 0..R {
-                            let x = load_columns(simd, taps[r].add(source), 0, count);
-                            sums[r][0] = simd.mul_add(x, dy, sums[r][0]);
+                        let dy = simd.load_first(self.outputs.as_ptr().add(output), count);
+                        for ([sum], tap) in sums.iter_mut().zip(taps) {
+                            let x = simd.load_first(tap.add(source), count);
+                            *sum = simd.mul_add(x, dy, *sum);
                         }
                     }
                 }

@@ -81,10 +81,16 @@ struct Ahead {
 }
 
 impl Ahead {
-    /// Spreads the fetching of a slice over so many steps. The slice is to be read next, and from beginning to end.
+    /// Spreads the fetching of a slice over so many steps.
     #[inline(always)]
-    fn new(slice: &[f32], steps: usize) -> Self {
+    fn spread(slice: &[f32], steps: usize) -> Self {
         Self { at: slice.as_ptr(), step: slice.len() / steps }
+    }
+
+    /// Nothing to fetch: `at` is at hand already.
+    #[inline(always)]
+    fn nothing(at: *const f32) -> Self {
+        Self { at, step: 0 }
     }
 
     #[inline(always)]
@@ -110,81 +116,32 @@ unsafe fn multiply<S: Simd, const R: usize, const N: usize>(
     for k in 0..len {
         fetch(ahead.at.wrapping_add(k * ahead.step));
         let mut columns = [simd.zero(); N];
-        for n in 0..N {
+        for (n, column) in columns.iter_mut().enumerate() {
             // SAFETY: the caller promises N vectors at b[k].
-            columns[n] = unsafe { simd.load_ptr(b.add(k * PANEL + n * S::LANES)) };
+            *column = unsafe { simd.load_ptr(b.add(k * PANEL + n * S::LANES)) };
         }
-        for r in 0..R {
+        for (sums, a) in tile.iter_mut().zip(a) {
             // SAFETY: the caller promises a number at a[r][k * step].
-            let row = simd.splat(unsafe { *a[r].add(k * step) });
-            for n in 0..N {
-                tile[r][n] = simd.mul_add(row, columns[n], tile[r][n]);
+            let x = simd.splat(unsafe { *a.add(k * step) });
+            for (sum, column) in sums.iter_mut().zip(columns) {
+                *sum = simd.mul_add(x, column, *sum);
             }
         }
     }
 }
 
-/// Evaluates a call with `const R: usize`, chosen at run time from 1 to the rows of a tile. Taller tiles than the instruction
-/// set has registers for are not even compiled.
+/// Evaluates a call with `const R: usize`, chosen at run time from 1 to the rows of a tile. Tiles that the registers of the
+/// instruction set cannot hold are not even compiled.
 macro_rules! with_rows {
     ($rows:expr, $simd:ident, $vectors:ident, |$r:ident| $call:expr) => {
+        with_rows!($rows, $simd, $vectors, |$r| $call, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+    };
+    ($rows:expr, $simd:ident, $vectors:ident, |$r:ident| $call:expr, $($n:literal)*) => {
         match $rows {
-            1 if const { 1 <= tile_rows($simd::REGISTERS, $vectors) } => {
-                const $r: usize = 1;
+            $($n if const { $n <= tile_rows($simd::REGISTERS, $vectors) } => {
+                const $r: usize = $n;
                 $call
-            }
-            2 if const { 2 <= tile_rows($simd::REGISTERS, $vectors) } => {
-                const $r: usize = 2;
-                $call
-            }
-            3 if const { 3 <= tile_rows($simd::REGISTERS, $vectors) } => {
-                const $r: usize = 3;
-                $call
-            }
-            4 if const { 4 <= tile_rows($simd::REGISTERS, $vectors) } => {
-                const $r: usize = 4;
-                $call
-            }
-            5 if const { 5 <= tile_rows($simd::REGISTERS, $vectors) } => {
-                const $r: usize = 5;
-                $call
-            }
-            6 if const { 6 <= tile_rows($simd::REGISTERS, $vectors) } => {
-                const $r: usize = 6;
-                $call
-            }
-            7 if const { 7 <= tile_rows($simd::REGISTERS, $vectors) } => {
-                const $r: usize = 7;
-                $call
-            }
-            8 if const { 8 <= tile_rows($simd::REGISTERS, $vectors) } => {
-                const $r: usize = 8;
-                $call
-            }
-            9 if const { 9 <= tile_rows($simd::REGISTERS, $vectors) } => {
-                const $r: usize = 9;
-                $call
-            }
-            10 if const { 10 <= tile_rows($simd::REGISTERS, $vectors) } => {
-                const $r: usize = 10;
-                $call
-            }
-            11 if const { 11 <= tile_rows($simd::REGISTERS, $vectors) } => {
-                const $r: usize = 11;
-                $call
-            }
-            12 if const { 12 <= tile_rows($simd::REGISTERS, $vectors) } => {
-                const $r: usize = 12;
-                $call
-            }
-            13 if const { 13 <= tile_rows($simd::REGISTERS, $vectors) } => {
-                const $r: usize = 13;
-                $call
-            }
-            14 if const { 14 <= tile_rows($simd::REGISTERS, $vectors) } => {
-                const $r: usize = 14;
-                $call
-            }
+            })*
             rows => unreachable!("a tile of {rows} rows"),
         }
     };

@@ -7,9 +7,9 @@ use super::{Ahead, Grid, Start, Strides, Target, even_pieces, multiply, tile_row
 use crate::packing::PANEL;
 use crate::simd::{Kernel, Simd};
 
-/// Bytes of weights that one pass over the pixels uses. They stay in the first-level cache (32 KiB at the least)
-/// together with the pixels that stream by.
-const CHUNK_BYTES: usize = 24 * 1024;
+/// Taps of one pass over the pixels: their weights, 24 KiB, stay in the first-level cache (32 KiB at the least) while
+/// pixels stream by.
+const PASS: usize = 192;
 
 /// Multiplies what a window sees from each pixel of a grid with one panel of weights.
 pub(crate) struct PixelSweep<'a> {
@@ -76,9 +76,8 @@ impl PixelSweep<'_> {
     #[inline(always)]
     fn strip<S: Simd, const N: usize>(&self, simd: S, column: usize) {
         let columns = (N * S::LANES).min(self.target.columns - column);
-        let most = CHUNK_BYTES / (N * S::LANES * size_of::<f32>());
         let mut depth = 0;
-        for (offset, taps) in Pieces::new(self.taps.merged(), most) {
+        for (offset, taps) in Pieces::new(self.taps.merged(), PASS) {
             let start = if depth == 0 { self.start.columns(column, columns) } else { Start::Target };
             let (weights, rest) = self.weights[depth * PANEL..].split_at(taps.depth() * PANEL);
             let next = if rest.is_empty() { self.next } else { &rest[..rest.len().min(weights.len())] };
@@ -95,8 +94,10 @@ impl PixelSweep<'_> {
         let target = (self.target.first.wrapping_add(column), self.target.strides);
         let mut cursor = Cursor::new(self.grid, source, target);
         let most = tile_rows(S::REGISTERS, N);
-        let steps = self.grid.len().div_ceil(most) * pass.taps.depth();
-        let mut ahead = Ahead::new(pass.next, steps);
+        let mut ahead = match pass.next {
+            [] => Ahead::nothing(pass.weights.as_ptr()),
+            next => Ahead::spread(next, self.grid.len().div_ceil(most) * pass.taps.depth()),
+        };
         for rows in even_pieces(self.grid.len(), most) {
             let pixels = cursor.take(rows);
             // SAFETY: `check` has shown that each pixel's windows lie within the source, the taps within the weights, and
@@ -126,8 +127,8 @@ unsafe fn tile<S: Simd, const R: usize, const N: usize>(
         for column in 0..taps.columns {
             let offset = row * taps.row_stride + column * taps.column_stride;
             let mut from = [pixels.source[0]; R];
-            for r in 0..R {
-                from[r] = pixels.source[r].wrapping_add(offset);
+            for (from, pixel) in from.iter_mut().zip(pixels.source) {
+                *from = pixel.wrapping_add(offset);
             }
             // SAFETY: the caller promises that this run of every pixel lies within the image, and its weights.
             unsafe { multiply(simd, &mut sums, from, 1, weights, taps.len, *ahead) };

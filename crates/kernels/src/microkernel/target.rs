@@ -78,19 +78,18 @@ pub(super) unsafe fn begin<S: Simd, const R: usize, const N: usize>(
     match start {
         Start::Zero => {}
         Start::Bias(bias) => {
-            for n in 0..N {
+            let mut of_pixel = [simd.zero(); N];
+            for (n, sum) in of_pixel.iter_mut().enumerate() {
                 // SAFETY: promised by the caller.
-                let bias = unsafe { load_columns(simd, bias.as_ptr(), n, columns) };
-                for r in 0..R {
-                    sums[r][n] = bias;
-                }
+                *sum = unsafe { load_columns(simd, bias.as_ptr(), n, columns) };
             }
+            sums = [of_pixel; R];
         }
         Start::Target => {
-            for r in 0..R {
-                for n in 0..N {
+            for (sums, pixel) in sums.iter_mut().zip(pixels) {
+                for (n, sum) in sums.iter_mut().enumerate() {
                     // SAFETY: promised by the caller.
-                    sums[r][n] = unsafe { load_columns(simd, pixels[r], n, columns) };
+                    *sum = unsafe { load_columns(simd, *pixel, n, columns) };
                 }
             }
         }
@@ -109,10 +108,10 @@ pub(super) unsafe fn finish<S: Simd, const R: usize, const N: usize>(
     pixels: &[*mut f32],
     columns: usize,
 ) {
-    for r in 0..R {
-        for n in 0..N {
+    for (sums, pixel) in sums.iter().zip(pixels) {
+        for (n, sum) in sums.iter().enumerate() {
             // SAFETY: promised by the caller.
-            unsafe { store_columns(simd, sums[r][n], pixels[r], n, columns) };
+            unsafe { store_columns(simd, *sum, *pixel, n, columns) };
         }
     }
 }
@@ -122,17 +121,10 @@ pub(super) unsafe fn finish<S: Simd, const R: usize, const N: usize>(
 /// # Safety
 /// The numbers can be read, and there is at least one in the vector.
 #[inline(always)]
-pub(super) unsafe fn load_columns<S: Simd>(simd: S, from: *const f32, n: usize, columns: usize) -> S::V {
+unsafe fn load_columns<S: Simd>(simd: S, from: *const f32, n: usize, columns: usize) -> S::V {
     let first = n * S::LANES;
     // SAFETY: the caller promises `columns` numbers, of which `first` come before the vector.
-    unsafe {
-        let from = from.add(first);
-        if columns - first >= S::LANES {
-            simd.load_ptr(from)
-        } else {
-            simd.load_some(std::slice::from_raw_parts(from, columns - first))
-        }
-    }
+    unsafe { simd.load_first(from.add(first), S::LANES.min(columns - first)) }
 }
 
 /// Writes the `n`-th vector of `columns` numbers, or what part of it there is.
@@ -143,12 +135,5 @@ pub(super) unsafe fn load_columns<S: Simd>(simd: S, from: *const f32, n: usize, 
 unsafe fn store_columns<S: Simd>(simd: S, v: S::V, to: *mut f32, n: usize, columns: usize) {
     let first = n * S::LANES;
     // SAFETY: the caller promises room for `columns` numbers, of which `first` come before the vector.
-    unsafe {
-        let to = to.add(first);
-        if columns - first >= S::LANES {
-            simd.store_ptr(v, to);
-        } else {
-            simd.store_some(v, std::slice::from_raw_parts_mut(to, columns - first));
-        }
-    }
+    unsafe { simd.store_first(v, to.add(first), S::LANES.min(columns - first)) };
 }

@@ -1,5 +1,6 @@
 //! Tiles whose rows are weights: convolution and dense backward to the weights.
 
+use super::target::{Start, begin, finish};
 use super::{Ahead, even_pieces, multiply, tile_rows, with_rows};
 use crate::packing::PANEL;
 use crate::simd::{Kernel, Simd};
@@ -82,33 +83,24 @@ impl WeightSweep<'_> {
     /// The sweep was checked, `first + R` is at most the number of weights, and `N` vectors from `column` on lie within a panel.
     #[inline(always)]
     unsafe fn tile<S: Simd, const R: usize, const N: usize>(&mut self, simd: S, first: usize, column: usize) {
-        let gradient = self.gradient[first * PANEL..(first + R) * PANEL].as_mut_ptr();
-        let mut sums = [[simd.zero(); N]; R];
-        if self.add {
-            for r in 0..R {
-                for n in 0..N {
-                    // SAFETY: the tile's part of the gradient is R panels long.
-                    sums[r][n] = unsafe { simd.load_ptr(gradient.add(r * PANEL + column + n * S::LANES)) };
-                }
-            }
+        let mut gradient = [self.gradient[first * PANEL..(first + R) * PANEL].as_mut_ptr(); R];
+        for (r, weight) in gradient.iter_mut().enumerate() {
+            *weight = weight.wrapping_add(r * PANEL + column);
         }
+        let start = if self.add { Start::Target } else { Start::Zero };
+        // SAFETY: the caller promises `N` vectors of columns.
+        let mut sums = unsafe { begin::<S, R, N>(simd, start, &gradient, N * S::LANES) };
         for row in 0..self.rows {
+            let mut source = [self.source.as_ptr().wrapping_add(row * self.row_stride + first); R];
+            for (r, weight) in source.iter_mut().enumerate() {
+                *weight = weight.wrapping_add(r);
+            }
+            let outputs = self.outputs.as_ptr().wrapping_add(row * self.columns * PANEL + column);
+            let ahead = Ahead::nothing(outputs);
             // SAFETY: the last pixel's numbers lie within the source and the outputs, as checked.
-            unsafe {
-                let source = self.source.as_ptr().add(row * self.row_stride + first);
-                let outputs = self.outputs.as_ptr().add(row * self.columns * PANEL + column);
-                let mut from = [source; R];
-                for r in 0..R {
-                    from[r] = source.add(r);
-                }
-                multiply(simd, &mut sums, from, self.pixel_stride, outputs, self.columns, Ahead::new(&[], 1));
-            }
+            unsafe { multiply(simd, &mut sums, source, self.pixel_stride, outputs, self.columns, ahead) };
         }
-        for r in 0..R {
-            for n in 0..N {
-                // SAFETY: the tile's part of the gradient is R panels long.
-                unsafe { simd.store_ptr(sums[r][n], gradient.add(r * PANEL + column + n * S::LANES)) };
-            }
-        }
+        // SAFETY: as above.
+        unsafe { finish(simd, &sums, &gradient, N * S::LANES) };
     }
 }

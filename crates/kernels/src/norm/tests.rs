@@ -239,5 +239,8 @@ fn what_is_not_a_number_shows_in_the_output() {
     for (isa, out) in train(shape, &x, None, None) {
         assert!(out[..20].iter().step_by(2).all(|y| y.is_nan()), "{isa}");
         assert!(out[1..20].iter().step_by(2).all(|y| y.is_finite()), "{isa}");
+        // Mean, 1 / deviation, moving mean and moving variance.
+        assert!(out[20..].iter().step_by(2).all(|statistic| statistic.is_nan()), "{isa}");
+        assert!(out[21..].iter().step_by(2).all(|statistic| statistic.is_finite()), "{isa}");
     }
 }

@@ -1,3 +1,4 @@
+use super::windows::{first_input, overlap};
 use super::*;
 use crate::Cpu;
 use crate::reference::differences::gradient;
@@ -76,6 +77,27 @@ proptest! {
         assert_right(&PoolShape { batch, height, width, channels, window, strides, padding });
     }
 
+    /// Tasks write to these pixels at the same time.
+    #[test]
+    fn rows_of_windows_that_do_not_overlap_have_pixels_of_their_own(
+        sizes in (1_usize..3, 1_usize..12, 1_usize..6, 1_usize..3),
+        window in (1_usize..5, 1_usize..4),
+        gaps in (0_usize..3, 0_usize..3),
+        border in (0_usize..4, 0_usize..4),
+    ) {
+        let (batch, height, width, channels) = sizes;
+        let strides = (window.0 + gaps.0, window.1 + gaps.1);
+        let (top, bottom) = (border.0.min(window.0 - 1), border.1.min(window.0 - 1));
+        let padding = Padding { top, bottom, ..Padding::NONE };
+        let shape = PoolShape { batch, height, width, channels, window, strides, padding };
+        prop_assert!(!overlap(&shape));
+        let of_row = (shape.out_width() * channels).max(1);
+        for (row, windows) in reference::windows(&shape).chunks(of_row).enumerate() {
+            let own = first_input(&shape, row)..first_input(&shape, row + 1);
+            prop_assert!(windows.iter().flatten().all(|pixel| own.contains(pixel)), "row {}: {:?}", row, own);
+        }
+    }
+
     #[test]
     fn average_gradients_agree_with_differences(channels in 1_usize..4, window in (1_usize..4, 1_usize..4), strides in (1_usize..4, 1_usize..4)) {
         let shape = shape_of(1, (5, 6), channels, window, strides);
@@ -88,7 +110,9 @@ proptest! {
 
 #[test]
 fn maps_of_many_tasks_agree_with_the_definition() {
+    let padding = Padding { top: 2, bottom: 1, left: 1, right: 2 };
     for shape in [
+        PoolShape { padding, ..shape_of(2, (60, 40), 24, (3, 3), (4, 3)) },
         shape_of(3, (64, 64), 32, (2, 2), (2, 2)),
         shape_of(2, (33, 31), 40, (2, 2), (2, 2)),
         shape_of(3, (40, 40), 17, (3, 3), (2, 2)),
@@ -200,12 +224,11 @@ fn global_pooling_takes_all_pixels() {
 
 #[test]
 fn the_mean_of_very_many_pixels_keeps_its_digits() {
-    // A running sum in f32 would stand still at 2^24.
-    let pixels = 20_000_000;
-    let x = vec![1.0; pixels];
+    // The sum of every few thousand fits into f32, their sum does not.
+    let (pixels, x) = (20_000_000, 1.0 + 1.0 / 8192.0);
     let mut y = [0.0];
-    global_avg_pool_forward(&Cpu::new(1), 1, pixels, 1, &x, &mut y);
-    assert_eq!(y, [1.0]);
+    global_avg_pool_forward(&Cpu::new(1), 1, pixels, 1, &vec![x; pixels], &mut y);
+    assert_eq!(y, [x]);
 }
 
 #[test]

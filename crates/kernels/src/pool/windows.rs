@@ -114,7 +114,7 @@ fn rows_of_task(shape: &PoolShape) -> usize {
 
 /// Where the first row of pixels lies in the input that the windows of row `index` of the output have; the end, for the row
 /// after the last.
-fn first_input(shape: &PoolShape, index: usize) -> usize {
+pub(super) fn first_input(shape: &PoolShape, index: usize) -> usize {
     let (image, oy) = (index / shape.out_height(), index % shape.out_height());
     let y = (oy * shape.strides.0).saturating_sub(shape.padding.top);
     (image * shape.height + y) * shape.width * shape.channels

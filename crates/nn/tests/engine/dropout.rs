@@ -1,6 +1,8 @@
 //! Dropout, seen through gradients: a weight whose input was dropped has none.
 
-use divvy_nn::{Activation, Cpu, Dense, Device, Dropout, Engine, Initializer, Isa, Network, Sequential, Task};
+use divvy_nn::{
+    Activation, Cpu, Dense, Device, Dropout, Engine, Initializer, Isa, Network, Sequential, Task,
+};
 
 use crate::support::{Batch, loss_and_gradients};
 
@@ -87,8 +89,10 @@ fn the_gradient_passes_where_the_value_did() {
 #[test]
 fn prediction_drops_nothing() {
     let layers = |rate| {
-        let hidden = Sequential::new([64]).add(Dropout::new(rate)).add(Dense::new(32)).add(Dropout::new(rate));
-        let graph = hidden.add(Dense::new(5).activation(Activation::Softmax)).build().expect("the shapes fit");
+        let hidden =
+            Sequential::new([64]).add(Dropout::new(rate)).add(Dense::new(32)).add(Dropout::new(rate));
+        let graph =
+            hidden.add(Dense::new(5).activation(Activation::Softmax)).build().expect("the shapes fit");
         Network::new(graph, Task::MultiClass).expect("the head fits")
     };
     let images: Vec<f32> = crate::noise::noise(0, 3 * 64).collect();

@@ -1,8 +1,9 @@
-//! One small network with a layer of every type and every activation, and batches for it.
+//! One small network with a layer of every type and every activation, its head included, and batches for it.
 
 use divvy_nn::{
     Activation, Add, AvgPool2d, BatchNorm, Concat, Connect, Conv2d, Dense, Dropout, Flatten, GlobalAvgPool2d,
-    GlobalMaxPool2d, Graph, Input, MaxPool2d, Network, Node, Normalization, Padding, Rescaling, Task, ZeroPad2d,
+    GlobalMaxPool2d, Graph, Input, MaxPool2d, Network, Node, Normalization, Padding, Rescaling, Task,
+    ZeroPad2d,
 };
 
 use crate::noise::noise;
@@ -13,11 +14,13 @@ const CLASSES: usize = 4;
 
 /// Activations one after the other, each on a convolution of its own.
 fn chain(start: &Node, filters: usize, activations: &[Activation]) -> Node {
-    activations.iter().fold(start.clone(), |x, &activation| Conv2d::new(filters, 1).activation(activation).on(&x))
+    activations
+        .iter()
+        .fold(start.clone(), |x, &activation| Conv2d::new(filters, 1).activation(activation).on(&x))
 }
 
-/// The network.
-pub(crate) fn everything() -> Network {
+/// The network, with the given rate of dropout.
+pub(crate) fn everything(dropout: f32) -> Network {
     use Activation::{Elu, Gelu, HardSwish, LeakyRelu, Linear, Relu, Relu6, Sigmoid, Silu, Softmax, Tanh};
     let same = |filters, kernel: usize| Conv2d::new(filters, kernel).padding(Padding::Same);
 
@@ -32,12 +35,16 @@ pub(crate) fn everything() -> Network {
 
     let largest = MaxPool2d::new(2).on(&residual);
     let mean = AvgPool2d::new(3).strides(2).padding(Padding::Same).on(&residual);
-    let pooled = Dropout::new(0.25).on(&Concat::new().on_all(&[&largest, &mean]));
+    let pooled = Dropout::new(dropout).on(&Concat::new().on_all(&[&largest, &mean]));
     let strided = Conv2d::new(9, [3, 2]).strides([2, 1]).activation(Elu { alpha: 1.0 });
-    let maps = chain(&strided.on(&ZeroPad2d::new([[1, 0], [0, 1]]).on(&pooled)), 7, &[Gelu, Relu6, Softmax]);
+    let maps = chain(&strided.on(&ZeroPad2d::new([[1, 0], [0, 1]]).on(&pooled)), 7, &[Softmax, Gelu, Relu6]);
 
     let flat = Dense::new(6).activation(Tanh).on(&Flatten::new().on(&maps));
-    let joined = Concat::new().on_all(&[&flat, &GlobalAvgPool2d::new().on(&pooled), &GlobalMaxPool2d::new().on(&maps)]);
+    let joined = Concat::new().on_all(&[
+        &flat,
+        &GlobalAvgPool2d::new().on(&pooled),
+        &GlobalMaxPool2d::new().on(&maps),
+    ]);
     let gated = Dense::new(10).activation(Sigmoid).on(&BatchNorm::new().scale(false).on(&joined));
     let scores = Softmax.on(&Linear.on(&Dense::new(CLASSES).on(&gated)));
     let graph = Graph::new(&input, &scores).expect("the shapes fit");
@@ -48,6 +55,7 @@ pub(crate) fn everything() -> Network {
 pub(crate) fn batch(number: u32, size: usize) -> Batch {
     let pixels: usize = PICTURE.iter().product();
     let images = noise(number, size * pixels).collect();
-    let targets = (0..size * CLASSES).map(|i| if i / CLASSES % CLASSES == i % CLASSES { 1.0 } else { 0.0 }).collect();
+    let targets =
+        (0..size * CLASSES).map(|i| if i / CLASSES % CLASSES == i % CLASSES { 1.0 } else { 0.0 }).collect();
     Batch { images, targets, size }
 }

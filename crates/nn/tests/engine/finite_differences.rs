@@ -1,62 +1,95 @@
-//! The gradients of a network with everything in it against differences of its loss.
+//! The gradients of a network with everything in it against differences of its loss in double precision.
 //!
-//! Each parameter is moved a little forth and back along random directions; by how much the loss changes is compared with what the gradient
-//! says. The loss is the engine's own, so this holds whatever PyTorch says, and for dropout too: a fresh engine draws the same
-//! mask.
+//! Each parameter is moved a little forth and back along random directions; by how much the loss changes is compared with what
+//! the engine's gradient says.
 
-use divvy_nn::{Cpu, Device, Engine, Isa, Network, Optimizer, Tensor};
+use std::collections::HashMap;
 
+use divvy_nn::{Cpu, Device, Engine, Isa, Network, Tensor};
+
+use crate::double::loss;
 use crate::everything::{batch, everything};
 use crate::noise::noise;
-use crate::support::{Batch, engine, is_trained, loss_and_gradients, parameters, step};
+use crate::support::{Batch, assert_near, engine, is_trained, loss_and_gradients};
 
-/// How far parameters are moved: less, and rounding of the loss counts; more, and its curvature does.
-const STEP: f32 = 1.0 / 512.0;
+/// How far each number of a parameter is moved: too little for any ReLU to open or pool to change its mind on the way.
+const STEP: f64 = 1e-6;
 
 const DIRECTIONS: u32 = 3;
 
-/// Of the gradient's length: bends of ReLU and pools that lie within a step, and rounding of the loss to single precision.
-const TOLERANCE: f64 = 0.02;
+/// Of the gradient's length.
+const TOLERANCE: f64 = 1e-5;
 
-/// Fresh parameters, biases and the like too: at 0 they would hide what is multiplied by them.
+/// Fresh parameters, shaken, so that none is 0 or 1 and hides what it is multiplied with or added to.
 fn some_parameters(network: &Network) -> Vec<Tensor> {
     let fresh = Engine::new(network.clone(), Device::new(Cpu::new(1)), 1);
-    let nudge = |(stream, tensor): (usize, Tensor)| {
+    let shaken = |(stream, tensor): (usize, Tensor)| {
         let noise = noise(stream as u32, tensor.values.len());
-        Tensor { values: tensor.values.iter().zip(noise).map(|(value, noise)| value + noise / 8.0).collect(), ..tensor }
+        let values = tensor.values.iter().zip(noise).map(|(value, noise)| value + noise / 8.0).collect();
+        Tensor { values, ..tensor }
     };
-    fresh.parameters().tensors().enumerate().map(nudge).collect()
+    fresh.parameters().tensors().enumerate().map(shaken).collect()
 }
 
-/// The loss with one parameter moved along a direction.
-fn loss_at(network: &Network, start: &[Tensor], moved: usize, direction: &[f32], step_size: f32, batch: &Batch, isa: Isa) -> f64 {
-    let mut parameters = start.to_vec();
-    parameters[moved].values.iter_mut().zip(direction).for_each(|(value, along)| *value += step_size * along);
-    f64::from(step(&mut engine(network, parameters, isa, 1), batch, &Optimizer::sgd(0.0), 0.0))
+/// The loss, and by how much it changes for each parameter along each of its directions.
+struct Truth {
+    loss: f64,
+    slopes: Vec<Slope>,
+}
+
+struct Slope {
+    parameter: String,
+    direction: Vec<f64>,
+    slope: f64,
+}
+
+impl Truth {
+    fn of(network: &Network, parameters: &[Tensor], batch: &Batch) -> Self {
+        let in_double = |it: &Tensor| (it.name.clone(), it.values.iter().copied().map(f64::from).collect());
+        let start: HashMap<String, Vec<f64>> = parameters.iter().map(in_double).collect();
+        let loss_at = |name: &str, direction: &[f64], step: f64| {
+            let mut moved = start.clone();
+            let values = moved.get_mut(name).expect("a parameter of this network");
+            values.iter_mut().zip(direction).for_each(|(value, along)| *value += step * along);
+            loss(network, &moved, batch)
+        };
+        let slope = |(it, stream): (&Tensor, u32)| {
+            let direction: Vec<f64> = noise(stream, it.values.len()).map(|x| f64::from(x.signum())).collect();
+            let change = loss_at(&it.name, &direction, STEP) - loss_at(&it.name, &direction, -STEP);
+            Slope { parameter: it.name.clone(), direction, slope: change / (2.0 * STEP) }
+        };
+        let trained = parameters.iter().filter(|it| is_trained(it));
+        let pairs = trained.flat_map(|it| (0..DIRECTIONS).map(move |stream| (it, stream)));
+        Self { loss: loss(network, &start, batch), slopes: pairs.map(slope).collect() }
+    }
 }
 
 #[test]
 fn gradients_agree_with_differences_of_the_loss_on_every_instruction_set() {
-    let (network, batch) = (everything(), batch(0, 6));
+    let (network, batch) = (everything(0.0), batch(0, 6));
     let start = some_parameters(&network);
+    let truth = Truth::of(&network, &start, &batch);
     for isa in Isa::present() {
-        let (_, gradients) = loss_and_gradients(&mut engine(&network, start.clone(), isa, 1), &batch);
-        for gradient in &gradients {
-            let moved = start.iter().position(|it| it.name == gradient.name).expect("of the same network");
-            let length = gradient.values.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
-            for stream in 0..DIRECTIONS {
-                let direction: Vec<f32> = noise(stream, gradient.values.len()).map(f32::signum).collect();
-                let along: f64 = gradient.values.iter().zip(&direction).map(|(&g, &d)| f64::from(g * d)).sum();
-                let loss = |step_size| loss_at(&network, &start, moved, &direction, step_size, &batch, isa);
-                let difference = (loss(STEP) - loss(-STEP)) / f64::from(2.0 * STEP);
-                if std::env::var("SHOW").is_ok() { eprintln!("FD {:.1e} {} {:.2e} {:.3e} {:.3e}", (along-difference).abs()/length, gradient.name, length, along, difference);}
-                assert!(
-                    (along - difference).abs() <= TOLERANCE * length,
-                    "{} on {}: the gradient says {along:.6}, the loss {difference:.6}; its length is {length:.6}",
-                    gradient.name,
-                    isa.name(),
+        let (loss, gradients) = loss_and_gradients(&mut engine(&network, start.clone(), isa, 2), &batch);
+        assert_near(&[loss], &[truth.loss as f32], 1e-6, &format!("loss on {}", isa.name()));
+        for Slope { parameter, direction, slope } in &truth.slopes {
+            let gradient = gradients.iter().find(|it| it.name == *parameter).expect("it is trained");
+            let gradient = || gradient.values.iter().copied().map(f64::from);
+            let along: f64 = gradient().zip(direction).map(|(g, d)| g * d).sum();
+            let length = gradient().map(|g| g * g).sum::<f64>().sqrt();
+            if std::env::var("SHOW").is_ok() {
+                eprintln!(
+                    "FD {:.1e} {parameter} {length:.2e} {}",
+                    (along - slope).abs() / length,
+                    isa.name()
                 );
+                continue;
             }
+            assert!(
+                (along - slope).abs() <= TOLERANCE * length,
+                "{parameter} on {}: the gradient says {along:.8}, the loss {slope:.8}; its length is {length:.8}",
+                isa.name(),
+            );
         }
     }
 }

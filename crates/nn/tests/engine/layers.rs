@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use divvy_nn::{Activation, Isa, Layer, Network, Tensor};
 
 use crate::reference::{Case, Reference};
-use crate::support::{Batch, assert_near, assert_tensors_near, engine, is_trained, loss_and_gradients, parameters};
+use crate::support::{
+    Batch, assert_near, assert_tensors_near, engine, is_trained, loss_and_gradients, parameters,
+};
 
 /// Single precision against double: some ten roundings in a row.
 const TOLERANCE: f64 = 2e-6;
@@ -45,7 +47,8 @@ fn every_layer_agrees_with_pytorch_on_every_instruction_set() {
 #[test]
 fn every_layer_and_activation_has_a_case() {
     let networks: Vec<Network> = cases().cases().map(|case| case.description()).collect();
-    let layers: Vec<&Layer> = networks.iter().flat_map(|it| it.graph().nodes()).map(|node| &node.layer).collect();
+    let layers: Vec<&Layer> =
+        networks.iter().flat_map(|it| it.graph().nodes()).map(|node| &node.layer).collect();
     let types: BTreeSet<&str> = layers.iter().map(|layer| layer.type_name()).collect();
     // Dropout draws from numbers of our own: dropout.rs is about it.
     let expected = [

@@ -20,7 +20,8 @@ fn losses_and_gradients_agree_with_pytorch() {
 
             // A dense layer without bias hands on its kernel, row by row, when it is fed the identity matrix.
             let images = (0..size * size).map(|i| if i / size == i % size { 1.0 } else { 0.0 }).collect();
-            let kernel = Tensor { name: "dense/kernel".into(), shape: vec![size, units], values: logits.clone() };
+            let kernel =
+                Tensor { name: "dense/kernel".into(), shape: vec![size, units], values: logits.clone() };
             let batch = Batch { images, targets, size };
             let mut engine = engine(&network, vec![kernel], isa, 2);
             assert_eq!(engine.logits(&batch.images, size), logits, "{}", place("logits"));

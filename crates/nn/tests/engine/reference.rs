@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use divvy_nn::Tensor;
-use safetensors::tensor::{SafeTensors, TensorView};
 use safetensors::Dtype;
+use safetensors::tensor::{SafeTensors, TensorView};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 

@@ -21,17 +21,17 @@ fn assert_same(case: Case<'_>, factors: impl IntoIterator<Item = f64>) {
 fn schedules_agree_with_pytorch() {
     let file = file();
     let mut kinds = Vec::new();
-    for case in file.cases().filter(|case| !case.name.starts_with("warm") && !case.name.starts_with("plateau")) {
+    for case in
+        file.cases().filter(|case| !case.name.starts_with("warm") && !case.name.starts_with("plateau"))
+    {
         let schedule: Schedule = case.description();
         let steps = case.f64("factors").len();
         assert_same(case, (0..steps).map(|step| schedule.factor(step as f64, steps as f64)));
         kinds.push(std::mem::discriminant(&schedule));
     }
-    for schedule in [
-        Schedule::Step { every: 0.5, gamma: 0.1 },
-        Schedule::Cosine { floor: 0.0 },
-        Schedule::ONE_CYCLE,
-    ] {
+    for schedule in
+        [Schedule::Step { every: 0.5, gamma: 0.1 }, Schedule::Cosine { floor: 0.0 }, Schedule::ONE_CYCLE]
+    {
         assert!(kinds.contains(&std::mem::discriminant(&schedule)), "{schedule:?} has no case");
     }
 }

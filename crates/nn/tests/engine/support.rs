@@ -57,7 +57,8 @@ pub(crate) fn loss_and_gradients(engine: &mut Engine, batch: &Batch) -> (f32, Ve
 pub(crate) fn distance(ours: &[f32], theirs: &[f32]) -> f64 {
     assert_eq!(ours.len(), theirs.len());
     let largest = |values: &mut dyn Iterator<Item = f64>| {
-        values.fold(0.0_f64, |largest, value| if value.is_nan() { f64::NAN } else { largest.max(value.abs()) })
+        values
+            .fold(0.0_f64, |largest, value| if value.is_nan() { f64::NAN } else { largest.max(value.abs()) })
     };
     let scale = largest(&mut theirs.iter().copied().map(f64::from));
     assert!(scale > 0.0, "zeros prove nothing");
@@ -68,14 +69,20 @@ pub(crate) fn distance(ours: &[f32], theirs: &[f32]) -> f64 {
 #[track_caller]
 pub(crate) fn assert_near(ours: &[f32], theirs: &[f32], tolerance: f64, place: &str) {
     let found = distance(ours, theirs);
-    if std::env::var("SHOW").is_ok() { eprintln!("{found:.1e} {tolerance:.0e} {place}"); }
-    assert!(found <= tolerance, "{place}: off by {found:.1e} of the largest, at most {tolerance:.0e} is allowed");
+    if std::env::var("SHOW").is_ok() {
+        eprintln!("{found:.1e} {tolerance:.0e} {place}");
+    }
+    assert!(
+        found <= tolerance,
+        "{place}: off by {found:.1e} of the largest, at most {tolerance:.0e} is allowed"
+    );
 }
 
 /// Asserts the same names and shapes, and values as [`assert_near`] does.
 #[track_caller]
 pub(crate) fn assert_tensors_near(ours: &[Tensor], theirs: &[Tensor], tolerance: f64, place: &str) {
-    let names = |tensors: &[Tensor]| tensors.iter().map(|it| (it.name.clone(), it.shape.clone())).collect::<Vec<_>>();
+    let names =
+        |tensors: &[Tensor]| tensors.iter().map(|it| (it.name.clone(), it.shape.clone())).collect::<Vec<_>>();
     assert_eq!(names(ours), names(theirs), "{place}");
     for (ours, theirs) in ours.iter().zip(theirs) {
         assert_near(&ours.values, &theirs.values, tolerance, &format!("{place}, {}", ours.name));

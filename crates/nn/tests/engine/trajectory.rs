@@ -11,7 +11,7 @@ const STEPS: u32 = 50;
 const BATCH: usize = 8;
 const RATE: f64 = 1.0 / 32768.0;
 
-/// What the issue asks for; PyTorch's own two precisions are 8e-7 apart.
+/// What the issue asks for; PyTorch's own two precisions are 3e-6 apart.
 const TOLERANCE: f64 = 1e-4;
 
 /// The first parameters: kernels from `noise`, the others as the engine starts them, which is as Keras does.
@@ -29,13 +29,13 @@ fn first_parameters(network: &Network) -> Vec<Tensor> {
     fresh.tensors().map(with_noise).collect()
 }
 
-/// Half noise, and an eighth ... see `batch` in trajectory.py.
+/// Noise, plus a fixed pattern for one class and less it for the other, each a quarter strong.
 fn batch(number: u32, pixels: usize) -> Batch {
     let class = |sample: usize| (sample + number as usize) % 2;
     let pattern: Vec<f32> = noise(1, pixels).collect();
     let mix = |(index, value): (usize, f32)| {
         let sign = if class(index / pixels) == 1 { 0.25 } else { -0.25 };
-        0.5 * value + sign * pattern[index % pixels]
+        0.25 * value + sign * pattern[index % pixels]
     };
     let images = noise(1000 + number, BATCH * pixels).enumerate().map(mix).collect();
     let targets = (0..2 * BATCH).map(|i| if class(i / 2) == i % 2 { 1.0 } else { 0.0 }).collect();

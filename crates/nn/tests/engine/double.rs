@@ -1,0 +1,251 @@
+//! What a network computes in training, written out in double precision from the formulas of the layers' documentation: slow and plain.
+
+use std::collections::HashMap;
+
+use divvy_nn::{Activation, BatchNorm, Conv2d, Dense, Geometry, Layer, Loss, Network, Shape, Window};
+
+use crate::support::Batch;
+
+/// A batch of maps, or of vectors, which are maps of one pixel.
+#[derive(Clone)]
+struct Values {
+    batch: usize,
+    height: usize,
+    width: usize,
+    channels: usize,
+    numbers: Vec<f64>,
+}
+
+impl Values {
+    fn new(batch: usize, shape: Shape, numbers: Vec<f64>) -> Self {
+        let (height, width, channels) = match shape {
+            Shape::Map { height, width, channels } => (height, width, channels),
+            Shape::Vector { features } => (1, 1, features),
+        };
+        Self { batch, height, width, channels, numbers }
+    }
+
+    fn zeros(batch: usize, shape: Shape) -> Self {
+        Self::new(batch, shape, vec![0.0; batch * shape.len()])
+    }
+
+    fn index(&self, [n, i, j, c]: [usize; 4]) -> usize {
+        ((n * self.height + i) * self.width + j) * self.channels + c
+    }
+
+    /// A number whose place may be outside the map.
+    fn get(&self, n: usize, i: Option<usize>, j: Option<usize>, c: usize) -> Option<f64> {
+        let (i, j) = (i.filter(|&i| i < self.height)?, j.filter(|&j| j < self.width)?);
+        Some(self.numbers[self.index([n, i, j, c])])
+    }
+
+    /// Every number from its place.
+    fn fill(mut self, number: impl Fn([usize; 4]) -> f64) -> Self {
+        for n in 0..self.batch {
+            for i in 0..self.height {
+                for j in 0..self.width {
+                    for c in 0..self.channels {
+                        let index = self.index([n, i, j, c]);
+                        self.numbers[index] = number([n, i, j, c]);
+                    }
+                }
+            }
+        }
+        self
+    }
+
+    fn map(mut self, function: impl Fn(f64) -> f64) -> Self {
+        self.numbers.iter_mut().for_each(|x| *x = function(*x));
+        self
+    }
+
+    /// The numbers of one channel.
+    fn channel(&self, c: usize) -> impl Iterator<Item = f64> {
+        self.numbers.iter().copied().skip(c).step_by(self.channels)
+    }
+
+    /// The numbers inside the map under a window, its place and the tap that sees each; and those in the padding, as `None`.
+    fn under<'a>(
+        &'a self,
+        window: &'a Window,
+        [n, i, j, c]: [usize; 4],
+    ) -> impl Iterator<Item = ([usize; 2], Option<f64>)> + 'a {
+        let Geometry { margins, .. } = window.over(self.height, self.width, self.channels).expect("it fits");
+        let (strides, dilation) = (window.strides, window.dilation);
+        (0..window.size.height).flat_map(move |u| (0..window.size.width).map(move |v| [u, v])).map(
+            move |[u, v]| {
+                let row = (i * strides.height + u * dilation.height).checked_sub(margins.top);
+                let column = (j * strides.width + v * dilation.width).checked_sub(margins.left);
+                ([u, v], self.get(n, row, column, c))
+            },
+        )
+    }
+}
+
+/// Parameters of one layer by their short names.
+struct Own<'a> {
+    layer: &'a str,
+    all: &'a HashMap<String, Vec<f64>>,
+}
+
+impl Own<'_> {
+    fn get(&self, name: &str) -> Option<&[f64]> {
+        self.all.get(&format!("{}/{name}", self.layer)).map(Vec::as_slice)
+    }
+}
+
+/// The mean loss of a batch, in training mode, without dropout.
+pub(crate) fn loss(network: &Network, parameters: &HashMap<String, Vec<f64>>, batch: &Batch) -> f64 {
+    let graph = network.graph();
+    let images = batch.images.iter().copied().map(f64::from).collect();
+    let mut values = vec![Values::new(batch.size, graph.input_shape(), images)];
+    // The last layer is the softmax of the head, which is part of the loss.
+    for node in &graph.nodes()[1..graph.nodes().len() - 1] {
+        let inputs: Vec<&Values> = node.inputs.iter().map(|input| &values[input.index()]).collect();
+        let y = Values::zeros(batch.size, node.shape);
+        values.push(forward(&node.layer, &inputs, y, &Own { layer: &node.name, all: parameters }));
+    }
+    assert_eq!(network.head().loss(), Loss::CategoricalCrossEntropy);
+    let logits = values.last().expect("there is the input");
+    let rows = logits.numbers.chunks(logits.channels).zip(batch.targets.chunks(logits.channels));
+    let of_row = |(logits, targets): (&[f64], &[f32])| {
+        let sum: f64 = logits.iter().map(|z| z.exp()).sum();
+        logits.iter().zip(targets).map(|(z, &t)| f64::from(t) * (sum.ln() - z)).sum::<f64>()
+    };
+    rows.map(of_row).sum::<f64>() / batch.size as f64
+}
+
+/// The output of a layer; `y` has its shape.
+fn forward(layer: &Layer, inputs: &[&Values], y: Values, own: &Own<'_>) -> Values {
+    let x = inputs[0];
+    match layer {
+        Layer::Input { .. } => unreachable!("only the first layer is the input"),
+        Layer::Rescaling(it) => x.clone().map(|x| f64::from(it.scale) * x + f64::from(it.offset)),
+        Layer::Normalization(it) => y.fill(|at| {
+            let of = |values: &[f32]| f64::from(values[at[3] % values.len()]);
+            (x.numbers[x.index(at)] - of(&it.mean)) / of(&it.variance).sqrt()
+        }),
+        Layer::Conv2d(it) => activate(it.activation, conv2d(it, x, y, own)),
+        Layer::Dense(it) => activate(it.activation, dense(it, x, y, own)),
+        Layer::BatchNorm(it) => batch_norm(it, x, y, own),
+        Layer::MaxPool2d(it) => y.fill(|at| {
+            let window = it.window();
+            x.under(&window, at).filter_map(|(_, x)| x).fold(f64::NEG_INFINITY, f64::max)
+        }),
+        Layer::AvgPool2d(it) => y.fill(|at| {
+            let window = it.window();
+            mean(x.under(&window, at).filter_map(|(_, x)| x))
+        }),
+        Layer::GlobalAvgPool2d(_) => y.fill(|[n, .., c]| mean(pixels(x, n, c))),
+        Layer::GlobalMaxPool2d(_) => y.fill(|[n, .., c]| pixels(x, n, c).fold(f64::NEG_INFINITY, f64::max)),
+        Layer::Flatten(_) => Values { numbers: x.numbers.clone(), ..y },
+        Layer::Dropout(it) => {
+            assert_eq!(it.rate, 0.0);
+            x.clone()
+        }
+        Layer::ZeroPad2d(it) => y.fill(|[n, i, j, c]| {
+            let (row, column) = (i.checked_sub(it.padding.top), j.checked_sub(it.padding.left));
+            x.get(n, row, column, c).unwrap_or(0.0)
+        }),
+        Layer::Add(_) => y.fill(|at| inputs.iter().map(|x| x.numbers[x.index(at)]).sum()),
+        Layer::Concat(_) => y.fill(|[n, i, j, c]| {
+            let mut before = 0;
+            let holds = |x: &&&Values| {
+                before += x.channels;
+                c < before
+            };
+            let x = inputs.iter().find(holds).expect("the channels add up");
+            x.numbers[x.index([n, i, j, c - (before - x.channels)])]
+        }),
+        Layer::Activation(it) => activate(it.function, x.clone()),
+    }
+}
+
+fn conv2d(layer: &Conv2d, x: &Values, y: Values, own: &Own<'_>) -> Values {
+    let (kernel, bias) = (own.get("kernel").expect("a kernel"), own.get("bias"));
+    let (window, inputs, filters) = (layer.window(), x.channels / layer.groups, layer.filters / layer.groups);
+    y.fill(|[n, i, j, o]| {
+        let first = o / filters * inputs;
+        let channel = |c: usize| {
+            let tap = |([u, v], x): ([usize; 2], Option<f64>)| {
+                let k = ((u * layer.kernel.width + v) * inputs + c) * layer.filters + o;
+                kernel[k] * x.unwrap_or(0.0)
+            };
+            x.under(&window, [n, i, j, first + c]).map(tap).sum::<f64>()
+        };
+        bias.map_or(0.0, |bias| bias[o]) + (0..inputs).map(channel).sum::<f64>()
+    })
+}
+
+fn dense(layer: &Dense, x: &Values, y: Values, own: &Own<'_>) -> Values {
+    let (kernel, bias) = (own.get("kernel").expect("a kernel"), own.get("bias"));
+    y.fill(|[n, .., o]| {
+        let row = &x.numbers[n * x.channels..][..x.channels];
+        let products = row.iter().enumerate().map(|(i, x)| x * kernel[i * layer.units + o]);
+        bias.map_or(0.0, |bias| bias[o]) + products.sum::<f64>()
+    })
+}
+
+fn batch_norm(layer: &BatchNorm, x: &Values, y: Values, own: &Own<'_>) -> Values {
+    let statistics: Vec<(f64, f64)> = (0..x.channels)
+        .map(|c| {
+            let mu = mean(x.channel(c));
+            (mu, (mean(x.channel(c).map(|x| (x - mu).powi(2))) + f64::from(layer.epsilon)).sqrt())
+        })
+        .collect();
+    y.fill(|at| {
+        let (mu, deviation) = statistics[at[3]];
+        let gamma = own.get("gamma").map_or(1.0, |gamma| gamma[at[3]]);
+        let beta = own.get("beta").map_or(0.0, |beta| beta[at[3]]);
+        gamma * (x.numbers[x.index(at)] - mu) / deviation + beta
+    })
+}
+
+fn pixels(x: &Values, n: usize, c: usize) -> impl Iterator<Item = f64> {
+    let each = x.height * x.width;
+    x.channel(c).skip(n * each).take(each)
+}
+
+fn mean(numbers: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = numbers.fold((0.0, 0), |(sum, count), x| (sum + x, count + 1));
+    sum / f64::from(count)
+}
+
+fn activate(activation: Activation, x: Values) -> Values {
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    match activation {
+        Activation::Linear => x,
+        Activation::Relu => x.map(|x| x.max(0.0)),
+        Activation::Relu6 => x.map(|x| x.clamp(0.0, 6.0)),
+        Activation::LeakyRelu { alpha } => x.map(|x| if x > 0.0 { x } else { f64::from(alpha) * x }),
+        Activation::Elu { alpha } => x.map(|x| if x > 0.0 { x } else { f64::from(alpha) * x.exp_m1() }),
+        Activation::Gelu => x.map(|x| x * normal_distribution(x)),
+        Activation::Silu => x.map(|x| x * sigmoid(x)),
+        Activation::HardSwish => x.map(|x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0),
+        Activation::Tanh => x.map(f64::tanh),
+        Activation::Sigmoid => x.map(sigmoid),
+        Activation::Softmax => {
+            let mut y = x;
+            for row in y.numbers.chunks_mut(y.channels) {
+                let sum: f64 = row.iter().map(|x| x.exp()).sum();
+                row.iter_mut().for_each(|x| *x = x.exp() / sum);
+            }
+            y
+        }
+    }
+}
+
+/// The share of the normal distribution below `x`, by its Taylor series: ½ + φ(x) · (x + x³/3 + x⁵/(3·5) + …).
+fn normal_distribution(x: f64) -> f64 {
+    let density = (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt();
+    let mut term = x;
+    let mut sum = 0.0;
+    for odd in (3..).step_by(2) {
+        sum += term;
+        term *= x * x / f64::from(odd);
+        if term.abs() < 1e-18 {
+            return 0.5 + density * sum;
+        }
+    }
+    unreachable!("the terms vanish")
+}
