@@ -140,16 +140,6 @@ pub enum DataError {
         /// A known group with a similar name, empty or beginning with `;`.
         hint: String,
     },
-    /// Exclusive groups where labels are wanted, or labels where exclusive groups are.
-    #[error("{}: images here carry {found}, but {wanted} wanted; use data of the same kind", path.display())]
-    LabelKind {
-        /// The folder or list.
-        path: PathBuf,
-        /// What the data has.
-        found: &'static str,
-        /// What is wanted, with its verb: `one group each is`.
-        wanted: &'static str,
-    },
     /// A share for validation that leaves one side empty.
     #[error(
         "a validation share of {fraction} cannot be used; give a number above 0 and below 1, such as 0.2"

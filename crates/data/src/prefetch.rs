@@ -64,7 +64,7 @@ pub(crate) fn window(threads: usize) -> usize {
 }
 
 impl<T> Shared<T> {
-    /// Nothing panics while the lock is held, so that its state is sound even if a job panicked.
+    /// Every change under the lock is a single step, so that the state is sound whoever panicked.
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -30,8 +30,8 @@ impl FlushDenormals {
         // SAFETY: `state` is a value read from MXCSR with two defined bits changed, so no reserved bit is set. Code
         // compiled around the guard may see denormals flushed or not; no result of this crate depends on which.
         unsafe {
-            std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const state, options(nostack, preserves_flags, readonly))
-        };
+            std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const state, options(nostack, preserves_flags, readonly));
+        }
     }
 }
 

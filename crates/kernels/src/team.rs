@@ -68,7 +68,7 @@ impl State {
 
     /// The state at the start of the run after this one.
     fn next_run(self) -> u64 {
-        (self.run() + 1) * Self::RUN | Self::OPEN
+        ((self.run() + 1) * Self::RUN) | Self::OPEN
     }
 }
 
@@ -182,9 +182,9 @@ impl Team {
         while now.members() != 0 {
             spins += 1;
             if spins < SPINS {
-                std::hint::spin_loop()
+                std::hint::spin_loop();
             } else {
-                std::thread::yield_now()
+                std::thread::yield_now();
             }
             now = State(state.load(Ordering::Acquire));
         }

@@ -65,6 +65,9 @@ impl Classifier {
     ///
     /// # Errors
     /// The first error of `answer`.
+    ///
+    /// # Panics
+    /// Never: there is a prediction for each readable picture.
     pub fn classify_files<E>(
         &mut self,
         paths: Vec<PathBuf>,

@@ -92,7 +92,7 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    pub(crate) fn damaged(path: &Path, reason: impl ToString) -> Self {
+    pub(crate) fn damaged(path: &Path, reason: &dyn ToString) -> Self {
         Self::Damaged { path: path.to_owned(), reason: reason.to_string() }
     }
 }

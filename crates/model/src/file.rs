@@ -59,6 +59,9 @@ impl Model {
     }
 
     /// The content of the model file. The same model gives the same bytes.
+    ///
+    /// # Panics
+    /// Never: names are unique, lengths are those of the shapes, and a header has nothing that JSON cannot hold.
     pub fn to_bytes(&self) -> Vec<u8> {
         let header = Header {
             version: VERSION,
@@ -91,7 +94,7 @@ impl Model {
     /// # Errors
     /// A [`ModelError`] that says what is wrong with the content.
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ModelError> {
-        let damaged = |reason: &dyn ToString| ModelError::damaged(path, reason.to_string());
+        let damaged = |reason: &dyn ToString| ModelError::damaged(path, reason);
         let (_, metadata) =
             SafeTensors::read_metadata(bytes).map_err(|error| unreadable(bytes, &error, path))?;
         let header = metadata.metadata().as_ref().and_then(|all| all.get(KEY)).ok_or_else(|| {
@@ -147,13 +150,13 @@ fn read_limited(path: &Path) -> Result<Vec<u8>, ModelError> {
 }
 
 fn read_parameters(bytes: &[u8], table: ParameterTable, path: &Path) -> Result<Parameters, ModelError> {
-    let file = SafeTensors::deserialize(bytes).map_err(|error| ModelError::damaged(path, error))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|error| ModelError::damaged(path, &error))?;
     // Room is made for the graph's parameters only once the file is known to hold as many numbers.
     let (expected, found) = (table.values_len(), bytes.len() / size_of::<f32>());
     if expected > found {
         return Err(ModelError::damaged(
             path,
-            format!("the graph has {expected} parameters, the file at most {found} numbers"),
+            &format!("the graph has {expected} parameters, the file at most {found} numbers"),
         ));
     }
     let tensors = file
@@ -165,7 +168,7 @@ fn read_parameters(bytes: &[u8], table: ParameterTable, path: &Path) -> Result<P
                 values: numbers(view.data()),
             }),
             other => {
-                Err(ModelError::damaged(path, format!("'{name}' holds {other:?} where f32 is expected")))
+                Err(ModelError::damaged(path, &format!("'{name}' holds {other:?} where f32 is expected")))
             }
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -191,7 +194,7 @@ fn unreadable(bytes: &[u8], error: &SafeTensorError, path: &Path) -> ModelError 
             foreign("a git-LFS pointer; run `git lfs pull` to get the file itself")
         }
         // The eight bytes before a header give its length; what follows is JSON in every safetensors file.
-        [_, _, _, _, _, _, _, _, b'{', ..] => ModelError::damaged(path, error),
+        [_, _, _, _, _, _, _, _, b'{', ..] => ModelError::damaged(path, &error),
         _ => foreign("a file of an unknown format"),
     }
 }

@@ -13,7 +13,7 @@ pub struct Optimizer {
     /// The rule.
     pub rule: Rule,
     /// The pull of weights towards 0; biases, and the scales and shifts of norms, are left alone. An L2 term in the gradient, but for
-    /// AdamW, where it is decoupled from it. 0 by default.
+    /// `AdamW`, where it is decoupled from it. 0 by default.
     #[serde(default)]
     pub weight_decay: f64,
     /// The largest Euclidean norm that all gradients together may have; a longer gradient is shortened. None by default.

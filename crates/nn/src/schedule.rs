@@ -141,7 +141,7 @@ impl PlateauState {
 
 /// 1 at 0, 0 at 1, along half a cosine.
 fn falling_cosine(share: f64) -> f64 {
-    (1.0 + (PI * share.clamp(0.0, 1.0)).cos()) / 2.0
+    f64::midpoint(1.0, (PI * share.clamp(0.0, 1.0)).cos())
 }
 
 fn between(low: f64, high: f64, share: f64) -> f64 {

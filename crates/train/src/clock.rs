@@ -81,11 +81,11 @@ mod tests {
     #[test]
     fn time_counts_from_the_start_and_leaves_a_reserve() {
         let started = Instant::now();
-        let clock = Clock::time(Duration::from_secs(3600), started);
+        let clock = Clock::time(Duration::from_hours(1), started);
         let (done, whole) = clock.position(7);
         assert!(done < whole && (3_599_000.0..=3_600_000.0).contains(&whole));
         assert!(!clock.is_up(Duration::ZERO));
-        assert!(clock.is_up(Duration::from_secs(3600)));
+        assert!(clock.is_up(Duration::from_hours(1)));
     }
 
     #[test]

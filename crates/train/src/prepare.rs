@@ -82,7 +82,8 @@ fn choose_head(config: &TrainConfig, dataset: &Dataset) -> Result<Head, TrainErr
 
 /// A named architecture, or a file of layers: what ends in `.toml` or holds a path's separator.
 fn architecture(name: &str) -> Result<Architecture, TrainError> {
-    let is_file = name.ends_with(".toml") || name.contains(std::path::MAIN_SEPARATOR);
+    let is_toml = Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
+    let is_file = is_toml || name.contains(std::path::MAIN_SEPARATOR);
     if !is_file {
         return Ok(Architecture::by_name(name)?);
     }

@@ -11,7 +11,7 @@ use crate::event::{Metric, Score};
 /// Runs the validation pictures through the network as it is.
 pub(crate) fn validate(engine: &mut Engine, dataset: &Dataset, loader: &Loader) -> Result<Score, TrainError> {
     let head = *engine.network().head();
-    let mut all = Logits { head, logits: Vec::new(), losses: 0.0, labels: Vec::new() };
+    let mut all = Answers { head, logits: Vec::new(), losses: 0.0, labels: Vec::new() };
     let mut encoded = Vec::new();
     for batch in loader.epoch(0) {
         let batch = batch?;
@@ -24,14 +24,14 @@ pub(crate) fn validate(engine: &mut Engine, dataset: &Dataset, loader: &Loader) 
 }
 
 /// The logits of all validation pictures, and what they should have been.
-struct Logits<'a> {
+struct Answers<'a> {
     head: Head,
     logits: Vec<f32>,
     losses: f64,
     labels: Vec<&'a Label>,
 }
 
-impl<'a> Logits<'a> {
+impl<'a> Answers<'a> {
     fn take(&mut self, logits: &[f32], targets: &[f32], labels: impl Iterator<Item = &'a Label>) {
         let units = self.head.units();
         let rows = logits.chunks_exact(units).zip(targets.chunks_exact(units));

@@ -42,8 +42,9 @@ fn photos(root: &Path, count: usize) {
     for (group, upper) in [("upper", true), ("lower", false)] {
         fs::create_dir_all(root.join(group)).unwrap();
         for index in 0..count {
-            let noise =
-                |x: u32, y: u32| ((x * 31 + y * 17 + index as u32 * 101) * 2_654_435_761_u32 >> 26) as u8;
+            let noise = |x: u32, y: u32| {
+                (((x * 31 + y * 17 + index as u32 * 101).wrapping_mul(2_654_435_761)) >> 26) as u8
+            };
             let picture = image::RgbImage::from_fn(16, 16, |x, y| {
                 let light = if (y < 8) == upper { 150 } else { 60 };
                 image::Rgb([light + noise(x, y), light + noise(y, x), light])

@@ -248,14 +248,13 @@ impl Dataset {
         if pool.is_empty() {
             return Err(DataError::NoTrainingPart { path: self.root.clone(), found: self.parts_found() });
         }
-        let counts = self.class_counts(&pool);
-        let held: Vec<usize> = (0..counts.len()).filter(|&class| counts[class] > 0).collect();
-        if let [only] = held[..]
-            && self.class_counts(&self.part(Some(Part::Test))).iter().filter(|&&n| n > 0).count() < 2
-        {
+        let all: Vec<usize> = (0..self.samples.len()).collect();
+        let in_all = self.class_counts(&all);
+        if let [only] = (0..in_all.len()).filter(|&class| in_all[class] > 0).collect::<Vec<_>>()[..] {
             let (path, group) = (self.root.clone(), self.classes[only].clone());
             return Err(DataError::OneGroup { path, group, hint: self.one_group_hint(only) });
         }
+        let counts = self.class_counts(&pool);
         match counts.iter().position(|&images| images < 2) {
             Some(class) => Err(self.small_group(class, counts[class])),
             None => Ok(()),

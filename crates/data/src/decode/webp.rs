@@ -2,7 +2,7 @@
 //!
 //! A file is `RIFF`, the length of all that follows, `WEBP`, then chunks of a name, a length and as many bytes, padded to an
 //! even number (RFC 9649, section 2.3). The decoder allocates what a metadata chunk claims to be long, and panics where the
-//! first frame of an animation with transparency has another size than its image.
+//! transparency of an animation's first frame is followed by anything but an image of the frame's size.
 
 use super::{ImageFault, damaged};
 
@@ -14,7 +14,7 @@ const FRAME_HEADER_LEN: usize = 16;
 /// Checks the container and gives the Exif block, where there is one.
 ///
 /// # Errors
-/// [`ImageFault::Damaged`] where a chunk claims more bytes than the file has, or sizes contradict each other.
+/// [`ImageFault::Damaged`] where a chunk claims more bytes than the file has, or a frame contradicts itself.
 pub(super) fn check(bytes: &[u8]) -> Result<Option<&[u8]>, ImageFault> {
     let mut exif = None;
     for chunk in Chunks(bytes.get(HEADER_LEN..).unwrap_or_default()) {
@@ -27,22 +27,25 @@ pub(super) fn check(bytes: &[u8]) -> Result<Option<&[u8]>, ImageFault> {
     Ok(exif)
 }
 
-/// Makes sure that a frame's lossy images have its size.
+/// Makes sure that in a frame with transparency a whole image of the frame's size follows.
 fn check_frame(frame: &[u8]) -> Result<(), ImageFault> {
     let too_short = || damaged("WebP", "a frame breaks off");
     let (header, chunks) = frame.split_at_checked(FRAME_HEADER_LEN).ok_or_else(too_short)?;
+    let mut chunks = Chunks(chunks);
+    let Some((b"ALPH", _)) = chunks.next().transpose()? else { return Ok(()) };
+    let (name, image) = chunks.next().transpose()?.ok_or_else(too_short)?;
+    // A frame tag of three bytes, whose first bit is 0 for an image that needs no other, a start code of three bytes, then
+    // 14 bits of each side (RFC 6386, section 9.1).
+    let Some(&[tag, _, _, _, _, _, w0, w1, h0, h1]) = image.first_chunk::<10>() else {
+        return Err(too_short());
+    };
+    let bits = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
     let side = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], 0]) + 1;
-    for chunk in Chunks(chunks) {
-        if let (b"VP8 ", image) = chunk? {
-            // A key frame: a tag of three bytes, a start code of three, then 14 bits of each side (RFC 6386, section 9.1).
-            let Some(&[.., w0, w1, h0, h1]) = image.first_chunk::<10>() else { return Err(too_short()) };
-            let bits = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
-            if (bits(w0, w1), bits(h0, h1)) != (side(6), side(9)) {
-                return Err(damaged("WebP", "a frame and its image differ in size"));
-            }
-        }
+    if name == b"VP8 " && tag & 1 == 0 && (bits(w0, w1), bits(h0, h1)) == (side(6), side(9)) {
+        Ok(())
+    } else {
+        Err(damaged("WebP", "a frame and its image differ"))
     }
-    Ok(())
 }
 
 /// The chunks in a stretch of bytes, each its name and content, up to what is too short for one.

@@ -5,6 +5,7 @@ mod stratify;
 
 use crate::dataset::{Dataset, Part};
 use crate::error::DataError;
+use std::collections::HashSet;
 
 /// Which samples of a dataset are used for what, by ascending index.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,6 +53,7 @@ impl Split {
     /// # Errors
     /// [`DataError::SmallGroup`] where this leaves a class with nothing to train on.
     pub fn without(&self, left_out: &[usize], dataset: &Dataset) -> Result<Self, DataError> {
+        let left_out: HashSet<usize> = left_out.iter().copied().collect();
         let keep = |samples: &[usize]| -> Vec<usize> {
             samples.iter().copied().filter(|sample| !left_out.contains(sample)).collect()
         };

@@ -7,17 +7,16 @@
 use std::ops::Range;
 
 use super::Conv2dShape;
-use super::correlation::{Block, Correlation, Panel, View};
+use super::correlation::{Block, Correlation, Panel};
 use super::partial::Partials;
+use super::view::View;
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::microkernel::WeightSweep;
+use crate::microkernel::{TASKS, WeightSweep};
 use crate::packing::PANEL;
 
 /// Pixels of a block, about: 16 KiB of a panel's gradients.
 const BLOCK_PIXELS: usize = 128;
-/// Tasks to aim at.
-const TASKS: usize = 16;
 
 /// How the work is cut into tasks: by panels of filters, and by parts of the batch's rows of outputs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,7 +139,7 @@ impl Gradient<'_> {
                 row_stride: steps.row,
                 pixel_stride: steps.pixel,
                 outputs,
-                panel: self.panel.filters,
+                width: self.panel.filters,
                 gradient,
                 add: self.begun,
             });

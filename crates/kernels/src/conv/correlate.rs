@@ -5,14 +5,12 @@ use std::ops::Range;
 use super::correlation::{Block, Correlation, Panel};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::microkernel::{ChannelSweep, PixelSweep, Start, Target};
+use crate::microkernel::{ChannelSweep, PixelSweep, Start, TASKS, Target};
 
 /// Elements of a block's source: 512 KiB, which stay in the second-level cache while all panels of weights pass by.
 const BLOCK_SOURCE: usize = 128 * 1024;
 /// Pixels a block has at the least: a few tiles for every time that weights are fetched.
 const BLOCK_PIXELS: usize = 56;
-/// Tasks to aim at: enough to keep any desktop's threads busy, few enough to cost nothing.
-const TASKS: usize = 16;
 /// Weights of the next panel that are fetched at the end of one: what it begins with.
 const NEXT: usize = 6 * 1024;
 

@@ -6,10 +6,8 @@ use super::correlation::Correlation;
 use super::partial::Partials;
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::microkernel::ChannelWeightSweep;
+use crate::microkernel::{ChannelWeightSweep, TASKS};
 
-/// Tasks to aim at.
-const TASKS: usize = 16;
 /// Elements of a block's source: 256 KiB.
 const BLOCK_SOURCE: usize = 64 * 1024;
 

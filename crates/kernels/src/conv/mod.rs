@@ -3,11 +3,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `shape` | [`Conv2dShape`], what callers say |
-//! | `correlation` | windows over images, with the zeros around them: the geometry of every pass |
+//! | `correlation` | windows over images: the geometry of every pass |
+//! | `view` | what windows see: images in place, or copies with the zeros around them |
 //! | `correlate` | sums over windows times weights: the forward pass |
-//! | `backward_data` | the same sums over `dy` with the weights transposed |
-//! | `backward_weights` | products of `x` and `dy`, added up over the batch (`partial`) |
+//! | `backward_data` | the same sums over `dy`, with the weights transposed |
+//! | `backward_weights` | products of `x` and `dy`, added up over the batch |
 //! | `depthwise_weights` | the same where each filter sees one channel |
+//! | `partial` | sums over a batch that several tasks share |
 //!
 //! All are *direct*: images are read in place or, where windows reach beyond the edge, from a copy of a few rows with the zeros
 //! around them that stays in the cache.
@@ -21,6 +23,7 @@ mod partial;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use shape::Conv2dShape;
 

@@ -42,7 +42,7 @@ pub(super) fn run(cpu: &Cpu, shape: &DenseShape, x: &[f32], dy: &[f32], dw: &mut
                     row_stride: 0,
                     pixel_stride: stride(INPUTS),
                     outputs: &packed[(panel * shape.batch + batch.start) * PANEL..],
-                    panel: PANEL.min(shape.outputs - panel * PANEL),
+                    width: PANEL.min(shape.outputs - panel * PANEL),
                     gradient,
                     add: batch.start > 0,
                 });

@@ -10,13 +10,11 @@ use super::DenseShape;
 use super::rows::{ROWS, copy, copy_len, pieces, stride};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::microkernel::{Grid, PixelSweep, Start, Strides, Taps, Target};
+use crate::microkernel::{Grid, PixelSweep, Start, Strides, TASKS, Taps, Target};
 use crate::packing::PANEL;
 
 /// Inputs that a copy of the batch holds: two pieces of 24 KiB of a panel's weights.
 const COLUMNS: usize = 384;
-/// Tasks to aim at.
-const TASKS: usize = 16;
 /// Inputs of a part at the least: below, adding up the parts would show.
 const PART_INPUTS: usize = 512;
 

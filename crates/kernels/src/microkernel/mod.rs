@@ -28,6 +28,10 @@ use crate::fetch::fetch;
 use crate::packing::PANEL;
 use crate::simd::Simd;
 
+/// Tasks that a kernel is cut into where its shape allows, at the least: enough to share evenly among the threads of a desktop,
+/// few enough to cost nothing.
+pub(crate) const TASKS: usize = 32;
+
 /// Rows of the highest tile: 14 rows of two vectors, two vectors of `b` and a broadcast are 31 of AVX-512's 32 registers.
 const MAX_ROWS: usize = 14;
 

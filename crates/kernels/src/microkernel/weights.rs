@@ -16,8 +16,8 @@ pub(crate) struct WeightSweep<'a> {
     pub pixel_stride: usize,
     /// The outputs' gradients, `[rows][columns][PANEL]`; zero beyond the panel's outputs.
     pub outputs: &'a [f32],
-    /// How many outputs the panel has.
-    pub panel: usize,
+    /// How many outputs the panel has; the gradient beyond them is zero.
+    pub width: usize,
     /// `[weights][PANEL]`.
     pub gradient: &'a mut [f32],
     /// Whether to add to the gradient rather than overwrite it.
@@ -32,11 +32,11 @@ impl Kernel for WeightSweep<'_> {
         self.check();
         let mut column = 0;
         while column < PANEL {
-            if column >= self.panel {
+            if column >= self.width {
                 self.clear(column);
                 return;
             }
-            if self.panel - column > S::LANES {
+            if self.width - column > S::LANES {
                 self.strip::<S, 2>(simd, column);
                 column += 2 * S::LANES;
             } else {

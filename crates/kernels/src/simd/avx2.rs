@@ -1,5 +1,6 @@
 //! AVX2 with FMA: eight lanes, sixteen registers.
 
+#[allow(clippy::wildcard_imports, reason = "every name in it says what it is")]
 use std::arch::x86_64::*;
 
 use super::{Kernel, Simd};

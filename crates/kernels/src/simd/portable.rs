@@ -17,7 +17,7 @@ impl Simd for Portable {
     type V = [f32; LANES];
     type U = [u32; LANES];
     const LANES: usize = LANES;
-    /// Eight numbers are two registers of the x86-64 and AArch64 baselines, of which there are 16 at the least.
+    /// Eight numbers are two registers of the x86-64 and 64-bit Arm baselines, of which there are 16 at the least.
     const REGISTERS: usize = 8;
 
     #[inline(always)]

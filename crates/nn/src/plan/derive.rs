@@ -110,10 +110,10 @@ impl<'a, 'b> Backward<'a, 'b> {
                 self.give(x, |dx| Op::ActivationBackward { function, saved, dy, dx });
             }
             Op::Softmax { rows, columns, x, y } => {
-                self.give(x, |dx| Op::SoftmaxBackward { rows, columns, y, dy, dx })
+                self.give(x, |dx| Op::SoftmaxBackward { rows, columns, y, dy, dx });
             }
             Op::BatchNormTrain { shape, x, affine, mean, invstd, .. } => {
-                self.batch_norm(shape, x, dy, affine, mean, invstd)
+                self.batch_norm(shape, x, dy, affine, mean, invstd);
             }
             Op::ScaleShift { rows, ref scale, x, .. } => {
                 let scale = scale.clone();
@@ -128,7 +128,7 @@ impl<'a, 'b> Backward<'a, 'b> {
                 self.give(x, |dx| Op::GlobalMaxPoolBackward { batch, pixels, channels, x, y, dy, dx });
             }
             Op::Dropout { rate, layer, x, .. } => {
-                self.give(x, |dx| Op::DropoutBackward { rate, layer, dy, dx })
+                self.give(x, |dx| Op::DropoutBackward { rate, layer, dy, dx });
             }
             Op::ZeroPad { shape, x, .. } => self.give(x, |dx| Op::ZeroPadBackward { shape, dy, dx }),
             Op::Copy { x, .. } | Op::Accumulate { x, .. } => self.give(x, |dx| Op::Copy { x: dy, y: dx }),

@@ -184,45 +184,44 @@ impl Operands {
 impl Op {
     /// The buffers that this operation touches.
     pub(crate) fn operands(&self) -> Operands {
-        use Op::*;
         match *self {
-            Conv2d { x, y, .. }
-            | Dense { x, y, .. }
-            | Activation { x, y, .. }
-            | Softmax { x, y, .. }
-            | BatchNormInfer { x, y, .. }
-            | ScaleShift { x, y, .. }
-            | MaxPool { x, y, .. }
-            | AvgPool { x, y, .. }
-            | GlobalAvgPool { x, y, .. }
-            | GlobalMaxPool { x, y, .. }
-            | Dropout { x, y, .. }
-            | ZeroPad { x, y, .. }
-            | Copy { x, y }
-            | TakeChannels { x, y, .. } => Operands::new(&[x], &[y]),
+            Self::Conv2d { x, y, .. }
+            | Self::Dense { x, y, .. }
+            | Self::Activation { x, y, .. }
+            | Self::Softmax { x, y, .. }
+            | Self::BatchNormInfer { x, y, .. }
+            | Self::ScaleShift { x, y, .. }
+            | Self::MaxPool { x, y, .. }
+            | Self::AvgPool { x, y, .. }
+            | Self::GlobalAvgPool { x, y, .. }
+            | Self::GlobalMaxPool { x, y, .. }
+            | Self::Dropout { x, y, .. }
+            | Self::ZeroPad { x, y, .. }
+            | Self::Copy { x, y }
+            | Self::TakeChannels { x, y, .. } => Operands::new(&[x], &[y]),
             // What is put beside the channels written before must not be seen as dead until then.
-            PutChannels { x, y, .. } | Accumulate { x, y } => Operands::new(&[x, y], &[y]),
-            BatchNormTrain { x, mean, invstd, y, .. } => Operands::new(&[x], &[mean, invstd, y]),
-            Conv2dBackwardData { dy, dx, .. }
-            | DenseBackwardData { dy, dx, .. }
-            | ScaleShiftBackward { dy, dx, .. }
-            | AvgPoolBackward { dy, dx, .. }
-            | GlobalAvgPoolBackward { dy, dx, .. }
-            | DropoutBackward { dy, dx, .. }
-            | ZeroPadBackward { dy, dx, .. } => Operands::new(&[dy], &[dx]),
-            Conv2dBackwardWeights { x, dy, .. } | DenseBackwardWeights { x, dy, .. } => {
+            Self::PutChannels { x, y, .. } | Self::Accumulate { x, y } => Operands::new(&[x, y], &[y]),
+            Self::BatchNormTrain { x, mean, invstd, y, .. } => Operands::new(&[x], &[mean, invstd, y]),
+            Self::Conv2dBackwardData { dy, dx, .. }
+            | Self::DenseBackwardData { dy, dx, .. }
+            | Self::ScaleShiftBackward { dy, dx, .. }
+            | Self::AvgPoolBackward { dy, dx, .. }
+            | Self::GlobalAvgPoolBackward { dy, dx, .. }
+            | Self::DropoutBackward { dy, dx, .. }
+            | Self::ZeroPadBackward { dy, dx, .. } => Operands::new(&[dy], &[dx]),
+            Self::Conv2dBackwardWeights { x, dy, .. } | Self::DenseBackwardWeights { x, dy, .. } => {
                 Operands::new(&[x, dy], &[])
             }
-            BiasGradient { dy, .. } => Operands::new(&[dy], &[]),
-            ActivationBackward { saved, dy, dx, .. } => Operands::new(&[saved, dy], &[dx]),
-            SoftmaxBackward { y, dy, dx, .. } => Operands::new(&[y, dy], &[dx]),
-            BatchNormBackward { x, dy, mean, invstd, dgamma, dbeta, dx, .. } => {
+            Self::BiasGradient { dy, .. } => Operands::new(&[dy], &[]),
+            Self::ActivationBackward { saved, dy, dx, .. } => Operands::new(&[saved, dy], &[dx]),
+            Self::SoftmaxBackward { y, dy, dx, .. } => Operands::new(&[y, dy], &[dx]),
+            Self::BatchNormBackward { x, dy, mean, invstd, dgamma, dbeta, dx, .. } => {
                 Operands::new(&[x, dy, mean, invstd], &[dgamma, dbeta, dx])
             }
-            MaxPoolBackward { x, y, dy, dx, .. } | GlobalMaxPoolBackward { x, y, dy, dx, .. } => {
+            Self::MaxPoolBackward { x, y, dy, dx, .. } | Self::GlobalMaxPoolBackward { x, y, dy, dx, .. } => {
                 Operands::new(&[x, y, dy], &[dx])
             }
-            Loss { logits, targets, losses, dlogits, .. } => {
+            Self::Loss { logits, targets, losses, dlogits, .. } => {
                 Operands::new(&[logits, targets], &[losses, dlogits])
             }
         }

@@ -228,7 +228,9 @@ fn activate(activation: Activation, x: Values) -> Values {
             let mut y = x;
             for row in y.numbers.chunks_mut(y.channels) {
                 let sum: f64 = row.iter().map(|x| x.exp()).sum();
-                row.iter_mut().for_each(|x| *x = x.exp() / sum);
+                for x in row.iter_mut() {
+                    *x = x.exp() / sum;
+                }
             }
             y
         }

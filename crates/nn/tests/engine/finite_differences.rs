@@ -12,7 +12,7 @@ use crate::everything::{batch, everything};
 use crate::noise::noise;
 use crate::support::{Batch, assert_near, engine, is_trained, loss_and_gradients};
 
-/// How far each number of a parameter is moved: too little for any ReLU to open or pool to change its mind on the way.
+/// How far each number of a parameter is moved: too little for any rectifier to open or pool to change its mind on the way.
 const STEP: f64 = 1e-6;
 
 const DIRECTIONS: u32 = 3;
@@ -40,7 +40,7 @@ struct Truth {
 struct Slope {
     parameter: String,
     direction: Vec<f64>,
-    slope: f64,
+    rise: f64,
 }
 
 impl Truth {
@@ -56,7 +56,7 @@ impl Truth {
         let slope = |(it, stream): (&Tensor, u32)| {
             let direction: Vec<f64> = noise(stream, it.values.len()).map(|x| f64::from(x.signum())).collect();
             let change = loss_at(&it.name, &direction, STEP) - loss_at(&it.name, &direction, -STEP);
-            Slope { parameter: it.name.clone(), direction, slope: change / (2.0 * STEP) }
+            Slope { parameter: it.name.clone(), direction, rise: change / (2.0 * STEP) }
         };
         let trained = parameters.iter().filter(|it| is_trained(it));
         let pairs = trained.flat_map(|it| (0..DIRECTIONS).map(move |stream| (it, stream)));
@@ -72,22 +72,18 @@ fn gradients_agree_with_differences_of_the_loss_on_every_instruction_set() {
     for isa in Isa::present() {
         let (loss, gradients) = loss_and_gradients(&mut engine(&network, start.clone(), isa, 2), &batch);
         assert_near(&[loss], &[truth.loss as f32], 1e-6, &format!("loss on {}", isa.name()));
-        for Slope { parameter, direction, slope } in &truth.slopes {
+        for Slope { parameter, direction, rise } in &truth.slopes {
             let gradient = gradients.iter().find(|it| it.name == *parameter).expect("it is trained");
             let gradient = || gradient.values.iter().copied().map(f64::from);
             let along: f64 = gradient().zip(direction).map(|(g, d)| g * d).sum();
             let length = gradient().map(|g| g * g).sum::<f64>().sqrt();
             if std::env::var("SHOW").is_ok() {
-                eprintln!(
-                    "FD {:.1e} {parameter} {length:.2e} {}",
-                    (along - slope).abs() / length,
-                    isa.name()
-                );
+                eprintln!("FD {:.1e} {parameter} {length:.2e} {}", (along - rise).abs() / length, isa.name());
                 continue;
             }
             assert!(
-                (along - slope).abs() <= TOLERANCE * length,
-                "{parameter} on {}: the gradient says {along:.8}, the loss {slope:.8}; its length is {length:.8}",
+                (along - rise).abs() <= TOLERANCE * length,
+                "{parameter} on {}: the gradient says {along:.8}, the loss {rise:.8}; its length is {length:.8}",
                 isa.name(),
             );
         }

@@ -57,7 +57,9 @@ fn fifty_losses_agree_with_pytorch_on_every_instruction_set_and_number_of_thread
     let pixels = network.graph().input_shape().len();
     let batches: Vec<Batch> = (0..=STEPS).map(|number| batch(number, pixels)).collect();
     for isa in Isa::present() {
+        let t = std::time::Instant::now();
         let (losses, logits) = train(&network, &batches, isa, 1);
+        eprintln!("TT {} {:?}", isa.name(), t.elapsed());
         for case in reference.cases() {
             let place = format!("{}, {}", case.name, isa.name());
             let narrow = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect::<Vec<_>>();
