@@ -1,14 +1,19 @@
 //! Every example runs to its end and keeps what it promises: each asserts how well it learnt.
 
+use std::path::PathBuf;
 use std::process::Command;
 
+/// Where cargo puts the examples: beside the folder that holds this test.
+fn built(example: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    let folder = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps").join("examples");
+    folder.join(format!("{example}{}", std::env::consts::EXE_SUFFIX))
+}
+
 fn runs(example: &str) {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["run", "--quiet", "--package", "divvy", "--example", example]);
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
-    }
-    let output = command.output().expect("cargo starts");
+    let program = built(example);
+    assert!(program.exists(), "{} is not built; `cargo test -p divvy` builds it", program.display());
+    let output = Command::new(program).output().expect("a program that was built starts");
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{example} failed:\n{said}\n{complained}");

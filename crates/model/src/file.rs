@@ -159,7 +159,7 @@ fn read_parameters(bytes: &[u8], table: ParameterTable, path: &Path) -> Result<P
             &format!("the graph has {expected} parameters, the file at most {found} numbers"),
         ));
     }
-    let tensors = file
+    let mut tensors = file
         .iter()
         .map(|(name, view)| match view.dtype() {
             Dtype::F32 => Ok(Tensor {
@@ -172,6 +172,8 @@ fn read_parameters(bytes: &[u8], table: ParameterTable, path: &Path) -> Result<P
             }
         })
         .collect::<Result<Vec<_>, _>>()?;
+    // The reader gives them in no fixed order; what does not fit should be told the same each time.
+    tensors.sort_by(|a, b| a.name.cmp(&b.name));
     Parameters::from_tensors(Arc::new(table), tensors)
         .map_err(|source| ModelError::Weights { path: path.to_owned(), source })
 }

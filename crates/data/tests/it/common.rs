@@ -46,6 +46,12 @@ pub(crate) fn plain_png(width: u32, height: u32, color: [u8; 3]) -> Vec<u8> {
     encode(&RgbImage::from_pixel(width, height, Rgb(color)).into(), ImageFormat::Png)
 }
 
+/// Bytes written as hexadecimal digits.
+pub(crate) fn unhex(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
+    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
 /// Opens a dataset with the default options.
 pub(crate) fn open(path: &Path) -> Result<Dataset, DataError> {
     Dataset::open(path, &OpenOptions::default())

@@ -1,6 +1,6 @@
 //! From image files to upright bytes.
 
-use crate::common::{encode, folder, picture, write};
+use crate::common::{encode, folder, picture, unhex, write};
 use divvy_data::{Channels, ImageFault, Limits, Pixels, Preprocess};
 use image::{
     DynamicImage, ExtendedColorType, GrayImage, ImageBuffer, ImageEncoder, ImageFormat, Luma, Rgba, RgbaImage,
@@ -115,11 +115,6 @@ const PROGRESSIVE_JPEG: &str = "\
     000000000000000000000000000010ffda00080101000105023fffc40014100100000000000000000000000000000010\
     ffda0008010100063f023fffc40014100100000000000000000000000000000010ffda0008010100013f213fffda0008\
     0101000000103fffc40014100100000000000000000000000000000010ffda0008010100013f103fffd9";
-
-fn unhex(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> = hex.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
-    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
-}
 
 #[test]
 fn cmyk_and_progressive_jpeg_are_read_as_pillow_reads_them() {

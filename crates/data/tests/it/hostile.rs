@@ -1,9 +1,9 @@
 //! Files that lie about themselves: no panic, no memory for what is only claimed.
 
-use crate::common::{encode, folder, picture, plain_png, write};
+use crate::common::{encode, folder, picture, plain_png, unhex, write};
 use divvy_data::{Channels, ImageFault, Limits, Preprocess};
 use flate2::Crc;
-use image::{DynamicImage, ImageFormat};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat};
 use proptest::prelude::*;
 
 fn load(bytes: &[u8], limits: &Limits) -> Result<(), ImageFault> {
@@ -77,6 +77,46 @@ fn limits_are_kept_to_the_pixel_and_the_byte() {
     assert!(matches!(error.expect_err("too large").fault, ImageFault::FileTooLarge { .. }));
 }
 
+/// An animation of 8 x 6 pixels whose first frame has transparency beside a lossy image. Made by Pillow 13.0:
+///
+/// ```python
+/// frames = [Image.new("RGBA", (8, 6), (200, 30, 30, 128)), Image.new("RGBA", (8, 6), (30, 200, 30, 255))]
+/// frames[0].putpixel((0, 0), (0, 0, 0, 0))
+/// frames[0].save(f, "WEBP", save_all=True, append_images=frames[1:], quality=20, lossless=False, method=6)
+/// ```
+const ANIMATED_WEBP: &str = "\
+    52494646c400000057454250565038580a00000012000000070000050000414e494d06000000000000000000414e4d46\
+    5400000000000000000007000005000000000002414c50480b00000001100824a1cf3f4144a46e005650382028000000\
+    7001009d012a0800060005407c25a0027401400000fee78bfaa8ec7273ffc105fc417f1056000000414e4d463c000000\
+    0000000000000700000500000000000056503820240000009401009d012a0800060000007c25a00274ba000398009bfa\
+    146ca26bc7f8b691d0a4f000";
+
+#[test]
+fn a_webp_frame_that_contradicts_its_image_is_refused() {
+    let whole = unhex(ANIMATED_WEBP);
+    load(&whole, &Limits::default()).expect("the first frame is read");
+    let image = whole.windows(4).position(|name| name == b"VP8 ").expect("the first frame has an image");
+    // The chunk's name; the bit of an image that needs another; width; height.
+    for (at, value) in [(0, b'X'), (8, 0x71), (14, 9), (14, 200), (16, 7)] {
+        let mut bytes = whole.clone();
+        bytes[image + at] = value;
+        let fault = load(&bytes, &Limits::default()).expect_err("frame and image differ");
+        assert!(matches!(fault, ImageFault::Damaged { format: "WebP", .. }), "{fault}");
+    }
+}
+
+#[test]
+fn a_webp_block_longer_than_the_file_is_not_allocated() {
+    let mut webp = Vec::new();
+    let mut encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut webp);
+    encoder.set_exif_metadata(vec![7; 20]).expect("WebP takes Exif");
+    encoder.write_image(&[9; 12], 2, 2, ExtendedColorType::Rgb8).expect("it encodes");
+    load(&webp, &Limits::default()).expect("the Exif block is nonsense, the image is whole");
+    let exif = webp.windows(4).rposition(|name| name == b"EXIF").expect("the Exif block was written");
+    webp[exif + 4..exif + 8].copy_from_slice(&0xfeff_fffa_u32.to_le_bytes());
+    assert!(matches!(load(&webp, &Limits::default()), Err(ImageFault::Damaged { format: "WebP", .. })));
+}
+
 /// Whole files of every format read, with and without transparency and colour.
 fn whole_files() -> Vec<Vec<u8>> {
     let image = DynamicImage::from(picture(24, 18));
@@ -89,6 +129,7 @@ fn whole_files() -> Vec<Vec<u8>> {
     files.push(encode(&image.to_luma8().into(), ImageFormat::Png));
     files.push(encode(&image.to_luma8().into(), ImageFormat::Jpeg));
     files.push(encode(&image, ImageFormat::Jpeg));
+    files.push(unhex(ANIMATED_WEBP));
     files
 }
 

@@ -8,11 +8,11 @@ use std::ops::Range;
 
 use super::Conv2dShape;
 use super::correlation::{Block, Correlation, Panel};
-use super::partial::Partials;
+use super::partial::{PARTS, Partials};
 use super::view::View;
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::microkernel::{TASKS, WeightSweep};
+use crate::microkernel::WeightSweep;
 use crate::packing::PANEL;
 
 /// Pixels of a block, about: 16 KiB of a panel's gradients.
@@ -35,7 +35,7 @@ impl Cut {
         let all_rows = shape.batch * shape.out_height();
         Self {
             panels,
-            parts: TASKS.div_ceil(panels).min(all_rows),
+            parts: PARTS.div_ceil(panels).min(all_rows),
             rows: (BLOCK_PIXELS / shape.out_width()).clamp(1, shape.out_height()),
             panel_len: shape.kernel.0 * shape.kernel.1 * shape.group_channels() * PANEL,
         }

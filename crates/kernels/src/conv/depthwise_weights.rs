@@ -3,10 +3,10 @@
 use super::Conv2dShape;
 use super::backward_weights::{blocks, pieces};
 use super::correlation::Correlation;
-use super::partial::Partials;
+use super::partial::{PARTS, Partials};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::microkernel::{ChannelWeightSweep, TASKS};
+use crate::microkernel::ChannelWeightSweep;
 
 /// Elements of a block's source: 256 KiB.
 const BLOCK_SOURCE: usize = 64 * 1024;
@@ -21,7 +21,7 @@ struct Cut {
 impl Cut {
     fn of(c: &Correlation) -> Self {
         let partials = Partials {
-            parts: TASKS.min(c.batch * c.outputs.0),
+            parts: PARTS.min(c.batch * c.outputs.0),
             len: c.taps.0 * c.taps.1 * c.source.channels,
         };
         Self { partials, rows: c.rows_within(BLOCK_SOURCE) }

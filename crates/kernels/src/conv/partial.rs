@@ -3,6 +3,9 @@
 use crate::Cpu;
 use crate::disjoint::Disjoint;
 
+/// Parts of a batch to aim at: fewer than there are tasks elsewhere, since each has a copy of the gradient to clear and to add.
+pub(super) const PARTS: usize = 16;
+
 /// Copies of a gradient, one for each part of the batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Partials {

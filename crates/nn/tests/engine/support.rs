@@ -69,9 +69,6 @@ pub(crate) fn distance(ours: &[f32], theirs: &[f32]) -> f64 {
 #[track_caller]
 pub(crate) fn assert_near(ours: &[f32], theirs: &[f32], tolerance: f64, place: &str) {
     let found = distance(ours, theirs);
-    if std::env::var("SHOW").is_ok() {
-        eprintln!("{found:.1e} {tolerance:.0e} {place}");
-    }
     assert!(
         found <= tolerance,
         "{place}: off by {found:.1e} of the largest, at most {tolerance:.0e} is allowed"

@@ -14,7 +14,7 @@ import torch
 from network import Network, node
 from values import File, Parameters
 
-STEPS, BATCH, SIZE, CLASSES = 50, 8, 32, 2
+STEPS, BATCH, SIZE, CLASSES = 50, 8, 16, 2
 RATE = 2**-15
 
 
@@ -38,10 +38,10 @@ def draw(name, shape):
 
 
 def batch(step):
-    """Noise, plus a fixed pattern for one class and less it for the other, each a quarter strong."""
+    """A quarter of noise; half of a fixed pattern is added for one class and taken away for the other."""
     pixels = SIZE * SIZE * 3
     classes = (np.arange(BATCH) + step) % CLASSES
-    signs = np.where(classes == 1, np.float32(0.25), np.float32(-0.25))
+    signs = np.where(classes == 1, np.float32(0.5), np.float32(-0.5))
     pattern = signs[:, None] * noise(1, pixels)[None, :]
     images = np.float32(0.25) * noise(1000 + step, BATCH * pixels).reshape(BATCH, pixels) + pattern
     return torch.tensor(images.reshape(BATCH, SIZE, SIZE, 3)), torch.tensor(np.eye(CLASSES, dtype=np.float32)[classes])
