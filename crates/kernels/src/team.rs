@@ -23,7 +23,7 @@ thread_local! {
     static IN_TASK: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Threads that wait for kernels. The thread that calls [`Team::run`] is one of them.
+/// Threads that wait for kernels. The thread that calls `run` is one of them.
 pub struct Team {
     shared: Arc<Shared>,
     helpers: Vec<JoinHandle<()>>,
