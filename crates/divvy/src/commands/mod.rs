@@ -16,7 +16,7 @@ use std::path::Path;
 use anyhow::Result;
 use divvy::Cpu;
 use divvy::data::DataError;
-use divvy::model::{Classifier, Model};
+use divvy::model::{Classifier, Model, Prediction};
 use divvy::train::TrainError;
 
 use crate::args::ComputeArgs;
@@ -38,6 +38,14 @@ impl ComputeArgs {
 /// A trained model, ready to be asked.
 fn classifier(run: &Path, compute: &ComputeArgs) -> Result<Classifier> {
     Ok(Classifier::new(Model::open(run)?, compute.cpu()))
+}
+
+/// Between the labels of a picture that carries several, as in a CSV of labels.
+const SEPARATOR: &str = "|";
+
+/// The names of what was chosen for a picture.
+fn labels<'a>(classes: &'a [String], prediction: &Prediction) -> Vec<&'a str> {
+    prediction.chosen.iter().map(|&class| classes[class].as_str()).collect()
 }
 
 /// An answer to a classifier that makes it stop.

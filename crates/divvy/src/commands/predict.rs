@@ -8,13 +8,10 @@ use divvy::model::{Classifier, Prediction};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Interrupted, go_on};
+use super::{Interrupted, SEPARATOR, go_on, labels};
 use crate::Status;
 use crate::args::PredictArgs;
 use crate::terminal::Terminal;
-
-/// Between the labels of a picture that carries several, as in a CSV of labels.
-const SEPARATOR: &str = "|";
 
 /// How predictions are printed.
 #[derive(Clone, Copy)]
@@ -106,23 +103,19 @@ impl Writer {
         }
     }
 
-    fn labels(&self, prediction: &Prediction) -> Vec<&str> {
-        prediction.chosen.iter().map(|&class| self.classes[class].as_str()).collect()
-    }
-
     fn text(&self, path: &Path, prediction: &Prediction) -> String {
         let sure = match (prediction.confidence(), prediction.score) {
             (Some(probability), _) => format!("  {probability:.4}"),
             (None, Some(score)) => format!("  score {score:.4}"),
             (None, None) => String::new(),
         };
-        let labels = self.labels(prediction);
+        let labels = labels(&self.classes, prediction);
         let label = if labels.is_empty() { "(none)".to_owned() } else { labels.join(SEPARATOR) };
         format!("{}  {label}{sure}", path.display())
     }
 
     fn printed(&self, path: &Path, prediction: &Prediction) -> Printed<'_> {
-        let labels = self.labels(prediction);
+        let labels = labels(&self.classes, prediction);
         let by_name = |probabilities: &Vec<f32>| {
             let values = probabilities.iter().map(|&p| Value::from(shortest(p)));
             self.classes.iter().cloned().zip(values).collect()
@@ -149,7 +142,7 @@ impl Writer {
 
     fn csv(&self, path: &Path, prediction: &Prediction) -> Result<String> {
         let number = |number: Option<f32>| number.map(|number| number.to_string()).unwrap_or_default();
-        let label = self.labels(prediction).join(SEPARATOR);
+        let label = labels(&self.classes, prediction).join(SEPARATOR);
         let mut fields = vec![path.display().to_string(), label, number(prediction.confidence())];
         match &prediction.probabilities {
             Some(probabilities) => fields.extend(probabilities.iter().map(f32::to_string)),

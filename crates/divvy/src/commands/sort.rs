@@ -1,16 +1,17 @@
 //! `divvy sort`: puts pictures into a folder for each group.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use anyhow::Result;
-use divvy::model::Prediction;
-use divvy::sort::{Gathered, GroupFolders, Item, Mode, Sorter, UNSURE};
+use divvy::model::Classifier;
+use divvy::sort::{GroupFolders, Item, Mode, Sorter, UNSURE};
 
-use super::{go_on, is_interruption};
+use super::{SEPARATOR, go_on, is_interruption, labels};
 use crate::Status;
 use crate::args::{ModeArgs, SortArgs};
 use crate::failure::Failure;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, thousands};
 
 /// Where `--unsure` is not given.
 const USUALLY_UNSURE: f32 = 0.8;
@@ -29,92 +30,83 @@ impl ModeArgs {
 #[derive(Default)]
 pub(super) struct Tally {
     /// How many went where.
-    pub(super) folders: BTreeMap<String, usize>,
+    pub(super) folders: BTreeMap<PathBuf, usize>,
     /// How many could not be read and stayed.
-    pub(super) unreadable: usize,
+    unreadable: usize,
+    /// Whether someone asked to stop before all were looked at.
+    pub(super) interrupted: bool,
 }
 
 /// Sorts, and says how many pictures went where.
 pub(crate) fn run(args: &SortArgs, terminal: &mut Terminal) -> Result<Status> {
     let mut classifier = super::classifier(&args.run, &args.compute)?;
     if args.unsure.is_some() && !classifier.head().has_probabilities() {
-        let message = "--unsure: this model gives numbers that are no probabilities, so nothing can be compared with it";
+        let message = "--unsure: this model gives numbers that are no probabilities to compare with";
         return Err(Failure::new(message).help("leave --unsure out").into());
     }
     let (mut sorter, gathered) = Sorter::open(&args.folder, &args.into, args.mode.mode())?;
-    let Gathered { pending, done, skipped } = gathered;
-    for skipped in &skipped {
+    for skipped in &gathered.skipped {
         terminal.warn(skipped);
     }
-    if done > 0 {
-        terminal.tell(format_args!("{done} pictures were sorted before"));
+    if gathered.done > 0 {
+        terminal.tell(format_args!("{} pictures were sorted before", thousands(gathered.done)));
     }
     let unsure = args.unsure.unwrap_or(USUALLY_UNSURE);
-    let mut tally = Tally::default();
-    let sorted = sort(&mut classifier, &mut sorter, &pending, unsure, &mut tally, terminal);
-    let interrupted = sorted.as_ref().is_err_and(is_interruption);
-    if !interrupted {
-        sorted?;
-    }
+    let tally = sort(&mut classifier, &mut sorter, &gathered.pending, unsure, terminal)?;
+
     for (folder, count) in &tally.folders {
-        terminal.print(format_args!("{count:>6}  {}", args.into.join(folder).display()));
+        terminal.print(format_args!("{:>7}  {}", thousands(*count), args.into.join(folder).display()));
     }
-    terminal.print(format_args!("{:>6}  sorted in all", tally.folders.values().sum::<usize>()));
+    terminal.print(format_args!("{:>7}  sorted in all", thousands(tally.folders.values().sum())));
     if tally.unreadable > 0 {
-        terminal.print(format_args!("{:>6}  could not be read and stayed where they are", tally.unreadable));
+        let count = thousands(tally.unreadable);
+        terminal.print(format_args!("{count:>7}  could not be read and stayed where they are"));
     }
-    if interrupted {
+    if tally.interrupted {
         terminal.warn("interrupted; the same command goes on from here");
     }
-    Ok(Status::partial_if(interrupted || tally.unreadable > 0 || !skipped.is_empty()))
+    Ok(Status::partial_if(tally.interrupted || tally.unreadable > 0 || !gathered.skipped.is_empty()))
 }
 
-/// Classifies pictures and puts each in its place at once.
+/// Classifies pictures and puts each in its place at once, those below `unsure` in the folder for them.
 pub(super) fn sort(
-    classifier: &mut divvy::model::Classifier,
+    classifier: &mut Classifier,
     sorter: &mut Sorter,
     pending: &[Item],
     unsure: f32,
-    tally: &mut Tally,
     terminal: &mut Terminal,
-) -> Result<()> {
-    let folders = GroupFolders::new(classifier.classes());
+) -> Result<Tally> {
     let classes = classifier.classes().to_vec();
+    let folders = GroupFolders::new(&classes);
     let paths = pending.iter().map(|item| item.path.clone()).collect();
-    let total = pending.len();
     let mut items = pending.iter().enumerate();
+    let mut tally = Tally::default();
     terminal.start("sorting");
     let answered = classifier.classify_files(paths, |_, prediction| -> Result<()> {
         go_on()?;
         let Some((index, item)) = items.next() else { return Ok(()) };
         match prediction {
             Ok(prediction) => {
-                let folder = if is_unsure(&prediction, unsure) {
-                    UNSURE.to_owned()
-                } else {
-                    folders.of(&prediction.chosen)
-                };
-                let label = prediction
-                    .chosen
-                    .iter()
-                    .map(|&class| classes[class].as_str())
-                    .collect::<Vec<_>>()
-                    .join("|");
-                sorter.place(item, &folder, &label, prediction.confidence())?;
-                *tally.folders.entry(folder).or_default() += 1;
+                let confidence = prediction.confidence();
+                let is_unsure = confidence.is_some_and(|confidence| confidence < unsure);
+                let folder = if is_unsure { UNSURE.to_owned() } else { folders.of(&prediction.chosen) };
+                let label = labels(&classes, &prediction).join(SEPARATOR);
+                let placed = sorter.place(item, &folder, &label, confidence)?;
+                let group = placed.iter().next().map(PathBuf::from).unwrap_or_default();
+                *tally.folders.entry(group).or_default() += 1;
             }
             Err(error) => {
                 tally.unreadable += 1;
                 terminal.warn(error);
             }
         }
-        terminal.progress().count(index + 1, total);
+        terminal.progress().count(index + 1, pending.len());
         Ok(())
     });
     terminal.stop();
-    answered
-}
-
-fn is_unsure(prediction: &Prediction, unsure: f32) -> bool {
-    prediction.confidence().is_some_and(|confidence| confidence < unsure)
+    match answered {
+        Err(error) if is_interruption(&error) => tally.interrupted = true,
+        answered => answered?,
+    }
+    Ok(tally)
 }

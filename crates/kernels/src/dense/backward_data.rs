@@ -9,7 +9,7 @@ use crate::disjoint::Disjoint;
 use crate::microkernel::{Grid, PixelSweep, Start, Strides, Taps, Target};
 use crate::packing::PANEL;
 
-/// Inputs of a task.
+/// Inputs of a task: 16 KiB of a panel's weights.
 const INPUTS: usize = 128;
 
 /// Elements of `dyᵀ` for 32 rows of the batch, `[outputs, filled up to whole panels][PANEL rows]`.
@@ -33,10 +33,10 @@ pub(super) fn run(cpu: &Cpu, shape: &DenseShape, dy: &[f32], w: &[f32], dx: &mut
         let first = task * INPUTS;
         let inputs = INPUTS.min(shape.inputs - first);
         let tile = member * INPUTS * PANEL..(member + 1) * INPUTS * PANEL;
-        for (panel, dy) in transposed.chunks_exact(panel_len(shape)).enumerate() {
-            let batch = panel * PANEL..shape.batch.min((panel + 1) * PANEL);
-            for (panel, dy) in dy.chunks_exact(PANEL * PANEL).enumerate() {
-                let weights = |panel: usize| &w[(panel * shape.inputs + first) * PANEL..][..inputs * PANEL];
+        let weights = |panel: usize| &w[(panel * shape.inputs + first) * PANEL..][..inputs * PANEL];
+        for (block, of_block) in transposed.chunks_exact(panel_len(shape)).enumerate() {
+            let batch = block * PANEL..shape.batch.min((block + 1) * PANEL);
+            for (panel, dy) in of_block.chunks_exact(PANEL * PANEL).enumerate() {
                 let next = if panel + 1 < shape.panels() { weights(panel + 1) } else { &[] };
                 // SAFETY: each member has a tile of its own, which is not borrowed while the sweep writes it.
                 let target = unsafe { Target::new(&tiles, tile.start, PIXELS, batch.len()) };

@@ -12,7 +12,7 @@ use divvy::model::{Classifier, Model};
 use divvy::sort::{Mode, Sorter};
 use divvy::train::{Ending, Length, TrainConfig, evaluate, train};
 
-use super::sort::{Tally, sort};
+use super::sort::sort;
 use super::training::Screen;
 use crate::args::DemoArgs;
 use crate::terminal::{Terminal, program, quoted};
@@ -54,15 +54,14 @@ pub(crate) fn run(args: &DemoArgs, terminal: &mut Terminal) -> Result<Status> {
 
     heading("\n4. Sorting a folder of both kinds", terminal);
     let (mut sorter, gathered) = Sorter::open(&album.mixed, &sorted, Mode::Copy)?;
-    let mut tally = Tally::default();
     // Of two kinds the likelier one, however sure.
-    sort(&mut classifier, &mut sorter, &gathered.pending, 0.0, &mut tally, terminal)?;
+    let tally = sort(&mut classifier, &mut sorter, &gathered.pending, 0.0, terminal)?;
     for (folder, count) in &tally.folders {
         let (mixed, folder) = (album.mixed.display(), sorted.join(folder));
         terminal.print(format_args!("{count} of {mixed} are now in {}", folder.display()));
     }
     terminal.tell(next_steps(&root, &run, &album));
-    Ok(Status::Done)
+    Ok(Status::partial_if(tally.interrupted))
 }
 
 fn heading(text: &str, terminal: &mut Terminal) {
