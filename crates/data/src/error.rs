@@ -104,6 +104,19 @@ pub enum DataError {
         /// The parts that are there.
         found: String,
     },
+    /// Not one of the images to validate on can be used.
+    #[error(
+        "{}: {}, so no epoch can be told from another; replace them",
+        path.display(),
+        if *images == 1 { "the one validation image cannot be used".to_owned() }
+        else { format!("none of the {images} validation images can be used") }
+    )]
+    NoValidation {
+        /// The folder or list.
+        path: PathBuf,
+        /// How many there are.
+        images: usize,
+    },
     /// A group whose name cannot be stored as text.
     #[error("{}: the folder's name is not valid UTF-8, so it cannot name a group; rename it", path.display())]
     GroupName {
@@ -170,7 +183,7 @@ pub enum DataError {
     #[error(transparent)]
     Preprocess(#[from] PreprocessError),
     /// The caller asked to stop.
-    #[error("loading was interrupted")]
+    #[error("interrupted")]
     Interrupted,
 }
 

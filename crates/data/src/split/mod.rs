@@ -51,7 +51,8 @@ impl Split {
     /// The split without some samples, say those whose files turned out unreadable.
     ///
     /// # Errors
-    /// [`DataError::SmallGroup`] where this leaves a class with nothing to train on.
+    /// [`DataError::SmallGroup`] where this leaves a class with nothing to train on, [`DataError::NoValidation`] where it
+    /// leaves nothing to validate on.
     pub fn without(&self, left_out: &[usize], dataset: &Dataset) -> Result<Self, DataError> {
         let left_out: HashSet<usize> = left_out.iter().copied().collect();
         let keep = |samples: &[usize]| -> Vec<usize> {
@@ -60,9 +61,14 @@ impl Split {
         let kept =
             Self { train: keep(&self.train), validation: keep(&self.validation), test: keep(&self.test) };
         let (before, after) = (dataset.class_counts(&self.train), dataset.class_counts(&kept.train));
-        match before.iter().zip(&after).position(|(&before, &after)| before > 0 && after == 0) {
-            Some(class) => Err(dataset.small_group(class, 0)),
-            None => Ok(kept),
+        if let Some(class) = before.iter().zip(&after).position(|(&before, &after)| before > 0 && after == 0)
+        {
+            return Err(dataset.small_group(class, 0));
         }
+        if kept.validation.is_empty() && !self.validation.is_empty() {
+            let (path, images) = (dataset.root().to_owned(), self.validation.len());
+            return Err(DataError::NoValidation { path, images });
+        }
+        Ok(kept)
     }
 }

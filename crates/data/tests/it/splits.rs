@@ -52,6 +52,20 @@ fn the_seed_decides() {
 }
 
 #[test]
+fn something_is_left_to_validate_on() {
+    let root = folder();
+    touch(root.path(), &["train/a/1.jpg", "train/a/2.jpg", "train/b/1.jpg", "train/b/2.jpg"]);
+    touch(root.path(), &["val/a/7.jpg", "val/b/8.jpg"]);
+    let dataset = open(root.path()).expect("it can be opened");
+    let split = Split::new(&dataset, 0.5, 0).expect("the share is allowed");
+    let one_left = split.without(&split.validation[..1], &dataset).expect("one suffices");
+    assert_eq!(one_left.validation, split.validation[1..]);
+    let error = split.without(&split.validation, &dataset).expect_err("none does not");
+    assert!(matches!(&error, DataError::NoValidation { images: 2, .. }), "{error}");
+    assert!(error.to_string().contains("none of the 2 validation images"), "{error}");
+}
+
+#[test]
 fn parts_that_are_there_stay_what_they_are() {
     let root = folder();
     touch(
