@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut right = 0;
     let images = find_images(&photos)?.images;
     let all = images.len();
-    let mut classifier = Classifier::new(model, Cpu::new(0));
+    let mut classifier = Classifier::new(model, Cpu::new(0))?;
     classifier.classify_files(images, |path, prediction| {
         let group = &classes[prediction?.chosen[0]];
         right += usize::from(path.parent().is_some_and(|folder| folder.ends_with(group)));

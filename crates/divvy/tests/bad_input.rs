@@ -3,8 +3,15 @@
 mod common;
 
 use std::fs;
+use std::sync::Arc;
 
 use common::{Desk, refusal};
+use divvy::data::{Channels, Preprocess};
+use divvy::model::Model;
+use divvy::nn::{
+    Activation, Add, Connect, Conv2d, Dense, GlobalAvgPool2d, Graph, Input, Network, ParameterTable,
+    Parameters, Task,
+};
 
 /// Asserts that a message names all of `parts`.
 fn names(message: &str, parts: &[&str]) {
@@ -81,6 +88,79 @@ fn pictures_that_cannot_be_read_are_named_and_the_rest_is_done() {
     names(&String::from_utf8(sorted.stderr).unwrap(), &["huge.png", "text.jpg"]);
     assert!(desk.path("new/huge.png").exists() && desk.path("new/text.jpg").exists());
     assert!(desk.path("sorted/red/fine.png").exists() && !desk.path("new/fine.png").exists());
+}
+
+/// Writes the model of the two colours with these numbers in its parameters, by their names.
+fn with_weights(desk: &Desk, file: &str, value: impl Fn(&str) -> f32) {
+    let model = Model::open(&desk.path("run")).unwrap();
+    let table = Arc::new(ParameterTable::new(model.network().graph()));
+    let tensors = model.parameters().tensors().map(|mut tensor| {
+        tensor.values.fill(value(&tensor.name));
+        tensor
+    });
+    let parameters = Parameters::from_tensors(table, tensors).unwrap();
+    let (network, classes) = (model.network().clone(), model.classes().to_vec());
+    let model = Model::new(network, classes, model.preprocess().clone(), parameters, model.record().clone());
+    model.unwrap().save(&desk.path(file)).unwrap();
+}
+
+#[test]
+fn answers_that_are_no_numbers_are_unsure() {
+    let desk = Desk::with_model();
+    // Finite weights whose sums are not: both groups get an infinite score, and a share of it is no number.
+    with_weights(&desk, "large.divvy", |name| if name.ends_with("bias") { 3e38 } else { 1.0 });
+    let predicted = desk.divvy(&["predict", "large.divvy", "photos/red/1.png", "--json"]).assert().success();
+    let line: serde_json::Value = serde_json::from_slice(&predicted.get_output().stdout).unwrap();
+    assert!(line["probability"].is_null(), "{line}");
+    for (into, unsure) in [("sorted", "0.8"), ("all", "0")] {
+        desk.divvy(&["sort", "large.divvy", "photos/red", "--into", into, "--unsure", unsure])
+            .assert()
+            .success();
+        assert!(desk.path(into).join("unsure/1.png").exists() && !desk.path(into).join("red").exists());
+    }
+}
+
+#[test]
+fn weights_that_are_not_finite() {
+    let desk = Desk::with_model();
+    let mut model = fs::read(desk.path("run/model.divvy")).unwrap();
+    let last = model.len() - 4;
+    model[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    desk.write("broken.divvy", model);
+    for command in [
+        &["predict", "broken.divvy", "photos"][..],
+        &["evaluate", "broken.divvy", "photos"],
+        &["sort", "broken.divvy", "photos", "--into", "sorted"],
+    ] {
+        names(&desk.refuses(command), &["broken.divvy", "head/kernel", "finite", "train again"]);
+    }
+    assert!(!desk.path("sorted").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_model_larger_than_the_machine() {
+    let desk = Desk::with_model();
+    let trained = Model::open(&desk.path("run")).unwrap();
+    // A thousand maps of a gibibyte each that must all be there to be added up, of one picture.
+    let input = Input::new([4096, 4096, 3]);
+    let maps: Vec<_> = (0..1000).map(|_| Conv2d::new(16, 1).on(&input)).collect();
+    let sum = Add::new().on_all(&maps.iter().collect::<Vec<_>>());
+    let scores = Dense::new(2).activation(Activation::Softmax).on(&GlobalAvgPool2d::new().on(&sum));
+    let network = Network::new(Graph::new(&input, &scores).unwrap(), Task::Binary).unwrap();
+    let parameters = Parameters::initialize(Arc::new(ParameterTable::new(network.graph())), 0);
+    let preprocess = Preprocess::new(4096, 4096, Channels::Rgb).unwrap();
+    let classes = trained.classes().to_vec();
+    let model = Model::new(network, classes, preprocess, parameters, trained.record().clone()).unwrap();
+    model.save(&desk.path("vast.divvy")).unwrap();
+    for command in [
+        &["predict", "vast.divvy", "photos"][..],
+        &["evaluate", "vast.divvy", "photos"],
+        &["sort", "vast.divvy", "photos", "--into", "sorted"],
+    ] {
+        names(&desk.refuses(command), &["batch of 1", "GiB of memory", "smaller --size"]);
+    }
+    assert!(!desk.path("sorted").exists());
 }
 
 #[test]

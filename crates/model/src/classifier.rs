@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use divvy_data::{ImageError, Limits, Pixels, Preprocess, stream_images};
-use divvy_nn::{Cpu, Device, Engine, Head};
+use divvy_nn::{Cpu, Device, Engine, Head, Mode, OutOfMemory, check_memory};
 
-use crate::{Model, Prediction};
+use crate::{Model, ModelError, Prediction};
 
-/// Pictures that go through the network together. Larger batches are not faster; smaller ones stream weights more often.
+/// The most pictures that go through the network together. Larger batches are not faster; smaller ones stream weights more
+/// often.
 const BATCH: usize = 32;
 
 /// A model on a device, ready to be asked. Pictures are prepared exactly as in training.
@@ -16,15 +17,25 @@ pub struct Classifier {
     engine: Engine,
     classes: Vec<String>,
     preprocess: Preprocess,
+    batch: usize,
 }
 
 impl Classifier {
     /// Puts a model on `cpu`.
-    pub fn new(model: Model, cpu: Cpu) -> Self {
+    ///
+    /// # Errors
+    /// [`ModelError::Memory`] when this machine has no room for even one picture at a time.
+    pub fn new(model: Model, cpu: Cpu) -> Result<Self, ModelError> {
         let Model { network, classes, preprocess, parameters, .. } = model;
+        let batch = largest_batch(|batch| check_memory(&network, Mode::Infer, batch, cpu.threads()))?;
         // Nothing random happens in inference, so the seed is of no account.
         let engine = Engine::with_parameters(network, parameters, Device::new(cpu), 0);
-        Self { engine, classes, preprocess }
+        Ok(Self { engine, classes, preprocess, batch })
+    }
+
+    /// The most pictures that go through the network together: what this machine has memory for, up to 32.
+    pub fn batch(&self) -> usize {
+        self.batch
     }
 
     /// The names of the groups or labels; predictions speak of them by number.
@@ -50,7 +61,7 @@ impl Classifier {
         let (len, head) = (self.preprocess.image_len(), *self.head());
         assert!(images.len().is_multiple_of(len), "{} numbers are not pictures of {len}", images.len());
         let mut predictions = Vec::with_capacity(images.len() / len);
-        for batch in images.chunks(BATCH * len) {
+        for batch in images.chunks(self.batch * len) {
             let logits = self.engine.logits(batch, batch.len() / len);
             predictions
                 .extend(logits.chunks_exact(head.units()).map(|row| Prediction::from_logits(&head, row)));
@@ -76,7 +87,7 @@ impl Classifier {
         let threads = self.engine.cpu().threads();
         let mut stream = stream_images(paths, &self.preprocess, &Limits::default(), threads).peekable();
         while stream.peek().is_some() {
-            let batch: Vec<_> = stream.by_ref().take(BATCH).collect();
+            let batch: Vec<_> = stream.by_ref().take(self.batch).collect();
             let mut predictions =
                 self.classify_pixels(batch.iter().filter_map(|(_, pixels)| pixels.as_ref().ok())).into_iter();
             for (path, pixels) in batch {
@@ -92,5 +103,34 @@ impl Classifier {
     fn classify_pixels<'a>(&mut self, pictures: impl Iterator<Item = &'a Pixels>) -> Vec<Prediction> {
         let images: Vec<f32> = pictures.flat_map(|pixels| self.preprocess.scale(pixels)).collect();
         self.classify(&images)
+    }
+}
+
+/// The largest batch that fits, halving from [`BATCH`]; where not even one picture does, why.
+fn largest_batch(fits: impl Fn(usize) -> Result<(), OutOfMemory>) -> Result<usize, OutOfMemory> {
+    let mut batch = BATCH;
+    loop {
+        match fits(batch) {
+            Ok(()) => return Ok(batch),
+            Err(refused) if batch == 1 => return Err(refused),
+            Err(_) => batch /= 2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_batch_shrinks_until_it_fits() {
+        let up_to = |most: usize| {
+            largest_batch(|batch| {
+                let (needed, free) = (batch as u64, most as u64);
+                if batch <= most { Ok(()) } else { Err(OutOfMemory { batch, needed, free }) }
+            })
+        };
+        assert_eq!([99, 32, 31, 5, 1].map(|most| up_to(most).unwrap()), [32, 32, 16, 4, 1]);
+        assert_eq!(up_to(0), Err(OutOfMemory { batch: 1, needed: 1, free: 0 }));
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use divvy_nn::ParameterError;
+use divvy_nn::{OutOfMemory, ParameterError};
 use thiserror::Error;
 
 /// Why a model could not be read or written. Each message names the file, what was found and what to do.
@@ -89,6 +89,9 @@ pub enum ModelError {
         /// What does not fit.
         source: ParameterError,
     },
+    /// The machine has no room for the model at work.
+    #[error("the model cannot be used here: {0}; end other programs, or train one for a smaller --size")]
+    Memory(#[from] OutOfMemory),
 }
 
 impl ModelError {

@@ -36,10 +36,21 @@ impl Prediction {
     pub fn confidence(&self) -> Option<f32> {
         let probabilities = self.probabilities.as_deref()?;
         let sure = |(group, &p): (usize, &f32)| if self.chosen.contains(&group) { p } else { 1.0 - p };
+        // Of numbers that are none, a label's is the least sure; `f32::min` would pass over it.
+        let least = |least: f32, sure: f32| if least.is_nan() || least < sure { least } else { sure };
         if self.exclusive {
             Some(probabilities[self.chosen[0]])
         } else {
-            Some(probabilities.iter().enumerate().map(sure).fold(1.0, f32::min))
+            Some(probabilities.iter().enumerate().map(sure).fold(1.0, least))
+        }
+    }
+
+    /// Whether the classifier is as sure as `probability` of what it chose. Where there are no probabilities it is of any
+    /// number; of what is no number it never is.
+    pub fn is_sure(&self, probability: f32) -> bool {
+        match self.confidence() {
+            Some(confidence) => confidence >= probability,
+            None => self.score.is_some_and(|score| !score.is_nan()),
         }
     }
 }
@@ -78,5 +89,22 @@ mod tests {
             (number.chosen.as_slice(), number.score, number.confidence()),
             (&[1][..], Some(0.75), None)
         );
+        assert!(number.is_sure(1.0));
+    }
+
+    #[test]
+    fn what_is_no_number_is_never_sure() {
+        for (task, kind, logits) in [
+            (Task::Binary, HeadKind::Softmax, &[f32::NAN, 1.0][..]),
+            (Task::Binary, HeadKind::Softmax, &[f32::INFINITY, f32::INFINITY]),
+            (Task::Binary, HeadKind::Sigmoid, &[f32::NAN]),
+            (Task::MultiLabel, HeadKind::Sigmoid, &[f32::NAN, 9.0, -9.0]),
+            (Task::MultiLabel, HeadKind::Sigmoid, &[9.0, -9.0, f32::NAN]),
+            (Task::Regression, HeadKind::Linear, &[f32::NAN]),
+        ] {
+            assert!(!predict(task, kind, logits.len(), logits).is_sure(0.0), "{task} {kind} {logits:?}");
+        }
+        let sure = predict(Task::Binary, HeadKind::Softmax, 2, &[0.0, 2.0]);
+        assert!(sure.is_sure(0.88) && !sure.is_sure(0.89));
     }
 }

@@ -75,8 +75,9 @@ fn a_model_read_from_its_file_predicts_the_same() {
     let model = model(5);
     let images: Vec<f32> = (0..3 * 6 * 6 * 3).map(|i| (i as f32 * 0.37).sin()).collect();
     let again = read(&model.to_bytes()).unwrap();
-    let predictions = Classifier::new(model, Cpu::new(1)).classify(&images);
-    assert_eq!(Classifier::new(again, Cpu::new(1)).classify(&images), predictions);
+    let classify = |model| Classifier::new(model, Cpu::new(1)).unwrap().classify(&images);
+    let predictions = classify(model);
+    assert_eq!(classify(again), predictions);
     assert_eq!(predictions.len(), 3);
     for prediction in predictions {
         let probabilities = prediction.probabilities.as_deref().unwrap();
@@ -160,6 +161,23 @@ fn what_does_not_fit_together_is_refused() {
     assert!(message.contains("belong to another network") && message.contains("5]"), "{message}");
     let huge = with_text(&bytes, r#"\"units\":2,\"use_bias\":true"#, r#"\"units\":9,\"use_bias\":true"#);
     assert!(read(&huge).is_err());
+}
+
+#[test]
+fn weights_that_are_not_finite_are_refused_by_name() {
+    // Numbers lie at the end of the file, the tensor that is last by its name at the very end.
+    for (value, is_refused) in [(f32::NAN, true), (f32::INFINITY, true), (f32::MAX, false)] {
+        let mut bytes = model(5).to_bytes();
+        let at = bytes.len() - 4;
+        bytes[at..].copy_from_slice(&value.to_le_bytes());
+        let read = read(&bytes);
+        assert_eq!(read.is_err(), is_refused, "{value}");
+        if let Err(error) = read {
+            let message = error.to_string();
+            assert!(message.contains("some.divvy") && message.contains("not all finite"), "{message}");
+            assert!(message.contains("'dense/kernel'"), "{message}");
+        }
+    }
 }
 
 #[test]

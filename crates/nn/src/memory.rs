@@ -12,7 +12,7 @@ use crate::plan::{Mode, Plan};
 /// A network and batch that need more memory than the machine has left.
 #[derive(Clone, Copy, PartialEq, Debug, Error)]
 #[error(
-    "a batch of {batch} needs {:.1} GiB of memory, this machine has {:.1} GiB free; give a smaller --batch or --size",
+    "a batch of {batch} needs {:.1} GiB of memory, this machine has {:.1} GiB free",
     gibi(*.needed),
     gibi(*.free)
 )]

@@ -147,6 +147,14 @@ pub enum ParameterError {
         /// The numbers of the shape.
         expected: usize,
     },
+    /// A value that is infinite or not a number.
+    #[error(
+        "the weights of '{name}' are not all finite numbers: a training ran away, or the file was changed; train again"
+    )]
+    NotFinite {
+        /// Layer and parameter.
+        name: String,
+    },
     /// Parameters for which no values were given.
     #[error("the weights of '{name}' are missing; they belong to another network, or the file is incomplete")]
     Missing {
@@ -186,7 +194,7 @@ impl Parameters {
     /// The values given, which must be those of the whole network.
     ///
     /// # Errors
-    /// [`ParameterError`] when a parameter is unknown, missing or of another shape.
+    /// [`ParameterError`] when a parameter is unknown, missing, of another shape or not finite.
     pub fn from_tensors(
         table: Arc<ParameterTable>,
         tensors: impl IntoIterator<Item = Tensor>,
@@ -200,10 +208,20 @@ impl Parameters {
             parameters.checked_write(&table.entries[index], tensor)?;
             missing[index] = false;
         }
-        match missing.iter().position(|&missing| missing) {
-            Some(index) => Err(ParameterError::Missing { name: table.entries[index].name.clone() }),
+        if let Some(index) = missing.iter().position(|&missing| missing) {
+            return Err(ParameterError::Missing { name: table.entries[index].name.clone() });
+        }
+        match parameters.first_not_finite() {
+            Some(name) => Err(ParameterError::NotFinite { name: name.to_owned() }),
             None => Ok(parameters),
         }
+    }
+
+    /// The name of the first parameter, in the order of the layers, with a value that is infinite or not a number. Such
+    /// parameters answer nothing, and no training recovers from them.
+    pub fn first_not_finite(&self) -> Option<&str> {
+        let is_finite = |entry: &Entry| self.stored(entry).iter().all(|value| value.is_finite());
+        self.table.entries.iter().find(|entry| !is_finite(entry)).map(|entry| entry.name.as_str())
     }
 
     /// Whether these are parameters of `graph`: the same layers, names and shapes.
@@ -224,7 +242,7 @@ impl Parameters {
     /// Every parameter, in the order of the layers.
     pub fn tensors(&self) -> impl Iterator<Item = Tensor> + '_ {
         self.table.entries.iter().map(|entry| {
-            let stored = &self.slice(entry)[entry.range.clone()];
+            let stored = self.stored(entry);
             let values = match &entry.layout {
                 None => stored.to_vec(),
                 Some(layout) => {
@@ -237,8 +255,9 @@ impl Parameters {
         })
     }
 
-    fn slice(&self, entry: &Entry) -> &[f32] {
-        if entry.is_statistic() { &self.statistics } else { &self.values }
+    fn stored(&self, entry: &Entry) -> &[f32] {
+        let slice = if entry.is_statistic() { &self.statistics } else { &self.values };
+        &slice[entry.range.clone()]
     }
 
     fn checked_write(&mut self, entry: &Entry, tensor: Tensor) -> Result<(), ParameterError> {

@@ -34,7 +34,7 @@ pub enum TrainError {
     #[error(transparent)]
     Eval(#[from] EvalError),
     /// The batch is too large for the machine.
-    #[error(transparent)]
+    #[error("{0}; give a smaller --batch or --size")]
     Memory(#[from] OutOfMemory),
     /// The numbers ran away.
     #[error("{source}{}", kept(*.best_epoch))]

@@ -97,7 +97,7 @@ fn it_learns_and_the_run_folder_tells_how() {
     let split = fs::read_to_string(outcome.run.split()).unwrap();
     assert_eq!(split.lines().count(), 1 + 60);
 
-    let mut classifier = Classifier::new(Model::open(&run).unwrap(), Cpu::new(1));
+    let mut classifier = Classifier::new(Model::open(&run).unwrap(), Cpu::new(1)).unwrap();
     let evaluation = evaluate(&mut classifier, &config.data, &StoreOptions::default()).unwrap();
     let Report::Exclusive(report) = evaluation.report else { panic!("two groups exclude each other") };
     assert_eq!(report.n, 60);

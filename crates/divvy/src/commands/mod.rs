@@ -37,7 +37,7 @@ impl ComputeArgs {
 
 /// A trained model, ready to be asked.
 fn classifier(run: &Path, compute: &ComputeArgs) -> Result<Classifier> {
-    Ok(Classifier::new(Model::open(run)?, compute.cpu()))
+    Ok(Classifier::new(Model::open(run)?, compute.cpu())?)
 }
 
 /// Between the labels of a picture that carries several, as in a CSV of labels.

@@ -88,8 +88,8 @@ pub(super) fn sort(
         match prediction {
             Ok(prediction) => {
                 let confidence = prediction.confidence();
-                let is_unsure = confidence.is_some_and(|confidence| confidence < unsure);
-                let folder = if is_unsure { UNSURE.to_owned() } else { folders.of(&prediction.chosen) };
+                let is_sure = prediction.is_sure(unsure);
+                let folder = if is_sure { folders.of(&prediction.chosen) } else { UNSURE.to_owned() };
                 let label = labels(&classes, &prediction).join(SEPARATOR);
                 let placed = sorter.place(item, &folder, &label, confidence)?;
                 let group = placed.iter().next().map(PathBuf::from).unwrap_or_default();

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &DemoArgs, terminal: &mut Terminal) -> Result<Status> {
     }
 
     heading("\n3. How good it is on pictures it has not seen", terminal);
-    let mut classifier = Classifier::new(Model::open(&run)?, args.compute.cpu());
+    let mut classifier = Classifier::new(Model::open(&run)?, args.compute.cpu())?;
     terminal.print(measured(&mut classifier, &album.test)?);
 
     heading("\n4. Sorting a folder of both kinds", terminal);
