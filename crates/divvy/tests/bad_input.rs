@@ -90,6 +90,47 @@ fn pictures_that_cannot_be_read_are_named_and_the_rest_is_done() {
     assert!(desk.path("sorted/red/fine.png").exists() && !desk.path("new/fine.png").exists());
 }
 
+/// A picture's name that leads nowhere.
+#[cfg(unix)]
+fn dangling(desk: &Desk, name: &str) {
+    std::os::unix::fs::symlink("nowhere", desk.path(name)).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_left_out_of_a_folder_makes_the_answer_a_partial_one() {
+    let desk = Desk::with_model();
+    desk.photos("new", 10);
+    for command in [&["predict", "run", "new"][..], &["sort", "run", "new", "--into", "sorted"]] {
+        desk.divvy(command).assert().success();
+    }
+    dangling(&desk, "new/red/gone.png");
+    desk.write("new/blue/letter.png", "this is a letter, not a picture");
+    for command in [&["predict", "run", "new"][..], &["sort", "run", "new", "--into", "sorted"]] {
+        let output = desk.divvy(command).assert().code(1).get_output().clone();
+        names(&String::from_utf8(output.stderr).unwrap(), &["gone.png", "letter.png"]);
+    }
+    let output = desk.divvy(&["evaluate", "run", "new", "--json"]).assert().code(1).get_output().clone();
+    names(&String::from_utf8(output.stderr).unwrap(), &["left out", "gone.png", "letter.png"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["n"], report["left_out"].as_array().unwrap().len()), (&20.into(), 2), "{report}");
+    fs::remove_file(desk.path("new/blue/letter.png")).unwrap();
+    for command in ["predict", "evaluate"] {
+        desk.divvy(&[command, "run", "new"]).assert().code(1);
+    }
+}
+
+#[test]
+fn labels_that_a_model_of_groups_cannot_answer() {
+    let desk = Desk::with_model();
+    for (row, found) in [("red/1.png,red|blue", "2 labels (blue, red)"), ("red/1.png,", "no label")] {
+        let list = format!("file,labels\nblue/0.png,blue\n{row}\nblue/2.png,red|blue\n");
+        desk.write("photos/some.csv", list);
+        let message = desk.refuses(&["evaluate", "run", "photos/some.csv"]);
+        names(&message, &["some.csv", "red/1.png", found, "exactly one group"]);
+    }
+}
+
 /// Writes the model of the two colours with these numbers in its parameters, by their names.
 fn with_weights(desk: &Desk, file: &str, value: impl Fn(&str) -> f32) {
     let model = Model::open(&desk.path("run")).unwrap();

@@ -44,6 +44,19 @@ pub enum TrainError {
         /// The best epoch before, whose model was kept.
         best_epoch: Option<u32>,
     },
+    /// A picture without exactly one label, and a model that puts each picture into one group.
+    #[error(
+        "{data}: {picture} has {labels}, but the model puts each picture into exactly one group; give it one label, or a \
+         model trained on pictures with several"
+    )]
+    NotExclusive {
+        /// The pictures' folder or list.
+        data: PathBuf,
+        /// What the picture is called there.
+        picture: String,
+        /// How many labels it has and which, in words.
+        labels: String,
+    },
     /// A setting outside its range.
     #[error("{setting} is {found}; {wanted}")]
     Setting {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use divvy_data::StoreOptions;
+use divvy_data::{DataError, StoreOptions};
 use divvy_eval::Report;
 use divvy_model::{Classifier, Model};
 use divvy_nn::Cpu;
@@ -98,7 +98,7 @@ fn it_learns_and_the_run_folder_tells_how() {
     assert_eq!(split.lines().count(), 1 + 60);
 
     let mut classifier = Classifier::new(Model::open(&run).unwrap(), Cpu::new(1)).unwrap();
-    let evaluation = evaluate(&mut classifier, &config.data, &StoreOptions::default()).unwrap();
+    let evaluation = evaluate(&mut classifier, &config.data, &StoreOptions::default(), &|_, _| {}).unwrap();
     let Report::Exclusive(report) = evaluation.report else { panic!("two groups exclude each other") };
     assert_eq!(report.n, 60);
     assert!(report.accuracy >= 0.9, "{report}");
@@ -165,6 +165,68 @@ fn numbers_that_run_away_stop_the_training() {
     let error = train(&config, &run, Cpu::new(1), &mut |_: &Event| {}, &no_stop()).unwrap_err();
     assert!(matches!(error, TrainError::NotFinite { .. }), "{error}");
     assert!(error.to_string().contains("step"), "{error}");
+}
+
+/// A short training's model.
+fn trained(config: &TrainConfig, run: &Path) -> Classifier {
+    let config = TrainConfig { length: Length::Epochs(1), ..config.clone() };
+    train(&config, run, Cpu::new(1), &mut |_: &Event| {}, &no_stop()).unwrap();
+    Classifier::new(Model::open(run).unwrap(), Cpu::new(1)).unwrap()
+}
+
+#[test]
+fn an_evaluation_tells_how_far_it_is_and_can_be_stopped() {
+    let (folder, config) = setting(40);
+    let mut classifier = trained(&config, &folder.path().join("run"));
+    let (stop, told) = (no_stop(), std::cell::RefCell::new(Vec::new()));
+    let options = StoreOptions { cancel: Some(&stop), ..StoreOptions::default() };
+    let tell = |done, total| told.borrow_mut().push((done, total));
+    evaluate(&mut classifier, &config.data, &options, &tell).unwrap();
+    assert_eq!(told.take(), [(32, 80), (64, 80), (80, 80)]);
+    let stop_at_once = |done, total| {
+        tell(done, total);
+        stop.store(true, Ordering::Relaxed);
+    };
+    let stopped = evaluate(&mut classifier, &config.data, &options, &stop_at_once);
+    assert!(matches!(stopped, Err(TrainError::Data(DataError::Interrupted))));
+    assert_eq!(told.take(), [(32, 80)]);
+}
+
+#[test]
+fn pictures_without_exactly_one_label_are_no_test_of_a_model_that_gives_one() {
+    let (folder, config) = setting(10);
+    let mut classifier = trained(&config, &folder.path().join("run"));
+    let list = config.data.join("some.csv");
+    let mut evaluate = |rows: &str| {
+        fs::write(&list, format!("file,labels\n{rows}")).unwrap();
+        evaluate(&mut classifier, &list, &StoreOptions::default(), &|_, _| {})
+    };
+    for (rows, found) in [
+        ("upper/0.png,upper\nlower/0.png,\nlower/1.png,lower|upper\n", "lower/0.png has no label"),
+        ("upper/0.png,upper\nlower/1.png,upper|lower\n", "lower/1.png has 2 labels (lower, upper)"),
+    ] {
+        let error = evaluate(rows).unwrap_err();
+        assert!(matches!(error, TrainError::NotExclusive { .. }), "{error}");
+        let message = error.to_string();
+        assert!(message.contains(found) && message.contains("some.csv"), "{message}");
+    }
+    assert!(evaluate("upper/0.png,upper\nlower/1.png,lower\n").unwrap().left_out.is_empty());
+}
+
+#[test]
+fn what_an_evaluation_leaves_out_is_told() {
+    let (folder, config) = setting(10);
+    let mut classifier = trained(&config, &folder.path().join("run"));
+    let mut rows = vec!["file,labels\n".to_owned()];
+    rows.extend((0..10).map(|i| format!("upper/{i}.png,upper\nlower/{i}.png,lower\n")));
+    rows.push("gone.png,upper\n".to_owned());
+    let list = config.data.join("some.csv");
+    fs::write(&list, rows.concat()).unwrap();
+    fs::write(config.data.join("upper/3.png"), "no picture").unwrap();
+    let evaluation = evaluate(&mut classifier, &list, &StoreOptions::default(), &|_, _| {}).unwrap();
+    let [gone, bad] = evaluation.left_out.as_slice() else { panic!("{:?}", evaluation.left_out) };
+    assert!(gone.contains("gone.png is not there (some.csv, line 22)"), "{gone}");
+    assert!(bad.contains("upper/3.png"), "{bad}");
 }
 
 #[test]

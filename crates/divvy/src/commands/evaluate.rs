@@ -20,8 +20,8 @@ struct Printed<'a> {
     report: &'a Report,
     /// The part of the data that was used: `test`, or `all`.
     part: &'static str,
-    /// Pictures that are in no figure because they could not be read, a sentence each.
-    unreadable: &'a [String],
+    /// What is in no figure because it could not be read or used, a sentence each.
+    left_out: &'a [String],
 }
 
 /// Evaluates and prints the report.
@@ -32,11 +32,12 @@ pub(crate) fn run(args: &EvaluateArgs, terminal: &mut Terminal) -> Result<Status
         let count = |done, total| progress.count(done, total);
         let (threads, cancel) = (args.compute.threads(), Some(interrupt::asked()));
         let options = StoreOptions { threads, progress: Some(&count), cancel, ..StoreOptions::default() };
-        evaluate(&mut classifier, &args.data, &options)?
+        let classified = |done, total| progress.renamed("classifying").count(done, total);
+        evaluate(&mut classifier, &args.data, &options, &classified)?
     };
     terminal.stop();
 
-    let Evaluation { report, part, unreadable } = &evaluation;
+    let Evaluation { report, part, left_out } = &evaluation;
     let part = if part.is_some() { "test" } else { "all" };
     if part == "all" && was_trained_on(&args.run, &args.data) {
         terminal.warn(format_args!(
@@ -44,17 +45,17 @@ pub(crate) fn run(args: &EvaluateArgs, terminal: &mut Terminal) -> Result<Status
             args.data.display()
         ));
     }
-    for sentence in unreadable {
+    for sentence in left_out {
         terminal.warn(format_args!("left out: {sentence}"));
     }
     if args.json {
-        terminal.print(serde_json::to_string(&Printed { report, part, unreadable })?);
+        terminal.print(serde_json::to_string(&Printed { report, part, left_out })?);
     } else {
         let used = if part == "test" { "the test part of" } else { "all pictures of" };
         terminal.tell(format_args!("{used} {}\n", args.data.display()));
         terminal.print(report.to_string().trim_end());
     }
-    Ok(Status::partial_if(!unreadable.is_empty()))
+    Ok(Status::partial_if(!left_out.is_empty()))
 }
 
 /// Whether `data` is what the run says it was trained on.

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &PredictArgs, terminal: &mut Terminal) -> Result<Status>
         _ => Format::Text,
     };
     let mut classifier = super::classifier(&args.run, &args.compute)?;
-    let paths = gather(&args.paths, terminal)?;
+    let (paths, skipped) = gather(&args.paths, terminal)?;
     let writer = Writer { format, classes: classifier.classes().to_vec() };
     if let Format::Csv = format {
         terminal.print(writer.csv_header(&classifier)?);
@@ -55,20 +55,22 @@ pub(crate) fn run(args: &PredictArgs, terminal: &mut Terminal) -> Result<Status>
     if !terminal.is_closed() {
         answered?;
     }
-    Ok(Status::partial_if(unreadable > 0))
+    Ok(Status::partial_if(unreadable + skipped > 0))
 }
 
-/// The pictures under all paths. Every path is looked at before anything is classified.
-fn gather(paths: &[PathBuf], terminal: &Terminal) -> Result<Vec<PathBuf>> {
-    let mut images = Vec::new();
+/// The pictures under all paths, and how many folders and links in them could not be read. Every path is looked at before
+/// anything is classified.
+fn gather(paths: &[PathBuf], terminal: &Terminal) -> Result<(Vec<PathBuf>, usize)> {
+    let (mut images, mut skipped) = (Vec::new(), 0);
     for path in paths {
         let listing = find_images(path)?;
-        for skipped in &listing.skipped {
-            terminal.warn(skipped);
+        for one in &listing.skipped {
+            terminal.warn(one);
         }
+        skipped += listing.skipped.len();
         images.extend(listing.images);
     }
-    Ok(images)
+    Ok((images, skipped))
 }
 
 /// A prediction as a program reads it.

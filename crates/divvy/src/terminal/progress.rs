@@ -27,6 +27,15 @@ impl Progress {
         Self(bar)
     }
 
+    /// The bar under another title, from its beginning when the title is new.
+    pub(crate) fn renamed(&self, what: &'static str) -> &Self {
+        if self.0.prefix() != what {
+            self.0.reset();
+            self.0.set_prefix(what);
+        }
+        self
+    }
+
     /// Shows that `done` of `total` are done.
     pub(crate) fn count(&self, done: usize, total: usize) {
         let left = duration(self.0.eta().as_secs_f64());

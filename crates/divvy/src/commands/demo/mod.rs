@@ -89,7 +89,7 @@ fn fresh(wanted: &Path) -> PathBuf {
 /// The accuracy on the test pictures with its interval, in a sentence.
 fn measured(classifier: &mut Classifier, test: &Path) -> Result<String> {
     let options = StoreOptions { cancel: Some(interrupt::asked()), ..StoreOptions::default() };
-    let evaluation = evaluate(classifier, test, &options)?;
+    let evaluation = evaluate(classifier, test, &options, &|_, _| {})?;
     Ok(match evaluation.report {
         Report::Exclusive(report) => format!(
             "accuracy {:.3} on {} pictures (95 % interval {:.3} to {:.3}; guessing gives {:.3})",
