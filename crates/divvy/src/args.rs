@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use divvy::data::MAX_SIDE;
 use divvy::nn::{HeadKind, Task};
+use divvy::train::Length;
 
 /// The most threads that can be asked for: more than any one machine has.
 const MAX_THREADS: i64 = 1024;
@@ -89,7 +90,7 @@ pub(crate) struct TrainArgs {
     pub(crate) epochs: Option<u32>,
 
     /// Time to train for, in place of a number of epochs
-    #[arg(long, value_name = "M", conflicts_with = "epochs", value_parser = above_zero)]
+    #[arg(long, value_name = "M", conflicts_with = "epochs", value_parser = minutes)]
     pub(crate) minutes: Option<f64>,
 
     /// Pictures in a step
@@ -373,6 +374,11 @@ fn precision(text: &str) -> Result<Precision, String> {
 fn probability(text: &str) -> Result<f32, String> {
     let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
     number.ok_or_else(|| "give a number from 0 to 1, such as 0.8".to_owned())
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    let number = above_zero(text).ok().filter(|number| *number <= Length::MAX_MINUTES);
+    number.ok_or_else(|| format!("give a number above 0 and at most {} (a year)", Length::MAX_MINUTES))
 }
 
 fn above_zero(text: &str) -> Result<f64, String> {

@@ -60,6 +60,9 @@ pub enum Length {
 }
 
 impl Length {
+    /// The most minutes that can be asked for: a year.
+    pub const MAX_MINUTES: f64 = 365.0 * 24.0 * 60.0;
+
     /// The epochs for a training set of that size; none where time decides.
     pub fn epochs(self, images: usize) -> Option<u32> {
         match self {

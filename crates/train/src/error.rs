@@ -44,6 +44,19 @@ pub enum TrainError {
         /// The best epoch before, whose model was kept.
         best_epoch: Option<u32>,
     },
+    /// The numbers ran away in a step whose own loss, computed before it, did not show it yet.
+    #[error(
+        "{found} after step {step}: the learning rate is too high for this network; train again with a tenth of it{}",
+        kept(*.best_epoch)
+    )]
+    RanAway {
+        /// What is not finite.
+        found: String,
+        /// The step, from 1.
+        step: u64,
+        /// The best epoch before, whose model was kept.
+        best_epoch: Option<u32>,
+    },
     /// A picture without exactly one label, and a model that puts each picture into one group.
     #[error(
         "{data}: {picture} has {labels}, but the model puts each picture into exactly one group; give it one label, or a \
@@ -93,6 +106,6 @@ pub enum TrainError {
 fn kept(best_epoch: Option<u32>) -> String {
     match best_epoch {
         Some(epoch) => format!(". The model of epoch {epoch} is kept"),
-        None => String::new(),
+        None => ". No model was saved".to_owned(),
     }
 }

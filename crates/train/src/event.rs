@@ -131,9 +131,11 @@ pub struct Score {
 }
 
 impl Score {
-    /// Whether this is better than `other`: a higher value, or the same value at a lower loss.
+    /// Whether this is better than `other`: a higher value, or the same value at a lower loss. A loss that is not finite
+    /// beats nothing.
     pub fn beats(&self, other: &Self) -> bool {
-        self.value > other.value || (self.value == other.value && self.loss < other.loss)
+        self.loss.is_finite()
+            && (self.value > other.value || (self.value == other.value && self.loss < other.loss))
     }
 }
 
@@ -184,6 +186,13 @@ mod tests {
         assert!(score(0.9, 0.4).beats(&score(0.9, 0.5)));
         assert!(!score(0.9, 0.5).beats(&score(0.9, 0.5)));
         assert!(!score(0.9, f64::NAN).beats(&score(0.9, 0.5)));
+    }
+
+    #[test]
+    fn a_loss_that_is_not_finite_beats_nothing() {
+        for loss in [f64::NAN, f64::INFINITY] {
+            assert!(!score(0.9, loss).beats(&score(0.5, 0.7)), "{loss}");
+        }
     }
 
     #[test]

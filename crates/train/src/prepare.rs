@@ -57,9 +57,11 @@ fn check_settings(config: &TrainConfig) -> Result<(), TrainError> {
     }
     match config.length {
         Length::Epochs(0) => refuse("the number of epochs", "0".to_owned(), "give 1 or more"),
-        Length::Minutes(minutes) if !(minutes.is_finite() && minutes > 0.0) => {
-            refuse("the time", format!("{minutes} minutes"), "give a number of minutes above 0, such as 5")
-        }
+        Length::Minutes(minutes) if !(minutes > 0.0 && minutes <= Length::MAX_MINUTES) => refuse(
+            "the time",
+            format!("{minutes:?} minutes"),
+            "give a number of minutes above 0 and at most 525600 (a year), such as 5",
+        ),
         _ => Ok(()),
     }
 }

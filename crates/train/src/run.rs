@@ -119,6 +119,45 @@ impl RunFolder {
     }
 }
 
+/// A run that has no model yet. Dropped before there is one, it takes away what it has written, so that the same command, put
+/// right, finds its folder free.
+pub(crate) struct Attempt {
+    run: RunFolder,
+    /// The folders that were made for it, innermost first.
+    made: Vec<PathBuf>,
+}
+
+impl Attempt {
+    /// As [`RunFolder::create`].
+    pub(crate) fn begin(path: &Path) -> Result<Self, TrainError> {
+        let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let made = path.ancestors().take_while(is_missing).map(Path::to_owned).collect();
+        Ok(Self { run: RunFolder::create(path)?, made })
+    }
+
+    /// The run's folder.
+    pub(crate) fn run(&self) -> &RunFolder {
+        &self.run
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if self.run.model().exists() {
+            return;
+        }
+        // The folder was empty when the run began, so these are the run's own. What cannot be removed is reported by the next
+        // command, as a run without a model.
+        for file in [self.run.split(), self.run.events(), self.run.config()] {
+            let _ = fs::remove_file(file);
+        }
+        // A folder that holds anything else stays.
+        for folder in &self.made {
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
 /// A model in a sentence.
 fn describe(model: &Model) -> String {
     let record = model.record();

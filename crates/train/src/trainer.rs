@@ -15,7 +15,7 @@ use crate::error::TrainError;
 use crate::event::{Ending, Event, Listener, Score};
 use crate::prepare::{Prepared, prepare};
 use crate::recorder::Recorder;
-use crate::run::RunFolder;
+use crate::run::{Attempt, RunFolder};
 use crate::validate::validate;
 
 /// How a training ended.
@@ -39,7 +39,8 @@ pub struct Outcome {
 /// saved as soon as it is known. When `stop` is set, training ends after the step.
 ///
 /// # Errors
-/// A [`TrainError`] that says what was found and what to do. Nothing is written before data, network and folder were checked.
+/// A [`TrainError`] that says what was found and what to do. Nothing is written before data, network and folder were checked,
+/// and nothing that was written stays where no model was saved.
 pub fn train(
     config: &TrainConfig,
     out: &Path,
@@ -50,13 +51,14 @@ pub fn train(
     let started = Instant::now();
     RunFolder::refuse_used(out)?;
     let prepared = prepare(config, cpu.threads())?;
-    let run = RunFolder::create(out)?;
-    let mut recorder = Recorder::new(&run, listener, started)?;
+    let attempt = Attempt::begin(out)?;
+    let run = attempt.run();
+    let mut recorder = Recorder::new(run, listener, started)?;
     run.write_config(config)?;
-    announce(config, &run, &prepared, &mut recorder)?;
+    announce(config, run, &prepared, &mut recorder)?;
     let pictures = Pictures::load(&prepared, cpu.threads(), &mut recorder, stop)?;
     pictures.split.write_csv(&run.split(), &prepared.dataset)?;
-    let mut trainer = Trainer::new(config, run, prepared, pictures, cpu, started);
+    let mut trainer = Trainer::new(config, run.clone(), prepared, pictures, cpu, started);
     trainer.run(&mut recorder, stop)
 }
 
@@ -314,6 +316,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<(), TrainError> {
         let validation_begun = Instant::now();
         let score = validate(&mut self.engine, &self.dataset, &self.validation)?;
+        self.refuse_ran_away(score.loss)?;
         self.validation_time = validation_begun.elapsed();
         if let Some(rule) = &self.config.plateau {
             self.plateau.observe(rule, score.loss);
@@ -333,6 +336,17 @@ impl<'a> Trainer<'a> {
             images_per_second: steps.images_per_second,
             seconds: begun.elapsed().as_secs_f64(),
         })
+    }
+
+    /// Refuses weights that answer nothing: a step tells of the loss before it, so what the last step of an epoch has done is
+    /// seen here first.
+    fn refuse_ran_away(&self, validation_loss: f64) -> Result<(), TrainError> {
+        let found = match self.engine.parameters().first_not_finite() {
+            _ if !validation_loss.is_finite() => format!("the validation loss is {validation_loss}"),
+            Some(name) => format!("'{name}' is infinite or no number"),
+            None => return Ok(()),
+        };
+        Err(TrainError::RanAway { found, step: self.steps, best_epoch: self.best.map(|best| best.epoch) })
     }
 
     fn model(&self, epoch: u32, score: Score) -> Model {

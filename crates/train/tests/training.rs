@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use divvy_data::{DataError, StoreOptions};
 use divvy_eval::Report;
 use divvy_model::{Classifier, Model};
-use divvy_nn::Cpu;
+use divvy_nn::{Cpu, Schedule, Warmup};
 use divvy_train::{
     AugmentChoice, Contents, Ending, Event, Length, RunFolder, TrainConfig, TrainError, evaluate, train,
 };
@@ -158,13 +158,116 @@ fn a_used_folder_is_left_as_it_is() {
 }
 
 #[test]
-fn numbers_that_run_away_stop_the_training() {
+fn numbers_that_run_away_stop_the_training_and_leave_nothing() {
     let (folder, mut config) = setting(10);
-    config.learning_rate = 1e30;
+    let run = folder.path().join("runs/run");
+    for (batch, steps) in [(8, 2), (32, 1)] {
+        // A step's own loss is from before it: with one step an epoch only the validation pictures show what it did.
+        let bad = TrainConfig { learning_rate: 1e30, batch, ..config.clone() };
+        let error = train(&bad, &run, Cpu::new(1), &mut |_: &Event| {}, &no_stop()).unwrap_err();
+        match error {
+            TrainError::NotFinite { source, best_epoch: None } => assert_eq!((source.step, steps), (2, 2)),
+            TrainError::RanAway { step, best_epoch: None, .. } => assert_eq!((step, steps), (1, 1)),
+            ref other => panic!("{other}"),
+        }
+        let message = error.to_string();
+        for part in [&format!("step {steps}"), "loss is NaN", "learning rate", "No model was saved"] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+        assert!(!folder.path().join("runs").exists(), "nothing was saved");
+    }
+    config.length = Length::Epochs(1);
+    train(&config, &run, Cpu::new(1), &mut |_: &Event| {}, &no_stop()).unwrap();
+}
+
+#[test]
+fn a_good_model_outlives_numbers_that_run_away() {
+    let (folder, mut config) = setting(10);
     let run = folder.path().join("run");
-    let error = train(&config, &run, Cpu::new(1), &mut |_: &Event| {}, &no_stop()).unwrap_err();
-    assert!(matches!(error, TrainError::NotFinite { .. }), "{error}");
-    assert!(error.to_string().contains("step"), "{error}");
+    // One step an epoch: the first at a rate of 0.01, the second at 1e24.
+    (config.batch, config.learning_rate) = (32, 1e30);
+    config.warmup = Some(Warmup { steps: 1_000_000, start: 25e-32 });
+    let mut good = Vec::new();
+    let mut listener = |event: &Event| {
+        if let Event::Epoch { epoch, .. } = event {
+            assert_eq!(*epoch, 1, "the second is never judged");
+            good = fs::read(run.join("model.divvy")).unwrap();
+        }
+    };
+    let error = train(&config, &run, Cpu::new(1), &mut listener, &no_stop()).unwrap_err();
+    assert!(matches!(error, TrainError::RanAway { step: 2, best_epoch: Some(1), .. }), "{error}");
+    assert!(error.to_string().contains("The model of epoch 1 is kept"), "{error}");
+    assert!(!good.is_empty() && fs::read(run.join("model.divvy")).unwrap() == good);
+    assert!(Model::open(&run).is_ok());
+}
+
+#[test]
+fn statistics_that_run_away_are_noticed_though_the_loss_is_finite() {
+    let (folder, mut config) = setting(10);
+    let layers = r#"
+        layer = [
+            { type = "conv2d", filters = 2, kernel = 3, activation = "linear" },
+            { type = "batch_norm", scale = false },
+            { type = "global_avg_pool2d" },
+        ]"#;
+    fs::write(folder.path().join("net.toml"), layers).unwrap();
+    // Maps of some 1e19 have a variance that single precision does not hold; a batch norm divides by it, and all is finite.
+    (config.batch, config.learning_rate, config.schedule) = (32, 1e18, Schedule::Constant);
+    let run = folder.path().join("run");
+    let mut losses = Vec::new();
+    let mut listener = |event: &Event| {
+        if let Event::Epoch { validation, .. } = event {
+            losses.push(validation.loss);
+        }
+    };
+    let error = train(&config, &run, Cpu::new(1), &mut listener, &no_stop()).unwrap_err();
+    assert!(matches!(error, TrainError::RanAway { step: 2, best_epoch: Some(1), .. }), "{error}");
+    assert!(error.to_string().contains("moving_variance"), "{error}");
+    assert_eq!(losses.len(), 1);
+    assert!(Model::open(&run).is_ok());
+}
+
+/// What a listener does while pictures are read.
+fn while_reading(mut act: impl FnMut() + Send) -> impl FnMut(&Event) + Send {
+    move |event: &Event| {
+        if let Event::Loading { .. } = event {
+            act();
+        }
+    }
+}
+
+#[test]
+fn a_training_that_comes_to_no_model_leaves_nothing_of_its_own() {
+    let (folder, config) = setting(10);
+    let (runs, stop) = (folder.path().join("runs"), no_stop());
+    let run = runs.join("new");
+    let mut interrupt = while_reading(|| stop.store(true, Ordering::Relaxed));
+    let stopped = train(&config, &run, Cpu::new(1), &mut interrupt, &stop);
+    assert!(matches!(stopped, Err(TrainError::Interrupted)));
+    assert!(!runs.exists(), "neither the run's folder nor the one made around it");
+
+    stop.store(false, Ordering::Relaxed);
+    fs::create_dir_all(&run).unwrap();
+    let mut write = while_reading(|| {
+        fs::write(run.join("notes.txt"), "mine").unwrap();
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(train(&config, &run, Cpu::new(1), &mut write, &stop).is_err());
+    assert_eq!(fs::read_dir(&run).unwrap().count(), 1);
+    assert_eq!(fs::read_to_string(run.join("notes.txt")).unwrap(), "mine");
+    fs::remove_file(run.join("notes.txt")).unwrap();
+
+    for number in 0..6 {
+        fs::write(config.data.join(format!("upper/bad{number}.png")), "no picture").unwrap();
+    }
+    let refused = train(&config, &run, Cpu::new(1), &mut |_: &Event| {}, &no_stop());
+    assert!(matches!(refused, Err(TrainError::Data(DataError::TooManyUnreadable { .. }))));
+    assert_eq!(RunFolder::contents(&run).unwrap(), Contents::Nothing);
+    assert!(run.exists(), "a folder that was there before stays");
+    for number in 0..6 {
+        fs::remove_file(config.data.join(format!("upper/bad{number}.png"))).unwrap();
+    }
+    train(&config, &run, Cpu::new(1), &mut |_: &Event| {}, &no_stop()).unwrap();
 }
 
 /// A short training's model.
@@ -237,6 +340,8 @@ fn nothing_is_written_when_something_does_not_fit() {
         TrainConfig { batch: 0, ..config.clone() },
         TrainConfig { learning_rate: f64::NAN, ..config.clone() },
         TrainConfig { length: Length::Minutes(-1.0), ..config.clone() },
+        TrainConfig { length: Length::Minutes(1e20), ..config.clone() },
+        TrainConfig { length: Length::Minutes(f64::INFINITY), ..config.clone() },
         TrainConfig { length: Length::Epochs(0), ..config.clone() },
         TrainConfig { size: 2, ..config.clone() },
         TrainConfig { size: 0, ..config.clone() },

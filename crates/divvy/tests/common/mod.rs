@@ -74,9 +74,9 @@ impl Desk {
     /// A short training that suffices for the two colours.
     pub(crate) fn train(&self, photos: &str, run: &str, more: &[&str]) -> Command {
         let mut command = self.divvy(&["train", photos, "--out", run]);
-        command.args(["--arch", "small.toml", "--size", "16", "--batch", "16"]).args(more);
+        command.args(["--arch", "small.toml", "--size", "16"]).args(more);
         self.write("small.toml", SMALL);
-        for (flag, usual) in [("--epochs", "6"), ("--lr", "0.02")] {
+        for (flag, usual) in [("--epochs", "6"), ("--lr", "0.02"), ("--batch", "16")] {
             if !more.contains(&flag) {
                 command.args([flag, usual]);
             }
