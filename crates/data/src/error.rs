@@ -45,7 +45,10 @@ pub enum DataError {
         source: io::Error,
     },
     /// A file could not be written; what stood at its path before is untouched.
-    #[error("{}: cannot be written: {source}; free some space, or choose a place that can be written (what stood there before is as it was)", path.display())]
+    #[error(
+        "{}: cannot be written: {source}; free some space or choose another place, the file there is as it was",
+        path.display()
+    )]
     Write {
         /// The file that was to be written.
         path: PathBuf,
