@@ -26,7 +26,7 @@ impl Folder {
             listing.images.iter().filter_map(|image| group_of(image, &path)).collect();
         let loose = listing.images.len() - of_groups.len();
         let groups = of_groups.iter().map(|group| lower_case_name(group)).collect();
-        Self { part, listing, path, groups, loose }
+        Self { path, part, listing, groups, loose }
     }
 
     fn is_empty(&self) -> bool {

@@ -125,7 +125,9 @@ fn folders_beside_the_parts_and_images_without_a_group_are_told() {
         root.path(),
         &["train/a/1.jpg", "train/a/2.jpg", "train/b/1.jpg", "train/b/2.jpg", "train/loose.jpg"],
     );
-    touch(root.path(), &["extra/c/1.jpg", "test/1.jpg", "test/2.jpg"]);
+    touch(root.path(), &["extra/c/1.jpg"]);
+    assert_eq!(open(root.path()).expect("it can be opened").classes(), ["a", "b"], "train is a part");
+    touch(root.path(), &["test/1.jpg", "test/2.jpg"]);
     let dataset = open(root.path()).expect("it can be opened");
     assert_eq!((dataset.classes().len(), dataset.samples().len()), (2, 4));
     let reasons: Vec<String> = dataset.skipped().iter().map(ToString::to_string).collect();
