@@ -15,9 +15,17 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// How wide a title's column is.
+const WIDTH: usize = 12;
+
+/// Says that a stage cannot be run here.
+pub(crate) fn leave_out(title: &str, why: &str) {
+    println!("{title:<WIDTH$}left out: {why}");
+}
+
 /// Runs a command under a title, with its output held back unless it fails.
 pub(crate) fn run(title: &str, mut command: Command) -> Result<()> {
-    print!("{title:<10}");
+    print!("{title:<WIDTH$}");
     stdout().flush()?;
     let start = Instant::now();
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, iter};
 
 use cargo_metadata::{MetadataCommand, Package};
+use toml::Table;
 
 /// What each crate is built on. It may import those and what they are built on themselves, and nothing above.
 const LAYERS: [(&str, &[&str]); 9] = [
@@ -158,4 +159,37 @@ fn every_crate_takes_the_workspaces_lints() {
         .map(|package| package.name.to_string())
         .collect();
     assert_eq!(without, Vec::<String>::new());
+}
+
+/// What `[HEADING]` holds in a manifest, where `heading` is the way to it.
+fn manifest_table(manifest: &Path, heading: &[&str]) -> Table {
+    let text = fs::read_to_string(manifest).expect("a manifest is text");
+    let mut table: Table = text.parse().expect("a manifest is TOML");
+    for key in heading {
+        table = match table.remove(*key) {
+            Some(toml::Value::Table(inner)) => inner,
+            other => panic!("{}: `{key}` is no table but {other:?}", manifest.display()),
+        };
+    }
+    table
+}
+
+#[test]
+fn the_kernels_lints_are_the_workspaces_but_for_what_unsafe_code_needs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace");
+    let kernels = manifest_table(&root.join("crates/kernels/Cargo.toml"), &["lints"]);
+    let denied = |group: &str, lint: &str| kernels[group][lint].as_str() == Some("deny");
+    assert!(denied("clippy", "undocumented_unsafe_blocks") && denied("rust", "unsafe_op_in_unsafe_fn"));
+
+    let mut expected = manifest_table(&root.join("Cargo.toml"), &["workspace", "lints"]);
+    let group = |lints: &mut Table, name: &str| match lints.remove(name) {
+        Some(toml::Value::Table(group)) => group,
+        other => panic!("the workspace's `{name}` lints are {other:?}"),
+    };
+    let (mut rust, mut clippy) = (group(&mut expected, "rust"), group(&mut expected, "clippy"));
+    rust.remove("unsafe_code").expect("the workspace denies unsafe code");
+    clippy.insert("inline_always".to_owned(), "allow".into());
+    expected.insert("rust".to_owned(), rust.into());
+    expected.insert("clippy".to_owned(), clippy.into());
+    assert_eq!(kernels, expected);
 }

@@ -44,8 +44,11 @@ pub enum DataError {
         /// What the system said.
         source: io::Error,
     },
-    /// A file could not be written.
-    #[error("{}: cannot be written: {source}; nothing was changed", path.display())]
+    /// A file could not be written; what stood at its path before is untouched.
+    #[error(
+        "{}: cannot be written: {source}; free some space or choose another place, the file there is as it was",
+        path.display()
+    )]
     Write {
         /// The file that was to be written.
         path: PathBuf,
@@ -70,6 +73,17 @@ pub enum DataError {
         path: PathBuf,
         /// How many images lie in it.
         loose: usize,
+    },
+    /// The folders are called training, validation or test parts, and hold images but no groups.
+    #[error(
+        "{}: the images in {found} lie in no group's folder, so nothing says what they show; make a subfolder for each group in each part, or, if these are the groups, rename them",
+        path.display()
+    )]
+    UnlabelledParts {
+        /// The folder.
+        path: PathBuf,
+        /// The names of the folders in it that hold images, joined by `and`.
+        found: String,
     },
     /// One group alone cannot be told from others.
     #[error("{}: only one group ({group}) holds images; at least two are needed{hint}", path.display())]

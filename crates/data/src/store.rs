@@ -8,6 +8,7 @@ use crate::preprocess::{Preprocess, Scaling, ScalingSums};
 use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,6 +74,8 @@ pub struct ImageStore {
     dataset: Arc<Dataset>,
     recipe: Preprocess,
     limits: Limits,
+    /// Worker threads that decode.
+    threads: usize,
     /// Where each sample of the dataset stands in `bytes`.
     slots: Vec<Slot>,
     bytes: Vec<u8>,
@@ -131,6 +134,7 @@ impl ImageStore {
             dataset: Arc::clone(dataset),
             recipe: recipe.clone(),
             limits: options.limits,
+            threads: options.threads,
             slots,
             bytes,
             unreadable,
@@ -188,25 +192,35 @@ impl ImageStore {
         }
     }
 
-    /// The mean and standard deviation of each channel, measured on up to 2,000 of `samples` spread evenly over them, as far as
-    /// they are in memory. The same samples give the same bits.
+    /// The mean and standard deviation of each channel, measured on up to 2,000 of `samples` spread evenly over them, whether or
+    /// not they are in memory: samples come sorted by class, so those that memory holds are no fair selection. The same samples
+    /// give the same bits, on any number of threads and within any limit on memory.
+    ///
+    /// A file that has gone bad since it was loaded is passed over; who reads it next is told.
     ///
     /// # Panics
     /// If a sample's index is out of range.
     pub fn measure_scaling(&self, samples: &[usize]) -> Scaling {
-        let in_memory: Vec<usize> = samples
-            .iter()
-            .copied()
-            .filter(|&sample| matches!(self.slots[sample], Slot::InMemory(_)))
-            .collect();
-        let measured = in_memory.len().min(MEASURED_IMAGES);
-        let mut sums = ScalingSums::new(self.recipe.channels());
-        for i in 0..measured {
-            let sample = in_memory[i * in_memory.len() / measured];
-            if let Ok(pixels) = self.pixels(sample) {
+        let usable: Vec<usize> =
+            samples.iter().copied().filter(|&sample| self.slots[sample] != Slot::Absent).collect();
+        let count = usable.len().min(MEASURED_IMAGES);
+        let measured: Vec<usize> = (0..count).map(|i| usable[i * usable.len() / count]).collect();
+        let threads = self.threads.clamp(1, count.max(1));
+        let measure = |chosen: &[usize]| {
+            let mut sums = ScalingSums::new(self.recipe.channels());
+            for pixels in chosen.iter().filter_map(|&sample| self.pixels(sample).ok()) {
                 sums.add(&pixels);
             }
-        }
+            sums
+        };
+        let mut sums = ScalingSums::new(self.recipe.channels());
+        thread::scope(|scope| {
+            let shares = measured.chunks(count.div_ceil(threads).max(1));
+            let workers: Vec<_> = shares.map(|share| scope.spawn(|| measure(share))).collect();
+            for worker in workers {
+                sums.merge(&worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            }
+        });
         sums.scaling()
     }
 }

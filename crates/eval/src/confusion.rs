@@ -34,6 +34,13 @@ impl ConfusionMatrix {
         Ok(Self { classes, counts })
     }
 
+    /// The matrix of one label among `samples`, read off its hits and misses: class 0 is without the label, class 1 with it.
+    pub(crate) fn of_label(tally: Tally, samples: usize) -> Self {
+        let Tally { true_positives, false_positives, false_negatives } = tally;
+        let true_negatives = samples - true_positives - false_positives - false_negatives;
+        Self { classes: 2, counts: vec![true_negatives, false_positives, false_negatives, true_positives] }
+    }
+
     /// How many classes there are.
     pub fn classes(&self) -> usize {
         self.classes

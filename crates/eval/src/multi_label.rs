@@ -1,12 +1,13 @@
 //! The report for labels of which a sample may have any number.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::table::{Table, optional, rounded};
 use crate::tally::{ClassScores, mean_of_defined, share};
-use crate::{EvalError, Interval, Ranking, Tally, Task, check, log_loss};
+use crate::{ConfusionMatrix, EvalError, Interval, Ranking, Tally, Task, check, log_loss};
 
 /// How good a multi-label classifier is on one set of samples.
 ///
@@ -20,6 +21,16 @@ pub struct MultiLabelReport {
     pub classes: Vec<String>,
     /// Number of samples.
     pub n: usize,
+    /// Share of samples with exactly their true labels: the subset accuracy. The same as the exact match, under the name that
+    /// every task's report has.
+    pub accuracy: f64,
+    /// The accuracy's 95% Wilson interval.
+    pub accuracy_ci95: Interval,
+    /// The accuracy of always answering the set of labels that is most frequent in these samples; the empty set counts.
+    pub majority_baseline: f64,
+    /// Mean over the labels of half the sum of recall and specificity; of a label that all samples carry, or none, the one of the
+    /// two that is defined.
+    pub balanced_accuracy: f64,
     /// Mean F1 of the labels.
     pub f1_macro: Option<f64>,
     /// F1 of all decisions pooled; `None` if no label occurs and none was predicted.
@@ -38,6 +49,8 @@ pub struct MultiLabelReport {
     pub log_loss: f64,
     /// The scores of each label.
     pub per_class: Vec<LabelScores>,
+    /// For each label whether it was there (row) and given (column): `[[TN, FP], [FN, TP]]`.
+    pub confusion_matrix: Vec<ConfusionMatrix>,
 }
 
 /// The scores of one label.
@@ -80,11 +93,21 @@ impl MultiLabelReport {
         let decided = Decided::new(&truth, probabilities, thresholds);
         let exact = decided.exact_matches;
         let samples = decided.samples;
-        let (Some(exact_match), Some(exact_match_ci95), Some(hamming_loss)) = (
+        let matrices = decided.matrices();
+        let (
+            Some(exact_match),
+            Some(exact_match_ci95),
+            Some(majority_baseline),
+            Some(balanced_accuracy),
+            Some(hamming_loss),
+        ) = (
             share(exact, samples),
             Interval::wilson(exact, samples),
+            share(commonest(truth.chunks_exact(labels.len())), samples),
+            mean_of_defined(matrices.iter().map(ConfusionMatrix::balanced_accuracy)),
             share(decided.wrong(), samples * labels.len()),
-        ) else {
+        )
+        else {
             return Err(EvalError::NoSamples);
         };
         let per_class = label_scores(labels, &truth, probabilities, thresholds, &decided.tallies)?;
@@ -94,6 +117,10 @@ impl MultiLabelReport {
             task: Task::MultiLabel,
             classes: labels.to_vec(),
             n: samples,
+            accuracy: exact_match,
+            accuracy_ci95: exact_match_ci95,
+            majority_baseline,
+            balanced_accuracy,
             f1_macro: mean_of_defined(per_class.iter().map(|label| label.scores.f1)),
             f1_micro: decided.pooled().f1(),
             f1_samples: decided.f1_samples,
@@ -103,6 +130,7 @@ impl MultiLabelReport {
             mean_average_precision: mean_of_defined(per_class.iter().map(|label| label.average_precision)),
             log_loss: surprise / probabilities.len() as f64,
             per_class,
+            confusion_matrix: matrices,
         })
     }
 }
@@ -138,6 +166,11 @@ impl Decided {
         Self { samples: by_sample.len(), tallies, exact_matches, f1_samples }
     }
 
+    /// Which label was given where it was there or not.
+    fn matrices(&self) -> Vec<ConfusionMatrix> {
+        self.tallies.iter().map(|&tally| ConfusionMatrix::of_label(tally, self.samples)).collect()
+    }
+
     /// The decisions on all labels taken together.
     fn pooled(&self) -> Tally {
         self.tallies.iter().copied().fold(Tally::default(), |sum, tally| sum + tally)
@@ -148,6 +181,15 @@ impl Decided {
         let pooled = self.pooled();
         pooled.false_positives + pooled.false_negatives
     }
+}
+
+/// How many times the most frequent of `sets` occurs.
+fn commonest<'a>(sets: impl Iterator<Item = &'a [bool]>) -> usize {
+    let mut counts: HashMap<&[bool], usize> = HashMap::new();
+    for set in sets {
+        *counts.entry(set).or_default() += 1;
+    }
+    counts.into_values().max().unwrap_or(0)
 }
 
 /// Label indices as `[n, labels]`, row-major.
@@ -202,6 +244,8 @@ impl MultiLabelReport {
         table.noted_row("F1, mean of samples", optional(self.f1_samples), "");
         table.noted_row("mean average precision", optional(self.mean_average_precision), "");
         table.noted_row("exact match", rounded(self.exact_match), &interval);
+        table.noted_row("majority baseline", rounded(self.majority_baseline), "of the exact match");
+        table.noted_row("balanced accuracy", rounded(self.balanced_accuracy), "mean of labels");
         table.noted_row("Hamming loss", rounded(self.hamming_loss), "");
         table.noted_row("log loss", rounded(self.log_loss), "");
         table

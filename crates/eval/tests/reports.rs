@@ -180,7 +180,7 @@ fn a_multi_label_report_reads_as_a_table() {
     let probabilities = [0.75, 0.25, 0.75, 0.25, 0.25, 0.25];
     let report =
         MultiLabelReport::new(&labels, &truth, &probabilities, &[0.5, 0.5]).expect("the input is good");
-    // By hand: "dress" is missed once; the third sample has no label, is given none and has no F1.
+    // By hand: "dress" is missed once; the third sample has no label, is given none and has no F1. No set of labels occurs twice.
     let expected = "\
 multi-label, 2 labels, 3 samples
 
@@ -189,6 +189,8 @@ F1, all decisions       0.8000  micro
 F1, mean of samples     0.8333
 mean average precision  0.6667
 exact match             0.6667  95% interval 0.2077 to 0.9385
+majority baseline       0.3333  of the exact match
+balanced accuracy       0.7500  mean of labels
 Hamming loss            0.1667
 log loss                0.4708
 

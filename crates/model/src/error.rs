@@ -26,7 +26,7 @@ pub enum ModelError {
         path: PathBuf,
     },
     /// The file could not be read.
-    #[error("{path}: cannot read the model: {source}")]
+    #[error("{path}: cannot read the model: {source}; check that the file may be read, or copy it again")]
     Read {
         /// The file.
         path: PathBuf,
@@ -44,7 +44,9 @@ pub enum ModelError {
         source: io::Error,
     },
     /// The file is larger than any model can be.
-    #[error("{path}: the file has {found} bytes, more than a model can have; it is not a divvy model")]
+    #[error(
+        "{path}: the file has {found} bytes, more than a model can have; give a model.divvy made by `divvy train`"
+    )]
     TooLarge {
         /// The file.
         path: PathBuf,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use divvy_data::{Channels, Preprocess};
 use divvy_model::{Classifier, Model, ModelError, TrainingRecord, Validation};
 use divvy_nn::{
-    Activation, BatchNorm, Conv2d, Cpu, Dense, Flatten, Network, Optimizer, ParameterTable, Parameters,
-    Schedule, Sequential, Task,
+    Activation, BatchNorm, Conv2d, Cpu, Dense, Flatten, Network, Optimizer, ParameterError, ParameterTable,
+    Parameters, Schedule, Sequential, Task,
 };
 use proptest::prelude::*;
 
@@ -135,6 +135,30 @@ fn files_of_other_programs_are_named() {
         None,
     );
     assert!(matches!(read(&other.unwrap()), Err(ModelError::Foreign { .. })));
+}
+
+#[test]
+fn what_cannot_be_read_says_what_to_do() {
+    let path = || Path::new("some.divvy").to_owned();
+    let read = ModelError::Read { path: path(), source: std::io::ErrorKind::PermissionDenied.into() };
+    let large = ModelError::TooLarge { path: path(), found: 1 << 60 };
+    let weights = |source| ModelError::Weights { path: path(), source };
+    let name = || "dense/bias".to_owned();
+    for (error, advice) in [
+        (read, "check that the file may be read"),
+        (large, "give a model.divvy"),
+        (weights(ParameterError::Unknown { name: name() }), "use them with that one"),
+        (
+            weights(ParameterError::Shape { name: name(), found: vec![3], expected: vec![2] }),
+            "use them with that one",
+        ),
+        (weights(ParameterError::Length { name: name(), found: 3, expected: 2 }), "copy it again"),
+        (weights(ParameterError::Missing { name: name() }), "copy it again"),
+    ] {
+        let message = error.to_string();
+        assert!(message.contains("some.divvy") && message.contains(advice), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+    }
 }
 
 /// Changes the metadata as text; lengths stay as they are.

@@ -120,14 +120,16 @@ pub struct Parameters {
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum ParameterError {
     /// The network has no parameter of that name.
-    #[error("the weights hold '{name}', which the network does not have; they belong to another network")]
+    #[error(
+        "the weights hold '{name}', which the network does not have; they belong to another network, use them with that one"
+    )]
     Unknown {
         /// Layer and parameter.
         name: String,
     },
     /// The shapes differ.
     #[error(
-        "the weights of '{name}' have the shape {found:?}, the network needs {expected:?}; they belong to another network"
+        "the weights of '{name}' have the shape {found:?}, the network needs {expected:?}; they belong to another network, use them with that one"
     )]
     Shape {
         /// Layer and parameter.
@@ -138,7 +140,9 @@ pub enum ParameterError {
         expected: Vec<usize>,
     },
     /// The values are fewer or more than the shape says.
-    #[error("the weights of '{name}' are {found} numbers, their shape {expected}; the file is damaged")]
+    #[error(
+        "the weights of '{name}' are {found} numbers, their shape has {expected}; the file is damaged, copy it again from where it came from"
+    )]
     Length {
         /// Layer and parameter.
         name: String,
@@ -156,7 +160,9 @@ pub enum ParameterError {
         name: String,
     },
     /// Parameters for which no values were given.
-    #[error("the weights of '{name}' are missing; they belong to another network, or the file is incomplete")]
+    #[error(
+        "the weights of '{name}' are missing; they belong to another network, or the file is incomplete: copy it again, or train again"
+    )]
     Missing {
         /// Layer and parameter.
         name: String,

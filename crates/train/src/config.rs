@@ -26,7 +26,8 @@ pub struct TrainConfig {
     pub batch: usize,
     /// The seed of everything random.
     pub seed: u64,
-    /// The share of the training pictures that is set aside for validation where the data has no validation part.
+    /// The share of the training pictures that is set aside for validation where the data has no validation part;
+    /// 5,000 pictures at the most.
     pub validation_share: f64,
     /// How training pictures are changed at random.
     pub augment: AugmentChoice,

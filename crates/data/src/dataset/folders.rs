@@ -12,26 +12,61 @@ struct Folder {
     path: PathBuf,
     part: Option<Part>,
     listing: ImageListing,
+    /// The names of its subfolders that hold images, lower case.
+    groups: BTreeSet<String>,
+    /// Images that lie in the folder itself rather than in its subfolders.
+    loose: usize,
 }
 
 impl Folder {
     fn read(path: PathBuf) -> Self {
         let part = path.file_name().and_then(|name| name.to_str()).and_then(Part::from_name);
-        Self { part, listing: files::list(&path), path }
+        let listing = files::list(&path);
+        let of_groups: Vec<PathBuf> =
+            listing.images.iter().filter_map(|image| group_of(image, &path)).collect();
+        let loose = listing.images.len() - of_groups.len();
+        let groups = of_groups.iter().map(|group| lower_case_name(group)).collect();
+        Self { path, part, listing, groups, loose }
     }
 
     fn is_empty(&self) -> bool {
         self.listing.images.is_empty()
     }
 
-    /// Images that lie in the folder itself rather than in its subfolders.
-    fn loose(&self) -> usize {
-        self.listing.images.iter().filter(|image| image.parent() == Some(&self.path)).count()
+    /// True where its name is a part's and it has subfolders with images, which then may be the groups.
+    fn is_divided(&self) -> bool {
+        self.part.is_some() && !self.groups.is_empty()
     }
 
-    /// True where its name is a part's and its images all lie in subfolders, which then are the groups.
-    fn is_part_of_groups(&self) -> bool {
-        self.part.is_some() && !self.is_empty() && self.loose() == 0
+    /// True where the validation or test parts, whose groups `named` are, name it among them, and it is none of those itself.
+    fn is_group_of(&self, named: &BTreeSet<String>) -> bool {
+        let holds_out = self.is_divided() && self.part != Some(Part::Train);
+        !holds_out && named.contains(&lower_case_name(&self.path))
+    }
+}
+
+/// What the subfolders of the root are.
+enum Arrangement {
+    /// Each is a group.
+    Groups,
+    /// Those that are called so are parts, what lies beside them is left out.
+    Parts,
+    /// Some are validation or test parts; the others are the groups of the training part.
+    PartsBesideGroups {
+        /// The parts' groups, lower case.
+        named: BTreeSet<String>,
+    },
+}
+
+impl Arrangement {
+    /// What a folder is: part of the data, or a group (`None`).
+    fn part_of(&self, folder: &Folder) -> Option<Part> {
+        match self {
+            Self::Groups => None,
+            Self::Parts => folder.part,
+            // Beside `bus` and a test part with `bus` and `train`, `train` is a group.
+            Self::PartsBesideGroups { named } => folder.part.filter(|_| !folder.is_group_of(named)),
+        }
     }
 }
 
@@ -60,24 +95,68 @@ pub(super) fn open(root: &Path) -> Result<Dataset, DataError> {
         let others = ImageListing { others: findings.other_files, ..ImageListing::default() };
         return Err(DataError::NoImages { path: root.to_owned(), found: others.describe_others() });
     }
-    let layout = if are_parts(&folders) { Layout::PartFolders } else { Layout::ClassFolders };
+    let arrangement = arrange(&folders);
+    if let Some(error) = unlabelled_parts(root, &folders) {
+        return Err(error);
+    }
     for folder in folders {
-        match (layout, folder.part) {
-            (Layout::PartFolders, Some(part)) => findings.add_part(part, folder)?,
-            (Layout::PartFolders, None) => findings.leave_out(&folder),
-            _ => findings.add_group(None, &folder.path, folder.listing.images)?,
+        match (&arrangement, arrangement.part_of(&folder)) {
+            (_, Some(part)) => findings.add_part(part, folder)?,
+            (Arrangement::Parts, None) => findings.leave_out(&folder),
+            (Arrangement::Groups, None) => findings.add_group(None, &folder.path, folder.listing.images)?,
+            (Arrangement::PartsBesideGroups { .. }, None) => {
+                findings.add_group(Some(Part::Train), &folder.path, folder.listing.images)?;
+            }
         }
     }
+    let layout = match arrangement {
+        Arrangement::Groups => Layout::ClassFolders,
+        Arrangement::Parts | Arrangement::PartsBesideGroups { .. } => Layout::PartFolders,
+    };
     Ok(findings.into_dataset(root, layout))
 }
 
-/// Decides whether subfolders are parts or groups. A group may well be called `train` (beside `bus`), so a training part
-/// must hold its images in subfolders; without one, every folder with images must be a part.
-fn are_parts(folders: &[Folder]) -> bool {
-    let mut with_images = folders.iter().filter(|folder| !folder.is_empty());
-    let trains = folders.iter().any(|folder| folder.part == Some(Part::Train) && folder.is_part_of_groups());
-    trains
-        || (with_images.all(|folder| folder.part.is_some()) && folders.iter().any(Folder::is_part_of_groups))
+/// Decides whether subfolders are parts or groups. A group may well be called `train` (beside `bus`), so a name alone makes no
+/// part: it takes subfolders with images, and something else that speaks for parts. To take a test part for a group would be to
+/// train on it.
+fn arrange(folders: &[Folder]) -> Arrangement {
+    let with_images: Vec<&Folder> = folders.iter().filter(|folder| !folder.is_empty()).collect();
+    let divided: Vec<&Folder> = with_images.iter().copied().filter(|folder| folder.is_divided()).collect();
+    if divided.is_empty() {
+        return Arrangement::Groups;
+    }
+    // A stray picture does not turn the training part into a group, nor does an odd subfolder turn a group into a part.
+    let is_training = |folder: &&Folder| {
+        folder.part == Some(Part::Train) && folder.loose * 2 <= folder.listing.images.len()
+    };
+    if divided.iter().any(is_training) {
+        return Arrangement::Parts;
+    }
+    let named: BTreeSet<String> = divided
+        .iter()
+        .filter(|folder| folder.part != Some(Part::Train))
+        .flat_map(|folder| folder.groups.iter().cloned())
+        .collect();
+    if with_images.iter().any(|folder| folder.is_group_of(&named)) {
+        return Arrangement::PartsBesideGroups { named };
+    }
+    let kinds: BTreeSet<Part> = with_images.iter().filter_map(|folder| folder.part).collect();
+    let all_are_called_parts = with_images.iter().all(|folder| folder.part.is_some());
+    if kinds.len() > 1 || all_are_called_parts { Arrangement::Parts } else { Arrangement::Groups }
+}
+
+/// The complaint about folders that all are called parts and hold no groups: as groups they would be told apart by what they
+/// are for, and the test part would be trained on.
+fn unlabelled_parts(root: &Path, folders: &[Folder]) -> Option<DataError> {
+    let with_images = || folders.iter().filter(|folder| !folder.is_empty());
+    if with_images().any(|folder| folder.part.is_none() || folder.is_divided()) {
+        return None;
+    }
+    let names: Vec<String> = with_images()
+        .filter_map(|folder| folder.path.file_name())
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    Some(DataError::UnlabelledParts { path: root.to_owned(), found: names.join(" and ") })
 }
 
 impl Findings {
@@ -187,4 +266,8 @@ fn group_of(image: &Path, part: &Path) -> Option<PathBuf> {
     let first = inner.next()?;
     inner.next()?;
     Some(part.join(first))
+}
+
+fn lower_case_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().to_lowercase()
 }

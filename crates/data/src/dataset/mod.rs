@@ -114,7 +114,8 @@ impl Dataset {
     /// Finds the images under `path` and their labels. `path` is one of
     ///
     /// - a folder whose subfolders are the groups; what is nested deeper belongs to the group;
-    /// - a folder with parts (`train`, `val`, `test` and the like) of such subfolders;
+    /// - a folder with parts (`train`, `val`, `test` and the like) of such subfolders; without a training part, groups that lie
+    ///   beside a validation or test part which names them are the training part;
     /// - a folder with MNIST-style idx files (`train-images-idx3-ubyte`, `t10k-...`), gzip-compressed or not;
     /// - a CSV with the columns file and labels, or a folder with a `labels.csv`. Labels in a cell are separated by `|`,
     ///   `;`, `,` or space, the first of these that occurs; paths are relative to the CSV. Where no row has more than one

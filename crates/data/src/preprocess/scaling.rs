@@ -93,6 +93,15 @@ impl ScalingSums {
         }
     }
 
+    /// Adds what other sums hold.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.pixels += other.pixels;
+        for c in 0..self.channels {
+            self.sums[c] += other.sums[c];
+            self.squares[c] += other.squares[c];
+        }
+    }
+
     /// The mean and standard deviation of what was added; [`Scaling::unit`] where nothing was.
     pub(crate) fn scaling(&self) -> Scaling {
         if self.pixels == 0 {

@@ -22,7 +22,9 @@ impl Split {
     /// Keeps the validation part that the dataset brings; without one, draws `fraction` of each class from the samples to
     /// train on. The same dataset, fraction and seed give the same split. The test part stays what it is.
     ///
-    /// Every class with two samples or more is on both sides. Multi-label samples are drawn so that each label comes as
+    /// No more than 5,000 are drawn, of which each class has its share: more would hardly be felt in what is measured on them, and
+    /// would be missing from training. Every class with two samples or more is on both sides (which can exceed the 5,000 by one for
+    /// each class that is rarer than that leaves room for). Multi-label samples are drawn so that each label comes as
     /// close to its share as the combinations allow (iterative stratification: Sechidis, Tsoumakas, Vlahavas 2011).
     ///
     /// # Errors

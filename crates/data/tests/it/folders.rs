@@ -3,6 +3,7 @@
 use crate::common::{contents, folder, open, open_error, touch};
 use divvy_data::{LabelKind, Layout, Part};
 use std::fs;
+use std::path::Path;
 
 #[test]
 fn subfolders_are_the_groups_in_natural_order() {
@@ -84,23 +85,93 @@ fn a_group_may_be_called_train() {
 }
 
 #[test]
+fn a_group_called_train_may_have_subfolders_and_a_test_part_may_name_it() {
+    let root = folder();
+    touch(root.path(), &["train/1.jpg", "train/2.jpg", "train/old/3.jpg", "bus/1.jpg", "bus/2.jpg"]);
+    let classes = |root: &Path| open(root).expect("it can be opened").classes().to_vec();
+    assert_eq!(classes(root.path()), ["bus", "train"]);
+    touch(root.path(), &["test/bus/8.jpg", "test/train/9.jpg"]);
+    let dataset = open(root.path()).expect("it can be opened");
+    assert_eq!(dataset.classes(), ["bus", "train"]);
+    assert_eq!(dataset.class_counts(&dataset.part(Some(Part::Train))), [2, 3]);
+    assert_eq!(dataset.class_counts(&dataset.part(Some(Part::Test))), [1, 1]);
+}
+
+#[test]
+fn groups_beside_a_test_part_that_names_them_are_the_training_part() {
+    let root = folder();
+    touch(root.path(), &["cats/1.jpg", "cats/2.jpg", "dogs/1.jpg", "dogs/2.jpg", "emus/1.jpg", "emus/2.jpg"]);
+    touch(root.path(), &["Test/Cats/8.jpg", "Test/dogs/9.jpg"]);
+    // A group that differs in its letters' case alone is no reason to train on the test part; it is refused by name.
+    let refused = open(root.path()).expect("it can be opened").require_trainable();
+    assert!(refused.expect_err("Cats is only in the test part").to_string().contains("did you mean cats?"));
+    fs::rename(root.path().join("Test/Cats"), root.path().join("Test/cats")).expect("it can be renamed");
+    let dataset = open(root.path()).expect("it can be opened");
+    assert_eq!((dataset.layout(), dataset.classes().len()), (Layout::PartFolders, 3));
+    assert_eq!(dataset.class_counts(&dataset.part(Some(Part::Train))), [2, 2, 2]);
+    assert_eq!(dataset.class_counts(&dataset.part(Some(Part::Test))), [1, 1, 0]);
+    assert_eq!(dataset.part(None), Vec::<usize>::new());
+    dataset.require_trainable().expect("there are three groups of two");
+    touch(root.path(), &["val/cats/5.jpg"]);
+    let dataset = open(root.path()).expect("it can be opened");
+    assert_eq!(dataset.class_counts(&dataset.part(Some(Part::Validation))), [1, 0, 0]);
+    assert_eq!(dataset.class_counts(&dataset.part(Some(Part::Train))), [2, 2, 2]);
+}
+
+#[test]
 fn folders_beside_the_parts_and_images_without_a_group_are_told() {
     let root = folder();
     touch(
         root.path(),
         &["train/a/1.jpg", "train/a/2.jpg", "train/b/1.jpg", "train/b/2.jpg", "train/loose.jpg"],
     );
-    assert_eq!(open(root.path()).expect("train is a group here").classes(), ["train"]);
-    fs::remove_file(root.path().join("train/loose.jpg")).expect("it can be removed");
-    touch(root.path(), &["extra/c/1.jpg", "test/1.jpg", "test/2.jpg"]);
+    touch(root.path(), &["extra/c/1.jpg"]);
+    assert_eq!(open(root.path()).expect("it can be opened").classes(), ["a", "b"], "train is a part");
+    touch(root.path(), &["test/1.jpg", "test/2.jpg"]);
     let dataset = open(root.path()).expect("it can be opened");
     assert_eq!((dataset.classes().len(), dataset.samples().len()), (2, 4));
     let reasons: Vec<String> = dataset.skipped().iter().map(ToString::to_string).collect();
-    assert!(reasons.iter().any(|r| r.contains("extra is neither") && r.contains("1 images")), "{reasons:?}");
-    assert!(
-        reasons.iter().any(|r| r.contains("test holds 2 images") && r.contains("no label")),
-        "{reasons:?}"
-    );
+    for (place, reason) in [
+        ("extra is neither", "1 images"),
+        ("train holds 1 images", "no label"),
+        ("test holds 2 images", "no label"),
+    ] {
+        assert!(reasons.iter().any(|r| r.contains(place) && r.contains(reason)), "{place}: {reasons:?}");
+    }
+}
+
+#[test]
+fn a_test_part_is_never_a_group_to_train_on() {
+    let divided =
+        ["train/a/1.jpg", "train/a/2.jpg", "train/b/1.jpg", "train/b/2.jpg", "test/a/9.jpg", "test/b/9.jpg"];
+    for stray in ["train/stray.jpg", "test/stray.jpg", "extra/1.jpg", "raw/deep/1.jpg"] {
+        let root = folder();
+        touch(root.path(), &divided);
+        touch(root.path(), &[stray, "more/1.jpg"]);
+        let dataset = open(root.path()).expect("it can be opened");
+        assert_eq!(dataset.classes(), ["a", "b"], "{stray}");
+        assert_eq!(dataset.part(Some(Part::Test)).len(), 2, "{stray}");
+    }
+    for (names, expected) in [
+        (
+            &["train/1.jpg", "train/2.jpg", "test/1.jpg", "test/2.jpg"][..],
+            "the images in test and train lie in no",
+        ),
+        (&["val/1.jpg", "notes/list.txt"], "the images in val lie in no"),
+    ] {
+        let root = folder();
+        touch(root.path(), names);
+        let message = open_error(root.path());
+        assert!(
+            message.contains(expected) && message.contains("make a subfolder for each group"),
+            "{message}"
+        );
+    }
+    // The training pictures have no groups here, so there is nothing to train on; the test part stays one all the same.
+    let root = folder();
+    touch(root.path(), &["train/1.jpg", "test/a/1.jpg", "test/b/1.jpg", "extra/1.jpg"]);
+    let refused = open(root.path()).expect("it can be opened").require_trainable();
+    assert!(refused.expect_err("train holds no groups").to_string().contains("no training part"));
 }
 
 #[test]

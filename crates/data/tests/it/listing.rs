@@ -60,7 +60,7 @@ fn a_write_that_fails_leaves_what_was_there() {
         Err(io::Error::new(io::ErrorKind::StorageFull, "no space left"))
     };
     let message = write_atomically(&path, failing).expect_err("the disk is full").to_string();
-    assert!(message.contains("list.csv") && message.contains("no space left"), "{message}");
+    assert!(message.contains("list.csv") && message.contains("no space left; free some space"), "{message}");
     assert_eq!(fs::read(&path).expect("it is still there"), b"before");
     write_atomically(&path, |file| file.write_all(b"after")).expect("it can be written");
     assert_eq!(fs::read(&path).expect("it is there"), b"after");

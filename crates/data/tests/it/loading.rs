@@ -116,6 +116,20 @@ fn the_scaling_is_the_mean_and_deviation_of_the_pixels() {
     assert!(values[1].abs() < 1e-3, "{}", values[1]);
 }
 
+#[test]
+fn the_scaling_does_not_hang_on_memory_or_threads() {
+    let (_root, dataset) = colors(20);
+    let measured = |threads: usize, images: usize| {
+        let options = StoreOptions { threads, memory_limit: images * 4 * 6 * 3, ..StoreOptions::default() };
+        store(&dataset, &options).measure_scaling(&all(&dataset))
+    };
+    let whole = measured(1, 20);
+    // By class, as samples come: the first half alone would have a mean red of 4.5 instead of 9.5.
+    for (threads, images) in [(1, 0), (1, 10), (3, 10), (7, 0), (64, 20)] {
+        assert_eq!(measured(threads, images), whole, "{threads} threads, {images} images in memory");
+    }
+}
+
 /// The samples and image bits of an epoch.
 fn epoch(loader: &Loader, epoch: u64) -> Vec<(Vec<usize>, Vec<u32>)> {
     let bits = |batch: &Batch| batch.images().iter().map(|value| value.to_bits()).collect();

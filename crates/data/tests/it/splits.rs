@@ -91,6 +91,35 @@ fn a_share_that_leaves_a_side_empty_is_refused() {
     }
 }
 
+/// A dataset of idx files with as many items of each class.
+fn with_items(sizes: &[usize]) -> (TempDir, Dataset) {
+    let root = folder();
+    let labels: Vec<u8> =
+        sizes.iter().zip(0..).flat_map(|(&n, class)| std::iter::repeat_n(class, n)).collect();
+    let count = (labels.len() as u32).to_be_bytes();
+    let side = 1_u32.to_be_bytes();
+    let images = [b"\0\0\x08\x03", count.as_slice(), &side, &side, &vec![0; labels.len()]].concat();
+    write(root.path(), "train-images-idx3-ubyte", &images);
+    write(root.path(), "train-labels-idx1-ubyte", &[b"\0\0\x08\x01", count.as_slice(), &labels].concat());
+    let dataset = open(root.path()).expect("it can be opened");
+    (root, dataset)
+}
+
+#[test]
+fn no_more_than_five_thousand_samples_are_drawn_and_each_class_keeps_its_share() {
+    for (sizes, fraction, expected) in [
+        (&[6000; 10][..], 0.2, &[500; 10][..]),
+        (&[12_500, 12_500], 0.2, &[2500, 2500]),
+        (&[12_000, 12_000], 0.2, &[2400, 2400]),
+        (&[40_000, 9_997, 3], 0.5, &[4000, 999, 1]),
+    ] {
+        let (_root, dataset) = with_items(sizes);
+        let split = Split::new(&dataset, fraction, 1).expect("the share is allowed");
+        assert_eq!(dataset.class_counts(&split.validation), expected, "{fraction} of {sizes:?}");
+        assert_eq!(all_of(&split), (0..dataset.samples().len()).collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn samples_can_be_left_out_as_long_as_every_class_keeps_one() {
     let (_root, dataset) = with_groups(&[3, 3]);

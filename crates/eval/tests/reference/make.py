@@ -152,6 +152,8 @@ def multi_label(name, labels, truth, p, thresholds):
     thresholds = np.array(thresholds, np.float32)
     given = (p >= thresholds).astype(int)
     exact = (given == truth).all(axis=1)
+    sets, counts = np.unique(truth, axis=0, return_counts=True)
+    commonest = sets[counts.argmax()]
 
     def f1(average):
         return metrics.f1_score(truth, given, average=average, zero_division=np.nan)
@@ -173,6 +175,12 @@ def multi_label(name, labels, truth, p, thresholds):
             "task": "multi-label",
             "classes": labels,
             "n": len(truth),
+            "accuracy": metrics.accuracy_score(truth, given),
+            "accuracy_ci95": wilson(int(exact.sum()), len(truth)),
+            "majority_baseline": metrics.accuracy_score(truth, np.tile(commonest, (len(truth), 1))),
+            "balanced_accuracy": np.mean(
+                [metrics.balanced_accuracy_score(truth[:, i], given[:, i]) for i in range(len(labels))]
+            ),
             "f1_macro": f1("macro"),
             "f1_micro": f1("micro"),
             "f1_samples": f1("samples"),
@@ -184,6 +192,7 @@ def multi_label(name, labels, truth, p, thresholds):
                 np.mean([metrics.log_loss(truth[:, i], p[:, i], labels=[0, 1]) for i in range(len(labels))])
             ),
             "per_class": per_class,
+            "confusion_matrix": metrics.multilabel_confusion_matrix(truth, given),
         },
     }
 
