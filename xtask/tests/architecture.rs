@@ -8,10 +8,11 @@ use cargo_metadata::{MetadataCommand, Package};
 use toml::Table;
 
 /// What each crate is built on. It may import those and what they are built on themselves, and nothing above.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
+    ("divvy-rules", &[]),
     ("divvy-kernels", &[]),
-    ("divvy-nn", &["divvy-kernels"]),
-    ("divvy-data", &[]),
+    ("divvy-nn", &["divvy-kernels", "divvy-rules"]),
+    ("divvy-data", &["divvy-rules"]),
     ("divvy-eval", &[]),
     ("divvy-model", &["divvy-nn", "divvy-data"]),
     ("divvy-train", &["divvy-model", "divvy-eval"]),

@@ -1,8 +1,8 @@
 //! Why a network cannot be built.
 
+use divvy_rules::Diagnostic;
 use thiserror::Error;
 
-use crate::diagnostic::Diagnostic;
 use crate::names::quoted;
 use crate::shape::{Shape, Size2d};
 
@@ -173,6 +173,16 @@ pub enum BuildError {
     /// The last layer cannot do its task.
     #[error(transparent)]
     Head(#[from] Box<Diagnostic>),
+}
+
+impl BuildError {
+    /// The broken rule that the error is about, if it is about one.
+    pub fn finding(&self) -> Option<&Diagnostic> {
+        match self {
+            Self::Head(finding) => Some(finding),
+            _ => None,
+        }
+    }
 }
 
 impl From<Diagnostic> for BuildError {

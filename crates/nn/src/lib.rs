@@ -1,4 +1,4 @@
-//! Graph, layers, heads and diagnostics; the compiled plan and the device that runs it.
+//! Graph, layers and heads, checked against each other; the compiled plan and the device that runs it.
 //!
 //! A network is described with layers that read like Keras, sequentially or as a functional graph:
 //!
@@ -22,13 +22,13 @@
 mod activation;
 mod architecture;
 mod device;
-mod diagnostic;
 mod engine;
 mod error;
 mod graph;
 mod head;
 mod initializer;
 mod layers;
+mod lint;
 mod memory;
 mod names;
 mod network;
@@ -38,27 +38,30 @@ mod plan;
 mod schedule;
 mod shape;
 mod summary;
+mod wiring;
 
 pub use activation::Activation;
 pub use architecture::{Architecture, ArchitectureError};
 pub use device::Device;
-pub use diagnostic::{Diagnostic, Severity};
 pub use divvy_kernels::{Cpu, Isa};
+pub use divvy_rules::{Diagnostic, Place, Rule, Severity};
 pub use engine::{Engine, NotFinite};
 pub use error::{BuildError, ShapeError};
 pub use graph::{Connect, Graph, GraphNode, Input, NamedLayer, Node, NodeId, Sequential};
-pub use head::{Choice, Encoding, Head, HeadKind, Logits, Loss, Target, Task};
+pub use head::{Choice, Encoding, Head, HeadKind, LabelArray, Logits, Loss, Metric, Target, Targets, Task};
 pub use initializer::Initializer;
 pub use layers::{
     ActivationLayer, Add, AvgPool2d, BatchNorm, Concat, Conv2d, Dense, Dropout, Flatten, GlobalAvgPool2d,
     GlobalMaxPool2d, Layer, MaxPool2d, Normalization, ParamRole, ParamSpec, Rescaling, ZeroPad2d,
 };
+pub use lint::Circumstances;
 pub use memory::{OutOfMemory, check_memory};
 pub use names::UnknownName;
 pub use network::Network;
-pub use optimizer::{Moments, Optimizer, Rule};
+pub use optimizer::{BadSetting, Moments, Optimizer, UpdateRule};
 pub use parameters::{ParameterError, ParameterTable, Parameters, Tensor};
 pub use plan::{Mode, Op, Plan, PlanRow, PlanTable};
 pub use schedule::{Plateau, PlateauState, Schedule, Warmup};
 pub use shape::{Geometry, Margins, Padding, Shape, Size2d, Window};
 pub use summary::{Summary, SummaryRow};
+pub use wiring::{Decision, LabelForm, LossName, MetricName, Wiring};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::BuildError;
 use crate::graph::Graph;
 use crate::head::{Head, Logits, Tail, Task};
+use crate::lint;
 
 /// A graph whose end fits its task: all that is needed to compile it for training.
 ///
@@ -28,9 +29,10 @@ impl Network {
     /// Joins a graph with the task its output is for.
     ///
     /// # Errors
-    /// [`BuildError::Head`] with the finding, as [`Head::of`].
+    /// [`BuildError::Head`] with the finding, as [`Head::of`]; H01 and T04 also for layers below the head.
     pub fn new(graph: Graph, task: Task) -> Result<Self, BuildError> {
         let head = Head::of(&graph, task)?;
+        lint::check(&graph)?;
         Ok(Self { graph, head })
     }
 

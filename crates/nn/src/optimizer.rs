@@ -11,7 +11,7 @@ use crate::parameters::Parameters;
 #[serde(deny_unknown_fields)]
 pub struct Optimizer {
     /// The rule.
-    pub rule: Rule,
+    pub rule: UpdateRule,
     /// The pull of weights towards 0; biases, and the scales and shifts of norms, are left alone. An L2 term in the gradient, but for
     /// `AdamW`, where it is decoupled from it. 0 by default.
     #[serde(default)]
@@ -21,10 +21,51 @@ pub struct Optimizer {
     pub clip_norm: Option<f64>,
 }
 
+/// A setting out of range: its name, the value, and what it may be.
+pub type BadSetting = (&'static str, f64, &'static str);
+
+/// Refuses a value that is not in a range.
+pub(crate) fn within(
+    setting: &'static str,
+    value: f64,
+    is_good: impl Fn(f64) -> bool,
+    wanted: &'static str,
+) -> Result<(), BadSetting> {
+    if value.is_finite() && is_good(value) { Ok(()) } else { Err((setting, value, wanted)) }
+}
+
+impl Optimizer {
+    /// Refuses settings with which no training can work.
+    ///
+    /// # Errors
+    /// The setting, its value and what it may be.
+    pub fn check(&self) -> Result<(), BadSetting> {
+        within("weight_decay", self.weight_decay, |decay| decay >= 0.0, "give 0 or more")?;
+        self.clip_norm
+            .map_or(Ok(()), |norm| within("clip_norm", norm, |norm| norm > 0.0, "give more than 0"))?;
+        let memory =
+            |name, share| within(name, share, |share| (0.0..1.0).contains(&share), "give 0 or more, below 1");
+        let epsilon = |epsilon| within("epsilon", epsilon, |epsilon| epsilon > 0.0, "give more than 0");
+        match self.rule {
+            UpdateRule::Sgd { momentum, .. } => memory("momentum", momentum),
+            UpdateRule::Adam(moments) | UpdateRule::AdamW(moments) => {
+                memory("beta1", moments.beta1)?;
+                memory("beta2", moments.beta2)?;
+                epsilon(moments.epsilon)
+            }
+            UpdateRule::RmsProp { rho, epsilon: added, momentum } => {
+                memory("rho", rho)?;
+                memory("momentum", momentum)?;
+                epsilon(added)
+            }
+        }
+    }
+}
+
 /// The rule by which parameters follow their gradients.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
-pub enum Rule {
+pub enum UpdateRule {
     /// Stochastic gradient descent: `v = momentum v + g; p -= lr v` (Nesterov: `p -= lr (g + momentum v)`).
     Sgd {
         /// The share of the last movement that goes on. 0 by default.
@@ -81,27 +122,27 @@ fn default_epsilon() -> f64 {
 impl Optimizer {
     /// Plain stochastic gradient descent with this momentum.
     pub fn sgd(momentum: f64) -> Self {
-        Self::from(Rule::Sgd { momentum, nesterov: false })
+        Self::from(UpdateRule::Sgd { momentum, nesterov: false })
     }
 
     /// Stochastic gradient descent with Nesterov's momentum.
     pub fn nesterov(momentum: f64) -> Self {
-        Self::from(Rule::Sgd { momentum, nesterov: true })
+        Self::from(UpdateRule::Sgd { momentum, nesterov: true })
     }
 
     /// Adam with PyTorch's defaults.
     pub fn adam() -> Self {
-        Self::from(Rule::Adam(Moments::default()))
+        Self::from(UpdateRule::Adam(Moments::default()))
     }
 
     /// `AdamW` with PyTorch's defaults but for the weight decay, which is to be chosen.
     pub fn adam_w(weight_decay: f64) -> Self {
-        Self::from(Rule::AdamW(Moments::default())).weight_decay(weight_decay)
+        Self::from(UpdateRule::AdamW(Moments::default())).weight_decay(weight_decay)
     }
 
     /// `RMSprop` with PyTorch's defaults.
     pub fn rms_prop() -> Self {
-        Self::from(Rule::RmsProp { rho: default_rho(), epsilon: default_epsilon(), momentum: 0.0 })
+        Self::from(UpdateRule::RmsProp { rho: default_rho(), epsilon: default_epsilon(), momentum: 0.0 })
     }
 
     /// With this pull of weights towards 0.
@@ -117,15 +158,15 @@ impl Optimizer {
     /// The numbers of state there are for each parameter.
     fn slots(&self) -> usize {
         match self.rule {
-            Rule::Sgd { momentum, .. } => usize::from(momentum != 0.0),
-            Rule::Adam(_) | Rule::AdamW(_) => 2,
-            Rule::RmsProp { momentum, .. } => 1 + usize::from(momentum != 0.0),
+            UpdateRule::Sgd { momentum, .. } => usize::from(momentum != 0.0),
+            UpdateRule::Adam(_) | UpdateRule::AdamW(_) => 2,
+            UpdateRule::RmsProp { momentum, .. } => 1 + usize::from(momentum != 0.0),
         }
     }
 }
 
-impl From<Rule> for Optimizer {
-    fn from(rule: Rule) -> Self {
+impl From<UpdateRule> for Optimizer {
+    fn from(rule: UpdateRule) -> Self {
         Self { rule, weight_decay: 0.0, clip_norm: None }
     }
 }
@@ -192,7 +233,7 @@ struct Movement<'a> {
 }
 
 impl Movement<'_> {
-    fn take(self, rule: Rule) {
+    fn take(self, rule: UpdateRule) {
         let Self { cpu, rate: lr, decay: weight_decay, steps: step, values, gradients, first, second } = self;
         let adam = |Moments { beta1, beta2, epsilon }, decoupled| AdamKernel {
             lr,
@@ -204,12 +245,16 @@ impl Movement<'_> {
             step,
         };
         match rule {
-            Rule::Sgd { momentum, nesterov } => {
+            UpdateRule::Sgd { momentum, nesterov } => {
                 sgd_step(cpu, &SgdKernel { lr, momentum, nesterov, weight_decay }, values, gradients, first);
             }
-            Rule::Adam(moments) => adam_step(cpu, &adam(moments, false), values, gradients, first, second),
-            Rule::AdamW(moments) => adam_step(cpu, &adam(moments, true), values, gradients, first, second),
-            Rule::RmsProp { rho, epsilon, momentum } => {
+            UpdateRule::Adam(moments) => {
+                adam_step(cpu, &adam(moments, false), values, gradients, first, second);
+            }
+            UpdateRule::AdamW(moments) => {
+                adam_step(cpu, &adam(moments, true), values, gradients, first, second);
+            }
+            UpdateRule::RmsProp { rho, epsilon, momentum } => {
                 let kernel = RmsPropKernel { lr, rho, epsilon, momentum, weight_decay };
                 rmsprop_step(cpu, &kernel, values, gradients, first, second);
             }

@@ -3,6 +3,8 @@
 //! The formulas are those of `torch.optim.lr_scheduler` (named at each variant), so that a recipe can be carried over.
 
 use serde::{Deserialize, Serialize};
+
+use crate::optimizer::{BadSetting, within};
 use std::f64::consts::PI;
 
 /// How the learning rate changes over a training of known length.
@@ -64,6 +66,30 @@ impl Schedule {
     }
 }
 
+impl Schedule {
+    /// Refuses settings with which no training can work.
+    ///
+    /// # Errors
+    /// The setting, its value and what it may be.
+    pub fn check(&self) -> Result<(), BadSetting> {
+        let share = |name, value| within(name, value, |share| (0.0..=1.0).contains(&share), "give 0 to 1");
+        let times = |name, value| within(name, value, |times| times >= 1.0, "give 1 or more");
+        match *self {
+            Self::Constant => Ok(()),
+            Self::Step { every, gamma } => {
+                within("every", every, |every| every > 0.0 && every <= 1.0, "give more than 0, at most 1")?;
+                share("gamma", gamma)
+            }
+            Self::Cosine { floor } => share("floor", floor),
+            Self::OneCycle { rise, start, finish } => {
+                share("rise", rise)?;
+                times("start", start)?;
+                times("finish", finish)
+            }
+        }
+    }
+}
+
 /// A rise from `start` to 1 over the first `steps` steps, by which the schedule's rate is multiplied. `LinearLR`.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,6 +101,19 @@ pub struct Warmup {
 }
 
 impl Warmup {
+    /// Refuses settings with which no training can work.
+    ///
+    /// # Errors
+    /// The setting, its value and what it may be.
+    pub fn check(&self) -> Result<(), BadSetting> {
+        within(
+            "the first factor of the warm-up",
+            self.start,
+            |start| (0.0..=1.0).contains(&start),
+            "give 0 to 1",
+        )
+    }
+
     /// The factor at step `step` (from 0).
     pub fn factor(&self, step: u64) -> f64 {
         if step >= self.steps {
@@ -95,6 +134,22 @@ pub struct Plateau {
     pub patience: u32,
     /// The share by which the loss must fall below the best one to count as an improvement.
     pub threshold: f64,
+}
+
+impl Plateau {
+    /// Refuses settings with which no training can work.
+    ///
+    /// # Errors
+    /// The setting, its value and what it may be.
+    pub fn check(&self) -> Result<(), BadSetting> {
+        within(
+            "the factor at a plateau",
+            self.factor,
+            |factor| factor > 0.0 && factor <= 1.0,
+            "give more than 0, at most 1",
+        )?;
+        within("the threshold of a plateau", self.threshold, |threshold| threshold >= 0.0, "give 0 or more")
+    }
 }
 
 impl Default for Plateau {

@@ -84,7 +84,7 @@ fn pictures_too_small_are_told_the_smallest_size_that_works() {
         .graph([20, 20, 3], &head(Task::Binary, 2))
         .unwrap_err()
         .to_string();
-    assert!(error.starts_with("lenet5, line 34: layer `c5`: its window spans 5x5"), "{error}");
+    assert!(error.starts_with("lenet5, line 37: layer `c5`: its window spans 5x5"), "{error}");
     assert!(error.contains("(None, 3, 3, 16)"), "{error}");
     assert!(error.ends_with("; the smallest size that works is 28"), "{error}");
 }
@@ -105,7 +105,9 @@ fn where_size_is_not_the_trouble_none_is_told() {
 #[test]
 fn graphs_can_be_written() {
     let manual = include_str!("../../../docs/architectures.md");
-    let mut examples = manual.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let examples = manual.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    // What states a head alone is no graph.
+    let mut examples = examples.filter(|example| !example.starts_with("[head]"));
     let mut build = || {
         let architecture = Architecture::from_toml(examples.next().unwrap(), "manual").unwrap();
         architecture.graph([32, 32, 3], &head(Task::MultiClass, 3)).unwrap()

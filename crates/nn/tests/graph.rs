@@ -46,6 +46,25 @@ fn shapes_are_inferred_through_branches() {
 }
 
 #[test]
+fn a_layer_put_in_the_place_of_another_changes_nothing_else() {
+    let graph = branched();
+    let stem = graph.find("stem").unwrap();
+    let wider = graph.with_layer(graph.output(), Dense::new(7)).unwrap();
+    assert_eq!(names(&wider), names(&graph));
+    assert_eq!(wider.output_shape(), Shape::from([7]));
+    for ((_, old), (_, new)) in graph.iter().zip(wider.iter()).take(graph.nodes().len() - 1) {
+        assert_eq!(old, new);
+    }
+    assert_eq!(graph.with_layer(stem, graph.node(stem).layer.clone()).unwrap(), graph);
+    let refusal = graph.with_layer(stem, Conv2d::new(4, 3).padding(Padding::Same)).unwrap_err();
+    assert!(matches!(&refusal, BuildError::Layer { layer, .. } if layer == "add"), "{refusal}");
+    assert!(matches!(
+        graph.with_layer(stem, Layer::Input { shape: [16, 12, 8].into() }),
+        Err(BuildError::InputPlace { .. })
+    ));
+}
+
+#[test]
 fn names_count_up_and_leave_given_ones_alone() {
     let graph = Sequential::new([28, 28, 1])
         .add(Conv2d::new(4, 3))

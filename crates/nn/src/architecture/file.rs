@@ -1,5 +1,6 @@
 //! Reading a TOML file of layers, so that every mistake is told with its line.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -7,9 +8,11 @@ use serde::de::IntoDeserializer;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Step;
+use super::{Stated, Step};
 use crate::layers::Layer;
 use crate::names::UnknownName;
+use crate::wiring::Wiring;
+use divvy_rules::Rule;
 
 /// What is wrong in a file, and where.
 pub(super) struct Fault {
@@ -21,26 +24,67 @@ pub(super) struct Fault {
 /// The keys a layer of any type may have.
 const KEYS_OF_ALL: [&str; 3] = ["type", "name", "inputs"];
 
-pub(super) fn read(text: &str) -> Result<Vec<Step>, Fault> {
+/// The keys of a file.
+const KEYS_OF_FILE: [&str; 3] = ["layer", "head", "allow"];
+
+/// What a file holds.
+#[derive(Debug)]
+pub(super) struct Contents {
+    pub(super) steps: Vec<Step>,
+    pub(super) head: Stated,
+    pub(super) allow: Vec<Rule>,
+}
+
+pub(super) fn read(text: &str) -> Result<Contents, Fault> {
     let file = DeTable::parse(text).map_err(|error| fault(text, error.span(), error.message()))?;
-    let mut steps = Vec::new();
+    let mut contents = Contents { steps: Vec::new(), head: Stated::default(), allow: Vec::new() };
     for (key, value) in file.into_inner() {
-        if key.get_ref() != "layer" {
-            let unknown = UnknownName::new("key", key.get_ref(), ["layer"]);
-            return Err(fault(text, Some(key.span()), unknown.to_string()));
-        }
-        let span = value.span();
-        let DeValue::Array(layers) = value.into_inner() else {
-            return Err(fault(text, Some(span), "write [[layer]], in two brackets, above each layer"));
-        };
-        for layer in layers {
-            steps.push(read_layer(text, layer)?);
+        match key.get_ref().as_ref() {
+            "layer" => contents.steps = read_layers(text, value)?,
+            "head" => contents.head = read_head(text, value)?,
+            "allow" => contents.allow = read_value(text, "allow", value)?,
+            _ => {
+                let unknown = UnknownName::new("key", key.get_ref(), KEYS_OF_FILE);
+                return Err(fault(text, Some(key.span()), unknown.to_string()));
+            }
         }
     }
-    if steps.is_empty() {
+    if contents.steps.is_empty() && contents.head.wiring.is_empty() {
         return Err(fault(text, None, "there are no layers; write [[layer]] above each"));
     }
-    Ok(steps)
+    Ok(contents)
+}
+
+fn read_layers(text: &str, value: Spanned<DeValue<'_>>) -> Result<Vec<Step>, Fault> {
+    let span = value.span();
+    let DeValue::Array(layers) = value.into_inner() else {
+        return Err(fault(text, Some(span), "write [[layer]], in two brackets, above each layer"));
+    };
+    layers.into_iter().map(|layer| read_layer(text, layer)).collect()
+}
+
+/// The table of what is stated of the head, with the line of each key.
+fn read_head(text: &str, value: Spanned<DeValue<'_>>) -> Result<Stated, Fault> {
+    let span = value.span();
+    let DeValue::Table(table) = value.into_inner() else {
+        return Err(fault(text, Some(span), "write [head], in one bracket, above its keys"));
+    };
+    let mut lines = BTreeMap::new();
+    for key in table.keys() {
+        let name = key.get_ref().as_ref();
+        let Some(known) = Wiring::KEYS.into_iter().find(|known| *known == name) else {
+            let unknown = UnknownName::new("key", name, Wiring::KEYS);
+            return Err(fault(text, Some(key.span()), format!("in [head], {unknown}")));
+        };
+        lines.insert(known, line_at(text, &key.span()));
+    }
+    let line = Some(line_at(text, &span));
+    match Wiring::deserialize(toml::Deserializer::from(Spanned::new(span.clone(), table))) {
+        Ok(wiring) => Ok(Stated { wiring, line, lines }),
+        Err(error) => {
+            Err(fault(text, error.span().or(Some(span)), format!("in [head], {}", error.message())))
+        }
+    }
 }
 
 fn read_layer(text: &str, layer: Spanned<DeValue<'_>>) -> Result<Step, Fault> {
@@ -124,7 +168,7 @@ mod tests {
 
     fn message(text: &str) -> (usize, String) {
         match read(text) {
-            Ok(steps) => panic!("no fault in {text}: {steps:?}"),
+            Ok(contents) => panic!("no fault in {text}: {contents:?}"),
             Err(Fault { line, message }) => (line, message),
         }
     }
@@ -135,6 +179,10 @@ mod tests {
             ("\n[[layer]]\ntype = \"conv2\"", 3, "did you mean `conv2d`?"),
             ("[[layer]]\ntype = \"dense\"\nunit = 3", 3, "did you mean `units`?"),
             ("[[layers]]\ntype = \"dense\"", 1, "did you mean `layer`?"),
+            ("[head]\nunit = 3", 2, "did you mean `units`?"),
+            ("[head]\nunits = 1\nloss = \"binary_entropy\"", 3, "did you mean `binary_crossentropy`"),
+            ("[[head]]\nunits = 1", 1, "in one bracket"),
+            ("allow = [\"T5\"]", 1, "did you mean `T05`"),
             ("[layer]\ntype = \"dense\"", 1, "two brackets"),
             ("layer = [3]", 1, "a layer is a table"),
             ("", 1, "no layers"),
@@ -195,7 +243,7 @@ mod tests {
             let section = section(kind.name);
             let short = example(section);
             let layer_of = |text: &str| match read(text) {
-                Ok(mut steps) => steps.remove(0).layer,
+                Ok(mut contents) => contents.steps.remove(0).layer,
                 Err(Fault { message, .. }) => panic!("{text}{message}"),
             };
             let mut long = short.to_owned();

@@ -2,16 +2,22 @@
 
 mod file;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
+use divvy_rules::{Diagnostic, Rule};
 use thiserror::Error;
 
 use crate::error::{BuildError, ShapeError};
 use crate::graph::{Graph, Wired, wire};
-use crate::head::Head;
+use crate::head::{Head, Task};
 use crate::layers::{Dense, Layer};
+use crate::lint::Circumstances;
 use crate::names::UnknownName;
+use crate::network::Network;
 use crate::shape::Shape;
+use crate::wiring::{Decision, Wiring};
 
 /// The layers of a network below its head, for pictures of any size that they can take.
 ///
@@ -39,6 +45,18 @@ use crate::shape::Shape;
 pub struct Architecture {
     origin: String,
     steps: Vec<Step>,
+    head: Stated,
+    allow: Vec<Rule>,
+}
+
+/// What a file states of the head, and where.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Stated {
+    wiring: Wiring,
+    /// The line of the table, from 1; none where there is no such table.
+    line: Option<usize>,
+    /// The line of each key.
+    lines: BTreeMap<&'static str, usize>,
 }
 
 /// A layer of the file.
@@ -69,6 +87,9 @@ pub enum ArchitectureError {
         /// What is wrong and what to write.
         message: String,
     },
+    /// The layers cannot do what they are for.
+    #[error(transparent)]
+    Finding(Box<Diagnostic>),
     /// The layers do not fit each other or the size of the pictures.
     #[error("{origin}{}: {source}{}", Line(*line), Smallest(*smallest))]
     Build {
@@ -81,6 +102,17 @@ pub enum ArchitectureError {
         /// The smallest height and width with which the network can be built, where size is the trouble.
         smallest: Option<usize>,
     },
+}
+
+impl ArchitectureError {
+    /// The broken rule that the error is about, if it is about one.
+    pub fn finding(&self) -> Option<&Diagnostic> {
+        match self {
+            Self::Finding(finding) => Some(finding),
+            Self::Build { source, .. } => source.finding(),
+            Self::Unknown(_) | Self::File { .. } => None,
+        }
+    }
 }
 
 /// How a message tells a line, if there is one.
@@ -119,13 +151,25 @@ impl Architecture {
         Self::from_toml(text, name)
     }
 
+    /// Whether a name is that of a TOML file.
+    pub fn is_toml(name: &str) -> bool {
+        Path::new(name).extension().is_some_and(|found| found.eq_ignore_ascii_case("toml"))
+    }
+
+    /// The classes to build for where nobody says how many there are: as many as the units that the file states, else two.
+    pub fn usual_classes(&self) -> usize {
+        self.head.wiring.units.unwrap_or_default().max(2)
+    }
+
     /// The architecture a TOML text describes; `origin` is the file's name for messages.
     ///
     /// # Errors
     /// [`ArchitectureError::File`] with the line, what was found there and the near names.
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, ArchitectureError> {
         match file::read(text) {
-            Ok(steps) => Ok(Self { origin: origin.to_owned(), steps }),
+            Ok(file::Contents { steps, head, allow }) => {
+                Ok(Self { origin: origin.to_owned(), steps, head, allow })
+            }
             Err(file::Fault { line, message }) => {
                 Err(ArchitectureError::File { origin: origin.to_owned(), line, message })
             }
@@ -135,6 +179,85 @@ impl Architecture {
     /// The name or file it came from.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// What the file states of the head in its `[head]` table.
+    pub fn wiring(&self) -> &Wiring {
+        &self.head.wiring
+    }
+
+    /// The rules whose warnings the file silences: those that it breaks on purpose.
+    pub fn allowed(&self) -> &[Rule] {
+        &self.allow
+    }
+
+    /// The head, loss and metric that `wiring` and, where it says nothing, the file amount to.
+    ///
+    /// # Errors
+    /// The finding of [`Wiring::decide`], at the line of the statement at fault where that is in the file.
+    pub fn decide(
+        &self,
+        wiring: &Wiring,
+        task: Option<Task>,
+        classes: usize,
+        exclusive: bool,
+    ) -> Result<Decision, Diagnostic> {
+        let stated = wiring.clone().or(&self.head.wiring);
+        stated.decide(task, classes, exclusive).map_err(|finding| self.locate(finding, wiring))
+    }
+
+    /// The network that ends in a decided head.
+    ///
+    /// # Errors
+    /// As [`Architecture::graph`], and the finding of [`Network::new`], at its line of the file.
+    pub fn network(&self, input: impl Into<Shape>, head: &Head) -> Result<Network, ArchitectureError> {
+        let graph = self.graph(input, head)?;
+        Network::new(graph.clone(), head.task()).map_err(|source| match source {
+            BuildError::Head(finding) => {
+                ArchitectureError::Finding(Box::new(self.locate_layer(*finding, &graph)))
+            }
+            source => ArchitectureError::Build {
+                origin: self.origin.clone(),
+                line: None,
+                source: Box::new(source),
+                smallest: None,
+            },
+        })
+    }
+
+    /// [`Network::lint`] of a network of this architecture, each finding at its line of the file.
+    pub fn lint(&self, network: &Network, circumstances: &Circumstances) -> Vec<Diagnostic> {
+        let findings = network.lint(circumstances).into_iter();
+        findings.map(|finding| self.locate_layer(finding, network.graph())).collect()
+    }
+
+    /// A finding about a statement, at the file's line where it is the file's.
+    fn locate(&self, finding: Diagnostic, wiring: &Wiring) -> Diagnostic {
+        let key = finding.place.what.clone();
+        if self.head.line.is_none() || wiring.states(&key) {
+            return finding;
+        }
+        let line = self.head.lines.get(key.as_str()).copied().or(self.head.line);
+        let place = finding.place.clone().inside(Path::new(&self.origin), line);
+        finding.at(place)
+    }
+
+    /// A finding about a layer, at its line of the file. The input and the head are in no file.
+    fn locate_layer(&self, finding: Diagnostic, graph: &Graph) -> Diagnostic {
+        let id = finding.place.layer.as_deref().and_then(|name| graph.find(name));
+        let line = id.and_then(|id| self.line_at(id.index()));
+        match line {
+            Some(line) => {
+                let place = finding.place.clone().inside(Path::new(&self.origin), Some(line));
+                finding.at(place)
+            }
+            None => finding,
+        }
+    }
+
+    /// The line of the layer at a position in the graph.
+    fn line_at(&self, position: usize) -> Option<usize> {
+        self.steps.get(position.checked_sub(1)?).map(|step| step.line)
     }
 
     /// The network for samples of the given shape, `[height, width, channels]`, ending in the given head: a dense layer
@@ -165,9 +288,7 @@ impl Architecture {
     /// The line of the layer an error is about; the input and the head are in no file.
     fn line_of(&self, error: &BuildError) -> Option<usize> {
         match error {
-            BuildError::Layer { position, .. } => {
-                self.steps.get(position.checked_sub(1)?).map(|step| step.line)
-            }
+            BuildError::Layer { position, .. } => self.line_at(*position),
             _ => None,
         }
     }

@@ -10,6 +10,7 @@ pub(crate) use assemble::{Draft, Wired, wire};
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::BuildError;
 use crate::layers::{Layer, ParamSpec};
 use crate::shape::Shape;
 use crate::summary::Summary;
@@ -108,6 +109,25 @@ impl Graph {
     /// A node's parameters, in Keras's order and layout.
     pub fn parameters(&self, id: NodeId) -> Vec<ParamSpec> {
         self.node(id).layer.parameters(&self.input_shapes(id))
+    }
+
+    /// This graph with another layer in a node's place: its name, its inputs and all other layers stay, and everything is
+    /// checked again.
+    ///
+    /// # Errors
+    /// [`BuildError`] where the layer, or one that reads it, does not fit.
+    ///
+    /// # Panics
+    /// When the id comes from a larger graph.
+    pub fn with_layer(&self, id: NodeId, layer: impl Into<Layer>) -> Result<Self, BuildError> {
+        let draft = |node: &GraphNode| Draft {
+            name: Some(node.name.clone()),
+            layer: node.layer.clone(),
+            inputs: node.inputs.iter().map(|input| input.0).collect(),
+        };
+        let mut drafts: Vec<Draft> = self.nodes.iter().map(draft).collect();
+        drafts[id.0].layer = layer.into();
+        Self::assemble(drafts)
     }
 
     /// The layers with shapes and parameters, to print.

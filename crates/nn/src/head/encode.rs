@@ -1,8 +1,9 @@
 //! From labels to targets.
 
+use divvy_rules::{Diagnostic, Rule};
+
 use super::rules::finding;
 use super::{Encoding, Head, Task};
-use crate::diagnostic::Diagnostic;
 
 /// A label as data gives it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,7 +44,7 @@ impl Head {
     }
 
     /// The one class a label names.
-    fn class(&self, target: &Target<'_>) -> Result<usize, Diagnostic> {
+    pub(super) fn class(&self, target: &Target<'_>) -> Result<usize, Diagnostic> {
         match *target {
             Target::Index(index) | Target::Labels(&[index]) => self.in_range(index),
             Target::Labels(labels) => Err(not_exclusive(labels.len())),
@@ -58,7 +59,7 @@ impl Head {
             Target::Number(0.0) if self.task == Task::Binary => Ok(0),
             Target::Number(1.0) if self.task == Task::Binary => Ok(1),
             Target::Number(number) if self.task == Task::Binary => Err(finding(
-                "Y01",
+                Rule::Y01,
                 format!("label {number} where 0 and 1 are the classes"),
                 "cross-entropy of other numbers is meaningless and can be negative",
                 "use 0 for the first class and 1 for the second: {1, 2} becomes n - 1, {-1, 1} becomes (n + 1) / 2",
@@ -85,7 +86,7 @@ impl Head {
         match *target {
             Target::Number(number) if number.is_finite() => Ok(number),
             Target::Number(number) => Err(finding(
-                "Y01",
+                Rule::Y01,
                 format!("label {number}"),
                 "a loss against it is not finite",
                 "use finite numbers",
@@ -101,7 +102,7 @@ impl Head {
             return Ok(index);
         }
         Err(finding(
-            "Y01",
+            Rule::Y01,
             format!("class {index} where there are {classes}"),
             "there is no such output, and some frameworks train on silently",
             format!("use 0 to {}", classes - 1),
@@ -112,7 +113,7 @@ impl Head {
     fn check_hot(&self, values: &[f32]) -> Result<(), Diagnostic> {
         if values.len() != self.classes() {
             return Err(finding(
-                "Y02",
+                Rule::Y02,
                 format!("a row of {} values where there are {} classes", values.len(), self.classes()),
                 "the values cannot be matched to the outputs",
                 format!("give one 0 or 1 for each of the {} classes, or an index", self.classes()),
@@ -120,7 +121,7 @@ impl Head {
         }
         match values.iter().find(|&&value| value != 0.0 && value != 1.0) {
             Some(value) => Err(finding(
-                "Y01",
+                Rule::Y01,
                 format!("value {value} in a row of 0 and 1"),
                 "a label is present or not",
                 "use 1 where it is present and 0 elsewhere",
@@ -137,7 +138,7 @@ impl Head {
             Encoding::Number => "a number",
         };
         finding(
-            "Y02",
+            Rule::Y02,
             format!("{found} where {self} wants {wanted}"),
             "the label does not say what the head is trained on",
             format!("give {wanted}, or choose another task"),
@@ -147,7 +148,7 @@ impl Head {
 
 fn not_exclusive(positives: usize) -> Diagnostic {
     finding(
-        "H03",
+        Rule::H03,
         format!("a label with {positives} classes where exactly one is true"),
         "a head for classes that exclude each other can never predict several, nor none",
         "declare the task multi_label, whose head is sigmoids, or give each picture one class",

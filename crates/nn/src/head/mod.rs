@@ -1,12 +1,16 @@
 //! Task, head, loss, labels and decision: one decision, of which only the combinations that work can be made.
 
 mod encode;
+mod labels;
 mod loss;
+mod metric;
 mod rules;
 mod score;
 mod tail;
 
 pub use encode::Target;
+pub use labels::{LabelArray, Targets};
+pub use metric::Metric;
 pub use score::Choice;
 pub use tail::Logits;
 
@@ -15,10 +19,10 @@ pub(crate) use tail::Tail;
 use std::fmt;
 use std::str::FromStr;
 
+use divvy_rules::Diagnostic;
 use serde::{Deserialize, Serialize};
 
 use crate::activation::Activation;
-use crate::diagnostic::Diagnostic;
 use crate::names::UnknownName;
 
 /// What the labels mean.
@@ -28,8 +32,10 @@ pub enum Task {
     /// One of two classes.
     Binary,
     /// One of several classes.
+    #[serde(alias = "multi-class")]
     MultiClass,
     /// Any number of labels, each present or not.
+    #[serde(alias = "multi-label")]
     MultiLabel,
     /// A number, which a threshold may turn into one of two classes.
     Regression,
@@ -56,6 +62,17 @@ pub enum Loss {
     CategoricalCrossEntropy,
     /// `(z − t)²`, the mean over units.
     MeanSquaredError,
+}
+
+impl Loss {
+    /// The name in sentences.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::BinaryCrossEntropy => "binary cross-entropy",
+            Self::CategoricalCrossEntropy => "categorical cross-entropy",
+            Self::MeanSquaredError => "mean squared error",
+        }
+    }
 }
 
 /// How a label becomes a row of targets, one value a unit.
@@ -108,7 +125,12 @@ impl Head {
     /// # Errors
     /// H01, H02, H03, H04, H05 or H08 where the combination is no row of the table above.
     pub fn new(task: Task, kind: HeadKind, units: usize) -> Result<Self, Diagnostic> {
-        Self::checked(task, kind.activation(), units, "the head")
+        Self::of_parts(task, kind.activation(), units)
+    }
+
+    /// The head of a task whose last layer has any activation.
+    pub(crate) fn of_parts(task: Task, activation: Activation, units: usize) -> Result<Self, Diagnostic> {
+        Self::checked(task, activation, units, "the head")
     }
 
     /// The head of a task over `classes` classes or labels, with the given activation or the usual one.

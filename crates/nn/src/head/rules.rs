@@ -1,24 +1,18 @@
 //! Which heads can do which task, and what to write instead of those that cannot.
 
+use divvy_rules::{Diagnostic, Place, Rule};
+
 use super::{Head, HeadKind, Task};
 use crate::activation::Activation;
-use crate::diagnostic::{Diagnostic, Severity};
 
-/// A finding of severity error, whose place is still to be told.
+/// A finding whose place is still to be told.
 pub(super) fn finding(
-    id: &'static str,
+    rule: Rule,
     what: impl Into<String>,
     why: impl Into<String>,
     fix: impl Into<String>,
 ) -> Diagnostic {
-    Diagnostic {
-        id,
-        severity: Severity::Error,
-        place: String::new(),
-        what: what.into(),
-        why: why.into(),
-        fix: fix.into(),
-    }
+    Diagnostic::new(rule, what).because(why).fix(fix)
 }
 
 impl Head {
@@ -27,7 +21,7 @@ impl Head {
         task: Task,
         activation: Activation,
         units: usize,
-        place: &str,
+        place: impl Into<Place>,
     ) -> Result<Self, Diagnostic> {
         match fitting(task, activation, units) {
             Some(kind) => Ok(Self { task, kind, units }),
@@ -57,7 +51,7 @@ impl Head {
             format!("{} of the {noun} have no output", classes - self.classes())
         };
         let what = format!("{self} tells {} {noun} apart, the data has {classes}", self.classes());
-        Err(finding("H04", what, why, fix).at("the head"))
+        Err(finding(Rule::H04, what, why, fix).at("the head"))
     }
 }
 
@@ -103,12 +97,12 @@ fn advice(task: Task, units: usize) -> String {
 }
 
 fn no_units(task: Task) -> Diagnostic {
-    finding("H04", "a head without units", "it has no output to train", advice(task, 0))
+    finding(Rule::H04, "a head without units", "it has no output to train", advice(task, 0))
 }
 
 fn softmax_of_one(task: Task) -> Diagnostic {
     finding(
-        "H01",
+        Rule::H01,
         "softmax over a single unit",
         "its output is 1 for every picture and its gradient 0, so nothing can be learnt; \
          its accuracy is the share of one class",
@@ -118,7 +112,7 @@ fn softmax_of_one(task: Task) -> Diagnostic {
 
 fn too_many_for_two(units: usize) -> Diagnostic {
     finding(
-        "H04",
+        Rule::H04,
         format!("softmax over {units} units for two classes"),
         format!("{} of its outputs can never be right", units - 2),
         format!("{}; for {units} classes declare the task multi_class", advice(Task::Binary, 2)),
@@ -127,7 +121,7 @@ fn too_many_for_two(units: usize) -> Diagnostic {
 
 fn one_sigmoid_for_several() -> Diagnostic {
     finding(
-        "H04",
+        Rule::H04,
         "one sigmoid for several classes",
         "one probability tells two classes apart, no more",
         "write Dense(k, softmax) for k classes; for two classes declare the task binary",
@@ -136,7 +130,7 @@ fn one_sigmoid_for_several() -> Diagnostic {
 
 fn exclusive_sigmoids(units: usize) -> Diagnostic {
     finding(
-        "H02",
+        Rule::H02,
         format!("{units} sigmoids for classes that exclude each other"),
         "each unit decides alone: the probabilities do not sum to 1, and two classes or none can be \
          likely at once",
@@ -148,7 +142,7 @@ fn exclusive_sigmoids(units: usize) -> Diagnostic {
 
 fn softmax_of_labels(units: usize) -> Diagnostic {
     finding(
-        "H03",
+        Rule::H03,
         format!("softmax over {units} labels that do not exclude each other"),
         "the outputs share one probability, so two labels can never both be likely, nor all be unlikely",
         format!(
@@ -160,7 +154,7 @@ fn softmax_of_labels(units: usize) -> Diagnostic {
 
 fn several_numbers(units: usize) -> Diagnostic {
     finding(
-        "H04",
+        Rule::H04,
         format!("{units} linear units for one number"),
         format!("{} of its outputs have no label", units - 1),
         advice(Task::Regression, 1),
@@ -169,7 +163,7 @@ fn several_numbers(units: usize) -> Diagnostic {
 
 fn bounded_number(activation: Activation) -> Diagnostic {
     finding(
-        "H08",
+        Rule::H08,
         format!("{activation} over a number"),
         "it limits which numbers can come out, and its gradient vanishes at the limits",
         advice(Task::Regression, 1),
@@ -178,7 +172,7 @@ fn bounded_number(activation: Activation) -> Diagnostic {
 
 fn no_probability(task: Task, activation: Activation, units: usize) -> Diagnostic {
     finding(
-        "H05",
+        Rule::H05,
         format!("the output of {activation} is no probability"),
         "the task needs one to train and to decide by; a probability loss on these values is not finite or \
          does not fall",

@@ -1,11 +1,13 @@
 //! Reading the head off the end of a graph.
 
+use divvy_rules::{Diagnostic, Rule};
+
 use super::rules::finding;
 use super::{Head, Task};
 use crate::activation::Activation;
-use crate::diagnostic::Diagnostic;
-use crate::graph::{Graph, GraphNode, NodeId};
+use crate::graph::{Graph, NodeId};
 use crate::layers::Layer;
+use crate::lint::{own_activation, place};
 use crate::shape::Shape;
 
 /// Where in a graph the logits are: the values from which losses and probabilities are computed.
@@ -37,7 +39,7 @@ impl Head {
         };
         let tail = Tail::of(graph);
         tail.check_order(graph, task)?;
-        Self::checked(task, tail.activation, units, &place)
+        Self::checked(task, tail.activation, units, place)
     }
 }
 
@@ -75,42 +77,43 @@ impl Tail {
     }
 }
 
-/// The activation a layer applies to its result, for the layers that have one.
-fn own_activation(layer: &Layer) -> Option<Activation> {
-    match layer {
-        Layer::Conv2d(layer) => Some(layer.activation),
-        Layer::Dense(layer) => Some(layer.activation),
-        Layer::Activation(layer) => Some(layer.function),
-        _ => None,
-    }
-}
-
-/// A softmax or sigmoid that reaches `id` through nothing but layers that leave each value in its place.
-fn earlier_head(graph: &Graph, mut id: NodeId) -> Option<NodeId> {
-    loop {
+/// A softmax or sigmoid that reaches `id` through layers that have nothing to learn: whatever they make of its probabilities,
+/// they were made for a head.
+fn earlier_head(graph: &Graph, id: NodeId) -> Option<NodeId> {
+    let mut open = vec![id];
+    let mut seen = vec![false; graph.nodes().len()];
+    while let Some(id) = open.pop() {
+        if std::mem::replace(&mut seen[id.index()], true) {
+            continue;
+        }
         let node = graph.node(id);
-        if matches!(own_activation(&node.layer), Some(Activation::Softmax | Activation::Sigmoid)) {
-            return Some(id);
-        }
-        match node.layer {
-            Layer::Dropout(_)
-            | Layer::BatchNorm(_)
-            | Layer::Rescaling(_)
-            | Layer::Normalization(_)
-            | Layer::Flatten(_)
-            | Layer::Activation(_) => id = node.inputs[0],
-            _ => return None,
+        match (own_activation(&node.layer), &node.layer) {
+            (Some(Activation::Softmax | Activation::Sigmoid), _) => return Some(id),
+            (
+                _,
+                Layer::Dropout(_)
+                | Layer::BatchNorm(_)
+                | Layer::Rescaling(_)
+                | Layer::Normalization(_)
+                | Layer::Flatten(_)
+                | Layer::Activation(_)
+                | Layer::MaxPool2d(_)
+                | Layer::AvgPool2d(_)
+                | Layer::GlobalAvgPool2d(_)
+                | Layer::GlobalMaxPool2d(_)
+                | Layer::ZeroPad2d(_)
+                | Layer::Add(_)
+                | Layer::Concat(_),
+            ) => open.extend(&node.inputs),
+            (_, Layer::Input { .. } | Layer::Conv2d(_) | Layer::Dense(_)) => {}
         }
     }
-}
-
-fn place(node: &GraphNode) -> String {
-    format!("layer `{}` ({})", node.name, node.layer.type_label())
+    None
 }
 
 fn output_is_a_map(shape: Shape) -> Diagnostic {
     finding(
-        "H06",
+        Rule::H06,
         format!("the output {shape} is a map"),
         "there is an answer for each position where the task wants one a picture",
         "put Flatten or GlobalAvgPool2d and the head's Dense layer after it",
@@ -121,16 +124,41 @@ fn output_is_a_map(shape: Shape) -> Diagnostic {
 fn layer_after_head(graph: &Graph, id: NodeId) -> Diagnostic {
     let last = graph.node(graph.output());
     let early = graph.node(id);
+    let (first, second) = (own_activation(&early.layer), own_activation(&last.layer));
+    match (first, second) {
+        (Some(Activation::Softmax), Some(Activation::Softmax)) => return applied_twice(Rule::L01, graph, id),
+        (Some(Activation::Sigmoid), Some(Activation::Sigmoid)) => return applied_twice(Rule::L02, graph, id),
+        _ => {}
+    }
     let what = match own_activation(&early.layer) {
         Some(activation) => format!("layers after {activation}, the head's activation, in {}", place(early)),
         None => "dropout on the output".to_owned(),
     };
     finding(
-        "H07",
+        Rule::H07,
         what,
         "they make probabilities that are noisy, do not sum to 1 or leave 0 to 1, and the loss is no longer \
          computed from logits",
         "put them before the last Dense layer, or remove them",
     )
     .at(place(last))
+}
+
+/// The same activation once in `id` and once at the end.
+fn applied_twice(rule: Rule, graph: &Graph, id: NodeId) -> Diagnostic {
+    let (what, why) = if rule == Rule::L02 {
+        (
+            "sigmoid applied twice",
+            "the second one sees values from 0 to 1, so every probability lies between 0.5 and 0.7311"
+                .to_owned(),
+        )
+    } else {
+        let others = graph.output_shape().channels().saturating_sub(1);
+        let floor = (1.0 + others as f64 / std::f64::consts::E).ln();
+        let why = format!(
+            "the second one sees values from 0 to 1, so the loss cannot fall below ln(1 + {others} / e) = {floor:.4}"
+        );
+        ("softmax applied twice", why)
+    };
+    finding(rule, what, why, "remove one of the two").at(place(graph.node(id)))
 }
