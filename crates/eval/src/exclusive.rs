@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::table::{Table, optional, rounded};
-use crate::tally::ClassScores;
+use crate::tally::{ClassScores, mean_of_defined};
 use crate::{ConfusionMatrix, EvalError, Interval, Ranking, Task, check, log_loss};
 
 /// Beyond this many classes a confusion matrix no longer fits a terminal, and the text lists the commonest mistakes instead.
@@ -71,7 +71,7 @@ pub struct ExclusiveReport {
 /// How well the scores of two classes order them, whatever the threshold.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BinaryScores {
-    /// The class that high scores speak for: the second.
+    /// The class that high scores speak for: the second, unless another was chosen.
     pub positive_class: String,
     /// Area under the ROC curve; `None` if only one class occurs.
     pub roc_auc: Option<f64>,
@@ -86,12 +86,7 @@ impl ExclusiveReport {
     /// No samples, fewer than two classes, lengths that do not fit, indices out of range, scores that are not finite,
     /// probabilities outside `[0, 1]` or in rows that do not sum to one, single scores for other than two classes.
     pub fn new(classes: &[String], truth: &[usize], answers: Answers<'_>) -> Result<Self, EvalError> {
-        if classes.len() < 2 {
-            return Err(EvalError::TooFewClasses { needed: 2, found: classes.len() });
-        }
-        check::class_indices("label", truth, classes.len())?;
-        answers.check(truth.len(), classes.len())?;
-
+        answers.check(classes.len(), truth)?;
         let matrix = ConfusionMatrix::new(classes.len(), truth, &answers.decisions(classes.len()))?;
         let (Some(accuracy), Some(accuracy_ci95), Some(majority_baseline), Some(balanced_accuracy)) = (
             matrix.accuracy(),
@@ -102,7 +97,7 @@ impl ExclusiveReport {
             return Err(EvalError::NoSamples);
         };
         let binary = match (classes, answers.positive_scores()) {
-            ([_, positive], Some(scores)) => Some(BinaryScores::new(positive, truth, &scores)?),
+            ([_, positive], Some(scores)) => Some(BinaryScores::new(positive, 1, truth, &scores)?),
             _ => None,
         };
         let tallies = matrix.tallies();
@@ -114,7 +109,7 @@ impl ExclusiveReport {
             accuracy_ci95,
             majority_baseline,
             balanced_accuracy,
-            log_loss: answers.log_loss(truth, classes.len()),
+            log_loss: answers.log_loss(classes.len(), truth),
             per_class: classes
                 .iter()
                 .zip(tallies)
@@ -124,14 +119,41 @@ impl ExclusiveReport {
             binary,
         })
     }
+
+    /// The report with the ranking metrics of another class than the second, where there are two; `truth` and `answers` are those it
+    /// was made of.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_positive(
+        mut self,
+        positive: usize,
+        truth: &[usize],
+        answers: Answers<'_>,
+    ) -> Result<Self, EvalError> {
+        check::class_indices("positive class", &[positive], self.classes.len())?;
+        if let (Some(_), Some(scores)) = (&self.binary, answers.positive_scores()) {
+            // What speaks for the second class speaks against the first.
+            let scores: Vec<f32> =
+                if positive == 1 { scores } else { scores.iter().map(|score| -score).collect() };
+            self.binary = Some(BinaryScores::new(&self.classes[positive], positive, truth, &scores)?);
+        }
+        Ok(self)
+    }
+
+    /// Mean F1 of the classes that occur or were predicted, each counting the same however rare it is; `None` if there are
+    /// none.
+    pub fn f1_macro(&self) -> Option<f64> {
+        mean_of_defined(self.per_class.iter().map(|class| class.f1))
+    }
 }
 
 impl BinaryScores {
-    fn new(positive: &str, truth: &[usize], scores: &[f32]) -> Result<Self, EvalError> {
-        let is_positive: Vec<bool> = truth.iter().map(|&class| class == 1).collect();
+    fn new(name: &str, positive: usize, truth: &[usize], scores: &[f32]) -> Result<Self, EvalError> {
+        let is_positive: Vec<bool> = truth.iter().map(|&class| class == positive).collect();
         let ranking = Ranking::new(&is_positive, scores)?;
         Ok(Self {
-            positive_class: positive.to_owned(),
+            positive_class: name.to_owned(),
             roc_auc: ranking.roc_auc(),
             average_precision: ranking.average_precision(),
         })
@@ -147,7 +169,13 @@ impl Answers<'_> {
         }
     }
 
-    fn check(&self, samples: usize, classes: usize) -> Result<(), EvalError> {
+    /// Refuses what does not fit the classes or the samples.
+    pub(crate) fn check(&self, classes: usize, truth: &[usize]) -> Result<(), EvalError> {
+        if classes < 2 {
+            return Err(EvalError::TooFewClasses { needed: 2, found: classes });
+        }
+        check::class_indices("label", truth, classes)?;
+        let samples = truth.len();
         match *self {
             Self::Probabilities(rows) => {
                 check::probabilities(rows, samples, classes)?;
@@ -165,12 +193,15 @@ impl Answers<'_> {
                 check::length("scores", scores.len(), samples)?;
                 check::finite_scores(scores, 1)
             }
-            Self::Decisions(decisions) => check::length("decisions", decisions.len(), samples),
+            Self::Decisions(decisions) => {
+                check::length("decisions", decisions.len(), samples)?;
+                check::class_indices("decision", decisions, classes)
+            }
         }
     }
 
     /// The class decided for, a sample.
-    fn decisions(&self, classes: usize) -> Vec<usize> {
+    pub(crate) fn decisions(&self, classes: usize) -> Vec<usize> {
         match *self {
             Self::Probabilities(rows) => rows.chunks_exact(classes).map(first_largest).collect(),
             Self::PositiveProbabilities { probabilities: scores, threshold }
@@ -192,22 +223,42 @@ impl Answers<'_> {
         }
     }
 
+    /// The log loss of each sample, `-ln p` of its true class in nats, clipped; `None` where there are no probabilities.
+    ///
+    /// Their [`MeanInterval`](crate::MeanInterval) is the log loss with its interval. Those of two classifiers, paired by
+    /// sample, go into [`PairedT`](crate::PairedT), which tells them apart far sooner than their intervals do.
+    ///
+    /// # Errors
+    /// What [`ExclusiveReport::new`] refuses, except that no samples have no losses.
+    pub fn losses(&self, classes: usize, truth: &[usize]) -> Result<Option<Vec<f64>>, EvalError> {
+        self.check(classes, truth)?;
+        Ok(self.surprises(classes, truth))
+    }
+
+    /// The losses of samples that were checked.
+    fn surprises(&self, classes: usize, truth: &[usize]) -> Option<Vec<f64>> {
+        match *self {
+            Self::Probabilities(rows) => Some(
+                rows.chunks_exact(classes)
+                    .zip(truth)
+                    .map(|(row, &class)| log_loss::surprise(f64::from(row[class])))
+                    .collect(),
+            ),
+            Self::PositiveProbabilities { probabilities, .. } => Some(
+                probabilities
+                    .iter()
+                    .zip(truth)
+                    .map(|(&p, &class)| log_loss::binary_surprise(class == 1, p))
+                    .collect(),
+            ),
+            Self::Scores { .. } | Self::Decisions(_) => None,
+        }
+    }
+
     /// Mean surprise at the true classes, where there are probabilities.
-    fn log_loss(&self, truth: &[usize], classes: usize) -> Option<f64> {
-        let sum: f64 = match *self {
-            Self::Probabilities(rows) => rows
-                .chunks_exact(classes)
-                .zip(truth)
-                .map(|(row, &class)| log_loss::surprise(f64::from(row[class])))
-                .sum(),
-            Self::PositiveProbabilities { probabilities, .. } => probabilities
-                .iter()
-                .zip(truth)
-                .map(|(&p, &class)| log_loss::binary_surprise(class == 1, p))
-                .sum(),
-            Self::Scores { .. } | Self::Decisions(_) => return None,
-        };
-        Some(sum / truth.len() as f64)
+    fn log_loss(&self, classes: usize, truth: &[usize]) -> Option<f64> {
+        let losses = self.surprises(classes, truth)?;
+        Some(losses.iter().sum::<f64>() / truth.len() as f64)
     }
 }
 
@@ -247,7 +298,7 @@ impl ExclusiveReport {
         if let Some(binary) = &self.binary {
             let positive = format!("positive class {}", binary.positive_class);
             table.noted_row("ROC AUC", optional(binary.roc_auc), &positive);
-            table.noted_row("average precision", optional(binary.average_precision), "");
+            table.noted_row("average precision", optional(binary.average_precision), &positive);
         }
         table
     }

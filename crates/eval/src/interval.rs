@@ -12,8 +12,17 @@ pub struct Interval {
     pub high: f64,
 }
 
+/// A number measured on a sample, with its 95% interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The number.
+    pub value: f64,
+    /// Its 95% interval.
+    pub ci95: Interval,
+}
+
 /// The 97.5% point of the standard normal distribution.
-const Z_95: f64 = 1.959_963_984_540_054;
+pub(crate) const Z_95: f64 = 1.959_963_984_540_054;
 
 impl Interval {
     /// The Wilson score interval of a share, `successes` of `trials`, at 95% (Wilson 1927, *JASA* 22:209).

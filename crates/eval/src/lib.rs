@@ -15,6 +15,9 @@
 //! # Ok::<(), divvy_eval::EvalError>(())
 //! ```
 //!
+//! Two classifiers, heads or optimizers are compared on the same samples by [`McNemar`], across seeds by [`PairedT`], and by
+//! how far their probabilities can be believed with [`Calibration`].
+//!
 //! # Conventions
 //!
 //! - **What is undefined is `None`**, `null` in JSON and `n/a` in text, never NaN and never a silent zero: the precision
@@ -28,23 +31,33 @@
 //! - Input that cannot be what it claims to be (lengths, labels out of range, scores that are not finite, rows of
 //!   probabilities that do not sum to one) is an [`EvalError`].
 
+mod beta;
+mod calibration;
 mod check;
 mod confusion;
 mod error;
 mod exclusive;
 mod interval;
 mod log_loss;
+mod mcnemar;
+mod mean;
 mod multi_label;
+mod paired;
 mod ranking;
 mod report;
+mod student;
 mod table;
 mod tally;
 
+pub use calibration::{Binning, Calibration};
 pub use confusion::ConfusionMatrix;
 pub use error::EvalError;
 pub use exclusive::{Answers, BinaryScores, ExclusiveReport};
-pub use interval::Interval;
+pub use interval::{Estimate, Interval};
+pub use mcnemar::McNemar;
+pub use mean::MeanInterval;
 pub use multi_label::{LabelScores, MultiLabelReport};
+pub use paired::PairedT;
 pub use ranking::Ranking;
 pub use report::{Report, Task};
 pub use tally::{ClassScores, Tally};

@@ -19,7 +19,8 @@ impl Table {
 
     /// Adds a row.
     pub(crate) fn row<C: Into<String>>(&mut self, cells: impl IntoIterator<Item = C>) {
-        self.rows.push(Row { cells: cells.into_iter().map(Into::into).collect(), note: String::new() });
+        let cells = cells.into_iter().map(|cell| shown(&cell.into())).collect();
+        self.rows.push(Row { cells, note: String::new() });
     }
 
     /// Adds a row of a name, a value and what there is to say about it.
@@ -48,6 +49,14 @@ impl fmt::Display for Table {
         }
         Ok(())
     }
+}
+
+/// A cell as it can be shown: short, and without what would control a terminal.
+fn shown(cell: &str) -> String {
+    const LONGEST: usize = 60;
+    let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let shown: String = cell.chars().take(LONGEST).map(plain).collect();
+    if cell.chars().nth(LONGEST).is_some() { format!("{shown}…") } else { shown }
 }
 
 /// Four decimals: a ten-thousandth is finer than any test set can tell apart.

@@ -1,7 +1,11 @@
 //! What holds for all labels and scores.
 
+mod coins;
+
 use divvy_eval::{Answers, ConfusionMatrix, ExclusiveReport, Interval, MultiLabelReport, Ranking};
 use proptest::prelude::*;
+
+use coins::Coins;
 
 const TOLERANCE: f64 = 1e-9;
 
@@ -190,19 +194,6 @@ fn one_hot_of_largest(row: &[f32]) -> Vec<f32> {
     let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let first = row.iter().position(|&value| value == largest);
     (0..row.len()).map(|index| if Some(index) == first { 1.0 } else { 0.0 }).collect()
-}
-
-/// `SplitMix64` (Steele, Lea and Flood 2014), uniform in `[0, 1)`: enough to toss coins.
-struct Coins(u64);
-
-impl Coins {
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
 }
 
 #[test]

@@ -108,6 +108,15 @@ fn what_is_undefined_is_null_and_not_available() {
 }
 
 #[test]
+fn macro_f1_leaves_out_what_neither_occurs_nor_was_predicted() {
+    let report =
+        ExclusiveReport::new(&names(&["a", "b", "c", "d"]), &[0, 0, 1], Answers::Decisions(&[0, 3, 1]))
+            .expect("the input is good");
+    // By hand: 2/3, 1, undefined, 0.
+    assert_eq!(report.f1_macro(), Some((2.0 / 3.0 + 1.0 + 0.0) / 3.0));
+}
+
+#[test]
 fn a_score_at_the_threshold_decides_for_the_positive_class() {
     let scores = &[0.25, 0.5];
     for answers in [
@@ -143,7 +152,7 @@ majority baseline  0.5000
 balanced accuracy  0.7500
 log loss           0.5623
 ROC AUC            0.7500  positive class spotted
-average precision  0.7500
+average precision  0.7500  positive class spotted
 
 class    precision  recall      f1  support
 healthy     0.6667  1.0000  0.8000        2
@@ -199,4 +208,26 @@ red       1.0000  1.0000  1.0000  1.0000        2
 dress        n/a  0.0000  0.0000  0.3333        1
 ";
     assert_eq!(Report::from(report).to_string(), expected);
+}
+
+#[test]
+fn the_positive_class_can_be_the_first() {
+    let classes = names(&["healthy", "spotted"]);
+    let truth = [0, 0, 1, 1, 1];
+    let answers =
+        Answers::PositiveProbabilities { probabilities: &[0.1, 0.6, 0.7, 0.4, 0.9], threshold: 0.5 };
+    let second = ExclusiveReport::new(&classes, &truth, answers).expect("the input is good");
+    let first = second.clone().with_positive(0, &truth, answers).expect("the input is good");
+    let (of_second, of_first) = (second.binary.clone().unwrap(), first.binary.clone().unwrap());
+    assert_eq!((of_first.positive_class.as_str(), of_second.positive_class.as_str()), ("healthy", "spotted"));
+    // Of six pairs of one each, all but 0.6 against 0.4 are in order, whichever of the two is looked for.
+    assert_eq!((of_first.roc_auc, of_second.roc_auc), (Some(5.0 / 6.0), Some(5.0 / 6.0)));
+    // By hand, from the surest on: healthy are 0.1 and 0.6 (ranks 1 and 3), spotted 0.9, 0.7 and 0.4 (ranks 1, 2 and 4).
+    let close =
+        |found: Option<f64>, wanted: f64| assert!((found.unwrap() - wanted).abs() < 1e-12, "{found:?}");
+    close(of_first.average_precision, f64::midpoint(1.0, 2.0 / 3.0));
+    close(of_second.average_precision, (1.0 + 1.0 + 3.0 / 4.0) / 3.0);
+    assert_eq!(ExclusiveReport { binary: first.binary.clone(), ..second }, first, "nothing else changes");
+    let out_of_range = first.with_positive(2, &truth, answers);
+    assert!(matches!(out_of_range, Err(EvalError::ClassOutOfRange { index: 2, .. })));
 }

@@ -72,7 +72,8 @@ def exclusive(name, task, classes, truth, answers, decided, log_loss=NAN, scores
     }
     if scores is not None:
         expected |= {"positive_class": classes[1]} | ranked(truth == 1, scores)
-    return {"name": name, "classes": classes, "truth": truth, **answers, "expected": expected}
+    f1_macro = metrics.f1_score(truth, decided, labels=range(k), average="macro", zero_division=np.nan)
+    return {"name": name, "classes": classes, "truth": truth, **answers, "f1_macro": f1_macro, "expected": expected}
 
 
 def from_probabilities(name, classes, truth, rows):

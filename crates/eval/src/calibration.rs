@@ -1,0 +1,176 @@
+//! Whether stated probabilities come true as often as they say.
+
+use crate::interval::Z_95;
+use crate::{Answers, Estimate, EvalError, Interval, check};
+
+/// How confidences are put into bins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binning {
+    /// As many bins, with nearly as many samples in each. Samples of equal confidence stay together.
+    EqualMass(usize),
+    /// As many bins, each `1 / bins` wide, closed below; the last is closed above too. As most papers and libraries do,
+    /// though a good classifier puts nearly all its samples into the last one.
+    EqualWidth(usize),
+}
+
+impl Default for Binning {
+    /// 15 bins of equal mass.
+    fn default() -> Self {
+        Self::EqualMass(15)
+    }
+}
+
+/// Stated probabilities beside what came true.
+#[derive(Debug, Clone)]
+pub struct Calibration {
+    /// Confidence, and whether it was borne out; from the least confident to the most.
+    ordered: Vec<(f32, bool)>,
+}
+
+impl Calibration {
+    /// Pairs each confidence, a probability, with whether what it was stated for came true.
+    ///
+    /// # Errors
+    /// No samples, slices of different lengths, confidences outside `[0, 1]`.
+    pub fn new(confidences: &[f32], came_true: &[bool]) -> Result<Self, EvalError> {
+        if came_true.is_empty() {
+            return Err(EvalError::NoSamples);
+        }
+        check::probabilities(confidences, came_true.len(), 1)?;
+        let mut ordered: Vec<_> = confidences.iter().copied().zip(came_true.iter().copied()).collect();
+        ordered.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        Ok(Self { ordered })
+    }
+
+    /// The confidences of a classifier of exclusive classes: with two classes the probability of the second, whether it was
+    /// stated alone or in a pair; with more the largest probability of each sample, stated for the class decided for.
+    ///
+    /// `None` for answers that are no probabilities.
+    ///
+    /// # Errors
+    /// No samples, and whatever [`ExclusiveReport::new`](crate::ExclusiveReport::new) refuses.
+    pub fn of(classes: usize, truth: &[usize], answers: Answers<'_>) -> Result<Option<Self>, EvalError> {
+        answers.check(classes, truth)?;
+        let second: Vec<bool> = truth.iter().map(|&class| class == 1).collect();
+        match answers {
+            Answers::Probabilities(rows) if classes > 2 => {
+                let decisions = answers.decisions(classes);
+                let largest = rows.chunks_exact(classes).zip(&decisions).map(|(row, &class)| row[class]);
+                let right: Vec<bool> =
+                    decisions.iter().zip(truth).map(|(decided, class)| decided == class).collect();
+                Self::new(&largest.collect::<Vec<_>>(), &right).map(Some)
+            }
+            Answers::Probabilities(rows) => {
+                let of_second: Vec<f32> = rows.iter().copied().skip(1).step_by(2).collect();
+                Self::new(&of_second, &second).map(Some)
+            }
+            Answers::PositiveProbabilities { probabilities, .. } => {
+                Self::new(probabilities, &second).map(Some)
+            }
+            Answers::Scores { .. } | Answers::Decisions(_) => Ok(None),
+        }
+    }
+
+    /// The expected calibration error: the mean over the samples of how far the mean confidence of their bin lies from the
+    /// share of the bin that came true (Naeini, Cooper and Hauskrecht 2015, AAAI). `None` for no bins.
+    ///
+    /// The error of a sample is too large on average, the more so the fewer samples a bin has: chance alone parts the two
+    /// numbers. So its interval is not centred. It is one for the error that these confidences, in these bins, would have if
+    /// the samples were infinitely many, and covers that at least 95 times in 100; 0 lies in it unless more than chance was
+    /// found.
+    pub fn error(&self, binning: Binning) -> Option<Estimate> {
+        let bins = self.bins(binning)?;
+        let n = self.ordered.len() as f64;
+        let value = bins.iter().map(|bin| bin.gap().abs()).sum::<f64>() / n;
+        let low = (value - largest_excess(&bins) / n).max(0.0);
+        let high = (value + largest_shortfall(&bins) / n).min(1.0);
+        Some(Estimate { value, ci95: Interval { low, high } })
+    }
+
+    /// The bins that are not empty.
+    fn bins(&self, binning: Binning) -> Option<Vec<Bin>> {
+        let (Binning::EqualMass(count) | Binning::EqualWidth(count)) = binning;
+        let last = count.checked_sub(1)?;
+        let n = self.ordered.len();
+        let mut bins: Vec<(usize, Bin)> = Vec::new();
+        let mut before = 0;
+        for tied in self.ordered.chunk_by(|(a, _), (b, _)| a == b) {
+            let index = match binning {
+                // Where the middle of the tied samples falls; more bins than samples are no finer than one for each.
+                Binning::EqualMass(_) => count.min(n) * (2 * before + tied.len()) / (2 * n),
+                Binning::EqualWidth(_) => ((f64::from(tied[0].0) * count as f64) as usize).min(last),
+            };
+            before += tied.len();
+            if bins.last().is_none_or(|&(latest, _)| latest != index) {
+                bins.push((index, Bin::default()));
+            }
+            if let Some((_, bin)) = bins.last_mut() {
+                bin.add(tied);
+            }
+        }
+        Some(bins.into_iter().map(|(_, bin)| bin).collect())
+    }
+}
+
+/// What is left of a bin's samples.
+#[derive(Default)]
+struct Bin {
+    samples: f64,
+    came_true: f64,
+    /// The sum of the confidences: how many should come true.
+    stated: f64,
+}
+
+impl Bin {
+    fn add(&mut self, samples: &[(f32, bool)]) {
+        self.samples += samples.len() as f64;
+        self.came_true += samples.iter().filter(|(_, came_true)| *came_true).count() as f64;
+        self.stated += samples.iter().map(|(confidence, _)| f64::from(*confidence)).sum::<f64>();
+    }
+
+    /// How many more were stated than came true.
+    fn gap(&self) -> f64 {
+        self.stated - self.came_true
+    }
+
+    /// The variance of `gap`, at most: samples of one chance vary more than ones of several chances with the same mean. With
+    /// half a success and half a failure added (Jeffreys' prior), for a bin that is always right is not right with certainty.
+    fn variance(&self) -> f64 {
+        let share = (self.came_true + 0.5) / (self.samples + 1.0);
+        self.samples * share * (1.0 - share)
+    }
+
+    /// Whether chance can hardly have turned the sign of the gap: beyond three standard deviations.
+    fn is_clear(&self) -> bool {
+        self.gap().powi(2) > 9.0 * self.variance()
+    }
+}
+
+/// How much larger than the true sum of `|gap|` the one that was seen is, at most, 97.5 times in 100.
+///
+/// For a true gap `g` with noise `e`, `|g + e| - |g|` is never more than `|e|`, which it is at `g = 0`, and is `±e` where the
+/// sign of the gap is clear. To take the worst wherever it is not is the selection of moments of Andrews and Soares (2010,
+/// *Econometrica* 78:119). The quantile of a sum of normal and half-normal variables is taken by Cornish and Fisher's
+/// expansion to the third cumulant, which is within 1% of the exact one for a single half-normal and nearer for more.
+fn largest_excess(bins: &[Bin]) -> f64 {
+    use std::f64::consts::{FRAC_2_PI, PI};
+    let (mut mean, mut variance, mut third) = (0.0, 0.0, 0.0);
+    for bin in bins {
+        let deviation = bin.variance().sqrt();
+        if bin.is_clear() {
+            variance += deviation.powi(2);
+        } else {
+            mean += FRAC_2_PI.sqrt() * deviation;
+            variance += (1.0 - FRAC_2_PI) * deviation.powi(2);
+            third += FRAC_2_PI.sqrt() * (4.0 / PI - 1.0) * deviation.powi(3);
+        }
+    }
+    let skewness = third / variance.powf(1.5);
+    mean + variance.sqrt() * (Z_95 + (Z_95 * Z_95 - 1.0) / 6.0 * skewness)
+}
+
+/// How much smaller than the true sum of `|gap|` the one that was seen is, at most, 97.5 times in 100: `|g + e| - |g|` is
+/// never less than `±e`, whatever the true gap.
+fn largest_shortfall(bins: &[Bin]) -> f64 {
+    Z_95 * bins.iter().map(Bin::variance).sum::<f64>().sqrt()
+}

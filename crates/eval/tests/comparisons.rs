@@ -1,0 +1,208 @@
+//! What comparisons are made of, by hand: what is undefined is `None`, bad input is refused, bins and ties fall as said.
+
+use divvy_eval::{
+    Answers, Binning, Calibration, Estimate, EvalError, ExclusiveReport, Interval, McNemar, MeanInterval,
+    PairedT,
+};
+
+/// The square of the 97.5% point of the normal distribution.
+const Z2: f64 = 3.841_458_820_694_124;
+
+fn assert_close(ours: f64, expected: f64) {
+    assert!((ours - expected).abs() < 1e-12, "{ours}, expected {expected}");
+}
+
+fn error(confidences: &[f32], came_true: &[bool], binning: Binning) -> Estimate {
+    let calibration = Calibration::new(confidences, came_true).expect("the input is good");
+    calibration.error(binning).expect("there are bins")
+}
+
+#[test]
+fn classifiers_that_never_differ() {
+    let test = McNemar::new(0, 0);
+    assert_eq!((test.exact_p(), test.mid_p()), (1.0, 1.0));
+    let difference = test.difference(100).expect("there are samples");
+    assert_eq!(difference.value, 0.0);
+    // By hand: without discordant pairs the statistic is n d² / (d - d²).
+    assert_close(difference.ci95.high, Z2 / (100.0 + Z2));
+    assert_eq!(difference.ci95.low, -difference.ci95.high);
+}
+
+#[test]
+fn a_difference_needs_the_samples_it_was_counted_on() {
+    assert_eq!(McNemar::new(0, 0).difference(0), None);
+    assert_eq!(McNemar::new(2, 3).difference(4), None);
+    assert!(McNemar::new(2, 3).difference(5).is_some());
+    assert_eq!(McNemar::new(usize::MAX, 1).difference(usize::MAX), None);
+}
+
+#[test]
+fn counts_of_any_size_end_in_a_probability() {
+    let counts = [0, 1, 7, 1_000_000, 4_000_000_000, usize::MAX - 1, usize::MAX];
+    for a in counts {
+        for b in counts {
+            let test = McNemar::new(a, b);
+            let (exact, mid) = (test.exact_p(), test.mid_p());
+            assert!((0.0..=1.0).contains(&exact) && (0.0..=1.0).contains(&mid), "{test:?}: {exact}, {mid}");
+        }
+    }
+}
+
+#[test]
+fn many_fair_coins_are_nearly_normal() {
+    // 31 622 more heads than tails of 10⁹ are 31622 / √10⁹ standard deviations: 2 (1 - Φ(0.999975)) = 0.3173224.
+    let p = McNemar::new(500_015_811, 499_984_189).mid_p();
+    assert!((p - 0.317_322_4).abs() < 1e-7, "{p}");
+}
+
+#[test]
+fn a_mean_needs_two_finite_values() {
+    assert_eq!(MeanInterval::of(&[]), None);
+    assert_eq!(MeanInterval::of(&[0.5]), None);
+    assert_eq!(MeanInterval::of(&[0.5, f64::NAN]), None);
+    assert_eq!(MeanInterval::of(&[0.5, f64::INFINITY]), None);
+    assert_eq!(MeanInterval::of(&[f64::MAX, f64::MAX]), None);
+    assert_eq!(MeanInterval::of(&[f64::MAX, -f64::MAX]), None);
+    assert_eq!(PairedT::of(&[(0.5, 0.25)]), None);
+    assert_eq!(PairedT::of(&[(0.5, 0.25), (0.5, f64::NAN)]), None);
+}
+
+#[test]
+fn a_mean_by_hand() {
+    let mean = MeanInterval::of(&[1.0, 2.0, 3.0]).expect("three values");
+    assert_eq!((mean.n, mean.mean), (3, 2.0));
+    assert_close(mean.standard_error, (1.0_f64 / 3.0).sqrt());
+    // 4.3027 is the 97.5% point at two degrees of freedom, as printed in tables.
+    assert!((mean.ci95.high - 2.0 - 4.3027 * mean.standard_error).abs() < 1e-4, "{mean:?}");
+    let json = serde_json::to_value(mean).expect("a mean serialises");
+    assert_eq!(json["ci95"][1], mean.ci95.high);
+}
+
+#[test]
+fn equal_values_have_an_interval_of_no_width() {
+    let mean = MeanInterval::of(&[0.75; 5]).expect("five values");
+    assert_eq!((mean.mean, mean.ci95), (0.75, Interval { low: 0.75, high: 0.75 }));
+}
+
+#[test]
+fn differences_that_do_not_scatter_have_no_p_value() {
+    assert_eq!(PairedT::of(&[(0.5, 0.5), (0.25, 0.25)]).map(|test| test.p), Some(None));
+    // 0.9 - 0.8 and 0.7 - 0.6 differ in their last bits alone, which would make p = 5e-16.
+    let rounded = PairedT::of(&[(0.9, 0.8), (0.7, 0.6), (0.4, 0.3)]).expect("three pairs");
+    assert!(rounded.difference.standard_error > 0.0);
+    assert_eq!(rounded.p, None);
+    assert!(PairedT::of(&[(0.9, 0.8), (0.7, 0.6), (0.4, 0.300_001)]).is_some_and(|test| test.p.is_some()));
+}
+
+#[test]
+fn bins_of_equal_mass_keep_ties_together() {
+    // A cut after two samples would part equal ones, and their order would decide about the error.
+    let confidences = [0.25, 0.25, 0.25, 0.75];
+    for came_true in [[true, false, false, true], [false, true, false, true], [false, false, true, true]] {
+        // Bins {0.25 × 3: one came true} and {0.75: came true}: (0.25 + 0.25) / 4.
+        assert_close(error(&confidences, &came_true, Binning::EqualMass(2)).value, 0.125);
+    }
+    // All equal: one bin, whatever their number.
+    assert_close(error(&[0.5; 4], &[true, true, true, false], Binning::default()).value, 0.25);
+}
+
+#[test]
+fn bins_of_equal_mass_are_as_even_as_can_be() {
+    // Three bins of five samples hold two, one and two: what came true would make another sum if they did not.
+    let confidences = [0.125, 0.25, 0.375, 0.5, 0.625];
+    let came_true = [true, false, true, false, false];
+    // |0.375 - 1| + |0.375 - 1| + |1.125 - 0|.
+    assert_close(error(&confidences, &came_true, Binning::EqualMass(3)).value, 2.375 / 5.0);
+    // More bins than samples: one for each.
+    let alone = (0.875 + 0.25 + 0.625 + 0.5 + 0.625) / 5.0;
+    assert_close(error(&confidences, &came_true, Binning::EqualMass(5)).value, alone);
+    assert_close(error(&confidences, &came_true, Binning::EqualMass(usize::MAX)).value, alone);
+    assert_close(error(&confidences, &came_true, Binning::EqualWidth(usize::MAX)).value, alone);
+}
+
+#[test]
+fn bins_of_equal_width_are_closed_below_and_the_last_above() {
+    // Bins [0, 0.5) and [0.5, 1]: |0.25 - 0| + |0.5 + 1 - 1|.
+    let found = error(&[0.25, 0.5, 1.0], &[false, true, false], Binning::EqualWidth(2));
+    assert_close(found.value, 0.75 / 3.0);
+}
+
+#[test]
+fn the_interval_of_one_bin_by_hand() {
+    // 100 samples of confidence 0.5, 63 came true: the gap is 13, its variance that of 63.5/101.
+    let confidences = [0.5; 100];
+    let came_true: Vec<bool> = (0..100).map(|sample| sample < 63).collect();
+    let Estimate { value, ci95 } = error(&confidences, &came_true, Binning::default());
+    assert_close(value, 0.13);
+    let deviation = (63.5 / 101.0 * (37.5 / 101.0) * 100.0_f64).sqrt();
+    assert_close(ci95.high, 0.13 + Z2.sqrt() * deviation / 100.0);
+    // 97.5% of the half-normal lies below 2.2414.
+    let excess = 2.2414 * deviation / 100.0;
+    assert!((value - ci95.low - excess).abs() < 0.01 * excess && ci95.low > 0.0, "{ci95:?}");
+
+    // 90 came true: beyond doubt not half, and both ends are those of a normal distribution.
+    let came_true: Vec<bool> = (0..100).map(|sample| sample < 90).collect();
+    let Estimate { value, ci95 } = error(&confidences, &came_true, Binning::default());
+    let deviation = (90.5 / 101.0 * (10.5 / 101.0) * 100.0_f64).sqrt();
+    assert_close(value - ci95.low, Z2.sqrt() * deviation / 100.0);
+    assert_close(ci95.high - value, Z2.sqrt() * deviation / 100.0);
+}
+
+#[test]
+fn confidences_that_are_none() {
+    let refusal = |confidences: &[f32], came_true: &[bool]| {
+        Calibration::new(confidences, came_true).expect_err("this input is bad")
+    };
+    assert_eq!(refusal(&[], &[]), EvalError::NoSamples);
+    assert!(matches!(refusal(&[0.5], &[true, false]), EvalError::Length { .. }));
+    assert!(matches!(refusal(&[f32::NAN], &[true]), EvalError::NotFinite { .. }));
+    assert!(matches!(refusal(&[1.5], &[true]), EvalError::NotAProbability { .. }));
+    let calibration = Calibration::new(&[0.5], &[true]).expect("the input is good");
+    assert_eq!(calibration.error(Binning::EqualMass(0)), None);
+    assert_eq!(calibration.error(Binning::EqualWidth(0)), None);
+}
+
+#[test]
+fn two_classes_are_one_probability_and_more_are_their_largest() {
+    let of = |classes, truth: &[usize], answers| {
+        let calibration = Calibration::of(classes, truth, answers).expect("the input is good");
+        calibration.and_then(|calibration| calibration.error(Binning::EqualMass(1)))
+    };
+    let pairs = Answers::Probabilities(&[0.75, 0.25, 0.5, 0.5, 0.875, 0.125]);
+    let single = Answers::PositiveProbabilities { probabilities: &[0.25, 0.5, 0.125], threshold: 0.5 };
+    // 0.875 are stated and two came true.
+    let expected = Some(1.125 / 3.0);
+    assert_eq!(of(2, &[0, 1, 1], pairs).map(|error| error.value), expected);
+    assert_eq!(of(2, &[0, 1, 1], single), of(2, &[0, 1, 1], pairs));
+    // 0.5 + 0.75 are stated, and the second is wrong.
+    let rows = Answers::Probabilities(&[0.25, 0.25, 0.5, 0.75, 0.125, 0.125]);
+    assert_eq!(of(3, &[2, 1], rows).map(|error| error.value), Some(0.125));
+
+    assert_eq!(of(2, &[0], Answers::Scores { scores: &[0.5], threshold: 0.5 }), None);
+    assert_eq!(of(2, &[0], Answers::Decisions(&[0])), None);
+    let error = Calibration::of(2, &[2], single).expect_err("there are two classes");
+    assert!(matches!(error, EvalError::ClassOutOfRange { .. }), "{error}");
+}
+
+#[test]
+fn the_losses_of_samples_make_the_log_loss() {
+    let answers = Answers::Probabilities(&[0.5, 0.5, 0.75, 0.25, 0.0, 1.0]);
+    let losses = answers.losses(2, &[0, 1, 0]).expect("the input is good").expect("there are probabilities");
+    assert_close(losses[0], 2.0_f64.ln());
+    assert_close(losses[1], 4.0_f64.ln());
+    // Certain and wrong: clipped.
+    assert_close(losses[2], -f64::from(f32::EPSILON).ln());
+    let names = ["no".to_owned(), "yes".to_owned()];
+    let report = ExclusiveReport::new(&names, &[0, 1, 0], answers).expect("the input is good");
+    assert_eq!(report.log_loss, MeanInterval::of(&losses).map(|mean| mean.mean));
+
+    assert_eq!(
+        answers.losses(2, &[0, 1]).map_err(|error| error.to_string()),
+        Err("found 6 probabilities, expected 4".into())
+    );
+    assert_eq!(answers.losses(1, &[0]), Err(EvalError::TooFewClasses { needed: 2, found: 1 }));
+    assert_eq!(Answers::Decisions(&[0]).losses(2, &[0]), Ok(None));
+    let error = Answers::Decisions(&[2]).losses(2, &[0]).expect_err("there are two classes");
+    assert!(matches!(error, EvalError::ClassOutOfRange { what: "decision", .. }), "{error}");
+    assert_eq!(Answers::Scores { scores: &[0.5], threshold: 0.5 }.losses(2, &[0]), Ok(None));
+}
