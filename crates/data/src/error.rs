@@ -2,6 +2,7 @@
 
 use crate::decode::ImageError;
 use crate::preprocess::PreprocessError;
+use divvy_rules::Diagnostic;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -118,12 +119,15 @@ pub enum DataError {
         /// The parts that are there.
         found: String,
     },
-    /// Not one of the images to validate on can be used.
+    /// Not one of the images to validate on can be used, or there is none.
     #[error(
         "{}: {}, so no epoch can be told from another; replace them",
         path.display(),
-        if *images == 1 { "the one validation image cannot be used".to_owned() }
-        else { format!("none of the {images} validation images can be used") }
+        match *images {
+            0 => "there is no image to validate on that is not a copy of another".to_owned(),
+            1 => "the one validation image cannot be used".to_owned(),
+            images => format!("none of the {images} validation images can be used"),
+        }
     )]
     NoValidation {
         /// The folder or list.
@@ -155,6 +159,9 @@ pub enum DataError {
         /// What was found and what to do.
         fault: String,
     },
+    /// Labels that cannot be read, by a rule of labels ([`divvy_rules::Rule::Y01`], [`divvy_rules::Rule::Y02`]).
+    #[error(transparent)]
+    Label(#[from] Box<Diagnostic>),
     /// A group of the data that a model or list does not know.
     #[error("{}: the group {group} is not one of {known}{hint}", path.display())]
     UnknownClass {
@@ -166,6 +173,19 @@ pub enum DataError {
         known: String,
         /// A known group with a similar name, empty or beginning with `;`.
         hint: String,
+    },
+    /// A positive group where no group is one.
+    #[error(
+        "{}: {positive} cannot be the positive group of {classes}; only of two groups that exclude each other one is, so leave it out",
+        path.display()
+    )]
+    NoPositive {
+        /// The folder or list.
+        path: PathBuf,
+        /// The group named.
+        positive: String,
+        /// How many groups or labels there are.
+        classes: usize,
     },
     /// A share for validation that leaves one side empty.
     #[error(
@@ -199,6 +219,16 @@ pub enum DataError {
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl DataError {
+    /// The broken rule that the error is about, if it is about one.
+    pub fn finding(&self) -> Option<&Diagnostic> {
+        match self {
+            Self::Label(finding) => Some(finding),
+            _ => None,
+        }
+    }
 }
 
 fn line_prefix(line: u64) -> String {

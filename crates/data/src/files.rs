@@ -5,7 +5,7 @@ use crate::natural::natural_cmp;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
@@ -165,6 +165,40 @@ pub(crate) fn extension(path: &Path) -> String {
 pub(crate) fn image_extension(path: &Path) -> Option<&'static str> {
     let extension = extension(path);
     IMAGE_EXTENSIONS.into_iter().find(|known| *known == extension)
+}
+
+/// Reads a regular file of at most `most` bytes: a pipe could be waited for without end, and a device read without end.
+///
+/// # Errors
+/// [`DataError::Read`].
+pub fn read_limited(path: &Path, most: u64) -> Result<Vec<u8>, DataError> {
+    let failed = |source| DataError::Read { path: path.to_owned(), source };
+    let refused = |why: String| failed(io::Error::new(io::ErrorKind::InvalidInput, why));
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(refused("it is a folder".to_owned()));
+    }
+    if !metadata.is_file() {
+        return Err(refused("it is no regular file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    // A file can grow between the look at its size and the reading of it.
+    File::open(path).map_err(failed)?.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > most {
+        return Err(refused(format!("it has more than {most} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Reads a text file in UTF-8 as [`read_limited`] does.
+///
+/// # Errors
+/// [`DataError::Read`].
+pub fn read_text_limited(path: &Path, most: u64) -> Result<String, DataError> {
+    String::from_utf8(read_limited(path, most)?).map_err(|_| DataError::Read {
+        path: path.to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"),
+    })
 }
 
 /// Writes a file whole or not at all: into a temporary file beside it, to disk, then renamed over it.

@@ -19,6 +19,8 @@
 //! - [`Loader`] gives the batches of an epoch, prepared ahead of time by worker threads. The batches are the same bits for
 //!   any number of threads, because all that is random hangs on (seed, epoch, sample) alone.
 //!
+//! [`check`] holds the rules that are decided on data: names, parts, copies, files.
+//!
 //! Outside training, [`find_images`] lists the pictures under a path and [`stream_images`] decodes them in order.
 //!
 //! Every error names the file, what was found there and what to do. Sizes are checked against [`Limits`] before
@@ -46,7 +48,7 @@
 //! let recipe = recipe.with_scaling(store.measure_scaling(&split.train))?;
 //!
 //! let store = Arc::new(store);
-//! let (augment, _why) = Augment::light_for(&dataset);
+//! let augment = Augment::light_for(&dataset);
 //! let loader = Loader::for_training(&store, &split.train, recipe.scaling(), 4, 0, augment);
 //! for batch in loader.epoch(0) {
 //!     let batch = batch?;
@@ -57,6 +59,7 @@
 //! ```
 
 mod augment;
+pub mod check;
 mod dataset;
 mod decode;
 mod error;
@@ -73,7 +76,7 @@ pub use augment::Augment;
 pub use dataset::{Dataset, Label, LabelKind, Layout, OpenOptions, Part, Sample, Source};
 pub use decode::{Channels, ImageError, ImageFault, Limits, Pixels};
 pub use error::{DataError, Skipped};
-pub use files::{ImageListing, find_images, write_atomically};
+pub use files::{ImageListing, find_images, read_limited, read_text_limited, write_atomically};
 pub use loader::{Batch, Epoch, Loader};
 pub use natural::natural_cmp;
 pub use preprocess::{Filter, Fit, MAX_SIDE, Preprocess, PreprocessError, Scaling};

@@ -171,6 +171,18 @@ impl ImageStore {
         !self.slots.contains(&Slot::OnDisk)
     }
 
+    /// The bytes of a sample that is kept in memory.
+    pub(crate) fn in_memory(&self, sample: usize) -> Option<&[u8]> {
+        let Slot::InMemory(position) = self.slots[sample] else { return None };
+        let len = self.recipe.image_len();
+        Some(&self.bytes[position * len..][..len])
+    }
+
+    /// Whether a sample was asked for and is readable, in memory or not.
+    pub(crate) fn is_loaded(&self, sample: usize) -> bool {
+        self.slots[sample] != Slot::Absent
+    }
+
     /// The bytes of a sample, `[height, width, channels]`.
     ///
     /// # Errors
@@ -180,10 +192,7 @@ impl ImageStore {
     /// If the sample was not loaded or was unreadable.
     pub fn pixels(&self, sample: usize) -> Result<Cow<'_, [u8]>, ImageError> {
         match self.slots[sample] {
-            Slot::InMemory(position) => {
-                let len = self.recipe.image_len();
-                Ok(Cow::Borrowed(&self.bytes[position * len..][..len]))
-            }
+            Slot::InMemory(_) => Ok(Cow::Borrowed(self.in_memory(sample).unwrap_or_default())),
             Slot::OnDisk => self
                 .dataset
                 .load(sample, &self.recipe, &self.limits)

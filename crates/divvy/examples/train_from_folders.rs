@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = TrainConfig { size: 32, length: Length::Epochs(8), ..TrainConfig::new(&photos) };
     let mut listener = |event: &Event| {
         if let Event::Epoch { epoch, validation, .. } = event {
-            println!("epoch {epoch}: validation {} {:.3}", validation.metric.name(), validation.value);
+            println!("epoch {epoch}: validation {} {:.3}", validation.metric.in_words(), validation.value);
         }
     };
     let outcome = train(&config, &run, Cpu::new(0), &mut listener, &AtomicBool::new(false))?;

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use divvy::data::DataError;
+use divvy::nn::{ArchitectureError, BuildError};
+use divvy::rules::Diagnostic;
+use divvy::train::TrainError;
+
 use crate::terminal::{Palette, complain};
 
 /// A mistake in what was asked, and what to do instead.
@@ -35,17 +40,28 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Prints an error: `error: ` and what it says, then `help: ` and what to do where that is known.
+/// Prints an error: `error: ` and what it says, then `help: ` and what to do where that is known. Broken rules are printed with their
+/// number.
 ///
-/// Errors of the library name their cause themselves, and findings come with their number (`error[H01]: ...`).
+/// Errors of the library name their cause themselves.
 pub(crate) fn report(error: &anyhow::Error, palette: Palette) {
-    let text = error.to_string();
-    let (label, said) = match text.split_once(": ") {
-        Some((label, said)) if label.starts_with("error[") => (label, said),
-        _ => ("error", text.as_str()),
-    };
-    complain(format_args!("{}: {said}", palette.error(label)));
+    if let Some(finding) = finding(error) {
+        complain(palette.finding(finding));
+        complain(format_args!("{}: `divvy explain {}` says more", palette.hint("help"), finding.rule));
+        return;
+    }
+    complain(format_args!("{}: {error}", palette.error("error")));
     if let Some(help) = error.downcast_ref::<Failure>().and_then(Failure::hint) {
         complain(format_args!("{}: {help}", palette.hint("help")));
     }
+}
+
+/// The broken rule that an error is about.
+fn finding(error: &anyhow::Error) -> Option<&Diagnostic> {
+    error
+        .downcast_ref::<Diagnostic>()
+        .or_else(|| error.downcast_ref().and_then(TrainError::finding))
+        .or_else(|| error.downcast_ref().and_then(BuildError::finding))
+        .or_else(|| error.downcast_ref().and_then(ArchitectureError::finding))
+        .or_else(|| error.downcast_ref().and_then(DataError::finding))
 }

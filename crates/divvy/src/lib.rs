@@ -13,6 +13,7 @@
 //! | [`model`] | a trained classifier and its file |
 //! | [`train`] | the training loop, its events, the run folder; evaluation |
 //! | [`eval`] | metrics with intervals |
+//! | [`rules`] | the numbered mistakes, and findings of them |
 //! | [`sort`] | pictures into a folder for each group, safely |
 //!
 //! A network is written down, checked, and put on the processor; what cannot work is refused with the reason:
@@ -44,6 +45,7 @@ pub use divvy_data as data;
 pub use divvy_eval as eval;
 pub use divvy_model as model;
 pub use divvy_nn as nn;
+pub use divvy_rules as rules;
 pub use divvy_train as train;
 
 pub use nn::{Cpu, Isa};

@@ -21,7 +21,7 @@ use terminal::{Palette, Terminal};
 enum Status {
     /// All that was asked.
     Done,
-    /// It was interrupted, or some pictures could not be read.
+    /// It was interrupted, some pictures could not be read, or a check found an error.
     Partial,
 }
 
@@ -56,6 +56,10 @@ fn run(cli: Cli) -> ExitCode {
         Command::Evaluate(args) => commands::evaluate::run(&args, &mut terminal),
         Command::Predict(args) => commands::predict::run(&args, &mut terminal),
         Command::Sort(args) => commands::sort::run(&args, &mut terminal),
+        Command::Check(args) => commands::check::run(&args, &mut terminal),
+        Command::Compare(args) => commands::compare::run(&args, &mut terminal),
+        Command::Explain(args) => Ok(commands::explain::run(&args, &mut terminal)),
+        Command::Convert(args) => commands::convert::run(&args, &mut terminal),
         Command::Summary(args) => commands::summary::run(&args, &mut terminal),
         Command::Plan(args) => commands::plan::run(&args, &mut terminal),
         Command::Bench(args) => commands::bench::run(&args, &mut terminal),

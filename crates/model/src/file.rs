@@ -136,9 +136,12 @@ fn locate(path: &Path) -> Result<PathBuf, ModelError> {
     if path.exists() { Ok(path.to_owned()) } else { Err(ModelError::Missing { path: path.to_owned() }) }
 }
 
-/// Reads a file of at most [`MAX_FILE`] bytes, also when it is a pipe or a device without a length.
+/// Reads a regular file of at most [`MAX_FILE`] bytes.
 fn read_limited(path: &Path) -> Result<Vec<u8>, ModelError> {
     let failed = |source| ModelError::Read { path: path.to_owned(), source };
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")));
+    }
     let file = fs::File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     let mut bytes = Vec::new();

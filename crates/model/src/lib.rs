@@ -5,6 +5,7 @@
 //! batches, logits become [`Prediction`]s.
 
 mod classifier;
+mod convert;
 mod error;
 mod file;
 mod model;
@@ -13,6 +14,7 @@ mod record;
 pub mod targets;
 
 pub use classifier::Classifier;
+pub use convert::ConvertError;
 pub use error::ModelError;
 pub use model::Model;
 pub use prediction::Prediction;

@@ -17,7 +17,10 @@ pub struct Prediction {
 
 impl Prediction {
     /// Reads one row of logits.
-    pub(crate) fn from_logits(head: &Head, logits: &[f32]) -> Self {
+    ///
+    /// # Panics
+    /// When there is not one logit a unit.
+    pub fn from_logits(head: &Head, logits: &[f32]) -> Self {
         let probabilities = head.has_probabilities().then(|| {
             let mut probabilities = Vec::with_capacity(head.classes());
             head.probabilities(logits, &mut probabilities);

@@ -1,14 +1,19 @@
 //! What a training is asked to do: the content of a run's config.toml.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-use divvy_nn::{HeadKind, Optimizer, Plateau, Schedule, Task, Warmup};
+use divvy_data::read_text_limited;
+use divvy_nn::{Optimizer, Plateau, Schedule, Task, Warmup, Wiring};
+use divvy_rules::{Policy, Rule};
 use serde::{Deserialize, Serialize};
+
+use crate::error::TrainError;
 
 /// What a training is asked to do. Together with the pictures it decides every bit of the model, unless the length is given in
 /// minutes.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
     /// The pictures: class folders, folders with parts, idx files or a CSV.
     pub data: PathBuf,
@@ -17,9 +22,9 @@ pub struct TrainConfig {
     /// What the labels mean; by default what they look like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
-    /// The activation of the last layer; by default the task's usual one.
+    /// The group that binary metrics are about; by default the second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub head: Option<HeadKind>,
+    pub positive: Option<String>,
     /// The height and width that pictures are resized to, in pixels.
     pub size: usize,
     /// Pictures in a step.
@@ -29,6 +34,15 @@ pub struct TrainConfig {
     /// The share of the training pictures that is set aside for validation where the data has no validation part;
     /// 5,000 pictures at the most.
     pub validation_share: f64,
+    /// A split.csv of the same pictures, to divide them as it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<PathBuf>,
+    /// Rules whose warnings are silenced.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub allow: BTreeSet<Rule>,
+    /// Whether a warning stops the training.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deny_warnings: bool,
     /// How training pictures are changed at random.
     pub augment: AugmentChoice,
     /// The base learning rate.
@@ -45,6 +59,9 @@ pub struct TrainConfig {
     /// How the learning rate falls when the validation loss no longer does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plateau: Option<Plateau>,
+    /// What is stated of head, loss, labels and metric. What is left out is what the architecture's file states, or follows.
+    #[serde(default, rename = "head", skip_serializing_if = "Wiring::is_empty")]
+    pub wiring: Wiring,
 }
 
 /// How long to train.
@@ -87,6 +104,13 @@ pub enum AugmentChoice {
     Light,
 }
 
+impl Default for TrainConfig {
+    /// The defaults, for pictures that are still to be named.
+    fn default() -> Self {
+        Self::new(PathBuf::new())
+    }
+}
+
 impl TrainConfig {
     /// The defaults for the pictures at `data`.
     pub fn new(data: impl Into<PathBuf>) -> Self {
@@ -94,11 +118,14 @@ impl TrainConfig {
             data: data.into(),
             architecture: "classic".to_owned(),
             task: None,
-            head: None,
+            positive: None,
             size: 64,
             batch: 32,
             seed: 0,
             validation_share: 0.2,
+            split: None,
+            allow: BTreeSet::new(),
+            deny_warnings: false,
             augment: AugmentChoice::Auto,
             learning_rate: 1e-3,
             length: Length::Auto,
@@ -106,7 +133,28 @@ impl TrainConfig {
             schedule: Schedule::ONE_CYCLE,
             warmup: None,
             plateau: None,
+            wiring: Wiring::default(),
         }
+    }
+
+    /// Reads a config.toml.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] with the line, what was found there and what is known.
+    pub fn read(path: &Path) -> Result<Self, TrainError> {
+        /// Nobody writes so many settings.
+        const MOST: u64 = 1 << 20;
+        let text = read_text_limited(path, MOST)?;
+        toml::from_str(&text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = 1 + before.matches('\n').count();
+            TrainError::Config { path: path.to_owned(), line, fault: error.message().to_owned() }
+        })
+    }
+
+    /// What is to be done about findings.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy { allow: self.allow.clone(), deny_warnings: self.deny_warnings }
     }
 }
 
@@ -118,6 +166,10 @@ mod tests {
     fn a_config_is_read_as_it_was_written() {
         let mut config = TrainConfig::new("some photos");
         config.task = Some(Task::MultiLabel);
+        config.positive = Some("dogs".to_owned());
+        config.allow.insert(Rule::T05);
+        config.deny_warnings = true;
+        config.wiring.activation = Some(divvy_nn::Activation::Sigmoid);
         config.warmup = Some(Warmup { steps: 10, start: 0.1 });
         config.plateau = Some(Plateau::default());
         config.optimizer = Optimizer::nesterov(0.9).weight_decay(1e-4).clip_norm(1.0);

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use divvy_data::{DataError, PreprocessError};
+use divvy_data::{DataError, Part, PreprocessError};
 use divvy_eval::EvalError;
 use divvy_model::ModelError;
 use divvy_nn::{ArchitectureError, BuildError, Diagnostic, NotFinite, OutOfMemory};
@@ -24,9 +24,9 @@ pub enum TrainError {
     /// The network does not fit together.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// Task, head and labels do not fit together.
+    /// A rule is broken: task, head, loss, labels and pictures do not fit together, or a warning is denied.
     #[error(transparent)]
-    Wiring(#[from] Diagnostic),
+    Finding(#[from] Diagnostic),
     /// The model file.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -43,6 +43,22 @@ pub enum TrainError {
         source: NotFinite,
         /// The best epoch before, whose model was kept.
         best_epoch: Option<u32>,
+    },
+    /// A record of a training in which none begins.
+    #[error("{path}: it records no training; give the folder of a run as `divvy train` left it", path = path.display())]
+    NoRecord {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of settings that does not say what it should.
+    #[error("{path}, line {line}: {fault}", path = path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong there.
+        fault: String,
     },
     /// The numbers ran away in a step whose own loss, computed before it, did not show it yet.
     #[error(
@@ -80,6 +96,30 @@ pub enum TrainError {
         /// What can be given.
         wanted: &'static str,
     },
+    /// Too few different pictures to set a part of them aside.
+    #[error(
+        "{data}: {images} pictures leave none for the {part} part, as copies stay together and each group keeps one to train \
+         on; add pictures, or a folder of them called {part}",
+        data = data.display()
+    )]
+    EmptyPart {
+        /// The pictures' folder or list.
+        data: PathBuf,
+        /// The part: validation or test.
+        part: Part,
+        /// How many readable pictures there are to divide.
+        images: usize,
+    },
+    /// Pictures that could be read once and not again, so that two results are not of the same pictures.
+    #[error(
+        "{data}: not all models of the comparison could be tested on the same pictures, as files changed meanwhile; leave them \
+         as they are and run the comparison again",
+        data = data.display()
+    )]
+    PicturesChanged {
+        /// The pictures' folder or list.
+        data: PathBuf,
+    },
     /// The run's folder is in use already.
     #[error("{path}: {contents}; nothing was changed. Give another folder with --out, or delete this one")]
     RunExists {
@@ -101,6 +141,46 @@ pub enum TrainError {
     /// Stopped before there was anything to keep.
     #[error("stopped before the first step; nothing was saved")]
     Interrupted,
+    /// A comparison was stopped between its trainings or in one, which is then not kept.
+    #[error("stopped; {}", reusable(*.done, *.of))]
+    ComparisonStopped {
+        /// Trainings that are done.
+        done: usize,
+        /// Trainings of the comparison.
+        of: usize,
+    },
+}
+
+impl TrainError {
+    /// The broken rule that the error is about, if it is about one.
+    pub fn finding(&self) -> Option<&Diagnostic> {
+        match self {
+            Self::Finding(finding) => Some(finding),
+            Self::Build(error) => error.finding(),
+            Self::Architecture(error) => error.finding(),
+            Self::Data(error) => error.finding(),
+            _ => None,
+        }
+    }
+
+    /// The broken rule that the error is about.
+    ///
+    /// # Errors
+    /// The error, when it is about something else.
+    pub(crate) fn into_finding(self) -> Result<Diagnostic, Self> {
+        match self.finding() {
+            Some(finding) => Ok(finding.clone()),
+            None => Err(self),
+        }
+    }
+}
+
+fn reusable(done: usize, of: usize) -> String {
+    match done {
+        0 => format!("none of the {of} trainings is done yet"),
+        1 => format!("1 of {of} trainings is done and will be used again"),
+        _ => format!("{done} of {of} trainings are done and will be used again"),
+    }
 }
 
 fn kept(best_epoch: Option<u32>) -> String {

@@ -24,6 +24,7 @@ pub struct Evaluation {
 
 /// Classifies the labelled pictures at `data` (their test part where there is one) and measures how well.
 ///
+/// Of two groups, ROC AUC and average precision are about the one called `positive`, or the second of the model.
 /// `options` say how pictures are read, who is told of it, and what stops it and the classifying after it. `classified` is
 /// told how many pictures of how many are classified.
 ///
@@ -33,15 +34,54 @@ pub struct Evaluation {
 pub fn evaluate(
     classifier: &mut Classifier,
     data: &Path,
+    positive: Option<&str>,
     options: &StoreOptions<'_>,
     classified: &dyn Fn(usize, usize),
 ) -> Result<Evaluation, TrainError> {
     let dataset = Arc::new(Dataset::open(data, &OpenOptions::default())?.with_classes(classifier.classes())?);
+    if let (Some(name), Task::MultiLabel) = (positive, classifier.head().task()) {
+        let found = format!("{name}, of labels that do not exclude each other");
+        return Err(TrainError::Setting { setting: "the positive group", found, wanted: "leave it out" });
+    }
+    let positive = positive.map(|name| dataset.positive_class(name)).transpose()?;
     let samples = dataset.evaluation_samples();
     if classifier.head().task() != Task::MultiLabel {
         require_one_label(&dataset, &samples)?;
     }
-    let store = Arc::new(ImageStore::load(&dataset, classifier.preprocess(), &samples, options)?);
+    let classified = classify(classifier, &dataset, samples, options, classified)?;
+    let part = (!dataset.part(Some(Part::Test)).is_empty()).then_some(Part::Test);
+    let labels = classified.labels(&dataset);
+    let report = report(classifier.head(), classifier.classes(), &labels, &classified.predictions, positive)?;
+    let skipped = dataset.skipped().iter().map(ToString::to_string);
+    Ok(Evaluation { report, part, left_out: skipped.chain(classified.unreadable).collect() })
+}
+
+/// Pictures and what a model says of them.
+pub(crate) struct Classified {
+    /// Those that could be read.
+    pub(crate) samples: Vec<usize>,
+    /// One for each of them.
+    pub(crate) predictions: Vec<Prediction>,
+    /// What is wrong with the others, a sentence each.
+    pub(crate) unreadable: Vec<String>,
+}
+
+impl Classified {
+    /// What the pictures are labelled with.
+    pub(crate) fn labels<'a>(&self, dataset: &'a Dataset) -> Vec<&'a Label> {
+        self.samples.iter().map(|&sample| &dataset.samples()[sample].label).collect()
+    }
+}
+
+/// Reads and classifies pictures of a dataset.
+pub(crate) fn classify(
+    classifier: &mut Classifier,
+    dataset: &Arc<Dataset>,
+    samples: Vec<usize>,
+    options: &StoreOptions<'_>,
+    classified: &dyn Fn(usize, usize),
+) -> Result<Classified, TrainError> {
+    let store = Arc::new(ImageStore::load(dataset, classifier.preprocess(), &samples, options)?);
     let bad = store.unreadable_samples();
     let readable: Vec<_> = samples.into_iter().filter(|sample| bad.binary_search(sample).is_err()).collect();
     let scaling = classifier.preprocess().scaling().clone();
@@ -55,12 +95,8 @@ pub fn evaluate(
             return Err(DataError::Interrupted.into());
         }
     }
-    let labels: Vec<_> = readable.iter().map(|&sample| &dataset.samples()[sample].label).collect();
-    let part = (!dataset.part(Some(Part::Test)).is_empty()).then_some(Part::Test);
-    let report = report(classifier.head(), classifier.classes(), &labels, &predictions)?;
-    let skipped = dataset.skipped().iter().map(ToString::to_string);
-    let unreadable = store.unreadable().iter().map(|bad| bad.error.to_string());
-    Ok(Evaluation { report, part, left_out: skipped.chain(unreadable).collect() })
+    let unreadable = store.unreadable().iter().map(|bad| bad.error.to_string()).collect();
+    Ok(Classified { samples: readable, predictions, unreadable })
 }
 
 /// Makes sure that each picture has exactly one label, as an exclusive model answers.
@@ -79,28 +115,61 @@ fn require_one_label(dataset: &Dataset, samples: &[usize]) -> Result<(), TrainEr
     })
 }
 
-/// The metrics that suit the head.
-fn report(
+/// The metrics that suit the head; of two groups those of ranking are about `positive`, or the second.
+pub(crate) fn report(
     head: &Head,
     classes: &[String],
     labels: &[&Label],
     predictions: &[Prediction],
+    positive: Option<usize>,
 ) -> Result<Report, TrainError> {
-    let probabilities: Vec<f32> =
-        predictions.iter().flat_map(|p| p.probabilities.iter().flatten().copied()).collect();
     if head.task() == Task::MultiLabel {
+        let probabilities: Vec<f32> =
+            predictions.iter().flat_map(|p| p.probabilities.iter().flatten().copied()).collect();
         let truth: Vec<_> = labels.iter().map(|label| label.indices()).collect();
         let thresholds = vec![Head::DEFAULT_THRESHOLD; classes.len()];
         return Ok(MultiLabelReport::new(classes, &truth, &probabilities, &thresholds)?.into());
     }
-    let truth: Vec<_> = labels.iter().map(|label| label.indices()[0]).collect();
-    let second: Vec<f32> = probabilities.iter().skip(1).step_by(2).copied().collect();
-    let scores: Vec<f32> = predictions.iter().filter_map(|p| p.score).collect();
-    let threshold = Head::DEFAULT_THRESHOLD;
-    let answers = match (head.kind(), head.units()) {
-        (HeadKind::Linear, _) => Answers::Scores { scores: &scores, threshold },
-        (HeadKind::Sigmoid, 1) => Answers::PositiveProbabilities { probabilities: &second, threshold },
-        _ => Answers::Probabilities(&probabilities),
-    };
-    Ok(ExclusiveReport::new(classes, &truth, answers)?.into())
+    let truth = exclusive_truth(labels);
+    let outputs = Outputs::of(head, predictions);
+    let report = ExclusiveReport::new(classes, &truth, outputs.answers())?;
+    match positive {
+        Some(positive) => Ok(report.with_positive(positive, &truth, outputs.answers())?.into()),
+        None => Ok(report.into()),
+    }
+}
+
+/// The class of each picture that has exactly one.
+pub(crate) fn exclusive_truth(labels: &[&Label]) -> Vec<usize> {
+    labels.iter().map(|label| label.indices()[0]).collect()
+}
+
+/// What a head for exclusive classes gave for pictures, as metrics take it.
+pub(crate) enum Outputs {
+    /// A row of probabilities a picture.
+    Rows(Vec<f32>),
+    /// The probability of the second of two classes.
+    Second(Vec<f32>),
+    /// A number that is no probability.
+    Scores(Vec<f32>),
+}
+
+impl Outputs {
+    pub(crate) fn of(head: &Head, predictions: &[Prediction]) -> Self {
+        let rows = predictions.iter().flat_map(|p| p.probabilities.iter().flatten().copied());
+        match (head.kind(), head.units()) {
+            (HeadKind::Linear, _) => Self::Scores(predictions.iter().filter_map(|p| p.score).collect()),
+            (HeadKind::Sigmoid, 1) => Self::Second(rows.skip(1).step_by(2).collect()),
+            _ => Self::Rows(rows.collect()),
+        }
+    }
+
+    pub(crate) fn answers(&self) -> Answers<'_> {
+        let threshold = Head::DEFAULT_THRESHOLD;
+        match self {
+            Self::Rows(rows) => Answers::Probabilities(rows),
+            Self::Second(probabilities) => Answers::PositiveProbabilities { probabilities, threshold },
+            Self::Scores(scores) => Answers::Scores { scores, threshold },
+        }
+    }
 }

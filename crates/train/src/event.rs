@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use divvy_nn::{HeadKind, Task};
+use divvy_nn::{Diagnostic, HeadKind, Metric, Task};
 use serde::{Deserialize, Serialize};
 
 /// One thing that happened in a training.
@@ -56,6 +56,12 @@ pub enum Event {
         /// A sentence.
         text: String,
     },
+    /// A rule is broken, or something is worth knowing that has a number.
+    Finding {
+        /// Which, where, why, and what to do.
+        #[serde(flatten)]
+        finding: Diagnostic,
+    },
     /// A step was taken.
     Step {
         /// The epoch, from 1.
@@ -85,6 +91,9 @@ pub enum Event {
         training_loss: f64,
         /// What the weights reach on the validation pictures.
         validation: Score,
+        /// Which classes they give; none where labels do not exclude each other.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answers: Option<Answers>,
         /// Whether these are the best weights so far, and were saved.
         best: bool,
         /// The learning rate of the last step.
@@ -139,25 +148,15 @@ impl Score {
     }
 }
 
-/// The metric by which epochs are compared.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// The share of pictures put into the right group.
-    Accuracy,
-    /// For labels that do not exclude each other: the mean over labels of F1. The share of right yes-or-no answers would look good for a
-    /// classifier that never says yes.
-    MacroF1,
-}
-
-impl Metric {
-    /// The name as it is printed.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Accuracy => "accuracy",
-            Self::MacroF1 => "macro F1",
-        }
-    }
+/// How many validation pictures there are of each class, and how many were given each.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Answers {
+    /// Pictures of each class.
+    pub wanted: Vec<usize>,
+    /// Pictures that were given each class.
+    pub given: Vec<usize>,
+    /// Pictures of each class that were given it.
+    pub right: Vec<usize>,
 }
 
 /// Someone who is told what happens.

@@ -8,7 +8,10 @@
 //!
 //! The loop knows nothing of terminals: whatever shows a training listens to its [`Event`]s.
 
+mod architecture;
+mod check;
 mod clock;
+mod compare;
 mod config;
 mod error;
 mod evaluate;
@@ -18,10 +21,18 @@ mod recorder;
 mod run;
 mod trainer;
 mod validate;
+mod watch;
 
+pub use architecture::open_architecture;
+pub use check::{DataCheck, DataFindings, NetworkQuestion, check_data, check_network, check_run};
+pub use compare::{
+    CompareConfig, Comparison, Contender, Difference, McNemarOfSeed, RunFigures, Spread, Standing, Turn,
+    compare,
+};
 pub use config::{AugmentChoice, Length, TrainConfig};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
-pub use event::{Ending, Event, Listener, Metric, Score};
+pub use event::{Answers, Ending, Event, Listener, Score};
 pub use run::{Contents, RunFolder};
 pub use trainer::{Outcome, train};
+pub use watch::Watch;

@@ -1,11 +1,13 @@
 //! From a config to everything that the loop needs: the data opened and split, the network built and checked.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use divvy_data::{Augment, Channels, DataError, Dataset, LabelKind, OpenOptions, Preprocess, Split};
-use divvy_nn::{Architecture, Head, HeadKind, Mode, Network, Task, check_memory};
+use divvy_data::{Augment, Channels, Dataset, LabelKind, OpenOptions, Part, Preprocess, Split, check};
+use divvy_model::targets;
+use divvy_nn::{Circumstances, Head, Metric, Mode, Network, Task, check_memory};
+use divvy_rules::{Diagnostic, Place, Policy, Rule};
 
+use crate::architecture::open_architecture;
 use crate::config::{AugmentChoice, Length, TrainConfig};
 use crate::error::TrainError;
 
@@ -15,7 +17,13 @@ pub(crate) struct Prepared {
     pub(crate) split: Split,
     pub(crate) preprocess: Preprocess,
     pub(crate) network: Network,
+    /// By what epochs are compared.
+    pub(crate) metric: Metric,
     pub(crate) augment: Augment,
+    /// What becomes of findings: as the config says, and the architecture's file.
+    pub(crate) policy: Policy,
+    /// Rules that are broken, as far as can be told before a picture is read.
+    pub(crate) findings: Vec<Diagnostic>,
     /// What the user should know.
     pub(crate) notes: Vec<String>,
 }
@@ -23,28 +31,109 @@ pub(crate) struct Prepared {
 /// Opens the data, decides what is open in `config`, and builds the network.
 pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, TrainError> {
     check_settings(config)?;
-    let dataset = Dataset::open(&config.data, &OpenOptions::default())?;
-    dataset.require_trainable()?;
+    let dataset = open(config)?;
     let preprocess = Preprocess::new(config.size, config.size, channels(&dataset))?;
-    let head = choose_head(config, &dataset)?;
-    let graph = architecture(&config.architecture)?.graph(preprocess.shape(), &head)?;
-    let network = Network::new(graph, head.task())?;
+    let architecture = open_architecture(&config.architecture)?;
+    let exclusive = dataset.label_kind() == LabelKind::Classes;
+    let decision = architecture.decide(&config.wiring, config.task, dataset.classes().len(), exclusive)?;
+    let (head, metric) = (decision.head(), decision.metric());
+    let mut findings = decision.notes().to_vec();
+    if let (Some(positive), Task::MultiLabel) = (&config.positive, head.task()) {
+        let found = format!("{positive}, of labels that do not exclude each other");
+        return Err(TrainError::Setting { setting: "the positive group", found, wanted: "leave it out" });
+    }
+    check_labels(head, &dataset)?;
+    let network = architecture.network(preprocess.shape(), head)?;
     // The last batch of an epoch may be one larger.
     check_memory(&network, Mode::Train, config.batch + 1, threads)?;
-    let split = Split::new(&dataset, config.validation_share, config.seed)?;
-    let mut notes: Vec<_> = dataset.skipped().iter().map(|skipped| format!("left out: {skipped}")).collect();
-    let (augment, reason) = match config.augment {
-        AugmentChoice::Auto => Augment::light_for(&dataset),
-        AugmentChoice::None => (Augment::none(), None),
-        AugmentChoice::Light => (Augment::light(), None),
+    let split = match &config.split {
+        Some(path) => Split::read_csv(path, &dataset)?,
+        None => Split::new(&dataset, config.validation_share, config.seed)?,
     };
-    notes.extend(reason);
-    Ok(Prepared { dataset: Arc::new(dataset), split, preprocess, network, augment, notes })
+    for (part, samples) in [(Part::Train, &split.train), (Part::Validation, &split.validation)] {
+        if samples.is_empty() {
+            let (data, images) = (config.data.clone(), dataset.samples().len());
+            return Err(TrainError::EmptyPart { data, part, images });
+        }
+    }
+    let listed = split.train.len() + split.validation.len() + split.test.len();
+    let unlisted = config.split.as_ref().filter(|_| listed < dataset.samples().len()).map(|list| {
+        let (unlisted, all) = (dataset.samples().len() - listed, dataset.samples().len());
+        format!("{unlisted} of {all} pictures are in no part of {} and left out", list.display())
+    });
+    let left_out = dataset.skipped().iter().map(|skipped| format!("left out: {skipped}"));
+    let notes = dataset.conversions().iter().cloned().chain(unlisted).chain(left_out).collect();
+    let augment = match config.augment {
+        AugmentChoice::Auto => Augment::light_for(&dataset),
+        AugmentChoice::None => Augment::none(),
+        AugmentChoice::Light => Augment::light(),
+    };
+    findings.extend(data_findings(config, &dataset, &split, &augment));
+    let circumstances = Circumstances { batch: Some(config.batch), input_is_scaled: true };
+    findings.extend(architecture.lint(&network, &circumstances));
+    let mut policy = config.policy();
+    policy.allow_also(architecture.allowed().iter().copied());
+    let findings = policy.judge_all(findings)?;
+    let dataset = Arc::new(dataset);
+    Ok(Prepared { dataset, split, preprocess, network, metric, augment, policy, findings, notes })
+}
+
+/// What names tell, as far as nobody has decided otherwise.
+fn data_findings(
+    config: &TrainConfig,
+    dataset: &Dataset,
+    split: &Split,
+    augment: &Augment,
+) -> Vec<Diagnostic> {
+    let is_open = |finding: &Diagnostic| match finding.rule {
+        Rule::Y06 => config.positive.is_none(),
+        Rule::P05 => config.augment == AugmentChoice::Auto,
+        // Whoever gives a split has divided the series or not.
+        Rule::V03 => config.split.is_none(),
+        _ => true,
+    };
+    let names = check::names(dataset).into_iter().filter(is_open);
+    let series = config.split.as_ref().and_then(|_| check::series_in(dataset, split));
+    names.chain(series).chain(check::augment(dataset, augment)).collect()
+}
+
+/// The data, with the positive group second where one is named.
+pub(crate) fn open(config: &TrainConfig) -> Result<Dataset, TrainError> {
+    let dataset = Dataset::open(&config.data, &OpenOptions::default())?;
+    dataset.require_trainable()?;
+    match &config.positive {
+        Some(positive) => Ok(dataset.with_positive(positive)?),
+        None => Ok(dataset),
+    }
+}
+
+/// Refuses labels that the head cannot be trained on, with the picture that has one.
+fn check_labels(head: &Head, dataset: &Dataset) -> Result<(), TrainError> {
+    let mut row = Vec::new();
+    for (index, sample) in dataset.samples().iter().enumerate() {
+        targets::encode(head, std::iter::once(&sample.label), &mut row)
+            .map_err(|finding| finding.at(Place::file(dataset.sample_path(index))))?;
+    }
+    Ok(())
 }
 
 /// The settings that no other part checks.
 fn check_settings(config: &TrainConfig) -> Result<(), TrainError> {
     let refuse = |setting, found: String, wanted| Err(TrainError::Setting { setting, found, wanted });
+    if config.data.as_os_str().is_empty() {
+        return refuse(
+            "the data",
+            "not named".to_owned(),
+            "give the folder of the pictures, or `data` in the settings",
+        );
+    }
+    let rules = [config.optimizer.check(), config.schedule.check()];
+    let more = [config.warmup.map(|warmup| warmup.check()), config.plateau.map(|plateau| plateau.check())];
+    for checked in rules.into_iter().chain(more.into_iter().flatten()) {
+        if let Err((setting, found, wanted)) = checked {
+            return refuse(setting, found.to_string(), wanted);
+        }
+    }
     if config.batch == 0 || config.batch > 4096 {
         return refuse("the batch", format!("{} pictures", config.batch), "give 1 to 4,096, such as 32");
     }
@@ -67,29 +156,6 @@ fn check_settings(config: &TrainConfig) -> Result<(), TrainError> {
 }
 
 /// Grey for arrays of grey pictures, else RGB.
-fn channels(dataset: &Dataset) -> Channels {
+pub(crate) fn channels(dataset: &Dataset) -> Channels {
     if dataset.array_size().is_some() { Channels::Grey } else { Channels::Rgb }
-}
-
-/// The head for the task and classes, asked for or inferred.
-fn choose_head(config: &TrainConfig, dataset: &Dataset) -> Result<Head, TrainError> {
-    let exclusive = dataset.label_kind() == LabelKind::Classes;
-    let classes = dataset.classes().len();
-    let inferred = match config.head {
-        Some(HeadKind::Linear) if exclusive && classes == 2 => Task::Regression,
-        _ => Task::infer(classes, exclusive),
-    };
-    Ok(Head::for_task(config.task.unwrap_or(inferred), config.head, classes)?)
-}
-
-/// A named architecture, or a file of layers: what ends in `.toml` or holds a path's separator.
-fn architecture(name: &str) -> Result<Architecture, TrainError> {
-    let is_toml = Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
-    let is_file = is_toml || name.contains(std::path::MAIN_SEPARATOR);
-    if !is_file {
-        return Ok(Architecture::by_name(name)?);
-    }
-    let read = std::fs::read_to_string(Path::new(name));
-    let text = read.map_err(|source| DataError::Read { path: name.into(), source })?;
-    Ok(Architecture::from_toml(&text, name)?)
 }

@@ -1,26 +1,30 @@
-//! Where events go: to the run's events.jsonl and to whoever listens.
+//! Where events go: to the run's events.jsonl, to whoever listens, and to the watch over the training.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use divvy_rules::{Diagnostic, Policy, Verdict};
 use serde::Serialize;
 
 use crate::error::TrainError;
 use crate::event::{Event, Listener};
 use crate::run::RunFolder;
+use crate::watch::Watch;
 
 /// Seconds between two steps that are written down; listeners hear of each.
 const STEP_INTERVAL: f64 = 1.0;
 
-/// Writes events to events.jsonl and tells a listener.
+/// Writes events to events.jsonl and tells a listener; and records what the [`Watch`] finds in them.
 pub(crate) struct Recorder<'a> {
     path: PathBuf,
     log: BufWriter<File>,
     listener: &'a mut (dyn Listener + Send),
     started: Instant,
     last_step: f64,
+    watch: Watch,
+    policy: Policy,
 }
 
 /// A line of events.jsonl.
@@ -37,14 +41,24 @@ impl<'a> Recorder<'a> {
         run: &RunFolder,
         listener: &'a mut (dyn Listener + Send),
         started: Instant,
+        policy: Policy,
     ) -> Result<Self, TrainError> {
         let path = run.events();
         let log = File::create(&path).map_err(|source| TrainError::Write { path: path.clone(), source })?;
-        Ok(Self { path, log: BufWriter::new(log), listener, started, last_step: f64::NEG_INFINITY })
+        let log = BufWriter::new(log);
+        Ok(Self { path, log, listener, started, last_step: f64::NEG_INFINITY, watch: Watch::new(), policy })
     }
 
-    /// Tells the listener, and writes the event down at once, so that others can follow the file.
+    /// Tells the listener, and writes the event down at once, so that others can follow the file; then what the event shows.
+    ///
+    /// # Errors
+    /// [`TrainError::Write`], and [`TrainError::Finding`] when the event shows something to stop for.
     pub(crate) fn record(&mut self, event: &Event) -> Result<(), TrainError> {
+        self.tell(event)?;
+        self.watch.on(event).into_iter().try_for_each(|finding| self.finding(finding))
+    }
+
+    fn tell(&mut self, event: &Event) -> Result<(), TrainError> {
         self.listener.on(event);
         let at = self.started.elapsed().as_secs_f64();
         match event {
@@ -59,6 +73,21 @@ impl<'a> Recorder<'a> {
 
     pub(crate) fn note(&mut self, text: impl Into<String>) -> Result<(), TrainError> {
         self.record(&Event::Note { text: text.into() })
+    }
+
+    /// Tells of a finding, unless nobody wants to hear of it.
+    ///
+    /// # Errors
+    /// [`TrainError::Finding`] when it is one to stop for.
+    pub(crate) fn finding(&mut self, finding: Diagnostic) -> Result<(), TrainError> {
+        match self.policy.judge(finding) {
+            Verdict::Silent => Ok(()),
+            Verdict::Told(finding) => self.tell(&Event::Finding { finding }),
+            Verdict::Refused(finding) => {
+                self.tell(&Event::Finding { finding: finding.clone() })?;
+                Err(finding.into())
+            }
+        }
     }
 
     fn write(&mut self, line: &Line<'_>) -> std::io::Result<()> {

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use divvy_data::{DataError, write_atomically};
+use divvy_data::{read_limited, write_atomically};
 use divvy_model::{MODEL_FILE, Model};
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
+use crate::event::Event;
 
 /// The folder of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,6 +38,37 @@ impl RunFolder {
         Self::refuse_used(path)?;
         fs::create_dir_all(path).map_err(|source| TrainError::Write { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned() })
+    }
+
+    /// The run that a path stands for: its folder, or the model file in it.
+    pub fn at(path: &Path) -> Self {
+        let folder = if path.is_file() { path.parent().unwrap_or(path) } else { path };
+        Self { path: folder.to_owned() }
+    }
+
+    /// Reads events.jsonl: each event with its line, from 1. Lines that are no known event are passed over.
+    ///
+    /// # Errors
+    /// [`DataError::Read`] when it cannot be read.
+    pub fn read_events(&self) -> Result<Vec<(usize, Event)>, TrainError> {
+        /// A line a second for many years.
+        const MOST: u64 = 256 << 20;
+        let text = read_limited(&self.events(), MOST)?;
+        let lines = (1..).zip(text.split(|&byte| byte == b'\n'));
+        Ok(lines.filter_map(|(number, line)| Some((number, serde_json::from_slice(line).ok()?))).collect())
+    }
+
+    /// Takes a run's files and folder away; a folder that holds anything else stays.
+    pub(crate) fn remove(&self) {
+        self.remove_files();
+        let _ = fs::remove_dir(&self.path);
+    }
+
+    /// Takes a run's files away. What cannot be removed is reported by the next command, as a run without a model.
+    fn remove_files(&self) {
+        for file in [self.model(), self.split(), self.events(), self.config()] {
+            let _ = fs::remove_file(file);
+        }
     }
 
     /// Looks whether a new run could go to `path`, without making anything.
@@ -111,11 +143,9 @@ impl RunFolder {
     /// Reads config.toml.
     ///
     /// # Errors
-    /// [`DataError::Read`] when it is not there or not a config.
+    /// As [`TrainConfig::read`].
     pub fn read_config(&self) -> Result<TrainConfig, TrainError> {
-        let failed = |source| DataError::Read { path: self.config(), source };
-        let text = fs::read_to_string(self.config()).map_err(failed)?;
-        Ok(toml::from_str(&text).map_err(|error| failed(std::io::Error::other(error)))?)
+        TrainConfig::read(&self.config())
     }
 }
 
@@ -146,11 +176,8 @@ impl Drop for Attempt {
         if self.run.model().exists() {
             return;
         }
-        // The folder was empty when the run began, so these are the run's own. What cannot be removed is reported by the next
-        // command, as a run without a model.
-        for file in [self.run.split(), self.run.events(), self.run.config()] {
-            let _ = fs::remove_file(file);
-        }
+        // The folder was empty when the run began, so these are the run's own.
+        self.run.remove_files();
         // A folder that holds anything else stays.
         for folder in &self.made {
             let _ = fs::remove_dir(folder);

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use divvy_data::{DataError, Dataset, ImageStore, Loader, Preprocess, Scaling, Split, StoreOptions};
+use divvy_data::{DataError, Dataset, ImageStore, Loader, Preprocess, Scaling, Split, StoreOptions, check};
 use divvy_model::{Model, TrainingRecord, Validation, targets};
-use divvy_nn::{Cpu, Device, Engine, PlateauState};
+use divvy_nn::{Cpu, Device, Engine, Metric, PlateauState};
 
 use crate::clock::Clock;
 use crate::config::{Length, TrainConfig};
@@ -53,10 +53,10 @@ pub fn train(
     let prepared = prepare(config, cpu.threads())?;
     let attempt = Attempt::begin(out)?;
     let run = attempt.run();
-    let mut recorder = Recorder::new(run, listener, started)?;
+    let mut recorder = Recorder::new(run, listener, started, prepared.policy.clone())?;
     run.write_config(config)?;
     announce(config, run, &prepared, &mut recorder)?;
-    let pictures = Pictures::load(&prepared, cpu.threads(), &mut recorder, stop)?;
+    let pictures = Pictures::load(config, &prepared, cpu.threads(), &mut recorder, stop)?;
     pictures.split.write_csv(&run.split(), &prepared.dataset)?;
     let mut trainer = Trainer::new(config, run.clone(), prepared, pictures, cpu, started);
     trainer.run(&mut recorder, stop)
@@ -68,7 +68,7 @@ fn announce(
     prepared: &Prepared,
     recorder: &mut Recorder<'_>,
 ) -> Result<(), TrainError> {
-    let Prepared { dataset, split, preprocess, network, notes, .. } = prepared;
+    let Prepared { dataset, split, preprocess, network, findings, notes, .. } = prepared;
     recorder.record(&Event::Started {
         divvy: env!("CARGO_PKG_VERSION").to_owned(),
         data: config.data.clone(),
@@ -90,7 +90,8 @@ fn announce(
         },
         steps_per_epoch: split.train.len().div_ceil(config.batch),
     })?;
-    notes.iter().try_for_each(|note| recorder.note(note.clone()))
+    notes.iter().try_for_each(|note| recorder.note(note.clone()))?;
+    findings.iter().try_for_each(|finding| recorder.finding(finding.clone()))
 }
 
 /// The pictures in memory, and which of them are used for what.
@@ -101,8 +102,9 @@ struct Pictures {
 }
 
 impl Pictures {
-    /// Reads all pictures of the split, names those that cannot be used, and measures the scaling on the training ones.
+    /// Reads all pictures of the split, names those that cannot be used, draws the split so that copies stay together, and measures the scaling on the training ones.
     fn load(
+        config: &TrainConfig,
         prepared: &Prepared,
         threads: usize,
         recorder: &mut Recorder<'_>,
@@ -129,7 +131,25 @@ impl Pictures {
         for bad in store.unreadable() {
             recorder.note(format!("left out: {}", bad.error))?;
         }
+        // Copies of a picture are known only now that all are read.
+        let split = if config.split.is_some() {
+            split.clone()
+        } else {
+            let copies = check::groups_of_copies(&store);
+            Split::keeping_together(dataset, config.validation_share, config.seed, &copies)?
+        };
         let split = split.without(&store.unreadable_samples(), dataset)?;
+        if (split.train.len(), split.validation.len())
+            != (prepared.split.train.len(), prepared.split.validation.len())
+        {
+            recorder.note(format!(
+                "{} pictures to train on and {} to validate, with copies on one side and without what was left out",
+                split.train.len(),
+                split.validation.len()
+            ))?;
+        }
+        let found = check::split(dataset, &split).into_iter().chain(check::copies(&store, &split));
+        found.into_iter().try_for_each(|finding| recorder.finding(finding))?;
         let scaling = store.measure_scaling(&split.train);
         Ok(Self { store: Arc::new(store), split, scaling })
     }
@@ -148,6 +168,7 @@ struct Trainer<'a> {
     clock: Clock,
     epochs: Option<u32>,
     plateau: PlateauState,
+    metric: Metric,
     steps: u64,
     best: Option<Best>,
     /// How long the last look at the validation pictures took.
@@ -179,7 +200,7 @@ impl<'a> Trainer<'a> {
         cpu: Cpu,
         started: Instant,
     ) -> Self {
-        let Prepared { dataset, preprocess, network, augment, .. } = prepared;
+        let Prepared { dataset, preprocess, network, augment, metric, .. } = prepared;
         let Pictures { store, split, scaling } = pictures;
         let threads = cpu.threads();
         let training =
@@ -206,6 +227,7 @@ impl<'a> Trainer<'a> {
             clock,
             epochs,
             plateau: PlateauState::default(),
+            metric,
             steps: 0,
             best: None,
             validation_time: Duration::ZERO,
@@ -218,13 +240,13 @@ impl<'a> Trainer<'a> {
         let ending = loop {
             epoch += 1;
             let begun = Instant::now();
-            let steps = self.steps(epoch, recorder, stop)?;
+            let steps = self.steps(epoch, recorder, stop).map_err(|error| self.kept(error))?;
             // An epoch that the user cut short is judged only when there is no model yet.
             if steps.ending == Some(Ending::Interrupted) && self.best.is_some() {
                 epoch -= 1;
                 break Ending::Interrupted;
             }
-            self.judge(epoch, &steps, begun, recorder)?;
+            self.judge(epoch, &steps, begun, recorder).map_err(|error| self.kept(error))?;
             match steps.ending {
                 Some(ending) => break ending,
                 None if self.epochs == Some(epoch) => break Ending::Completed,
@@ -249,6 +271,17 @@ impl<'a> Trainer<'a> {
             validation: score,
             validation_images,
         })
+    }
+
+    /// A finding that ends the training, with what is left of it.
+    fn kept(&self, error: TrainError) -> TrainError {
+        match (error, self.best) {
+            (TrainError::Finding(finding), Some(Best { epoch, .. })) => {
+                let fix = format!("{}; the model of epoch {epoch} is kept", finding.fix);
+                finding.fix(fix).into()
+            }
+            (error, _) => error,
+        }
     }
 
     /// One pass over the training pictures, or as much of it as there is time for.
@@ -315,7 +348,7 @@ impl<'a> Trainer<'a> {
         recorder: &mut Recorder<'_>,
     ) -> Result<(), TrainError> {
         let validation_begun = Instant::now();
-        let score = validate(&mut self.engine, &self.dataset, &self.validation)?;
+        let (score, answers) = validate(&mut self.engine, &self.dataset, &self.validation, self.metric)?;
         self.refuse_ran_away(score.loss)?;
         self.validation_time = validation_begun.elapsed();
         if let Some(rule) = &self.config.plateau {
@@ -331,6 +364,7 @@ impl<'a> Trainer<'a> {
             epochs: self.epochs,
             training_loss: steps.loss,
             validation: score,
+            answers,
             best,
             rate: steps.rate,
             images_per_second: steps.images_per_second,
@@ -366,7 +400,7 @@ impl<'a> Trainer<'a> {
             epoch,
             validation: Validation {
                 loss: score.loss,
-                metric: score.metric.name().to_owned(),
+                metric: score.metric.in_words().to_owned(),
                 value: score.value,
             },
         };

@@ -1,37 +1,44 @@
 //! What the weights reach on pictures that are not trained on.
 
 use divvy_data::{Dataset, Label, Loader};
-use divvy_eval::MultiLabelReport;
-use divvy_model::targets;
-use divvy_nn::{Choice, Engine, Head, Task};
+use divvy_eval::{ConfusionMatrix, Report};
+use divvy_model::{Prediction, targets};
+use divvy_nn::{Choice, Engine, Head, Metric};
 
 use crate::error::TrainError;
-use crate::event::{Metric, Score};
+use crate::evaluate::report;
+use crate::event::{Answers, Score};
 
 /// Runs the validation pictures through the network as it is.
-pub(crate) fn validate(engine: &mut Engine, dataset: &Dataset, loader: &Loader) -> Result<Score, TrainError> {
+pub(crate) fn validate(
+    engine: &mut Engine,
+    dataset: &Dataset,
+    loader: &Loader,
+    metric: Metric,
+) -> Result<(Score, Option<Answers>), TrainError> {
     let head = *engine.network().head();
-    let mut all = Answers { head, logits: Vec::new(), losses: 0.0, labels: Vec::new() };
+    let mut gathered = Gathered { head, logits: Vec::new(), losses: 0.0, labels: Vec::new() };
     let mut encoded = Vec::new();
     for batch in loader.epoch(0) {
         let batch = batch?;
         let labels = || batch.samples().iter().map(|&sample| &dataset.samples()[sample].label);
         targets::encode(&head, labels(), &mut encoded)?;
         let logits = engine.logits(batch.images(), batch.len());
-        all.take(logits, &encoded, labels());
+        gathered.take(logits, &encoded, labels());
     }
-    all.score(dataset.classes())
+    let answers = gathered.answers(dataset.classes())?;
+    Ok((gathered.score(dataset.classes(), metric)?, answers))
 }
 
 /// The logits of all validation pictures, and what they should have been.
-struct Answers<'a> {
+struct Gathered<'a> {
     head: Head,
     logits: Vec<f32>,
     losses: f64,
     labels: Vec<&'a Label>,
 }
 
-impl<'a> Answers<'a> {
+impl<'a> Gathered<'a> {
     fn take(&mut self, logits: &[f32], targets: &[f32], labels: impl Iterator<Item = &'a Label>) {
         let units = self.head.units();
         let rows = logits.chunks_exact(units).zip(targets.chunks_exact(units));
@@ -40,30 +47,46 @@ impl<'a> Answers<'a> {
         self.labels.extend(labels);
     }
 
-    fn score(self, classes: &[String]) -> Result<Score, TrainError> {
+    /// The class of each picture and the one it is given; none where labels do not exclude each other.
+    fn decisions(&self) -> Option<(Vec<usize>, Vec<usize>)> {
+        let rows = self.logits.chunks_exact(self.head.units()).zip(&self.labels);
+        rows.map(|(row, label)| match (self.head.decide(row, Head::DEFAULT_THRESHOLD), label) {
+            (Choice::Class(given), Label::Class(wanted)) => Some((*wanted, given)),
+            _ => None,
+        })
+        .collect()
+    }
+
+    fn answers(&self, classes: &[String]) -> Result<Option<Answers>, TrainError> {
+        let Some((wanted, given)) = self.decisions() else { return Ok(None) };
+        let matrix = ConfusionMatrix::new(classes.len(), &wanted, &given)?;
+        let rows: Vec<&[usize]> = matrix.rows().collect();
+        Ok(Some(Answers {
+            wanted: rows.iter().map(|row| row.iter().sum()).collect(),
+            given: (0..classes.len()).map(|class| rows.iter().map(|row| row[class]).sum()).collect(),
+            right: rows.iter().enumerate().map(|(class, row)| row[class]).collect(),
+        }))
+    }
+
+    /// A loss that is not finite comes alone: there is nothing to measure then. The metric is computed by the report that `evaluate` prints, so that both mean the same.
+    fn score(&self, classes: &[String], metric: Metric) -> Result<Score, TrainError> {
         let loss = self.losses / self.labels.len() as f64;
-        let (metric, value) = match self.head.task() {
-            Task::MultiLabel => (Metric::MacroF1, self.macro_f1(classes)?),
-            Task::Binary | Task::MultiClass | Task::Regression => (Metric::Accuracy, self.accuracy()),
-        };
-        Ok(Score { loss, metric, value })
-    }
-
-    fn accuracy(&self) -> f64 {
+        if !loss.is_finite() {
+            return Ok(Score { loss, metric, value: 0.0 });
+        }
         let rows = self.logits.chunks_exact(self.head.units());
-        let right = rows.zip(&self.labels).filter(|(row, label)| {
-            matches!(self.head.decide(row, Head::DEFAULT_THRESHOLD), Choice::Class(class) if label.indices() == [class])
-        });
-        right.count() as f64 / self.labels.len() as f64
-    }
-
-    fn macro_f1(&self, classes: &[String]) -> Result<f64, TrainError> {
-        let mut probabilities = Vec::new();
-        self.head.probabilities(&self.logits, &mut probabilities);
-        let truth: Vec<_> = self.labels.iter().map(|label| label.indices()).collect();
-        let thresholds = vec![Head::DEFAULT_THRESHOLD; classes.len()];
-        let report = MultiLabelReport::new(classes, &truth, &probabilities, &thresholds)?;
-        // Undefined only where no label occurs and none was predicted: then nothing was got wrong, nor right.
-        Ok(report.f1_macro.unwrap_or(0.0))
+        let predictions: Vec<_> = rows.map(|row| Prediction::from_logits(&self.head, row)).collect();
+        let report = report(&self.head, classes, &self.labels, &predictions, None)?;
+        let value = match (&report, metric) {
+            (Report::Exclusive(report), Metric::Accuracy) => Some(report.accuracy),
+            (Report::Exclusive(report), Metric::BalancedAccuracy) => Some(report.balanced_accuracy),
+            (Report::Exclusive(report), Metric::MacroF1) => report.f1_macro(),
+            (Report::Exclusive(report), Metric::RocAuc) => {
+                report.binary.as_ref().and_then(|binary| binary.roc_auc)
+            }
+            (Report::MultiLabel(report), _) => report.f1_macro,
+        };
+        // Undefined only where nothing was there to be found and nothing was answered: then nothing was got wrong, nor right.
+        Ok(Score { loss, metric, value: value.unwrap_or(0.0) })
     }
 }

@@ -28,8 +28,8 @@ pub(crate) const PROMISES: [Promise; 4] = [
     },
     Promise {
         set: "fashion-mnist",
-        // Its groups are named 0 to 9, like digits, which must not be mirrored; they are clothes, which may.
-        settings: &["--size", "28", "--minutes", "5.5", "--augment", "light"],
+        // The clothes all lie centred, upright and of one size: learning to know them otherwise takes longer than there is time.
+        settings: &["--size", "28", "--minutes", "5.5", "--augment", "none"],
         figure: "accuracy",
         wanted: Some(0.915),
         minutes: 6.0,

@@ -46,13 +46,10 @@ impl Augment {
         Self { flip: true, shift: 0.1, zoom: 0.1, rotate: 8.0, brightness: 0.1, contrast: 0.1 }
     }
 
-    /// [`Self::light`] without what would change a label of this dataset, and the reason for it: mirroring turns left into
-    /// right, and digits and letters into nothing at all.
-    pub fn light_for(dataset: &Dataset) -> (Self, Option<String>) {
-        match mirror_hazard(dataset) {
-            Some(reason) => (Self { flip: false, ..Self::light() }, Some(reason)),
-            None => (Self::light(), None),
-        }
+    /// [`Self::light`] without what would change a label of this dataset: mirroring turns left into right, and digits and letters
+    /// into nothing at all. [`check::names`](crate::check::names) gives the reason.
+    pub fn light_for(dataset: &Dataset) -> Self {
+        Self { flip: mirror_hazard(dataset).is_none(), ..Self::light() }
     }
 
     /// True where images stay as they are.
@@ -65,23 +62,19 @@ impl Augment {
     }
 }
 
-/// Why mirrored images may no longer be what their label says, by the names of the classes.
-fn mirror_hazard(dataset: &Dataset) -> Option<String> {
+/// Why mirrored images may no longer be what their label says, by the names of the classes: a clause about mirroring.
+pub(crate) fn mirror_hazard(dataset: &Dataset) -> Option<String> {
     let names = dataset.classes();
     if !names.is_empty() && names.iter().all(|name| name.chars().count() == 1 || is_number(name)) {
         let kind = if names.iter().all(|name| is_number(name)) { "numbers" } else { "single characters" };
-        return Some(format!(
-            "images are not mirrored: the groups are named by {kind}, and mirrored digits and letters are wrong"
-        ));
+        return Some(format!("the groups are named by {kind}, and mirrored digits and letters are wrong"));
     }
     let sided = names.iter().find(|name| words(name).any(|word| word == "left" || word == "right"))?;
     let what = match dataset.label_kind() {
         LabelKind::Classes => "group",
         LabelKind::MultiLabel => "label",
     };
-    Some(format!(
-        "images are not mirrored: that would exchange left and right, and there is a {what} called {sided}"
-    ))
+    Some(format!("that would exchange left and right, and there is a {what} called {sided}"))
 }
 
 fn is_number(name: &str) -> bool {
@@ -89,7 +82,7 @@ fn is_number(name: &str) -> bool {
 }
 
 /// The words of a class name, lower case: `turnLeft_sign` is turn, left, sign.
-fn words(name: &str) -> impl Iterator<Item = String> {
+pub(crate) fn words(name: &str) -> impl Iterator<Item = String> {
     let mut words = vec![String::new()];
     let mut previous_is_lower = false;
     for c in name.chars() {

@@ -14,6 +14,11 @@ impl Classes {
     pub(super) fn new(names: BTreeSet<String>) -> Self {
         let mut names: Vec<String> = names.into_iter().collect();
         names.sort_by(|a, b| natural_cmp(a, b));
+        Self::in_order(names)
+    }
+
+    /// Class names in an order of their own.
+    pub(super) fn in_order(names: Vec<String>) -> Self {
         let index = names.iter().cloned().zip(0..).collect();
         Self { names, index }
     }

@@ -256,6 +256,7 @@ impl Findings {
             arrays: Vec::new(),
             skipped: self.skipped,
             other_files: self.other_files,
+            conversions: Vec::new(),
         }
     }
 }

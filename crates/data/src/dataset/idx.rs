@@ -168,6 +168,7 @@ pub(super) fn open(root: &Path, pairs: &[Pair], limits: &Limits) -> Result<Datas
         arrays,
         skipped: Vec::new(),
         other_files: BTreeMap::new(),
+        conversions: Vec::new(),
     })
 }
 

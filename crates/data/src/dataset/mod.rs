@@ -2,7 +2,9 @@
 
 mod classes;
 mod folders;
+mod hot;
 mod idx;
+mod labels;
 mod parts;
 mod report;
 mod table;
@@ -94,7 +96,7 @@ pub struct Sample {
 
 /// Images with labels, as a path holds them. Prints as a table.
 ///
-/// Classes are in natural order (1, 2, 10) and bound by name across the parts. A sample is spoken of by its index, which
+/// Classes are in natural order (1, 2, 10; only `not cat` comes before `cat`) and bound by name across the parts. A sample is spoken of by its index, which
 /// is stable as long as the files stay.
 #[derive(Debug, Clone)]
 pub struct Dataset {
@@ -108,6 +110,7 @@ pub struct Dataset {
     arrays: Vec<IdxImages>,
     skipped: Vec<Skipped>,
     other_files: BTreeMap<String, usize>,
+    conversions: Vec<String>,
 }
 
 impl Dataset {
@@ -119,7 +122,9 @@ impl Dataset {
     /// - a folder with MNIST-style idx files (`train-images-idx3-ubyte`, `t10k-...`), gzip-compressed or not;
     /// - a CSV with the columns file and labels, or a folder with a `labels.csv`. Labels in a cell are separated by `|`,
     ///   `;`, `,` or space, the first of these that occurs; paths are relative to the CSV. Where no row has more than one
-    ///   label, the labels are exclusive classes.
+    ///   label, the labels are exclusive classes. 0 and 1, true and false, yes and no are known in any spelling;
+    /// - the same with a column of 0 and 1 for each group instead of the labels. Where each row has exactly one 1, the groups
+    ///   are exclusive classes; a single such column `cat` stands for the two groups `not cat` and `cat`.
     ///
     /// Pixels are not looked at, but for idx files. What is left out is listed in [`Self::skipped`].
     ///
@@ -158,7 +163,7 @@ impl Dataset {
         self.label_kind
     }
 
-    /// The classes' names in natural order; a class is spoken of by its index here.
+    /// The classes' names in natural order, `not cat` before `cat`; a class is spoken of by its index here.
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
@@ -171,6 +176,11 @@ impl Dataset {
     /// Files and folders left out, and why. Files whose names do not end like an image's are only counted, in the table.
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
+    }
+
+    /// How labels that were not written as names were read, a sentence each.
+    pub fn conversions(&self) -> &[String] {
+        &self.conversions
     }
 
     /// The size `(height, width)` of grey images that all have the same, as idx files have; `None` for image files.
@@ -321,6 +331,39 @@ impl Dataset {
         }
         self.classes = classes.to_vec();
         Ok(self)
+    }
+
+    /// The same samples with the group of that name second, where the one that binary metrics are about stands.
+    ///
+    /// # Errors
+    /// As [`Self::positive_class`].
+    pub fn with_positive(self, positive: &str) -> Result<Self, DataError> {
+        if self.positive_class(positive)? == 1 {
+            return Ok(self);
+        }
+        let order: Vec<String> = self.classes.iter().rev().cloned().collect();
+        self.with_classes(&order)
+    }
+
+    /// The index of the group of that name, as one of two that exclude each other.
+    ///
+    /// # Errors
+    /// [`DataError::UnknownClass`] where there is no such group, [`DataError::NoPositive`] unless there are two groups that exclude
+    /// each other.
+    pub fn positive_class(&self, positive: &str) -> Result<usize, DataError> {
+        if self.classes.len() != 2 || self.label_kind != LabelKind::Classes {
+            return Err(self.no_positive(positive));
+        }
+        let found = self.classes.iter().position(|name| name == positive);
+        found.ok_or_else(|| self.unknown_class(positive, &self.classes))
+    }
+
+    fn no_positive(&self, positive: &str) -> DataError {
+        DataError::NoPositive {
+            path: self.root.clone(),
+            positive: positive.to_owned(),
+            classes: self.classes.len(),
+        }
     }
 
     fn unknown_class(&self, group: &str, classes: &[String]) -> DataError {

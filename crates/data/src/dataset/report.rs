@@ -18,6 +18,7 @@ impl fmt::Display for Dataset {
         let (classes, images) = (self.classes.len(), group_digits(self.samples.len() as u64));
         writeln!(f, "{}: {images} images, {classes} {what}", self.root.display())?;
         self.write_counts(f)?;
+        self.conversions.iter().try_for_each(|conversion| writeln!(f, "  {conversion}"))?;
         self.write_formats(f)?;
         self.write_gaps(f)?;
         self.write_left_out(f)
@@ -38,14 +39,15 @@ impl Dataset {
             .map(|part| (part.map_or("images", Part::name), self.part(part)))
             .collect();
         let counts: Vec<Vec<usize>> = parts.iter().map(|(_, samples)| self.class_counts(samples)).collect();
-        let name_width = self.classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
+        let names: Vec<String> = self.classes.iter().map(|name| shown(name)).collect();
+        let name_width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
         let line = |f: &mut fmt::Formatter<'_>, name: &str, cells: &[String]| {
             write!(f, "  {name:name_width$}")?;
             cells.iter().try_for_each(|cell| write!(f, "  {cell:>10}"))?;
             writeln!(f)
         };
         line(f, "group", &parts.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>())?;
-        for (class, name) in self.classes.iter().enumerate() {
+        for (class, name) in names.iter().enumerate() {
             line(
                 f,
                 name,
@@ -102,4 +104,12 @@ impl Dataset {
             Some(more) => writeln!(f, "  left out: {} more", group_digits(more as u64)),
         }
     }
+}
+
+/// A name as it can be shown: short, and without what would control a terminal.
+fn shown(name: &str) -> String {
+    const LONGEST: usize = 60;
+    let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let shown: String = name.chars().take(LONGEST).map(plain).collect();
+    if name.chars().nth(LONGEST).is_some() { format!("{shown}…") } else { shown }
 }

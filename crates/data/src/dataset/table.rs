@@ -1,14 +1,14 @@
 //! A CSV with a file and its labels in each row.
 
-use super::classes::Classes;
+use super::hot;
+use super::labels::{Labelled, Separator};
 use super::{Dataset, LabelKind, Layout, Part, Sample, Source};
 use crate::decode::Limits;
 use crate::error::{DataError, Skipped, examples, too_many_bad};
 use crate::files;
 use csv::StringRecord;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::{self, File};
-use std::io::Read;
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Header names of the column with the file's path.
@@ -34,33 +34,47 @@ const PART_COLUMNS: [&str; 4] = ["part", "split", "set", "subset"];
 /// Which column holds what.
 struct Columns {
     file: usize,
-    labels: usize,
     part: Option<usize>,
-    /// Whether a space separates labels.
-    spaces_separate: bool,
+    labels: LabelColumns,
+}
+
+/// Where the labels are.
+enum LabelColumns {
+    /// In one column, by name.
+    Named {
+        column: usize,
+        /// Whether a space separates labels.
+        spaces_separate: bool,
+    },
+    /// In a column for each group, as 0 and 1.
+    Hot(hot::Columns),
 }
 
 /// A row as it stands.
-struct Row {
-    line: u64,
+pub(super) struct Row {
+    /// Its line in the file, from 1.
+    pub(super) line: u64,
     file: String,
-    labels: String,
     part: Option<Part>,
+    /// The cells of the columns with labels.
+    pub(super) labels: Vec<String>,
 }
 
 /// Opens a CSV. `root` is what the user gave: the CSV or its folder.
 pub(super) fn open(root: &Path, list: &Path, limits: &Limits) -> Result<Dataset, DataError> {
     let text = read_text(list, limits)?;
     let table = Table { list };
-    let (rows, spaces_separate) = table.rows(&text)?;
+    let (columns, rows) = table.rows(&text)?;
     if rows.is_empty() {
-        return Err(table.fault(0, "it has no rows; write one for each image, with the columns file,labels"));
+        return Err(table.no_rows());
     }
-    let separator = Separator::of(&rows, spaces_separate);
-    let labels: Vec<Vec<String>> = rows.iter().map(|row| separator.split(&row.labels)).collect();
-    let exclusive = labels.iter().all(|labels| labels.len() <= 1);
-    let kind = if exclusive { LabelKind::Classes } else { LabelKind::MultiLabel };
-    let classes = Classes::new(labels.iter().flatten().cloned().collect::<BTreeSet<_>>());
+    let Labelled { labels, kind, classes, conversions } = match &columns.labels {
+        LabelColumns::Named { spaces_separate, .. } => {
+            Labelled::by_name(list, &rows, &Separator::of(&rows, *spaces_separate))?
+        }
+        LabelColumns::Hot(columns) => columns.read(list, &rows)?,
+    };
+    let exclusive = kind == LabelKind::Classes;
 
     let base = list.parent().unwrap_or(Path::new(""));
     let mut samples = Vec::new();
@@ -107,18 +121,12 @@ pub(super) fn open(root: &Path, list: &Path, limits: &Limits) -> Result<Dataset,
         arrays: Vec::new(),
         skipped,
         other_files: BTreeMap::new(),
+        conversions,
     })
 }
 
 fn read_text(list: &Path, limits: &Limits) -> Result<String, DataError> {
-    let failed = |source| DataError::Read { path: list.to_owned(), source };
-    let mut bytes = Vec::new();
-    let file = File::open(list).map_err(failed)?;
-    file.take(limits.max_file_bytes + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > limits.max_file_bytes {
-        let fault = format!("it has more than {} bytes; divide it", limits.max_file_bytes);
-        return Err(DataError::Table { path: list.to_owned(), line: 0, fault });
-    }
+    let bytes = files::read_limited(list, limits.max_file_bytes)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = String::from_utf8_lossy(valid).matches('\n').count() + 1;
@@ -138,46 +146,47 @@ impl Table<'_> {
         DataError::Table { path: self.list.to_owned(), line, fault: fault.into() }
     }
 
-    /// All rows, and whether a space separates labels.
-    fn rows(&self, text: &str) -> Result<(Vec<Row>, bool), DataError> {
+    fn no_rows(&self) -> DataError {
+        self.fault(0, "it has no rows; write one for each image, with the columns file,labels")
+    }
+
+    /// The columns, and all rows.
+    fn rows(&self, text: &str) -> Result<(Columns, Vec<Row>), DataError> {
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .delimiter(delimiter(text))
             .trim(csv::Trim::All)
             .from_reader(text.as_bytes());
-        let mut records = reader.records().map(|record| record.map_err(|error| self.csv_fault(&error)));
-        let Some(first) = records.next().transpose()? else {
-            return Ok((Vec::new(), false));
+        let records = reader.records().map(|record| record.map_err(|error| self.csv_fault(&error)));
+        let mut records = records.collect::<Result<Vec<_>, _>>()?;
+        let Some(first) = records.first().cloned() else {
+            return Err(self.no_rows());
         };
-        let (columns, is_header) = self.columns(&first)?;
-        let first = (!is_header).then_some(Ok(first));
-        let rows = first.into_iter().chain(records).map(|record| self.row(&record?, &columns));
-        Ok((rows.collect::<Result<_, _>>()?, columns.spaces_separate))
+        let columns = match columns_by_name(&first) {
+            Some(columns) => columns,
+            None if begins_with_image(&first) && first.len() == 2 => {
+                let rows = records.iter().map(|record| self.row(record, &HEADLESS));
+                return Ok((HEADLESS, rows.collect::<Result<_, _>>()?));
+            }
+            None => self.hot_columns(&first, &records[1..])?,
+        };
+        records.remove(0);
+        let rows = records.iter().map(|record| self.row(record, &columns)).collect::<Result<_, _>>()?;
+        Ok((columns, rows))
     }
 
-    /// The columns by the header, or the first two where the first row is no header but begins with an image's name.
-    fn columns(&self, first: &StringRecord) -> Result<(Columns, bool), DataError> {
-        let position = |names: &[&str]| {
-            first
-                .iter()
-                .position(|cell| names.contains(&cell.to_lowercase().replace([' ', '-'], "_").as_str()))
-        };
-        let plural = position(&PLURAL_LABEL_COLUMNS);
-        let labels = plural.or_else(|| position(&SINGULAR_LABEL_COLUMNS));
-        if let (Some(file), Some(labels)) = (position(&FILE_COLUMNS), labels) {
-            let part = position(&PART_COLUMNS);
-            return Ok((Columns { file, labels, part, spaces_separate: plural.is_some() }, true));
+    /// The columns by a header that names a group in each but the file's and the part's.
+    fn hot_columns(&self, header: &StringRecord, records: &[StringRecord]) -> Result<Columns, DataError> {
+        let file = position(header, &FILE_COLUMNS);
+        let part = position(header, &PART_COLUMNS);
+        let others = (0..header.len()).filter(|&column| Some(column) != file && Some(column) != part);
+        let hot = hot::Columns::find(header, records, others).map_err(|fault| self.fault(1, fault))?;
+        if let (Some(file), Some(hot)) = (file, hot) {
+            return Ok(Columns { file, part, labels: LabelColumns::Hot(hot) });
         }
-        let begins_with_image =
-            first.get(0).is_some_and(|cell| files::image_extension(Path::new(cell)).is_some());
-        if begins_with_image && first.len() == 2 {
-            return Ok((Columns { file: 0, labels: 1, part: None, spaces_separate: true }, false));
-        }
-        let header: Vec<&str> = first.iter().collect();
-        Err(self.fault(
-            1,
-            format!("the columns are {}; name the columns file,labels in the first line", header.join(",")),
-        ))
+        let header: Vec<&str> = header.iter().collect();
+        let found = header.join(",");
+        Err(self.fault(1, format!("the columns are {found}; name the columns file,labels in the first line")))
     }
 
     fn row(&self, record: &StringRecord, columns: &Columns) -> Result<Row, DataError> {
@@ -193,7 +202,11 @@ impl Table<'_> {
                 self.fault(line, format!("{name} is no part; write train, validation or test"))
             })?),
         };
-        Ok(Row { line, file: file.to_owned(), labels: cell(columns.labels).to_owned(), part })
+        let labels = match &columns.labels {
+            LabelColumns::Named { column, .. } => vec![cell(*column).to_owned()],
+            LabelColumns::Hot(hot) => hot.indices().map(|column| cell(column).to_owned()).collect(),
+        };
+        Ok(Row { line, file: file.to_owned(), part, labels })
     }
 
     fn csv_fault(&self, error: &csv::Error) -> DataError {
@@ -219,37 +232,33 @@ impl Table<'_> {
     }
 }
 
+/// The columns of a file without a header.
+const HEADLESS: Columns =
+    Columns { file: 0, part: None, labels: LabelColumns::Named { column: 1, spaces_separate: true } };
+
+/// Whether a row that should be the header begins with an image's name.
+fn begins_with_image(first: &StringRecord) -> bool {
+    first.get(0).is_some_and(|cell| files::image_extension(Path::new(cell)).is_some())
+}
+
+/// The columns by a header that names one with labels.
+fn columns_by_name(header: &StringRecord) -> Option<Columns> {
+    let file = position(header, &FILE_COLUMNS)?;
+    let plural = position(header, &PLURAL_LABEL_COLUMNS);
+    let column = plural.or_else(|| position(header, &SINGULAR_LABEL_COLUMNS))?;
+    let labels = LabelColumns::Named { column, spaces_separate: plural.is_some() };
+    Some(Columns { file, part: position(header, &PART_COLUMNS), labels })
+}
+
+/// The first column with one of these names.
+fn position(header: &StringRecord, names: &[&str]) -> Option<usize> {
+    header.iter().position(|cell| names.contains(&cell.to_lowercase().replace([' ', '-'], "_").as_str()))
+}
+
 /// What separates columns: the one of comma, semicolon and tab that is most frequent in the first line.
 fn delimiter(text: &str) -> u8 {
     let first = text.lines().next().unwrap_or_default();
     let count = |delimiter: u8| first.bytes().filter(|&b| b == delimiter).count();
     // Of equals, `max_by_key` takes the last: the comma.
     [b'\t', b';', b','].into_iter().max_by_key(|&delimiter| count(delimiter)).unwrap_or(b',')
-}
-
-/// What separates the labels in a cell, the same in all rows.
-enum Separator {
-    Char(char),
-    WhiteSpace,
-    Nothing,
-}
-
-impl Separator {
-    fn of(rows: &[Row], spaces_separate: bool) -> Self {
-        let occurs = |c: &char| rows.iter().any(|row| row.labels.contains(*c));
-        match ['|', ';', ','].into_iter().find(occurs) {
-            Some(c) => Self::Char(c),
-            None if spaces_separate => Self::WhiteSpace,
-            None => Self::Nothing,
-        }
-    }
-
-    fn split(&self, cell: &str) -> Vec<String> {
-        let parts: Vec<&str> = match self {
-            Self::Char(c) => cell.split(*c).collect(),
-            Self::WhiteSpace => cell.split_whitespace().collect(),
-            Self::Nothing => vec![cell],
-        };
-        parts.into_iter().map(str::trim).filter(|label| !label.is_empty()).map(str::to_owned).collect()
-    }
 }

@@ -26,33 +26,47 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, ImageFaul
     if !reaches_its_end(bytes) {
         return Err(damaged("JPEG", "it breaks off"));
     }
-    // Strict: lenient decoding would fill what is missing of a cut-off photo with grey and say nothing.
-    let options = DecoderOptions::default()
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX))
-        .set_strict_mode(true)
-        .jpeg_set_max_scans(MAX_SCANS)
-        .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(fault)?;
-
-    let (width, height) = decoder.dimensions().ok_or_else(|| damaged("JPEG", "it has no size"))?;
-    limits.check_pixels(width as u64, height as u64)?;
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options());
+    let (width, height, orientation) = read_header(&mut decoder, limits)?;
     let grey = decoder.input_colorspace() == Some(ColorSpace::Luma);
     if grey {
-        decoder.set_options(options.jpeg_set_out_colorspace(ColorSpace::Luma));
+        decoder.set_options(options().jpeg_set_out_colorspace(ColorSpace::Luma));
     }
-    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let pixels = decoder.decode().map_err(fault)?;
 
-    let (width, height) = (width as u32, height as u32);
     let image = if grey {
         GrayImage::from_raw(width, height, pixels).map(DynamicImage::from)
     } else {
         RgbImage::from_raw(width, height, pixels).map(DynamicImage::from)
     };
     let image = image.ok_or_else(|| damaged("JPEG", "its pixels do not fill its size"))?;
-    Ok(Decoded { image, orientation: orientation.unwrap_or(Orientation::NoTransforms) })
+    Ok(Decoded { image, orientation })
+}
+
+/// Width, height and orientation, from what precedes the coded data.
+pub(super) fn header(bytes: &[u8], limits: &Limits) -> Result<(u32, u32, Orientation), ImageFault> {
+    read_header(&mut JpegDecoder::new_with_options(ZCursor::new(bytes), options()), limits)
+}
+
+fn options() -> DecoderOptions {
+    // Strict: lenient decoding would fill what is missing of a cut-off photo with grey and say nothing.
+    DecoderOptions::default()
+        .set_max_width(usize::from(u16::MAX))
+        .set_max_height(usize::from(u16::MAX))
+        .set_strict_mode(true)
+        .jpeg_set_max_scans(MAX_SCANS)
+        .jpeg_set_out_colorspace(ColorSpace::RGB)
+}
+
+fn read_header(
+    decoder: &mut JpegDecoder<ZCursor<&[u8]>>,
+    limits: &Limits,
+) -> Result<(u32, u32, Orientation), ImageFault> {
+    decoder.decode_headers().map_err(fault)?;
+    let (width, height) = decoder.dimensions().ok_or_else(|| damaged("JPEG", "it has no size"))?;
+    limits.check_pixels(width as u64, height as u64)?;
+    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    Ok((width as u32, height as u32, orientation.unwrap_or(Orientation::NoTransforms)))
 }
 
 /// True where the markers lead from the start to an end-of-image marker behind a scan (ITU-T T.81, annex B).

@@ -51,6 +51,31 @@ pub(crate) fn decode(
     Ok(Pixels::from_image(image, channels, background))
 }
 
+/// What an image file says of itself before its pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// The name of the format: `PNG`.
+    pub(crate) format: &'static str,
+    /// As stored, before turning.
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// How it is to be turned, as Exif has it: 1 for not at all, up to 8.
+    pub(crate) orientation: u8,
+}
+
+/// Reads the header of an image file's bytes.
+///
+/// # Errors
+/// An [`ImageFault`] for what is no image within the limits, as far as the header tells.
+pub(crate) fn header(bytes: &[u8], limits: &Limits) -> Result<Header, ImageFault> {
+    let format = format::sniff(bytes)?;
+    let (width, height, orientation) = match format {
+        Format::Jpeg => jpeg::header(bytes, limits)?,
+        Format::Raster(format) => raster::header(bytes, format, limits)?,
+    };
+    Ok(Header { format: format.name(), width, height, orientation: orientation.to_exif() })
+}
+
 /// Reads a whole image file, up to the limit on bytes.
 ///
 /// # Errors

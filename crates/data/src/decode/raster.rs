@@ -8,7 +8,28 @@ use std::io::Cursor;
 
 /// Decodes an image of a known format.
 pub(super) fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Decoded, ImageFault> {
-    let fault = |error| fault(error, format, limits);
+    let (decoder, orientation) = open(bytes, format, limits)?;
+    let image = DynamicImage::from_decoder(decoder).map_err(|error| fault(error, format, limits))?;
+    Ok(Decoded { image, orientation })
+}
+
+/// Width, height and orientation, from what precedes the pixels.
+pub(super) fn header(
+    bytes: &[u8],
+    format: ImageFormat,
+    limits: &Limits,
+) -> Result<(u32, u32, Orientation), ImageFault> {
+    let (decoder, orientation) = open(bytes, format, limits)?;
+    let (width, height) = decoder.dimensions();
+    Ok((width, height, orientation))
+}
+
+/// A decoder for an image that keeps within the limits, and how the image is to be turned.
+fn open<'a>(
+    bytes: &'a [u8],
+    format: ImageFormat,
+    limits: &Limits,
+) -> Result<(impl ImageDecoder + 'a, Orientation), ImageFault> {
     let exif = match format {
         ImageFormat::WebP => webp::check(bytes)?,
         // A TIFF file is laid out as an Exif block is, but `image` does not look for the orientation there.
@@ -17,7 +38,7 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Resu
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(image_limits(limits));
-    let mut decoder = reader.into_decoder().map_err(fault)?;
+    let mut decoder = reader.into_decoder().map_err(|error| fault(error, format, limits))?;
 
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
@@ -36,8 +57,7 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Resu
         (None, ImageFormat::Png) => decoder.orientation().ok(),
         (None, _) => None,
     };
-    let image = DynamicImage::from_decoder(decoder).map_err(fault)?;
-    Ok(Decoded { image, orientation: orientation.unwrap_or(Orientation::NoTransforms) })
+    Ok((decoder, orientation.unwrap_or(Orientation::NoTransforms)))
 }
 
 fn image_limits(limits: &Limits) -> image::Limits {

@@ -3,7 +3,7 @@
 use super::Split;
 use crate::dataset::{Dataset, Label, Part};
 use crate::error::DataError;
-use crate::files::write_atomically;
+use crate::files::{read_limited, write_atomically};
 use csv::ByteRecord;
 use std::collections::HashMap;
 use std::path::Path;
@@ -48,8 +48,9 @@ impl Split {
     /// # Errors
     /// [`DataError::Read`], and [`DataError::Table`] for a line that does not fit the dataset.
     pub fn read_csv(path: &Path, dataset: &Dataset) -> Result<Self, DataError> {
-        let bytes =
-            std::fs::read(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
+        /// A line for each of many millions of pictures.
+        const MOST: u64 = 1 << 30;
+        let bytes = read_limited(path, MOST)?;
         let fault = |line, fault: String| DataError::Table { path: path.to_owned(), line, fault };
         let mut unlisted: HashMap<Vec<u8>, usize> = (0..dataset.samples().len())
             .map(|sample| (dataset.sample_name(sample).as_encoded_bytes().to_vec(), sample))
@@ -77,7 +78,9 @@ impl Split {
             let line = record.position().map_or(0, csv::Position::line);
             let text = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned();
             let part = Part::ALL.into_iter().find(|part| part.name().as_bytes() == &record[0]);
-            let part = part.ok_or_else(|| fault(line, format!("{} is no part", text(&record[0]))))?;
+            let part = part.ok_or_else(|| {
+                fault(line, format!("{} is no part; write train, validation or test", text(&record[0])))
+            })?;
             let sample = unlisted.remove(&record[2]).ok_or_else(|| {
                 let (name, root) = (text(&record[2]), dataset.root().display());
                 fault(line, format!("{name} is not (or no longer) an image of {root}, or is listed twice; restore it, or split anew"))

@@ -30,6 +30,26 @@ impl Split {
     /// # Errors
     /// [`DataError::Fraction`] unless `fraction` is between 0 and 1.
     pub fn new(dataset: &Dataset, fraction: f64, seed: u64) -> Result<Self, DataError> {
+        Self::keeping_together(dataset, fraction, seed, &[])
+    }
+
+    /// The same, where all samples of a group come to lie on one side: copies of a picture, say, as
+    /// [`check::groups_of_copies`](crate::check::groups_of_copies) finds them.
+    ///
+    /// The shares are those of what is different: a group counts as one sample, its first. A class of which all samples are in
+    /// one group is on one side only. Without groups it is the split of [`Self::new`].
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    ///
+    /// # Panics
+    /// If a sample's index is out of range.
+    pub fn keeping_together(
+        dataset: &Dataset,
+        fraction: f64,
+        seed: u64,
+        groups: &[Vec<usize>],
+    ) -> Result<Self, DataError> {
         if !(fraction > 0.0 && fraction < 1.0) {
             return Err(DataError::Fraction { fraction });
         }
@@ -39,8 +59,34 @@ impl Split {
         if !validation.is_empty() {
             return Ok(Self { train: pool, validation, test });
         }
-        let (train, validation) = stratify::divide(dataset, &pool, fraction, seed);
+        let (train, validation) = divide_together(dataset, &pool, fraction, seed, groups);
         Ok(Self { train, validation, test })
+    }
+
+    /// The split with a test part: its own where it has one, else `fraction` of each class of its training samples, drawn with
+    /// `seed` so that all samples of one of `groups` come to lie on one side, as for [`Self::keeping_together`]. It can come out
+    /// empty: of a class that has a single sample left to train on, or a single group of copies, none is drawn.
+    ///
+    /// # Errors
+    /// [`DataError::Fraction`] unless `fraction` is between 0 and 1.
+    ///
+    /// # Panics
+    /// If a sample's index is out of range.
+    pub fn with_test(
+        self,
+        dataset: &Dataset,
+        fraction: f64,
+        seed: u64,
+        groups: &[Vec<usize>],
+    ) -> Result<Self, DataError> {
+        if !(fraction > 0.0 && fraction < 1.0) {
+            return Err(DataError::Fraction { fraction });
+        }
+        if !self.test.is_empty() {
+            return Ok(self);
+        }
+        let (train, test) = divide_together(dataset, &self.train, fraction, seed, groups);
+        Ok(Self { train, test, ..self })
     }
 
     /// The samples that training reads: the training and validation samples.
@@ -67,10 +113,47 @@ impl Split {
         {
             return Err(dataset.small_group(class, 0));
         }
-        if kept.validation.is_empty() && !self.validation.is_empty() {
+        if kept.validation.is_empty() {
             let (path, images) = (dataset.root().to_owned(), self.validation.len());
             return Err(DataError::NoValidation { path, images });
         }
         Ok(kept)
+    }
+}
+
+/// Divides `pool`, which is ascending, into what is left and `fraction` of each class; a group counts as one sample and stays together.
+fn divide_together(
+    dataset: &Dataset,
+    pool: &[usize],
+    fraction: f64,
+    seed: u64,
+    groups: &[Vec<usize>],
+) -> (Vec<usize>, Vec<usize>) {
+    let leaders = Leaders::new(dataset, pool, groups);
+    let firsts: Vec<usize> = pool.iter().copied().filter(|&sample| leaders.of(sample) == sample).collect();
+    let (_, drawn) = stratify::divide(dataset, &firsts, fraction, seed);
+    let drawn: HashSet<usize> = drawn.into_iter().collect();
+    let (drawn, rest) = pool.iter().partition(|&&sample| drawn.contains(&leaders.of(sample)));
+    (rest, drawn)
+}
+
+/// The first sample in the pool of each sample's group; its own for a sample in no group.
+struct Leaders(Vec<usize>);
+
+impl Leaders {
+    fn new(dataset: &Dataset, pool: &[usize], groups: &[Vec<usize>]) -> Self {
+        let mut leaders: Vec<usize> = (0..dataset.samples().len()).collect();
+        let is_pooled = |sample: &&usize| pool.binary_search(sample).is_ok();
+        for group in groups {
+            let Some(&first) = group.iter().filter(is_pooled).min() else { continue };
+            for &sample in group {
+                leaders[sample] = first;
+            }
+        }
+        Self(leaders)
+    }
+
+    fn of(&self, sample: usize) -> usize {
+        self.0[sample]
     }
 }

@@ -46,6 +46,21 @@ pub(crate) fn plain_png(width: u32, height: u32, color: [u8; 3]) -> Vec<u8> {
     encode(&RgbImage::from_pixel(width, height, Rgb(color)).into(), ImageFormat::Png)
 }
 
+/// An Exif block that holds the orientation alone: a TIFF header, and a directory with one entry.
+pub(crate) fn exif(orientation: u8) -> Vec<u8> {
+    let mut block = b"II\x2a\0\x08\0\0\0\x01\0".to_vec();
+    block.extend(b"\x12\x01\x03\0\x01\0\0\0");
+    block.extend([orientation, 0, 0, 0]);
+    block.extend([0; 4]);
+    block
+}
+
+/// Puts an Exif block behind the first marker of a JPEG.
+pub(crate) fn jpeg_with_exif(jpeg: &[u8], block: &[u8]) -> Vec<u8> {
+    let length = (2 + 6 + block.len()) as u16;
+    [&jpeg[..2], &[0xff, 0xe1], &length.to_be_bytes(), b"Exif\0\0", block, &jpeg[2..]].concat()
+}
+
 /// Bytes written as hexadecimal digits.
 pub(crate) fn unhex(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();

@@ -1,6 +1,6 @@
 //! From image files to upright bytes.
 
-use crate::common::{encode, folder, picture, unhex, write};
+use crate::common::{encode, exif, folder, jpeg_with_exif, picture, unhex, write};
 use divvy_data::{Channels, ImageFault, Limits, Pixels, Preprocess};
 use image::{
     DynamicImage, ExtendedColorType, GrayImage, ImageBuffer, ImageEncoder, ImageFormat, Luma, Rgba, RgbaImage,
@@ -123,21 +123,6 @@ fn cmyk_and_progressive_jpeg_are_read_as_pillow_reads_them() {
     assert!(close(pixel(&cmyk, 12, 3), [42, 164, 195], 3), "{:?}", pixel(&cmyk, 12, 3));
     let grey = decode(&unhex(PROGRESSIVE_JPEG), 16, 8).expect("it is whole");
     assert_eq!((pixel(&grey, 3, 3), pixel(&grey, 12, 3)), ([30; 3], [220; 3]));
-}
-
-/// An Exif block that holds the orientation alone: a TIFF header, and a directory with one entry.
-fn exif(orientation: u8) -> Vec<u8> {
-    let mut block = b"II\x2a\0\x08\0\0\0\x01\0".to_vec();
-    block.extend(b"\x12\x01\x03\0\x01\0\0\0");
-    block.extend([orientation, 0, 0, 0]);
-    block.extend([0; 4]);
-    block
-}
-
-/// Puts an Exif block behind the first marker of a JPEG.
-fn jpeg_with_exif(jpeg: &[u8], block: &[u8]) -> Vec<u8> {
-    let length = (2 + 6 + block.len()) as u16;
-    [&jpeg[..2], &[0xff, 0xe1], &length.to_be_bytes(), b"Exif\0\0", block, &jpeg[2..]].concat()
 }
 
 /// An uncompressed RGB TIFF with an orientation tag.

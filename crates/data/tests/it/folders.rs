@@ -1,7 +1,7 @@
 //! Folders whose subfolders are the groups.
 
 use crate::common::{contents, folder, open, open_error, touch};
-use divvy_data::{LabelKind, Layout, Part};
+use divvy_data::{DataError, LabelKind, Layout, Part};
 use std::fs;
 use std::path::Path;
 
@@ -305,4 +305,21 @@ mod links_and_names {
         let message = open(root.path()).expect_err("a group's name must be text").to_string();
         assert!(message.contains("not valid UTF-8"), "{message}");
     }
+}
+
+#[test]
+fn the_positive_group_stands_second() {
+    let root = folder();
+    touch(root.path(), &["cats/1.jpg", "cats/2.jpg", "dogs/1.jpg"]);
+    let open = || open(root.path()).expect("it can be opened");
+    for (positive, order) in [("dogs", ["cats", "dogs"]), ("cats", ["dogs", "cats"])] {
+        let dataset = open().with_positive(positive).expect("it is one of two");
+        assert_eq!(dataset.classes(), order);
+        let all: Vec<usize> = (0..3).collect();
+        let cats = order.iter().position(|name| *name == "cats").unwrap();
+        assert_eq!(dataset.class_counts(&all)[cats], 2, "pictures keep their group");
+    }
+    assert!(matches!(open().with_positive("cat"), Err(DataError::UnknownClass { .. })));
+    touch(root.path(), &["cows/1.jpg"]);
+    assert!(matches!(open().with_positive("cats"), Err(DataError::NoPositive { classes: 3, .. })));
 }

@@ -3,6 +3,7 @@
 use crate::common::{folder, open, plain_png, touch, write};
 use divvy_data::{
     Augment, Batch, Channels, DataError, Dataset, ImageStore, Loader, Preprocess, Scaling, StoreOptions,
+    check,
 };
 use std::collections::BTreeSet;
 use std::fs;
@@ -244,7 +245,9 @@ fn mirroring_is_off_where_it_would_change_the_label() {
         for group in groups {
             touch(root.path(), &[&format!("{group}/1.jpg")]);
         }
-        Augment::light_for(&open(root.path()).expect("it can be opened"))
+        let dataset = open(root.path()).expect("it can be opened");
+        let reasons = check::names(&dataset).into_iter().filter(|finding| finding.id() == "P05");
+        (Augment::light_for(&dataset), reasons.map(|finding| finding.why).next())
     };
     for groups in [&["cats", "dogs"][..], &["bright", "leftovers"], &["copyright", "other"], &["b1", "b2"]] {
         assert_eq!(flips(groups), (Augment::light(), None), "{groups:?}");

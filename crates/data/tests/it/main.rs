@@ -1,10 +1,15 @@
 //! The crate as its users meet it: files written by an independent encoder, read back through the public interface.
 
+mod check_copies;
+mod check_files;
+mod check_names;
+mod check_parts;
 mod common;
 mod decoding;
 mod folders;
 mod hostile;
 mod idx;
+mod labels;
 mod listing;
 mod loading;
 mod splits;

@@ -84,6 +84,40 @@ fn parts_that_are_there_stay_what_they_are() {
 }
 
 #[test]
+fn a_test_part_is_drawn_from_what_is_trained_on_and_keeps_copies_together() {
+    let (_root, dataset) = with_groups(&[50, 50]);
+    // Copies of one picture in threes, of which some are drawn to validate on: the pictures 0, 1, 2, then 3, 4, 5 and so on.
+    let copies: Vec<Vec<usize>> = (0..48).step_by(3).map(|first| (first..first + 3).collect()).collect();
+    for seed in 0..20 {
+        let split = Split::keeping_together(&dataset, 0.2, seed, &copies).expect("the share is allowed");
+        let validation = split.validation.clone();
+        let drawn = split.with_test(&dataset, 0.25, seed, &copies).expect("the share is allowed");
+        assert_eq!(drawn.validation, validation, "what validates stays");
+        assert_eq!(all_of(&drawn), (0..100).collect::<Vec<_>>());
+        let parts = [&drawn.train, &drawn.validation, &drawn.test];
+        for group in &copies {
+            let holding = parts.iter().filter(|part| group.iter().any(|sample| part.contains(sample)));
+            assert_eq!(holding.count(), 1, "seed {seed}: {group:?}");
+        }
+        // Of the second class, which has no copies, 10 of 50 validate and a quarter of the other 40 is drawn.
+        assert_eq!(dataset.class_counts(&drawn.test)[1], 10);
+        let again = drawn.clone().with_test(&dataset, 0.5, 7, &[]).expect("the share is allowed");
+        assert_eq!(again, drawn, "a test part that is there stays");
+    }
+    let split = Split::new(&dataset, 0.2, 0).expect("the share is allowed");
+    assert!(matches!(split.with_test(&dataset, 1.0, 0, &[]), Err(DataError::Fraction { .. })));
+}
+
+#[test]
+fn of_a_picture_and_its_copies_alone_none_is_drawn_to_test_on() {
+    let (_root, dataset) = with_groups(&[6, 6]);
+    let split = Split { train: (0..12).collect(), ..Split::default() };
+    let copies = [(0..6).collect(), (6..12).collect()];
+    let drawn = split.clone().with_test(&dataset, 0.5, 0, &copies).expect("the share is allowed");
+    assert_eq!(drawn, split);
+}
+
+#[test]
 fn a_share_that_leaves_a_side_empty_is_refused() {
     let (_root, dataset) = with_groups(&[4, 4]);
     for fraction in [0.0, 1.0, -0.1, 1.5, f64::NAN, f64::INFINITY] {

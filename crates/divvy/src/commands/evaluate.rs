@@ -1,12 +1,12 @@
 //! `divvy evaluate`: measures a model on pictures whose groups are known.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use divvy::data::StoreOptions;
 use divvy::eval::Report;
-use divvy::train::{Evaluation, Event, evaluate};
+use divvy::train::{Evaluation, Event, RunFolder, evaluate};
 use serde::Serialize;
 
 use crate::args::EvaluateArgs;
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &EvaluateArgs, terminal: &mut Terminal) -> Result<Status
         let (threads, cancel) = (args.compute.threads(), Some(interrupt::asked()));
         let options = StoreOptions { threads, progress: Some(&count), cancel, ..StoreOptions::default() };
         let classified = |done, total| progress.renamed("classifying").count(done, total);
-        evaluate(&mut classifier, &args.data, &options, &classified)?
+        evaluate(&mut classifier, &args.data, args.positive.as_deref(), &options, &classified)?
     };
     terminal.stop();
 
@@ -60,14 +60,11 @@ pub(crate) fn run(args: &EvaluateArgs, terminal: &mut Terminal) -> Result<Status
 
 /// Whether `data` is what the run says it was trained on.
 fn was_trained_on(run: &Path, data: &Path) -> bool {
-    let trained_on = || -> Option<PathBuf> {
-        let folder = if run.is_dir() { run } else { run.parent()? };
-        let events = fs::read_to_string(folder.join("events.jsonl")).ok()?;
-        match serde_json::from_str(events.lines().next()?) {
-            Ok(Event::Started { data, .. }) => Some(data),
-            _ => None,
-        }
-    };
+    let events = RunFolder::at(run).read_events().unwrap_or_default();
+    let trained_on = events.into_iter().find_map(|(_, event)| match event {
+        Event::Started { data, .. } => Some(data),
+        _ => None,
+    });
     let real = |path: &Path| fs::canonicalize(path).ok();
-    trained_on().and_then(|path| real(&path)).is_some_and(|path| Some(path) == real(data))
+    trained_on.and_then(|path| real(&path)).is_some_and(|path| Some(path) == real(data))
 }

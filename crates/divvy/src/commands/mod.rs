@@ -1,8 +1,12 @@
 //! What is done for each command.
 
 pub(crate) mod bench;
+pub(crate) mod check;
+pub(crate) mod compare;
+pub(crate) mod convert;
 pub(crate) mod demo;
 pub(crate) mod evaluate;
+pub(crate) mod explain;
 mod network;
 pub(crate) mod plan;
 pub(crate) mod predict;
@@ -64,7 +68,7 @@ pub(crate) fn is_interruption(error: &anyhow::Error) -> bool {
     error.is::<Interrupted>()
         || error.downcast_ref().is_some_and(by_data)
         || match error.downcast_ref() {
-            Some(TrainError::Interrupted) => true,
+            Some(TrainError::Interrupted | TrainError::ComparisonStopped { .. }) => true,
             Some(TrainError::Data(error)) => by_data(error),
             _ => false,
         }

@@ -1,20 +1,17 @@
 //! A network from what was typed: a name, a file of layers, or a run.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
 use divvy::model::Model;
-use divvy::nn::{Architecture, Head, Network, Task};
+use divvy::nn::{Architecture, ArchitectureError, Network, Wiring};
+use divvy::train::{TrainError, open_architecture};
 
 use crate::args::NetworkArgs;
 use crate::failure::Failure;
 
 /// Height and width of pictures where nothing else says it.
 const USUAL_SIZE: usize = 64;
-
-/// Groups where nothing else says it.
-const USUAL_CLASSES: usize = 2;
 
 impl NetworkArgs {
     /// The network: that of a run as it was trained, any other for the size and groups asked for.
@@ -26,32 +23,25 @@ impl NetworkArgs {
     }
 
     fn architecture(&self) -> Result<Option<Architecture>> {
-        let (name, path) = (self.network.as_str(), Path::new(&self.network));
-        if Architecture::NAMES.contains(&name) {
-            return Ok(Some(Architecture::by_name(name)?));
-        }
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            let text = fs::read_to_string(path)
-                .map_err(|error| Failure::new(format!("{name}: cannot be read: {error}; check the path")))?;
-            return Ok(Some(Architecture::from_toml(&text, name)?));
-        }
-        if path.exists() {
+        let name = self.network.as_str();
+        let is_run = !Architecture::NAMES.contains(&name) && Path::new(name).exists();
+        if is_run && !Architecture::is_toml(name) {
             return Ok(None);
         }
-        // The error of the name search knows what is near.
-        let unknown = Architecture::by_name(name).map(Some);
-        Ok(unknown.map_err(|error| {
-            Failure::new(error.to_string())
+        open_architecture(name).map(Some).map_err(|error| match error {
+            // The error of the name search knows what is near.
+            TrainError::Architecture(ArchitectureError::Unknown(_)) => Failure::new(error.to_string())
                 .help("give one of these, a .toml file of layers, or the folder of a run")
-        })?)
+                .into(),
+            other => other.into(),
+        })
     }
 
     fn fresh(&self, architecture: &Architecture) -> Result<Network> {
         let size = self.size.unwrap_or(USUAL_SIZE);
-        let classes = self.classes.unwrap_or(USUAL_CLASSES);
-        let task = Task::infer(classes, true);
-        let head = Head::for_task(task, None, classes)?;
-        Ok(Network::new(architecture.graph([size, size, 3], &head)?, task)?)
+        let classes = self.classes.unwrap_or_else(|| architecture.usual_classes());
+        let decision = architecture.decide(&Wiring::default(), None, classes, true)?;
+        Ok(architecture.network([size, size, 3], decision.head())?)
     }
 
     fn trained(&self) -> Result<Network> {

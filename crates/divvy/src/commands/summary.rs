@@ -1,7 +1,6 @@
 //! `divvy summary`: a network's layers, shapes and parameters.
 
 use anyhow::Result;
-use divvy::nn::Loss;
 
 use crate::Status;
 use crate::args::SummaryArgs;
@@ -15,15 +14,7 @@ pub(crate) fn run(args: &SummaryArgs, terminal: &mut Terminal) -> Result<Status>
     terminal.tell(format_args!(
         "\n{} task, {head} at the end, trained by {}",
         head.task(),
-        loss_in_words(head.loss())
+        head.loss().in_words()
     ));
     Ok(Status::Done)
-}
-
-fn loss_in_words(loss: Loss) -> &'static str {
-    match loss {
-        Loss::BinaryCrossEntropy => "binary cross-entropy",
-        Loss::CategoricalCrossEntropy => "categorical cross-entropy",
-        Loss::MeanSquaredError => "mean squared error",
-    }
 }

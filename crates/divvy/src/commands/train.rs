@@ -3,60 +3,89 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use divvy::nn::Optimizer;
+use divvy::nn::{Optimizer, Wiring};
 use divvy::train::{AugmentChoice, Ending, Length, TrainConfig, train};
 
 use super::training::{Screen, told};
-use crate::args::{AugmentFlag, OptimizerChoice, TrainArgs};
+use crate::args::{AugmentFlag, Denied, HeadChoice, OptimizerChoice, TaskChoice, TrainArgs};
 use crate::terminal::{Terminal, program, quoted, thousands};
 use crate::{Status, interrupt};
 
 /// Trains, shows how it goes, and says what came of it and what to type next.
 pub(crate) fn run(args: TrainArgs, terminal: &mut Terminal) -> Result<Status> {
-    let out = args.out.clone().unwrap_or_else(|| default_run(&args.photos));
     let cpu = args.compute.cpu();
-    let config = config(args);
+    let out = args.out.clone();
+    let config = config(args)?;
+    let out = out.unwrap_or_else(|| default_run(&config.data));
 
     let mut screen = Screen::new(terminal);
     let trained = train(&config, &out, cpu, &mut screen, interrupt::asked());
-    let test_images = screen.test_images();
+    let (test_images, positive) = (screen.test_images(), screen.positive());
     terminal.stop();
     let outcome = trained?;
 
     terminal.print("");
-    terminal.print(told(&outcome, terminal.palette()));
+    terminal.print(told(&outcome, positive.as_deref(), terminal.palette()));
     terminal.tell(next_steps(&out, &config.data, test_images));
     Ok(Status::partial_if(outcome.ending == Ending::Interrupted))
 }
 
-/// From what was typed to what is trained.
-fn config(args: TrainArgs) -> TrainConfig {
-    let (optimizer, usual_rate) = optimizer(args.optimizer);
-    TrainConfig {
-        architecture: args.arch,
-        task: args.task.task(),
-        head: args.head.kind(),
-        size: args.size,
-        batch: args.batch,
-        seed: args.seed,
-        augment: match args.augment {
-            AugmentFlag::Auto => AugmentChoice::Auto,
-            AugmentFlag::None => AugmentChoice::None,
-            AugmentFlag::Light => AugmentChoice::Light,
-        },
+/// From what was typed, and the file that was named, to what is trained. What was typed goes before the file.
+fn config(args: TrainArgs) -> Result<TrainConfig> {
+    let usual = TrainConfig::new(PathBuf::new());
+    let filed = args.config.as_deref().map(TrainConfig::read).transpose()?;
+    let mut base = filed.unwrap_or(usual);
+    if let Some(HeadChoice::Auto) = args.head {
+        (base.wiring.activation, base.wiring.units) = (None, None);
+    }
+    let stated = Wiring {
+        activation: args.head.and_then(HeadChoice::activation),
+        loss: args.loss,
+        metric: args.metric,
+        ..Wiring::default()
+    };
+    let (optimizer, usual_rate) = match args.optimizer {
+        Some(choice) => optimizer(choice),
+        None => (base.optimizer, base.learning_rate),
+    };
+    let mut allow = base.allow;
+    allow.extend(args.policy.allow);
+    Ok(TrainConfig {
+        data: args.photos.unwrap_or(base.data),
+        architecture: args.arch.unwrap_or(base.architecture),
+        task: args.task.map_or(base.task, TaskChoice::task),
+        wiring: stated.or(&base.wiring),
+        positive: args.positive.or(base.positive),
+        split: args.split.or(base.split),
+        allow,
+        deny_warnings: base.deny_warnings || args.policy.deny == Some(Denied::Warnings),
+        size: args.size.unwrap_or(base.size),
+        batch: args.batch.unwrap_or(base.batch),
+        seed: args.seed.unwrap_or(base.seed),
+        augment: args.augment.map_or(base.augment, AugmentFlag::choice),
         learning_rate: args.lr.unwrap_or(usual_rate),
         length: match (args.epochs, args.minutes) {
             (Some(epochs), _) => Length::Epochs(epochs),
             (None, Some(minutes)) => Length::Minutes(minutes),
-            (None, None) => Length::Auto,
+            (None, None) => base.length,
         },
         optimizer,
-        ..TrainConfig::new(args.photos)
+        ..base
+    })
+}
+
+impl AugmentFlag {
+    fn choice(self) -> AugmentChoice {
+        match self {
+            Self::Auto => AugmentChoice::Auto,
+            Self::None => AugmentChoice::None,
+            Self::Light => AugmentChoice::Light,
+        }
     }
 }
 
 /// An optimizer with settings that suit most networks, and the learning rate that goes with them.
-fn optimizer(choice: OptimizerChoice) -> (Optimizer, f64) {
+pub(super) fn optimizer(choice: OptimizerChoice) -> (Optimizer, f64) {
     match choice {
         OptimizerChoice::Adam => (Optimizer::adam(), 1e-3),
         OptimizerChoice::Adamw => (Optimizer::adam_w(0.01), 1e-3),
@@ -66,7 +95,7 @@ fn optimizer(choice: OptimizerChoice) -> (Optimizer, f64) {
 }
 
 /// `runs/NAME`, after the folder or list of the pictures.
-fn default_run(photos: &Path) -> PathBuf {
+pub(super) fn default_run(photos: &Path) -> PathBuf {
     let named = photos.canonicalize().unwrap_or_else(|_| photos.to_owned());
     let name = if named.is_file() { named.file_stem() } else { named.file_name() };
     Path::new("runs").join(name.unwrap_or("photos".as_ref()))

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use divvy::eval::Interval;
-use divvy::train::{Ending, Event, Listener, Metric, Outcome};
+use divvy::nn::{Head, HeadKind, Metric, Task};
+use divvy::train::{Ending, Event, Listener, Outcome};
 
 use crate::terminal::{Palette, Terminal, duration, thousands};
 
@@ -11,11 +12,17 @@ use crate::terminal::{Palette, Terminal, duration, thousands};
 pub(super) struct Screen<'a> {
     terminal: &'a mut Terminal,
     test_images: usize,
+    positive: Option<String>,
 }
 
 impl<'a> Screen<'a> {
     pub(super) fn new(terminal: &'a mut Terminal) -> Self {
-        Self { terminal, test_images: 0 }
+        Self { terminal, test_images: 0, positive: None }
+    }
+
+    /// The group that ROC AUC is about.
+    pub(super) fn positive(&self) -> Option<String> {
+        self.positive.clone()
     }
 
     /// How many pictures were left alone for testing.
@@ -27,8 +34,9 @@ impl<'a> Screen<'a> {
 impl Listener for Screen<'_> {
     fn on(&mut self, event: &Event) {
         match event {
-            Event::Started { test_images, .. } => {
+            Event::Started { test_images, classes, .. } => {
                 self.test_images = *test_images;
+                self.positive = classes.get(1).cloned();
                 self.terminal.tell(started(event));
                 self.terminal.start("reading pictures");
             }
@@ -39,6 +47,8 @@ impl Listener for Screen<'_> {
                 }
             }
             Event::Note { text } => self.terminal.warn(text),
+            Event::Finding { finding } if finding.is_error() => {}
+            Event::Finding { finding } => self.terminal.find(finding),
             Event::Step { epoch, loss, images_per_second, progress, seconds_left, .. } => {
                 let left = duration(*seconds_left);
                 let words =
@@ -47,7 +57,7 @@ impl Listener for Screen<'_> {
             }
             Event::Epoch { .. } => {
                 let palette = self.terminal.palette();
-                self.terminal.tell(epoch(event, palette));
+                self.terminal.tell(epoch(event, self.positive.as_deref(), palette));
             }
             Event::Finished { .. } => self.terminal.stop(),
         }
@@ -61,6 +71,9 @@ fn started(event: &Event) -> String {
         architecture,
         parameters,
         input,
+        task,
+        head,
+        units,
         training_images,
         validation_images,
         test_images,
@@ -75,15 +88,22 @@ fn started(event: &Event) -> String {
         n => format!(", {} left alone for testing", thousands(*n)),
     };
     format!(
-        "{architecture} with {} parameters, on {height} x {width} x {channels}\n\
+        "{architecture} with {} parameters, on {height} x {width} x {channels}\n{}\
          {} pictures to train on, {} to validate{test}\n\
          {} groups: {}\n",
         thousands(*parameters),
+        trained_as(*task, *head, *units),
         thousands(*training_images),
         thousands(*validation_images),
         classes.len(),
         list(classes),
     )
+}
+
+/// Task, head and loss in a line.
+fn trained_as(task: Task, kind: HeadKind, units: usize) -> String {
+    let head = Head::new(task, kind, units);
+    head.map(|head| format!("{task}: {head}, trained by {}\n", head.loss().in_words())).unwrap_or_default()
 }
 
 /// The first names, and how many there are besides.
@@ -96,15 +116,23 @@ fn list(names: &[String]) -> String {
     }
 }
 
-fn epoch(event: &Event, palette: Palette) -> String {
+/// A metric's name, with that of the group it is about where it is about one of two.
+fn named(metric: Metric, positive: Option<&str>) -> String {
+    match (metric, positive) {
+        (Metric::RocAuc, Some(positive)) => format!("{} of {positive}", metric.in_words()),
+        _ => metric.in_words().to_owned(),
+    }
+}
+
+fn epoch(event: &Event, positive: Option<&str>, palette: Palette) -> String {
     let Event::Epoch { epoch, epochs, training_loss, validation, best, images_per_second, .. } = event else {
         return String::new();
     };
     let of = epochs.map(|epochs| format!("/{epochs}")).unwrap_or_default();
     let mut line = format!(
-        "epoch {epoch:>3}{of}  loss {training_loss:.4}  validation loss {:.4}  {} {:.4}  {images_per_second:.0} images/s",
+        "epoch {epoch:>3}{of}  loss {training_loss:.4}  validation {:.4}  {} {:.4}  {images_per_second:.0} img/s",
         validation.loss,
-        validation.metric.name(),
+        named(validation.metric, positive),
         validation.value,
     );
     if *best {
@@ -115,17 +143,17 @@ fn epoch(event: &Event, palette: Palette) -> String {
 }
 
 /// What came of a training, in two lines.
-pub(super) fn told(outcome: &Outcome, palette: Palette) -> String {
+pub(super) fn told(outcome: &Outcome, positive: Option<&str>, palette: Palette) -> String {
     let score = &outcome.validation;
     let ending = match outcome.ending {
         Ending::Completed => "",
         Ending::Interrupted => " (interrupted)",
     };
     format!(
-        "best epoch {} of {}{ending}: {} {}{} on the {} validation pictures\nmodel: {}",
+        "best epoch {} of {}{ending}: {} {}{} on {} pictures\nmodel: {}",
         outcome.best_epoch,
         outcome.epochs,
-        score.metric.name(),
+        named(score.metric, positive),
         palette.heading(&format!("{:.3}", score.value)),
         interval(score.metric, score.value, outcome.validation_images),
         outcome.validation_images,
@@ -138,7 +166,7 @@ fn interval(metric: Metric, value: f64, images: usize) -> String {
     let right = (value * images as f64).round() as usize;
     let interval = match metric {
         Metric::Accuracy => Interval::wilson(right, images),
-        Metric::MacroF1 => None,
+        Metric::BalancedAccuracy | Metric::MacroF1 | Metric::RocAuc => None,
     };
     interval
         .map(|interval| format!(" (95 % interval {:.3} to {:.3})", interval.low, interval.high))

@@ -1,5 +1,6 @@
 //! What a person sees: results on standard output; progress, warnings and hints on standard error.
 
+mod finding;
 mod numbers;
 mod output;
 mod palette;
@@ -8,6 +9,8 @@ mod quote;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+
+use divvy::rules::{Diagnostic, Severity};
 
 use output::Output;
 
@@ -62,8 +65,19 @@ impl Terminal {
 
     /// Prints a warning on standard error.
     pub(crate) fn warn(&self, warning: impl Display) {
-        let label = Palette::of_errors().warning("warning");
-        self.progress.suspend(|| complain(format_args!("{label}: {warning}")));
+        let palette = Palette::of_errors();
+        let text = palette.wrapped(&format!("warning: {warning}"), "  ");
+        let text = text.replacen("warning", &palette.warning("warning"), 1);
+        self.progress.suspend(|| complain(text));
+    }
+
+    /// Prints a finding on standard error; with `--quiet` only what is more than a note.
+    pub(crate) fn find(&self, finding: &Diagnostic) {
+        if self.quiet && finding.severity == Severity::Note {
+            return;
+        }
+        let text = Palette::of_errors().finding(finding);
+        self.progress.suspend(|| complain(text));
     }
 
     /// Whether nobody reads the results any more, as after `| head`.
@@ -74,6 +88,8 @@ impl Terminal {
     /// Begins a progress bar, which takes the place of one before.
     pub(crate) fn start(&mut self, what: &str) -> &Progress {
         let shown = !self.quiet && io::stderr().is_terminal();
+        // The bar before must be gone before the next one takes its line.
+        self.stop();
         self.progress = if shown { Progress::shown(what) } else { Progress::hidden() };
         &self.progress
     }

@@ -19,7 +19,8 @@ impl Progress {
     /// A bar under a title.
     pub(crate) fn shown(what: &str) -> Self {
         let bar = ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::stderr());
-        let template = "{prefix}  {bar:30}  {msg}";
+        // What does not fit the terminal's width is cut off.
+        let template = "{prefix}  {bar:20}  {wide_msg}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("━╸─"));
         }

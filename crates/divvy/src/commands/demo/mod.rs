@@ -2,6 +2,7 @@
 
 mod album;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use anyhow::Result;
 use divvy::data::StoreOptions;
 use divvy::eval::Report;
 use divvy::model::{Classifier, Model};
+use divvy::rules::Rule;
 use divvy::sort::{Mode, Sorter};
 use divvy::train::{Ending, Length, TrainConfig, evaluate, train};
 
@@ -42,7 +44,9 @@ pub(crate) fn run(args: &DemoArgs, terminal: &mut Terminal) -> Result<Status> {
     terminal.print(format_args!("{training} to learn from in {photos}, {test} to test on in {kept}"));
 
     heading("\n2. Learning to tell them apart", terminal);
-    let config = TrainConfig { length: Length::Epochs(EPOCHS), ..TrainConfig::new(&album.photos) };
+    // Few pictures validate; what is told in the end is measured on others.
+    let allow = BTreeSet::from([Rule::V06]);
+    let config = TrainConfig { length: Length::Epochs(EPOCHS), allow, ..TrainConfig::new(&album.photos) };
     let outcome = train(&config, &run, args.compute.cpu(), &mut Screen::new(terminal), interrupt::asked())?;
     if outcome.ending == Ending::Interrupted {
         return Ok(Status::Partial);
@@ -89,7 +93,7 @@ fn fresh(wanted: &Path) -> PathBuf {
 /// The accuracy on the test pictures with its interval, in a sentence.
 fn measured(classifier: &mut Classifier, test: &Path) -> Result<String> {
     let options = StoreOptions { cancel: Some(interrupt::asked()), ..StoreOptions::default() };
-    let evaluation = evaluate(classifier, test, &options, &|_, _| {})?;
+    let evaluation = evaluate(classifier, test, None, &options, &|_, _| {})?;
     Ok(match evaluation.report {
         Report::Exclusive(report) => format!(
             "accuracy {:.3} on {} pictures (95 % interval {:.3} to {:.3}; guessing gives {:.3})",

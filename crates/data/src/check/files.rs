@@ -1,0 +1,93 @@
+//! What the files tell before their pixels are looked at.
+
+use super::{count, name, place, shortcut};
+use crate::dataset::{Dataset, Source};
+use crate::decode::{self, Header};
+use crate::error::DataError;
+use crate::store::StoreOptions;
+use divvy_rules::{Diagnostic, Rule};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// What is known of a picture from its file.
+pub(super) struct FileFacts {
+    pub(super) sample: usize,
+    /// Its size on disk.
+    pub(super) bytes: usize,
+    pub(super) header: Header,
+}
+
+/// Reads every file once, without decoding its pixels. Files that cannot be read are passed over: loading tells of them.
+///
+/// - [`P04`](Rule::P04), a note: files whose Exif data say how to turn them.
+/// - [`T06`](Rule::T06), a warning: type and sizes of the files tell the class.
+///
+/// Of the options, threads, limits, progress and cancel are heeded.
+///
+/// # Errors
+/// [`DataError::Interrupted`] when cancelled.
+pub fn files(dataset: &Dataset, options: &StoreOptions<'_>) -> Result<Vec<Diagnostic>, DataError> {
+    let facts = read(dataset, options)?;
+    Ok([turned(dataset, &facts), shortcut::shortcut(dataset, &facts)].into_iter().flatten().collect())
+}
+
+/// Reads all files, in the order of the samples.
+fn read(dataset: &Dataset, options: &StoreOptions<'_>) -> Result<Vec<FileFacts>, DataError> {
+    let files: Vec<(usize, &Path)> = (0..dataset.samples().len())
+        .filter_map(|sample| match &dataset.samples()[sample].source {
+            Source::File(path) => Some((sample, path.as_path())),
+            Source::Idx { .. } => None,
+        })
+        .collect();
+    let cancelled = || options.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed));
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let found = Mutex::new(Vec::with_capacity(files.len()));
+    let work = || {
+        while let Some(&(sample, path)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if cancelled() {
+                return;
+            }
+            if let Ok(bytes) = decode::read_file(path, &options.limits)
+                && let Ok(header) = decode::header(&bytes, &options.limits)
+            {
+                let facts = FileFacts { sample, bytes: bytes.len(), header };
+                found.lock().unwrap_or_else(PoisonError::into_inner).push(facts);
+            }
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if let Some(progress) = options.progress {
+                progress(done, files.len());
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..options.threads.clamp(1, files.len().max(1)) {
+            scope.spawn(work);
+        }
+    });
+    if cancelled() {
+        return Err(DataError::Interrupted);
+    }
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    found.sort_unstable_by_key(|facts| facts.sample);
+    Ok(found)
+}
+
+fn turned(dataset: &Dataset, facts: &[FileFacts]) -> Option<Diagnostic> {
+    let turned: Vec<&FileFacts> = facts.iter().filter(|facts| facts.header.orientation != 1).collect();
+    if turned.is_empty() {
+        return None;
+    }
+    let evidence = turned
+        .iter()
+        .map(|facts| format!("{}: orientation {}", name(dataset, facts.sample), facts.header.orientation));
+    let (n, of) = (turned.len(), count(facts.len(), "picture"));
+    Some(
+        Diagnostic::new(Rule::P04, format!("{n} of {of} are stored turned or mirrored"))
+            .at(place(dataset))
+            .because("their Exif data have an orientation other than 1, which divvy applies and Keras, torchvision and timm ignore")
+            .fix("nothing in divvy; where the pictures are used elsewhere, save them upright")
+            .evidence(evidence),
+    )
+}

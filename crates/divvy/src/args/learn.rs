@@ -1,0 +1,207 @@
+//! What can be typed about learning: one training, or several that are compared.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use divvy::nn::{Activation, LossName};
+
+use super::values::{above_zero, batch, minutes, side};
+use super::{ComputeArgs, PolicyArgs, TaskChoice};
+
+#[derive(Args, Debug)]
+pub(crate) struct TrainArgs {
+    /// A folder whose subfolders are the groups (or train/, val/, test/ of such), MNIST-style idx files, or a CSV with
+    /// the columns file,labels
+    #[arg(value_name = "PHOTOS", required_unless_present = "config")]
+    pub(crate) photos: Option<PathBuf>,
+
+    /// The new folder for the model and how it was made [default: runs/NAME, after PHOTOS]
+    #[arg(long, value_name = "RUN")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Settings in a file such as a run's config.toml; what is given here as well goes before them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The network: classic, flat, lenet5, or a TOML file of layers [default: classic]
+    #[arg(long, value_name = "NET")]
+    pub(crate) arch: Option<String>,
+
+    /// What the labels mean; auto looks at them [default: auto]
+    #[arg(long, value_name = "TASK")]
+    pub(crate) task: Option<TaskChoice>,
+
+    /// The activation of the last layer; auto takes the task's usual one [default: auto]
+    #[arg(long, value_name = "HEAD")]
+    pub(crate) head: Option<HeadChoice>,
+
+    /// The loss, as Keras names it; it follows from the head, and is refused where it does not fit
+    #[arg(long, value_name = "LOSS")]
+    pub(crate) loss: Option<LossName>,
+
+    /// By what the best epoch is chosen: `accuracy`, `balanced_accuracy`, `macro_f1`, `roc_auc` [default: accuracy, of several
+    /// labels `macro_f1`]
+    #[arg(long, value_name = "METRIC")]
+    pub(crate) metric: Option<String>,
+
+    /// The group of two that precision, recall and ROC AUC are about [default: the second]
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) positive: Option<String>,
+
+    /// Divide the pictures as this split.csv of another run does
+    #[arg(long, value_name = "FILE")]
+    pub(crate) split: Option<PathBuf>,
+
+    /// Height and width that pictures are resized to, in pixels [default: 64]
+    #[arg(long, value_name = "PIXELS", value_parser = side)]
+    pub(crate) size: Option<usize>,
+
+    /// Times that every picture is looked at [default: 12 to 60, fewer for many pictures]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) epochs: Option<u32>,
+
+    /// Time to train for, in place of a number of epochs
+    #[arg(long, value_name = "M", conflicts_with = "epochs", value_parser = minutes)]
+    pub(crate) minutes: Option<f64>,
+
+    /// Pictures in a step [default: 32]
+    #[arg(long, value_name = "N", value_parser = batch)]
+    pub(crate) batch: Option<usize>,
+
+    /// The seed of everything random: with it, a training can be repeated bit for bit [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+
+    /// The rule by which weights move [default: adam]
+    #[arg(long, value_name = "RULE")]
+    pub(crate) optimizer: Option<OptimizerChoice>,
+
+    /// The learning rate at its highest [default: 0.001, for sgd 0.01]
+    #[arg(long, value_name = "RATE", value_parser = above_zero)]
+    pub(crate) lr: Option<f64>,
+
+    /// How training pictures are changed at random; auto is light without what the groups' names forbid [default: auto]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) augment: Option<AugmentFlag>,
+
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompareArgs {
+    /// Pictures in groups, as for train
+    #[arg(value_name = "PHOTOS")]
+    pub(crate) photos: PathBuf,
+
+    /// Heads to compare, such as softmax2,sigmoid1,linear1: an activation and perhaps its units
+    #[arg(long, value_name = "HEADS", value_delimiter = ',')]
+    pub(crate) heads: Vec<HeadSpec>,
+
+    /// Networks to compare, or the one that is compared with other heads [default: classic]
+    #[arg(long, value_name = "NETS", value_delimiter = ',')]
+    pub(crate) arch: Vec<String>,
+
+    /// Optimizers to compare, each at its usual learning rate [default: adam]
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    pub(crate) optimizers: Vec<OptimizerChoice>,
+
+    /// Trainings of each, with the seeds 0, 1, 2 and so on
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) seeds: u64,
+
+    /// The folder for the trainings and compare.json; what is there of the same comparison is used again
+    /// [default: runs/NAME-compare, after PHOTOS]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Height and width that pictures are resized to, in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = 64, value_parser = side)]
+    pub(crate) size: usize,
+
+    /// Times that every picture is looked at in a training [default: 12 to 60, fewer for many pictures]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) epochs: Option<u32>,
+
+    /// Pictures in a step
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = batch)]
+    pub(crate) batch: usize,
+
+    /// The learning rate of all [default: each optimizer's usual one]
+    #[arg(long, value_name = "RATE", value_parser = above_zero)]
+    pub(crate) lr: Option<f64>,
+
+    /// Print the comparison as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+}
+
+/// A head as it is typed: `softmax2`, or `softmax` for the units that fit.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct HeadSpec {
+    pub(crate) activation: Activation,
+    pub(crate) units: Option<usize>,
+}
+
+impl std::str::FromStr for HeadSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let name = text.trim_end_matches(|c: char| c.is_ascii_digit());
+        let units = match &text[name.len()..] {
+            "" => None,
+            digits => Some(digits.parse().map_err(|_| "give an activation and its units, such as softmax2")?),
+        };
+        let activation = match name {
+            "sigmoid" => Activation::Sigmoid,
+            "softmax" => Activation::Softmax,
+            "linear" => Activation::Linear,
+            _ => {
+                return Err(
+                    "give softmax, sigmoid or linear and perhaps its units, such as softmax2".to_owned()
+                );
+            }
+        };
+        Ok(Self { activation, units })
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub(crate) enum HeadChoice {
+    Auto,
+    Sigmoid,
+    Softmax,
+    Linear,
+}
+
+impl HeadChoice {
+    pub(crate) fn activation(self) -> Option<Activation> {
+        match self {
+            Self::Auto => None,
+            Self::Sigmoid => Some(Activation::Sigmoid),
+            Self::Softmax => Some(Activation::Softmax),
+            Self::Linear => Some(Activation::Linear),
+        }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OptimizerChoice {
+    Adam,
+    Adamw,
+    Sgd,
+    Rmsprop,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub(crate) enum AugmentFlag {
+    Auto,
+    None,
+    Light,
+}

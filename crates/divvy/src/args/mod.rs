@@ -1,0 +1,221 @@
+//! What can be typed, exactly as it is typed. Commands turn it into what they work with.
+
+mod learn;
+mod network;
+mod rules;
+mod values;
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use divvy::nn::{HeadKind, Task};
+
+pub(crate) use learn::{AugmentFlag, CompareArgs, HeadChoice, HeadSpec, OptimizerChoice, TrainArgs};
+pub(crate) use network::{BenchArgs, Job, NetworkArgs, PlanArgs, Precision, SummaryArgs};
+pub(crate) use rules::{CheckArgs, Denied, ExplainArgs, PolicyArgs};
+use values::probability;
+
+/// The most threads that can be asked for: more than any one machine has.
+const MAX_THREADS: i64 = 1024;
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  done in part: interrupted, or some pictures could not be read; `check` found an error
+  2  not done: the error says what was found and what to do
+
+`divvy demo` shows the whole path on pictures it draws itself.";
+
+/// Divides pictures into groups: learns from folders of examples, says how good it is, sorts new ones
+#[derive(Parser, Debug)]
+#[command(name = "divvy", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// No progress and no hints: results, warnings and errors only
+    #[arg(long, short, global = true, display_order = 1000)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Learn from pictures that are in groups
+    Train(TrainArgs),
+    /// Measure how good a model is on pictures whose groups are known
+    Evaluate(EvaluateArgs),
+    /// Say which group pictures belong to
+    Predict(PredictArgs),
+    /// Put pictures into a folder for each group
+    Sort(SortArgs),
+    /// Look for mistakes in pictures, a network or a run
+    Check(CheckArgs),
+    /// Train heads, architectures or optimizers alike, and see whether they differ
+    Compare(CompareArgs),
+    /// Explain a rule: why it is one, wrong and right, how to see it
+    Explain(ExplainArgs),
+    /// Write a model of two groups with the other last layer: two softmax units or one sigmoid
+    Convert(ConvertArgs),
+    /// Show a network's layers, shapes and parameters
+    Summary(SummaryArgs),
+    /// Show the steps that a network is compiled to
+    Plan(PlanArgs),
+    /// Measure how fast a network trains or classifies
+    Bench(BenchArgs),
+    /// See the whole path on pictures drawn for the purpose, in under a minute
+    Demo(DemoArgs),
+}
+
+/// How the machine is used.
+#[derive(Args, Debug)]
+pub(crate) struct ComputeArgs {
+    /// Threads to work with [default: as many as the machine has cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
+    pub(crate) threads: Option<u16>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvaluateArgs {
+    /// The folder of a run, or the model file in it
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+
+    /// Pictures in groups, as for train; its test part is used where it has one, else all of it
+    #[arg(value_name = "DATA")]
+    pub(crate) data: PathBuf,
+
+    /// The group of two that ROC AUC and average precision are about [default: the model's second]
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) positive: Option<String>,
+
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PredictArgs {
+    /// The folder of a run, or the model file in it
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+
+    /// Pictures, and folders of them
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Print a JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print a table of comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SortArgs {
+    /// The folder of a run, or the model file in it
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+
+    /// The folder of pictures to sort, with its subfolders
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+
+    /// Where the groups' folders and sorted.csv go
+    #[arg(long, value_name = "DIR")]
+    pub(crate) into: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) mode: ModeArgs,
+
+    /// Pictures whose group is less probable than this go to the folder `unsure` [default: 0.8]
+    #[arg(long, value_name = "P", value_parser = probability)]
+    pub(crate) unsure: Option<f32>,
+
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+}
+
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+pub(crate) struct ModeArgs {
+    /// Copy the pictures (the default)
+    #[arg(long)]
+    pub(crate) copy: bool,
+
+    /// Move the pictures
+    #[arg(long = "move")]
+    pub(crate) relocate: bool,
+
+    /// Give the pictures a second name: a hard link, or a symbolic one where the disk cannot
+    #[arg(long)]
+    pub(crate) link: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ConvertArgs {
+    /// The folder of a run, or the model file in it
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+
+    /// The last layer it is to have: sigmoid for Dense(1, sigmoid), softmax for Dense(2, softmax)
+    #[arg(long, value_name = "HEAD", value_parser = head_of_two())]
+    pub(crate) head: HeadKind,
+
+    /// The new model file [default: model.HEAD.divvy, beside the model]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Print what was done as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// The folder for the pictures, the model and the sorted pictures
+    #[arg(long, value_name = "DIR", default_value = "demo")]
+    pub(crate) out: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub(crate) enum TaskChoice {
+    Auto,
+    Binary,
+    #[value(alias = "multi_class")]
+    MultiClass,
+    #[value(alias = "multi_label")]
+    MultiLabel,
+    Regression,
+}
+
+impl TaskChoice {
+    pub(crate) fn task(self) -> Option<Task> {
+        match self {
+            Self::Auto => None,
+            Self::Binary => Some(Task::Binary),
+            Self::MultiClass => Some(Task::MultiClass),
+            Self::MultiLabel => Some(Task::MultiLabel),
+            Self::Regression => Some(Task::Regression),
+        }
+    }
+}
+
+/// The heads that tell two groups apart with probabilities.
+fn head_of_two() -> impl TypedValueParser<Value = HeadKind> {
+    PossibleValuesParser::new(["sigmoid", "softmax"]).try_map(|name| name.parse())
+}

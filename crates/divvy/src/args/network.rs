@@ -1,0 +1,101 @@
+//! What can be typed about networks that need not be trained.
+
+use clap::{Args, ValueEnum};
+
+use super::ComputeArgs;
+use super::values::{above_zero, batch, side};
+
+/// A network that need not be trained.
+#[derive(Args, Debug)]
+pub(crate) struct NetworkArgs {
+    /// A named network (classic, flat, lenet5), a TOML file of layers, or the folder of a run
+    #[arg(value_name = "NET")]
+    pub(crate) network: String,
+
+    /// Height and width of pictures in pixels; a run has its own [default: 64]
+    #[arg(long, value_name = "PIXELS", value_parser = side)]
+    pub(crate) size: Option<usize>,
+
+    /// Groups to tell apart; a run has its own [default: the units that the file states, or 2]
+    #[arg(long, value_name = "N")]
+    pub(crate) classes: Option<usize>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SummaryArgs {
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+
+    /// Pictures in a step
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = batch)]
+    pub(crate) batch: usize,
+
+    /// The plan for classifying rather than for training
+    #[arg(long)]
+    pub(crate) infer: bool,
+
+    /// Print the plan as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BenchArgs {
+    /// What to measure
+    #[arg(value_name = "JOB")]
+    pub(crate) job: Job,
+
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+
+    /// Pictures in a step
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = batch)]
+    pub(crate) batch: usize,
+
+    /// How long to measure, after three steps to warm up
+    #[arg(long, value_name = "S", default_value_t = 6.0, value_parser = above_zero)]
+    pub(crate) seconds: f64,
+
+    /// The numbers that are computed with
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = precision)]
+    pub(crate) precision: Precision,
+
+    /// The instruction set: avx512, avx2 or portable [default: the best of this machine]
+    #[arg(long, value_name = "ISA")]
+    pub(crate) isa: Option<String>,
+
+    /// Print one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Job {
+    /// Steps of training: forward, backward and the optimizer
+    Train,
+    /// Classifying pictures that are in memory
+    Infer,
+}
+
+/// The type of the numbers that a network computes with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Precision {
+    F32,
+}
+
+fn precision(text: &str) -> Result<Precision, String> {
+    match text {
+        "f32" => Ok(Precision::F32),
+        "bf16" | "f16" | "int8" => Err(format!("{text} is not available in this version; f32 is")),
+        _ => Err("give f32".to_owned()),
+    }
+}

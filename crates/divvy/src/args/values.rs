@@ -1,0 +1,36 @@
+//! Numbers as they are typed.
+
+use divvy::data::MAX_SIDE;
+use divvy::train::Length;
+
+pub(super) fn side(text: &str) -> Result<usize, String> {
+    whole(text, MAX_SIDE)
+}
+
+pub(super) fn classes(text: &str) -> Result<usize, String> {
+    whole(text, 100_000)
+}
+
+pub(super) fn batch(text: &str) -> Result<usize, String> {
+    whole(text, 4096)
+}
+
+fn whole(text: &str, most: usize) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("give a whole number from 1 to {most}"))
+}
+
+pub(super) fn probability(text: &str) -> Result<f32, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| "give a number from 0 to 1, such as 0.8".to_owned())
+}
+
+pub(super) fn minutes(text: &str) -> Result<f64, String> {
+    let number = above_zero(text).ok().filter(|number| *number <= Length::MAX_MINUTES);
+    number.ok_or_else(|| format!("give a number above 0 and at most {} (a year)", Length::MAX_MINUTES))
+}
+
+pub(super) fn above_zero(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite());
+    number.ok_or_else(|| "give a number above 0".to_owned())
+}

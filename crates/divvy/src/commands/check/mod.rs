@@ -1,0 +1,175 @@
+//! `divvy check`: looks for mistakes without training.
+
+mod printed;
+mod sarif;
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use divvy::data::{DataError, Dataset, OpenOptions};
+use divvy::nn::{Architecture, Wiring};
+use divvy::rules::{Diagnostic, Policy, Rule, Severity, Verdict};
+use divvy::train::{DataCheck, DataFindings, NetworkQuestion, check_data, check_network, check_run};
+
+use crate::args::{CheckArgs, Denied, PolicyArgs};
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+use crate::{Status, interrupt};
+use printed::Printed;
+
+/// What is checked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Data,
+    Network,
+    Run,
+}
+
+impl Kind {
+    /// What a subject is: the name or file of a network, a run's folder or model, else data.
+    fn of(subject: &str) -> Self {
+        let path = Path::new(subject);
+        let is_model = path.extension().is_some_and(|found| found.eq_ignore_ascii_case("divvy"));
+        let holds_run = ["model.divvy", "events.jsonl"].iter().any(|file| path.join(file).is_file());
+        let is_named = Architecture::NAMES.contains(&subject) && !path.exists();
+        if is_model || holds_run {
+            Self::Run
+        } else if is_named || Architecture::is_toml(subject) {
+            Self::Network
+        } else {
+            Self::Data
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Network => "network",
+            Self::Run => "run",
+        }
+    }
+}
+
+impl PolicyArgs {
+    fn policy(&self) -> Policy {
+        Policy {
+            allow: self.allow.iter().copied().collect(),
+            deny_warnings: self.deny == Some(Denied::Warnings),
+        }
+    }
+}
+
+/// Checks, prints what was found, and says by the exit code whether there is an error among it.
+pub(crate) fn run(args: &CheckArgs, terminal: &mut Terminal) -> Result<Status> {
+    let kind = Kind::of(&args.subject);
+    refuse_idle_flags(args, kind)?;
+    let mut policy = args.policy.policy();
+    let path = Path::new(&args.subject);
+    let found = match kind {
+        Kind::Network => found(check_network(&args.subject, &args.question(), &mut policy)?),
+        Kind::Run => found(check_run(path, &mut policy)?),
+        Kind::Data => data_findings(args, path, terminal)?,
+    };
+    let DataFindings { findings: found, problems } = found;
+    let (findings, silenced) = judge(found, &policy);
+    let errors = findings.iter().any(Diagnostic::is_error);
+    for sentence in &problems {
+        terminal.warn(sentence);
+    }
+    let printed = Printed {
+        subject: &args.subject,
+        kind: kind.name(),
+        findings: &findings,
+        problems: &problems,
+        silenced,
+    };
+    if args.sarif {
+        terminal.print(serde_json::to_string_pretty(&sarif::log(&findings))?);
+    } else if args.json {
+        terminal.print(serde_json::to_string(&printed)?);
+    } else {
+        printed.print(terminal);
+    }
+    Ok(Status::partial_if(errors || !problems.is_empty()))
+}
+
+/// What is wrong with labels, or, where they can be read, with names, parts and pictures.
+fn data_findings(args: &CheckArgs, path: &Path, terminal: &mut Terminal) -> Result<DataFindings> {
+    let dataset = match Dataset::open(path, &OpenOptions::default()) {
+        Err(DataError::Label(finding)) => return Ok(found(vec![*finding])),
+        other => Arc::new(other?),
+    };
+    if !args.json && !args.sarif {
+        terminal.tell(&dataset);
+        dataset.conversions().iter().for_each(|conversion| terminal.warn(conversion));
+    }
+    let progress = terminal.start("looking at files");
+    let told = |check, done, total| {
+        let what = match check {
+            DataCheck::Files => "looking at files",
+            DataCheck::Pictures => "comparing pictures",
+        };
+        progress.renamed(what).count(done, total);
+    };
+    let checked = check_data(&dataset, args.compute.threads(), &told, interrupt::asked());
+    terminal.stop();
+    Ok(checked?)
+}
+
+/// Findings where nothing else can be wrong.
+fn found(findings: Vec<Diagnostic>) -> DataFindings {
+    DataFindings { findings, problems: Vec::new() }
+}
+
+impl CheckArgs {
+    fn question(&self) -> NetworkQuestion {
+        let usual = NetworkQuestion::default();
+        NetworkQuestion {
+            task: self.task.task(),
+            classes: self.classes,
+            size: self.size.unwrap_or(usual.size),
+            batch: self.batch,
+            wiring: Wiring::default(),
+        }
+    }
+}
+
+/// Flags about networks do nothing for data and runs, which say themselves what they are.
+fn refuse_idle_flags(args: &CheckArgs, kind: Kind) -> Result<()> {
+    let given = [
+        ("--task", args.task.task().is_some()),
+        ("--classes", args.classes.is_some()),
+        ("--size", args.size.is_some()),
+        ("--batch", args.batch.is_some()),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given && kind != Kind::Network) {
+        Some((flag, _)) => {
+            let message = format!("{flag}: {} is {}, which needs no such flag", args.subject, kind.name());
+            Err(Failure::new(message).help(format!("leave {flag} out; it is for networks")).into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// What is left to be told, the worst first, and the rules that are silenced.
+fn judge(found: Vec<Diagnostic>, policy: &Policy) -> (Vec<Diagnostic>, BTreeSet<Rule>) {
+    let mut silenced = BTreeSet::new();
+    let mut findings = Vec::new();
+    for finding in found {
+        let rule = finding.rule;
+        match policy.judge(finding) {
+            Verdict::Told(finding) | Verdict::Refused(finding) => findings.push(finding),
+            Verdict::Silent => _ = silenced.insert(rule),
+        }
+    }
+    findings.sort_by_key(|finding| Reverse(finding.severity));
+    (findings, silenced)
+}
+
+/// How many findings are of a severity.
+fn count(findings: &[Diagnostic], severity: Severity) -> usize {
+    findings.iter().filter(|finding| finding.severity == severity).count()
+}
