@@ -49,7 +49,7 @@ impl RunFolder {
     /// Reads events.jsonl: each event with its line, from 1. Lines that are no known event are passed over.
     ///
     /// # Errors
-    /// [`DataError::Read`] when it cannot be read.
+    /// [`TrainError::Data`] when it cannot be read.
     pub fn read_events(&self) -> Result<Vec<(usize, Event)>, TrainError> {
         /// A line a second for many years.
         const MOST: u64 = 256 << 20;
