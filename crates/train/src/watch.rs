@@ -212,6 +212,10 @@ mod tests {
 
     /// A training of `classes` classes whose head is `head`, 100 steps an epoch.
     fn started(head: HeadKind, classes: usize) -> Event {
+        started_with(head, classes, 100)
+    }
+
+    fn started_with(head: HeadKind, classes: usize, steps_per_epoch: usize) -> Event {
         Event::Started {
             divvy: String::new(),
             data: "photos".into(),
@@ -228,7 +232,7 @@ mod tests {
             test_images: 0,
             epochs: None,
             minutes: None,
-            steps_per_epoch: 100,
+            steps_per_epoch,
         }
     }
 
@@ -336,39 +340,7 @@ mod tests {
 
     #[test]
     fn the_first_steps_need_not_show_anything() {
-        let start = match started(HeadKind::Softmax, 2) {
-            Event::Started {
-                divvy,
-                data,
-                run,
-                classes,
-                task,
-                head,
-                units,
-                architecture,
-                parameters,
-                input,
-                ..
-            } => Event::Started {
-                divvy,
-                data,
-                run,
-                classes,
-                task,
-                head,
-                units,
-                architecture,
-                parameters,
-                input,
-                training_images: 40,
-                validation_images: 10,
-                test_images: 0,
-                epochs: None,
-                minutes: None,
-                steps_per_epoch: 2,
-            },
-            other => other,
-        };
+        let start = started_with(HeadKind::Softmax, 2, 2);
         assert_eq!(ids(&findings(&start, [LN_2; 5], &answers([5, 5], [10, 0], [5, 0]))), [""; 0]);
     }
 }

@@ -50,9 +50,7 @@ impl Split {
         seed: u64,
         groups: &[Vec<usize>],
     ) -> Result<Self, DataError> {
-        if !(fraction > 0.0 && fraction < 1.0) {
-            return Err(DataError::Fraction { fraction });
-        }
+        check_fraction(fraction)?;
         let pool = dataset.trainable_samples();
         let validation = dataset.part(Some(Part::Validation));
         let test = dataset.part(Some(Part::Test));
@@ -79,9 +77,7 @@ impl Split {
         seed: u64,
         groups: &[Vec<usize>],
     ) -> Result<Self, DataError> {
-        if !(fraction > 0.0 && fraction < 1.0) {
-            return Err(DataError::Fraction { fraction });
-        }
+        check_fraction(fraction)?;
         if !self.test.is_empty() {
             return Ok(self);
         }
@@ -135,6 +131,11 @@ fn divide_together(
     let drawn: HashSet<usize> = drawn.into_iter().collect();
     let (drawn, rest) = pool.iter().partition(|&&sample| drawn.contains(&leaders.of(sample)));
     (rest, drawn)
+}
+
+/// Refuses a share that would leave a side empty.
+fn check_fraction(fraction: f64) -> Result<(), DataError> {
+    if fraction > 0.0 && fraction < 1.0 { Ok(()) } else { Err(DataError::Fraction { fraction }) }
 }
 
 /// The first sample in the pool of each sample's group; its own for a sample in no group.

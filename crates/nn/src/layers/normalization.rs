@@ -27,9 +27,6 @@ impl Normalization {
     }
 }
 
-/// The smallest standard deviation divided by, as in Keras.
-const EPSILON: f32 = 1e-7;
-
 impl LayerRule for Normalization {
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
         let input = only(inputs)?;
@@ -52,7 +49,7 @@ impl LayerRule for Normalization {
         // A list of one stands for every channel.
         let each = |values: &[f32], channel: usize| values[channel % values.len()];
         let scale: Vec<f32> =
-            (0..channels).map(|c| 1.0 / each(&self.variance, c).sqrt().max(EPSILON)).collect();
+            (0..channels).map(|c| 1.0 / each(&self.variance, c).sqrt().max(Self::LEAST_DEVIATION)).collect();
         let shift = scale.iter().enumerate().map(|(c, scale)| -each(&self.mean, c) * scale).collect();
         lowering.scale_shift(scale, shift, inputs[0])
     }
