@@ -162,6 +162,7 @@ impl Table<'_> {
         let Some(first) = records.first().cloned() else {
             return Err(self.no_rows());
         };
+        self.check_one_label_column(&first)?;
         let columns = match columns_by_name(&first) {
             Some(columns) => columns,
             None if begins_with_image(&first) && first.len() == 2 => {
@@ -207,6 +208,23 @@ impl Table<'_> {
             LabelColumns::Hot(hot) => hot.indices().map(|column| cell(column).to_owned()).collect(),
         };
         Ok(Row { line, file: file.to_owned(), part, labels })
+    }
+
+    /// Of two columns that could hold the labels neither is better than the other.
+    fn check_one_label_column(&self, header: &StringRecord) -> Result<(), DataError> {
+        let names = PLURAL_LABEL_COLUMNS.iter().chain(&SINGULAR_LABEL_COLUMNS);
+        let mut found: Vec<usize> = names.filter_map(|name| position(header, &[name])).collect();
+        found.sort_unstable();
+        match found[..] {
+            [first, second, ..] => {
+                let (first, second) = (&header[first], &header[second]);
+                Err(self.fault(
+                    1,
+                    format!("the columns {first} and {second} could both hold the labels; keep one of them"),
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn csv_fault(&self, error: &csv::Error) -> DataError {

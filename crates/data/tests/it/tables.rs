@@ -118,6 +118,10 @@ fn a_csv_that_does_not_fit_is_refused_by_line() {
             "line 3: images/1.jpg is listed with other labels in line 2",
         ),
         ("file,labels,set\nimages/1.jpg,a,cellar\n", "line 2: cellar is no part"),
+        (
+            "file,Class,label\nimages/1.jpg,a,b\n",
+            "line 1: the columns Class and label could both hold the labels",
+        ),
     ] {
         let message = open_error(with_list(list).path());
         assert!(message.contains(expected), "{list:?}: {message}");
