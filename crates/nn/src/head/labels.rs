@@ -148,9 +148,7 @@ impl Head {
         let conversion = became.map(|became| format!("one-hot rows of {columns} became {became}"));
         Ok(Targets { values, conversion })
     }
-}
 
-impl Head {
     /// A row of 0 and 1. Where the head gives a number, that of the class.
     fn encode_row(&self, hot: &[f32], written: &mut [f32]) -> Result<(), Diagnostic> {
         match self.encoding() {

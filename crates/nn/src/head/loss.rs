@@ -2,6 +2,13 @@
 
 use super::{Head, Loss};
 
+/// The least cross-entropy of `units` probabilities that went through a second softmax, `ln(1 + (k - 1) / e)`, as a message tells it.
+pub(crate) fn floor_of_softmax_twice(units: usize) -> String {
+    let others = units.saturating_sub(1);
+    let floor = (1.0 + others as f64 / std::f64::consts::E).ln();
+    format!("ln(1 + {others} / e) = {floor:.4}")
+}
+
 impl Head {
     /// The loss of a row of logits against a row of targets, as [`Head::encode`] writes it.
     ///

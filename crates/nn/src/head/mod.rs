@@ -14,6 +14,7 @@ pub use metric::Metric;
 pub use score::Choice;
 pub use tail::Logits;
 
+pub(crate) use loss::floor_of_softmax_twice;
 pub(crate) use tail::Tail;
 
 use std::fmt;

@@ -2,6 +2,7 @@
 
 use divvy_rules::{Diagnostic, Rule};
 
+use super::loss::floor_of_softmax_twice;
 use super::rules::finding;
 use super::{Head, Task};
 use crate::activation::Activation;
@@ -153,11 +154,8 @@ fn applied_twice(rule: Rule, graph: &Graph, id: NodeId) -> Diagnostic {
                 .to_owned(),
         )
     } else {
-        let others = graph.output_shape().channels().saturating_sub(1);
-        let floor = (1.0 + others as f64 / std::f64::consts::E).ln();
-        let why = format!(
-            "the second one sees values from 0 to 1, so the loss cannot fall below ln(1 + {others} / e) = {floor:.4}"
-        );
+        let floor = floor_of_softmax_twice(graph.output_shape().channels());
+        let why = format!("the second one sees values from 0 to 1, so the loss cannot fall below {floor}");
         ("softmax applied twice", why)
     };
     finding(rule, what, why, "remove one of the two").at(place(graph.node(id)))

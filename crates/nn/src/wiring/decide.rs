@@ -4,7 +4,7 @@ use divvy_rules::{Diagnostic, Rule, Severity};
 
 use super::{Decision, LabelForm, LossName, Wiring};
 use crate::activation::Activation;
-use crate::head::{Head, HeadKind, Task};
+use crate::head::{Head, HeadKind, Task, floor_of_softmax_twice};
 
 impl Wiring {
     /// The one decision that the statements amount to, for `classes` classes or labels that exclude each other or do not.
@@ -17,7 +17,7 @@ impl Wiring {
         classes: usize,
         exclusive: bool,
     ) -> Result<Decision, Diagnostic> {
-        self.check_loss(task)?;
+        self.check_loss(task, classes)?;
         let task = task.unwrap_or_else(|| self.task(classes, exclusive));
         let activation = self.output(task);
         let units = self.units.unwrap_or_else(|| usual_units(task, activation, classes));
@@ -53,7 +53,7 @@ impl Wiring {
     }
 
     /// The loss against activation and units, whatever the task.
-    fn check_loss(&self, task: Option<Task>) -> Result<(), Diagnostic> {
+    fn check_loss(&self, task: Option<Task>, classes: usize) -> Result<(), Diagnostic> {
         use Activation::{Linear, Sigmoid, Softmax};
         let one_unit = self.units == Some(1);
         let is_binary = self.loss == Some(LossName::BinaryCrossEntropy);
@@ -74,7 +74,7 @@ impl Wiring {
                 Err(logits_unannounced(loss))
             }
             (Some(Softmax), loss) if self.expects_logits() && (loss.is_none() || self.is_categorical()) => {
-                Err(softmax_twice(self.units))
+                Err(softmax_twice(self.units.unwrap_or(classes)))
             }
             (Some(Sigmoid), loss) if self.expects_logits() && (loss.is_none() || is_binary) => {
                 Err(sigmoid_twice())
@@ -153,9 +153,7 @@ impl Wiring {
             .because(fault)
             .fix(format!("write labels = \"{}\"", usual_form(head))))
     }
-}
 
-impl Wiring {
     /// Y02 as a note: labels in the other of the two forms that frameworks tell apart by the loss.
     fn converted_labels(&self) -> Option<Diagnostic> {
         let (loss, wanted) = match (self.loss?, self.labels?) {
@@ -235,15 +233,12 @@ fn logits_unannounced(loss: LossName) -> Diagnostic {
         })
 }
 
-fn softmax_twice(units: Option<usize>) -> Diagnostic {
-    let k = units.unwrap_or(2);
-    let floor = (1.0 + (k as f64 - 1.0) / std::f64::consts::E).ln();
+fn softmax_twice(units: usize) -> Diagnostic {
     Diagnostic::new(Rule::L01, "softmax applied twice")
         .at("from_logits")
         .because(format!(
-            "the loss applies softmax to what is softmax already, so it cannot fall below ln(1 + {} / e) = {floor:.4}, however right \
-             the network is",
-            k.saturating_sub(1)
+            "the loss applies softmax to what is softmax already, so it cannot fall below {}, however right the network is",
+            floor_of_softmax_twice(units)
         ))
         .fix("leave from_logits out, or write activation = \"linear\"")
 }

@@ -75,6 +75,17 @@ fn head_and_loss_must_go_together() {
 }
 
 #[test]
+fn the_floor_of_a_double_softmax_is_that_of_the_classes() {
+    // Of ten classes, stated as units or known from the data alone.
+    for units in [Some(10), None] {
+        let stated =
+            Wiring { activation: Some(Softmax), units, from_logits: Some(true), ..Wiring::default() };
+        let why = stated.decide(None, 10, true).unwrap_err().why;
+        assert!(why.contains("ln(1 + 9 / e) = 1.4612"), "{why}");
+    }
+}
+
+#[test]
 fn what_is_not_stated_follows() {
     for (stated, classes, wanted) in [
         (Wiring::default(), 2, "Dense(2, softmax)"),
