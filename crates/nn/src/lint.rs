@@ -70,12 +70,15 @@ pub(crate) fn own_activation(layer: &Layer) -> Option<Activation> {
 
 /// Batch norm over so few values that their variance means nothing.
 fn tiny_batch(graph: &Graph, batch: usize) -> Option<Diagnostic> {
-    let values = |shape: Shape| batch * shape.len() / shape.channels().max(1);
+    if batch != 1 {
+        return None;
+    }
+    let values = |node: &GraphNode| node.shape.len() / node.shape.channels().max(1);
     let norms = graph.nodes().iter().filter(|node| matches!(node.layer, Layer::BatchNorm(_)));
     // The one over fewest values is the worst.
-    let node = norms.filter(|_| batch == 1).min_by_key(|node| values(node.shape))?;
-    let alone = values(node.shape) == 1;
-    let finding = Diagnostic::new(Rule::T01, format!("batch norm over a batch of {batch}")).at(place(node));
+    let node = norms.min_by_key(|node| values(node))?;
+    let alone = values(node) == 1;
+    let finding = Diagnostic::new(Rule::T01, "batch norm over a batch of 1").at(place(node));
     let finding = if alone {
         finding.because("the mean of one value is the value and its variance 0, so every output is beta and nothing is learnt")
     } else {

@@ -141,6 +141,13 @@ pub struct DataFindings {
     pub problems: Vec<String>,
 }
 
+impl From<Vec<Diagnostic>> for DataFindings {
+    /// Findings where nothing else is wrong.
+    fn from(findings: Vec<Diagnostic>) -> Self {
+        Self { findings, problems: Vec::new() }
+    }
+}
+
 /// Checks labelled pictures: names, parts, files, and the pictures themselves. Where the data brings no validation part, it is about one
 /// that is drawn with the usual share and seed. `told` hears how far each part of the work is.
 ///

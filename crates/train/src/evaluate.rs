@@ -39,10 +39,7 @@ pub fn evaluate(
     classified: &dyn Fn(usize, usize),
 ) -> Result<Evaluation, TrainError> {
     let dataset = Arc::new(Dataset::open(data, &OpenOptions::default())?.with_classes(classifier.classes())?);
-    if let (Some(name), Task::MultiLabel) = (positive, classifier.head().task()) {
-        let found = format!("{name}, of labels that do not exclude each other");
-        return Err(TrainError::Setting { setting: "the positive group", found, wanted: "leave it out" });
-    }
+    require_exclusive(positive, classifier.head())?;
     let positive = positive.map(|name| dataset.positive_class(name)).transpose()?;
     let samples = dataset.evaluation_samples();
     if classifier.head().task() != Task::MultiLabel {
@@ -54,6 +51,17 @@ pub fn evaluate(
     let report = report(classifier.head(), classifier.classes(), &labels, &classified.predictions, positive)?;
     let skipped = dataset.skipped().iter().map(ToString::to_string);
     Ok(Evaluation { report, part, left_out: skipped.chain(classified.unreadable).collect() })
+}
+
+/// Refuses a positive group among labels that do not exclude each other, of which none is.
+pub(crate) fn require_exclusive(positive: Option<&str>, head: &Head) -> Result<(), TrainError> {
+    match (positive, head.task()) {
+        (Some(name), Task::MultiLabel) => {
+            let found = format!("{name}, of labels that do not exclude each other");
+            Err(TrainError::Setting { setting: "the positive group", found, wanted: "leave it out" })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Pictures and what a model says of them.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use divvy_data::{Augment, Channels, Dataset, LabelKind, OpenOptions, Part, Preprocess, Split, check};
 use divvy_model::targets;
-use divvy_nn::{Circumstances, Head, Metric, Mode, Network, Task, check_memory};
+use divvy_nn::{Circumstances, Head, Metric, Mode, Network, check_memory};
 use divvy_rules::{Diagnostic, Place, Policy, Rule};
 
 use crate::architecture::open_architecture;
 use crate::config::{AugmentChoice, Length, TrainConfig};
 use crate::error::TrainError;
+use crate::evaluate::require_exclusive;
 
 /// What was asked for, opened and checked. No picture has been read and nothing written.
 pub(crate) struct Prepared {
@@ -38,31 +39,13 @@ pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, 
     let decision = architecture.decide(&config.wiring, config.task, dataset.classes().len(), exclusive)?;
     let (head, metric) = (decision.head(), decision.metric());
     let mut findings = decision.notes().to_vec();
-    if let (Some(positive), Task::MultiLabel) = (&config.positive, head.task()) {
-        let found = format!("{positive}, of labels that do not exclude each other");
-        return Err(TrainError::Setting { setting: "the positive group", found, wanted: "leave it out" });
-    }
+    require_exclusive(config.positive.as_deref(), head)?;
     check_labels(head, &dataset)?;
     let network = architecture.network(preprocess.shape(), head)?;
     // The last batch of an epoch may be one larger.
     check_memory(&network, Mode::Train, config.batch + 1, threads)?;
-    let split = match &config.split {
-        Some(path) => Split::read_csv(path, &dataset)?,
-        None => Split::new(&dataset, config.validation_share, config.seed)?,
-    };
-    for (part, samples) in [(Part::Train, &split.train), (Part::Validation, &split.validation)] {
-        if samples.is_empty() {
-            let (data, images) = (config.data.clone(), dataset.samples().len());
-            return Err(TrainError::EmptyPart { data, part, images });
-        }
-    }
-    let listed = split.train.len() + split.validation.len() + split.test.len();
-    let unlisted = config.split.as_ref().filter(|_| listed < dataset.samples().len()).map(|list| {
-        let (unlisted, all) = (dataset.samples().len() - listed, dataset.samples().len());
-        format!("{unlisted} of {all} pictures are in no part of {} and left out", list.display())
-    });
-    let left_out = dataset.skipped().iter().map(|skipped| format!("left out: {skipped}"));
-    let notes = dataset.conversions().iter().cloned().chain(unlisted).chain(left_out).collect();
+    let split = first_split(config, &dataset)?;
+    let notes = notes(config, &dataset, &split);
     let augment = match config.augment {
         AugmentChoice::Auto => Augment::light_for(&dataset),
         AugmentChoice::None => Augment::none(),
@@ -76,6 +59,32 @@ pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, 
     let findings = policy.judge_all(findings)?;
     let dataset = Arc::new(dataset);
     Ok(Prepared { dataset, split, preprocess, network, metric, augment, policy, findings, notes })
+}
+
+/// The split that is given, or one that is drawn before the pictures are read: their copies can move samples between its parts.
+fn first_split(config: &TrainConfig, dataset: &Dataset) -> Result<Split, TrainError> {
+    let split = match &config.split {
+        Some(path) => Split::read_csv(path, dataset)?,
+        None => Split::new(dataset, config.validation_share, config.seed)?,
+    };
+    for (part, samples) in [(Part::Train, &split.train), (Part::Validation, &split.validation)] {
+        if samples.is_empty() {
+            let (data, images) = (config.data.clone(), dataset.samples().len());
+            return Err(TrainError::EmptyPart { data, part, images });
+        }
+    }
+    Ok(split)
+}
+
+/// How labels were read, and what is left out.
+fn notes(config: &TrainConfig, dataset: &Dataset, split: &Split) -> Vec<String> {
+    let listed = split.train.len() + split.validation.len() + split.test.len();
+    let all = dataset.samples().len();
+    let unlisted = config.split.as_ref().filter(|_| listed < all).map(|list| {
+        format!("{} of {all} pictures are in no part of {} and left out", all - listed, list.display())
+    });
+    let left_out = dataset.skipped().iter().map(|skipped| format!("left out: {skipped}"));
+    dataset.conversions().iter().cloned().chain(unlisted).chain(left_out).collect()
 }
 
 /// What names tell, as far as nobody has decided otherwise.

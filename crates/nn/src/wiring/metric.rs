@@ -5,14 +5,14 @@ use divvy_rules::{Diagnostic, Rule};
 use super::{MetricName, Wiring};
 use crate::activation::Activation;
 use crate::head::{Head, HeadKind, Metric, Task};
+use crate::names::UnknownName;
 
 impl Wiring {
     /// The metric that is stated, or the head's usual one.
     pub(super) fn metric_of(&self, head: &Head, notes: &mut Vec<Diagnostic>) -> Result<Metric, Diagnostic> {
         let Some(stated) = &self.metric else { return Ok(head.metric()) };
-        let name: MetricName = stated
-            .parse()
-            .map_err(|unknown: crate::names::UnknownName| never_produced(head, unknown.to_string()))?;
+        let name: MetricName =
+            stated.parse().map_err(|unknown: UnknownName| never_produced(head, unknown.to_string()))?;
         let metric = match name {
             MetricName::ExactMatch => return Err(equality()),
             MetricName::BinaryAccuracy if self.is_of_logits() => return Err(cut_in_logits()),

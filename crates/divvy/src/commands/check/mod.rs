@@ -12,7 +12,9 @@ use anyhow::Result;
 use divvy::data::{DataError, Dataset, OpenOptions};
 use divvy::nn::{Architecture, Wiring};
 use divvy::rules::{Diagnostic, Policy, Rule, Severity, Verdict};
-use divvy::train::{DataCheck, DataFindings, NetworkQuestion, check_data, check_network, check_run};
+use divvy::train::{
+    DataCheck, DataFindings, NetworkQuestion, RunFolder, check_data, check_network, check_run,
+};
 
 use crate::args::{CheckArgs, Denied, PolicyArgs};
 use crate::failure::Failure;
@@ -33,7 +35,8 @@ impl Kind {
     fn of(subject: &str) -> Self {
         let path = Path::new(subject);
         let is_model = path.extension().is_some_and(|found| found.eq_ignore_ascii_case("divvy"));
-        let holds_run = ["model.divvy", "events.jsonl"].iter().any(|file| path.join(file).is_file());
+        let run = RunFolder::at(path);
+        let holds_run = path.is_dir() && (run.model().is_file() || run.events().is_file());
         let is_named = Architecture::NAMES.contains(&subject) && !path.exists();
         if is_model || holds_run {
             Self::Run
@@ -68,12 +71,11 @@ pub(crate) fn run(args: &CheckArgs, terminal: &mut Terminal) -> Result<Status> {
     refuse_idle_flags(args, kind)?;
     let mut policy = args.policy.policy();
     let path = Path::new(&args.subject);
-    let found = match kind {
-        Kind::Network => found(check_network(&args.subject, &args.question(), &mut policy)?),
-        Kind::Run => found(check_run(path, &mut policy)?),
+    let DataFindings { findings: found, problems } = match kind {
+        Kind::Network => check_network(&args.subject, &args.question(), &mut policy)?.into(),
+        Kind::Run => check_run(path, &mut policy)?.into(),
         Kind::Data => data_findings(args, path, terminal)?,
     };
-    let DataFindings { findings: found, problems } = found;
     let (findings, silenced) = judge(found, &policy);
     let errors = findings.iter().any(Diagnostic::is_error);
     for sentence in &problems {
@@ -99,7 +101,7 @@ pub(crate) fn run(args: &CheckArgs, terminal: &mut Terminal) -> Result<Status> {
 /// What is wrong with labels, or, where they can be read, with names, parts and pictures.
 fn data_findings(args: &CheckArgs, path: &Path, terminal: &mut Terminal) -> Result<DataFindings> {
     let dataset = match Dataset::open(path, &OpenOptions::default()) {
-        Err(DataError::Label(finding)) => return Ok(found(vec![*finding])),
+        Err(DataError::Label(finding)) => return Ok(vec![*finding].into()),
         other => Arc::new(other?),
     };
     if !args.json && !args.sarif {
@@ -117,11 +119,6 @@ fn data_findings(args: &CheckArgs, path: &Path, terminal: &mut Terminal) -> Resu
     let checked = check_data(&dataset, args.compute.threads(), &told, interrupt::asked());
     terminal.stop();
     Ok(checked?)
-}
-
-/// Findings where nothing else can be wrong.
-fn found(findings: Vec<Diagnostic>) -> DataFindings {
-    DataFindings { findings, problems: Vec::new() }
 }
 
 impl CheckArgs {
