@@ -9,8 +9,9 @@
 use std::time::{Duration, Instant};
 
 use divvy_kernels::{
-    Conv2dShape, Cpu, DenseShape, Isa, Padding, conv2d_backward_data, conv2d_backward_weights,
-    conv2d_forward, dense_backward_data, dense_backward_weights, dense_forward,
+    Conv2dShape, ConvAlgorithm, ConvPass, ConvWeights, Cpu, DenseShape, Epilogue, Isa, Padding, WinogradTile,
+    conv2d_backward_data, conv2d_backward_weights, conv2d_forward, dense_backward_data,
+    dense_backward_weights, dense_forward, winograd_weights,
 };
 
 fn main() {
@@ -75,17 +76,63 @@ fn dense_layers() -> Vec<(&'static str, DenseShape)> {
 }
 
 fn convolution(cpu: &Cpu, name: &str, shape: &Conv2dShape) {
+    let tiles = [WinogradTile::Two, WinogradTile::Four].map(ConvAlgorithm::Winograd);
+    for algorithm in [ConvAlgorithm::Direct].into_iter().chain(tiles) {
+        if algorithm.applies(shape) {
+            for (pass, name) in [
+                (ConvPass::Forward, "fwd"),
+                (ConvPass::BackwardData, "data"),
+                (ConvPass::BackwardWeights, "weights"),
+            ] {
+                let all = shape.algorithms(pass, cpu.isa(), false);
+                let c = all.iter().find(|a| a.0 == algorithm).unwrap().1;
+                eprint!("{name} {:.3} ", c / 4.1e6 / cpu.threads() as f64);
+            }
+            let name = match algorithm {
+                ConvAlgorithm::Direct => name.to_owned(),
+                ConvAlgorithm::Winograd(tile) => format!("  winograd {tile:?}"),
+            };
+            convolution_by(cpu, &name, shape, algorithm);
+        }
+    }
+}
+
+fn convolution_by(cpu: &Cpu, name: &str, shape: &Conv2dShape, algorithm: ConvAlgorithm) {
     let (x, w) = (numbers(shape.input_len()), numbers(shape.weights_len()));
     let (mut y, mut dx, mut dw) = (numbers(shape.output_len()), x.clone(), w.clone());
-    let mut scratch = numbers(
-        shape
-            .forward_scratch(cpu.threads())
-            .max(shape.backward_data_scratch(cpu.threads()))
-            .max(shape.backward_weights_scratch(cpu.threads())),
-    );
-    let forward = best(|| conv2d_forward(cpu, shape, &x, &w, None, &mut y, &mut scratch));
-    let data = best(|| conv2d_backward_data(cpu, shape, &y, &w, &mut dx, &mut scratch));
-    let weights = best(|| conv2d_backward_weights(cpu, shape, &x, &y, &mut dw, &mut scratch));
+    let passes = [ConvPass::Forward, ConvPass::BackwardData, ConvPass::BackwardWeights];
+    let len = passes.iter().map(|pass| shape.scratch(*pass, algorithm, cpu.threads())).max();
+    let mut scratch = numbers(len.unwrap_or(0).max(shape.winograd_scratch(ConvPass::BackwardData)));
+    let mut u = match algorithm {
+        ConvAlgorithm::Direct => Vec::new(),
+        ConvAlgorithm::Winograd(tile) => passes[..2]
+            .iter()
+            .map(|pass| numbers(shape.winograd_len(*pass, tile)))
+            .max_by_key(Vec::len)
+            .unwrap(),
+    };
+    let mut with_weights =
+        |pass: ConvPass, scratch: &mut Vec<f32>, run: &mut dyn FnMut(ConvWeights<'_>, &mut [f32])| {
+            match algorithm {
+                ConvAlgorithm::Direct => run(ConvWeights::Packed(&w), scratch),
+                ConvAlgorithm::Winograd(tile) => {
+                    let u = &mut u[..shape.winograd_len(pass, tile)];
+                    winograd_weights(cpu, shape, pass, tile, &w, u, scratch);
+                    run(ConvWeights::Winograd(tile, u), scratch);
+                }
+            }
+        };
+    let forward = best(|| {
+        with_weights(ConvPass::Forward, &mut scratch, &mut |weights, scratch| {
+            conv2d_forward(cpu, shape, &x, weights, &Epilogue::default(), &mut y, scratch);
+        });
+    });
+    let data = best(|| {
+        with_weights(ConvPass::BackwardData, &mut scratch, &mut |weights, scratch| {
+            conv2d_backward_data(cpu, shape, &y, weights, &mut dx, scratch);
+        });
+    });
+    let weights = best(|| conv2d_backward_weights(cpu, shape, algorithm, &x, &y, &mut dw, &mut scratch));
     report(name, shape.flops(), [forward, data, weights]);
 }
 

@@ -48,17 +48,19 @@ mod team;
 
 pub use activation::{Activation, Saved, activation_backward, activation_forward};
 pub use bias::{bias_gradient, bias_gradient_scratch};
-pub use conv::{Conv2dShape, conv2d_backward_data, conv2d_backward_weights, conv2d_forward};
+pub use conv::{
+    Conv2dShape, ConvAlgorithm, ConvPass, ConvWeights, Epilogue, WinogradTile, conv2d_backward_data,
+    conv2d_backward_weights, conv2d_forward, winograd_weights,
+};
 pub use cpu::Cpu;
 pub use dense::{DenseShape, dense_backward_data, dense_backward_weights, dense_forward};
 pub use dropout::{DropoutKey, dropout};
 pub use loss::{mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy};
-pub use moves::{
-    PadShape, accumulate, copy, put_channels, take_channels, zero_pad_backward, zero_pad_forward,
-};
+pub use microkernel::Clamp;
+pub use moves::{PadShape, add, copy, put_channels, take_channels, zero_pad_backward, zero_pad_forward};
 pub use norm::{
-    NormSettings, NormShape, batch_norm_backward, batch_norm_infer, batch_norm_train, scale_shift_backward,
-    scale_shift_forward,
+    NormSettings, NormShape, batch_norm_affine, batch_norm_backward, batch_norm_infer, batch_norm_train,
+    scale_shift_backward, scale_shift_forward,
 };
 pub use optimize::{
     Adam, RmsProp, Sgd, adam_step, rmsprop_step, scale, sgd_step, sum_of_squares, sum_of_squares_scratch,

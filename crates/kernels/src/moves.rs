@@ -2,7 +2,7 @@
 
 use crate::elementwise::{CHUNK, Elementwise, elementwise};
 use crate::simd::Simd;
-use crate::{Cpu, Padding};
+use crate::{Clamp, Cpu, Padding};
 
 /// A batch of maps that get a border of zeros.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,21 +132,23 @@ pub fn copy(cpu: &Cpu, x: &[f32], y: &mut [f32]) {
     cpu.team().for_chunks(y, CHUNK, |task, y| y.copy_from_slice(&x[task * CHUNK..][..y.len()]));
 }
 
-/// `y = y + x`.
+/// `y = clamp(a + b)`.
 ///
 /// # Panics
 /// When the lengths differ.
-pub fn accumulate(cpu: &Cpu, x: &[f32], y: &mut [f32]) {
-    elementwise(cpu, Add, [x], [y]);
+pub fn add(cpu: &Cpu, a: &[f32], b: &[f32], clamp: Clamp, y: &mut [f32]) {
+    elementwise(cpu, Add { clamp }, [a, b], [y]);
 }
 
 #[derive(Clone, Copy)]
-struct Add;
+struct Add {
+    clamp: Clamp,
+}
 
-impl Elementwise<1, 1> for Add {
+impl Elementwise<2, 1> for Add {
     #[inline(always)]
-    fn apply<S: Simd>(self, simd: S, [x]: [S::V; 1], [y]: [S::V; 1]) -> [S::V; 1] {
-        [simd.add(y, x)]
+    fn apply<S: Simd>(self, simd: S, [a, b]: [S::V; 2], [_]: [S::V; 1]) -> [S::V; 1] {
+        [self.clamp.apply(simd, simd.add(a, b))]
     }
 }
 
@@ -227,15 +229,11 @@ mod tests {
     fn copies_and_sums_of_any_length() {
         for len in [0, 1, 15, 16, 17, CHUNK, 2 * CHUNK + 5] {
             let (x, start) = (numbers(len, 1), numbers(len, 2));
-            let sums: Vec<f32> = x.iter().zip(&start).map(|(x, y)| x + y).collect();
-            let outputs = on_every_cpu(
-                |_| (len, 0),
-                |cpu, y, _| {
-                    copy(cpu, &start, y);
-                    accumulate(cpu, &x, y);
-                },
-            );
+            let sums: Vec<f32> = x.iter().zip(&start).map(|(x, y)| (x + y).max(0.0)).collect();
+            let outputs = on_every_cpu(|_| (len, 0), |cpu, y, _| add(cpu, &x, &start, Clamp::RELU, y));
             assert!(outputs.iter().all(|(_, y)| *y == sums), "{len} elements");
+            let copies = on_every_cpu(|_| (len, 0), |cpu, y, _| copy(cpu, &start, y));
+            assert!(copies.iter().all(|(_, y)| *y == start), "{len} elements");
         }
     }
 }

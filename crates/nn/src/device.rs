@@ -3,18 +3,40 @@
 use std::ops::Range;
 
 use divvy_kernels as kernels;
-use divvy_kernels::{Cpu, DropoutKey, NormSettings};
+use divvy_kernels::{Conv2dShape, ConvWeights, Cpu, DropoutKey, Epilogue, NormSettings};
 
+use crate::arena::parts;
 use crate::parameters::{ParameterId, ParameterTable, Parameters};
-use crate::plan::op::{BufferId, LossKind, Moving};
-use crate::plan::{Op, Plan};
+use crate::plan::constant::{ConstantId, Constants, Places};
+use crate::plan::op::{BufferId, ConvEpilogue, ConvOperand, LossKind, Moving};
+use crate::plan::{Op, Plan, PlanOptions};
 
 /// A processor and the memory that plans run in. The memory grows to the largest plan that was run and is used again.
 #[derive(Debug)]
 pub struct Device {
     cpu: Cpu,
+    exact: bool,
     arena: Vec<f32>,
     scratch: Vec<f32>,
+}
+
+/// The constants of a plan, as they are for the present parameters.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) constants: &'a Constants,
+    pub(crate) places: &'a Places,
+}
+
+impl<'a> Known<'a> {
+    fn get(self, id: ConstantId) -> &'a [f32] {
+        self.constants.get(self.places, id)
+    }
+
+    /// The scale and the shift of a batch norm.
+    fn norm(self, id: ConstantId) -> [&'a [f32]; 2] {
+        let both = self.get(id);
+        both.split_at(both.len() / 2).into()
+    }
 }
 
 /// The random numbers of a step: dropout draws from them.
@@ -27,7 +49,17 @@ pub(crate) struct Randomness {
 impl Device {
     /// A device that runs on `cpu`.
     pub fn new(cpu: Cpu) -> Self {
-        Self { cpu, arena: Vec::new(), scratch: Vec::new() }
+        Self { cpu, exact: false, arena: Vec::new(), scratch: Vec::new() }
+    }
+
+    /// Sets whether every product of the definitions is computed; false by default: see [`PlanOptions::exact`].
+    pub fn exact(self, exact: bool) -> Self {
+        Self { exact, ..self }
+    }
+
+    /// What plans are compiled for.
+    pub fn plan_options(&self) -> PlanOptions {
+        PlanOptions { isa: self.cpu.isa(), exact: self.exact }
     }
 
     /// The processor.
@@ -56,6 +88,7 @@ impl Device {
     pub(crate) fn run(
         &mut self,
         plan: &Plan,
+        constants: Known<'_>,
         parameters: &mut Parameters,
         gradients: &mut [f32],
         randomness: Randomness,
@@ -68,6 +101,7 @@ impl Device {
             table: &table,
             arena: &mut self.arena,
             scratch: &mut self.scratch,
+            constants,
             values,
             statistics,
             gradients,
@@ -86,6 +120,7 @@ struct Memory<'a> {
     table: &'a ParameterTable,
     arena: &'a mut [f32],
     scratch: &'a mut [f32],
+    constants: Known<'a>,
     values: &'a [f32],
     statistics: &'a mut [f32],
     gradients: &'a mut [f32],
@@ -100,6 +135,21 @@ fn buffers<'a, const N: usize>(arena: &'a mut [f32], plan: &Plan, ids: [BufferId
     arena.get_disjoint_mut(ids.map(|id| plan.buffer(id))).expect("operands of one operation do not overlap")
 }
 
+/// Weights as a convolution reads them; `transformed` is the buffer that they may be in.
+fn weights_of<'a>(
+    values: &'a [f32],
+    table: &ParameterTable,
+    known: Known<'a>,
+    operand: ConvOperand,
+    transformed: &'a [f32],
+) -> ConvWeights<'a> {
+    match operand {
+        ConvOperand::Packed(id) => ConvWeights::Packed(&values[table.range(id)]),
+        ConvOperand::Transformed(_, tile, _) => ConvWeights::Winograd(tile, transformed),
+        ConvOperand::Prepared(_, tile, id) => ConvWeights::Winograd(tile, known.get(id)),
+    }
+}
+
 impl Memory<'_> {
     fn range(&self, id: ParameterId) -> Range<usize> {
         self.table.range(id)
@@ -111,24 +161,67 @@ impl Memory<'_> {
         kernels::dropout(self.cpu, DropoutKey { seed, step, layer }, rate, x, y);
     }
 
+    /// Where a buffer lies; an empty part for none.
+    fn part(&self, id: Option<BufferId>) -> Range<usize> {
+        id.map_or(0..0, |id| self.plan.buffer(id))
+    }
+
+    fn convolution_backward_data(
+        &mut self,
+        shape: &Conv2dShape,
+        dy: BufferId,
+        weights: ConvOperand,
+        dx: BufferId,
+    ) {
+        let reads = [Some(dy), weights.buffer()].map(|id| self.part(id));
+        let ([dy, transformed], [dx]) = parts(self.arena, reads, [self.plan.buffer(dx)]);
+        let weights = weights_of(self.values, self.table, self.constants, weights, transformed);
+        kernels::conv2d_backward_data(self.cpu, shape, dy, weights, dx, self.scratch);
+    }
+
+    fn convolution(
+        &mut self,
+        shape: &Conv2dShape,
+        x: BufferId,
+        weights: ConvOperand,
+        epilogue: ConvEpilogue,
+        y: BufferId,
+    ) {
+        let (values, known) = (self.values, self.constants);
+        let reads = [Some(x), weights.buffer(), epilogue.residual].map(|id| self.part(id));
+        let ([x, transformed, residual], [y]) = parts(self.arena, reads, [self.plan.buffer(y)]);
+        let weights = weights_of(values, self.table, known, weights, transformed);
+        let epilogue = Epilogue {
+            bias: epilogue.bias.map(|id| &values[self.table.range(id)]),
+            before: epilogue.before.map(|id| known.norm(id)),
+            residual: epilogue.residual.map(|_| residual),
+            clamp: epilogue.clamp,
+            behind: epilogue.behind.map(|id| known.norm(id)),
+        };
+        kernels::conv2d_forward(self.cpu, shape, x, weights, &epilogue, y, self.scratch);
+    }
+
     /// One kernel for each operation.
     #[expect(clippy::too_many_lines, reason = "one arm for each operation, each a call")]
     fn execute(&mut self, op: &Op) {
         let (cpu, plan, values) = (self.cpu, self.plan, self.values);
         let value = |id: ParameterId| &values[self.table.range(id)];
         match *op {
-            Op::Conv2d { ref shape, x, weights, bias, y } => {
-                let [x, y] = buffers(self.arena, plan, [x, y]);
-                kernels::conv2d_forward(cpu, shape, x, value(weights), bias.map(value), y, self.scratch);
+            Op::Conv2d { ref shape, x, weights, epilogue, y } => {
+                self.convolution(shape, x, weights, epilogue, y)
             }
             Op::Conv2dBackwardData { ref shape, dy, weights, dx } => {
-                let [dy, dx] = buffers(self.arena, plan, [dy, dx]);
-                kernels::conv2d_backward_data(cpu, shape, dy, value(weights), dx, self.scratch);
+                self.convolution_backward_data(shape, dy, weights, dx);
             }
-            Op::Conv2dBackwardWeights { ref shape, x, dy, weights } => {
+            Op::Conv2dBackwardWeights { ref shape, algorithm, x, dy, weights } => {
                 let dw = self.range(weights);
                 let [x, dy] = buffers(self.arena, plan, [x, dy]);
-                kernels::conv2d_backward_weights(cpu, shape, x, dy, &mut self.gradients[dw], self.scratch);
+                let dw = &mut self.gradients[dw];
+                kernels::conv2d_backward_weights(cpu, shape, algorithm, x, dy, dw, self.scratch);
+            }
+            Op::WinogradWeights { ref shape, pass, tile, weights, u } => {
+                let [u] = buffers(self.arena, plan, [u]);
+                kernels::winograd_weights(cpu, shape, pass, tile, value(weights), u, self.scratch);
             }
             Op::Dense { ref shape, x, weights, bias, y } => {
                 let [x, y] = buffers(self.arena, plan, [x, y]);
@@ -269,9 +362,9 @@ impl Memory<'_> {
                 let [x, y] = buffers(self.arena, plan, [x, y]);
                 kernels::copy(cpu, x, y);
             }
-            Op::Accumulate { x, y } => {
-                let [x, y] = buffers(self.arena, plan, [x, y]);
-                kernels::accumulate(cpu, x, y);
+            Op::Add { a, b, clamp, y } => {
+                let ([a, b], [y]) = parts(self.arena, [plan.buffer(a), plan.buffer(b)], [plan.buffer(y)]);
+                kernels::add(cpu, a, b, clamp, y);
             }
             Op::PutChannels { rows, channels, width, offset, x, y } => {
                 let [x, y] = buffers(self.arena, plan, [x, y]);

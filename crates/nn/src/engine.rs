@@ -6,10 +6,11 @@ use std::sync::Arc;
 use divvy_kernels::Cpu;
 use thiserror::Error;
 
-use crate::device::{Device, Randomness};
+use crate::device::{Device, Known, Randomness};
 use crate::network::Network;
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::parameters::{ParameterTable, Parameters};
+use crate::plan::constant::{Constants, Places};
 use crate::plan::{Mode, Plan};
 
 /// A network, its parameters, and the plans and memory to run it. Plans are compiled once for each batch size.
@@ -20,9 +21,17 @@ pub struct Engine {
     parameters: Parameters,
     gradients: Vec<f32>,
     optimizer_state: OptimizerState,
-    plans: HashMap<(Mode, usize), Arc<Plan>>,
+    plans: HashMap<(Mode, usize), Compiled>,
+    constants: Constants,
     seed: u64,
     steps: u64,
+}
+
+/// A plan and where its constants are.
+#[derive(Clone, Debug)]
+struct Compiled {
+    plan: Arc<Plan>,
+    places: Arc<Places>,
 }
 
 /// A step that left no usable numbers. The trained parameters are as they were before it.
@@ -54,6 +63,7 @@ impl Engine {
             gradients: Vec::new(),
             optimizer_state: OptimizerState::default(),
             plans: HashMap::new(),
+            constants: Constants::default(),
             seed,
             steps: 0,
         }
@@ -85,16 +95,32 @@ impl Engine {
             "parameters of another network"
         );
         self.parameters = parameters;
+        self.constants.expire();
     }
 
     /// The plan for batches of `batch` pictures, compiled when first asked for.
     pub fn plan(&mut self, mode: Mode, batch: usize) -> Arc<Plan> {
-        let plan = self
-            .plans
-            .entry((mode, batch))
-            .or_insert_with(|| Arc::new(Plan::compile(&self.network, self.parameters.table(), mode, batch)));
-        self.device.prepare(plan);
-        Arc::clone(plan)
+        self.compiled(mode, batch).plan
+    }
+
+    fn compiled(&mut self, mode: Mode, batch: usize) -> Compiled {
+        let (network, table) = (&self.network, self.parameters.table());
+        let options = self.device.plan_options();
+        let compiled = self.plans.entry((mode, batch)).or_insert_with(|| {
+            let plan = Plan::compile(network, table, mode, batch, options);
+            let places = Arc::new(self.constants.place(plan.constants()));
+            Compiled { plan: Arc::new(plan), places }
+        });
+        self.device.prepare(&compiled.plan);
+        compiled.clone()
+    }
+
+    fn run(&mut self, compiled: &Compiled, step: u64) {
+        let Compiled { plan, places } = compiled;
+        self.constants.refresh(places, self.device.cpu(), &self.parameters);
+        let known = Known { constants: &self.constants, places };
+        let randomness = Randomness { seed: self.seed, step };
+        self.device.run(plan, known, &mut self.parameters, &mut self.gradients, randomness);
     }
 
     /// One step of training: forward, loss, backward, and the optimizer's update at rate `rate`. The mean loss of the batch.
@@ -117,21 +143,22 @@ impl Engine {
         let loss = self.forward_backward(images, targets, batch)?;
         let (state, cpu) = (&mut self.optimizer_state, self.device.cpu());
         state.step(cpu, optimizer, rate, &mut self.parameters, &mut self.gradients);
+        self.constants.expire();
         Ok(loss)
     }
 
     /// Fills the gradients for a batch; its mean loss.
     fn forward_backward(&mut self, images: &[f32], targets: &[f32], batch: usize) -> Result<f32, NotFinite> {
-        let plan = self.plan(Mode::Train, batch);
+        let compiled = self.compiled(Mode::Train, batch);
+        let plan = &compiled.plan;
         let ends = plan.ends();
         let loss_ends = ends.loss.expect("a training plan ends in a loss");
         self.gradients.resize(self.parameters.table().trained_len(), 0.0);
-        self.device.buffer_mut(&plan, ends.images).copy_from_slice(images);
-        self.device.buffer_mut(&plan, loss_ends.targets).copy_from_slice(targets);
-        let randomness = Randomness { seed: self.seed, step: self.steps };
-        self.device.run(&plan, &mut self.parameters, &mut self.gradients, randomness);
+        self.device.buffer_mut(plan, ends.images).copy_from_slice(images);
+        self.device.buffer_mut(plan, loss_ends.targets).copy_from_slice(targets);
+        self.run(&compiled, self.steps);
         self.steps += 1;
-        let losses = self.device.buffer(&plan, loss_ends.losses);
+        let losses = self.device.buffer(plan, loss_ends.losses);
         let loss = (losses.iter().copied().map(f64::from).sum::<f64>() / batch as f64) as f32;
         if loss.is_finite() { Ok(loss) } else { Err(NotFinite { step: self.steps, loss }) }
     }
@@ -141,11 +168,10 @@ impl Engine {
     /// # Panics
     /// When `images` is not `[batch, height, width, channels]`.
     pub fn logits(&mut self, images: &[f32], batch: usize) -> &[f32] {
-        let plan = self.plan(Mode::Infer, batch);
-        let ends = plan.ends();
-        self.device.buffer_mut(&plan, ends.images).copy_from_slice(images);
-        let randomness = Randomness { seed: self.seed, step: 0 };
-        self.device.run(&plan, &mut self.parameters, &mut [], randomness);
-        self.device.buffer(&plan, ends.logits)
+        let compiled = self.compiled(Mode::Infer, batch);
+        let ends = compiled.plan.ends();
+        self.device.buffer_mut(&compiled.plan, ends.images).copy_from_slice(images);
+        self.run(&compiled, 0);
+        self.device.buffer(&compiled.plan, ends.logits)
     }
 }

@@ -21,6 +21,7 @@
 
 mod activation;
 mod architecture;
+mod arena;
 mod device;
 mod engine;
 mod error;
@@ -60,7 +61,7 @@ pub use names::UnknownName;
 pub use network::Network;
 pub use optimizer::{BadSetting, Moments, Optimizer, UpdateRule};
 pub use parameters::{ParameterError, ParameterTable, Parameters, Tensor};
-pub use plan::{Mode, Op, Plan, PlanRow, PlanTable};
+pub use plan::{Mode, Op, Plan, PlanOptions, PlanRow, PlanTable};
 pub use schedule::{Plateau, PlateauState, Schedule, Warmup};
 pub use shape::{Geometry, Margins, Padding, Shape, Size2d, Window};
 pub use summary::{Summary, SummaryRow};

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::network::Network;
 use crate::parameters::ParameterTable;
-use crate::plan::{Mode, Plan};
+use crate::plan::{Mode, Plan, PlanOptions};
 
 /// A network and batch that need more memory than the machine has left.
 #[derive(Clone, Copy, PartialEq, Debug, Error)]
@@ -35,10 +35,11 @@ fn gibi(bytes: u64) -> f64 {
 /// [`OutOfMemory`] when it needs more than is free. Where the system does not tell, nothing is refused.
 pub fn check_memory(network: &Network, mode: Mode, batch: usize, threads: usize) -> Result<(), OutOfMemory> {
     let table = ParameterTable::new(network.graph());
-    let plan = Plan::compile(network, &table, mode, batch);
+    let plan = Plan::compile(network, &table, mode, batch, PlanOptions::default());
     // Training keeps a gradient and up to two numbers of optimizer state beside each parameter.
     let copies = if mode == Mode::Train { 4 } else { 1 };
-    let numbers = plan.arena_len() + plan.scratch_len(threads) + copies * table.trained_len();
+    let numbers =
+        plan.arena_len() + plan.scratch_len(threads) + plan.constants_len() + copies * table.trained_len();
     let needed = (numbers * size_of::<f32>()) as u64;
     match free() {
         Some(free) if needed > free => Err(OutOfMemory { batch, needed, free }),

@@ -295,6 +295,11 @@ impl Parameters {
         &mut self.values
     }
 
+    /// The values of one parameter, as kernels read them.
+    pub(crate) fn value(&self, id: ParameterId) -> &[f32] {
+        self.stored(&self.table.entries[id.0])
+    }
+
     /// The trained parameters and the statistics, which a forward pass of training moves.
     pub(crate) fn split_mut(&mut self) -> (&[f32], &mut [f32]) {
         (&self.values, &mut self.statistics)

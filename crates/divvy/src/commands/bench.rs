@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use divvy::nn::{Cpu, Device, Engine, Isa, Mode, Network, Optimizer, ParameterTable, Plan};
+use divvy::nn::{Cpu, Device, Engine, Isa, Mode, Network, Optimizer, ParameterTable, Plan, PlanOptions};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -101,7 +101,7 @@ fn isa(name: Option<&str>) -> Result<Isa> {
 fn refuse_too_large(network: &Network, args: &BenchArgs, threads: usize) -> Result<()> {
     let Some(available) = proc_kib("/proc/meminfo", "MemAvailable:") else { return Ok(()) };
     let table = ParameterTable::new(network.graph());
-    let plan = Plan::compile(network, &table, args.job.mode(), args.batch);
+    let plan = Plan::compile(network, &table, args.job.mode(), args.batch, PlanOptions::default());
     // Parameters with their gradients and Adam's two moments; the pictures once here and once in the arena.
     let pictures = args.batch * network.graph().input_shape().len();
     let numbers = plan.arena_len() + plan.scratch_len(threads) + 4 * table.values_len() + pictures;

@@ -1,7 +1,7 @@
 //! `divvy plan`: the steps that a network is compiled to.
 
 use anyhow::Result;
-use divvy::nn::{Mode, ParameterTable, Plan};
+use divvy::nn::{Mode, ParameterTable, Plan, PlanOptions};
 
 use crate::Status;
 use crate::args::PlanArgs;
@@ -12,7 +12,7 @@ pub(crate) fn run(args: &PlanArgs, terminal: &mut Terminal) -> Result<Status> {
     let network = args.network.network()?;
     let mode = if args.infer { Mode::Infer } else { Mode::Train };
     let table = ParameterTable::new(network.graph());
-    let plan = Plan::compile(&network, &table, mode, args.batch).table(&table);
+    let plan = Plan::compile(&network, &table, mode, args.batch, PlanOptions::default()).table(&table);
     if args.json {
         terminal.print(serde_json::to_string(&plan)?);
     } else {

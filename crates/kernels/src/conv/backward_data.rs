@@ -6,9 +6,9 @@
 //! convolution of its own over `dy`, of stride 1, with a part of the kernel's elements in reverse order; no
 //! multiplication with a zero between strides is ever done.
 
-use super::Conv2dShape;
 use super::correlate::{self, correlate};
 use super::correlation::{Correlation, Map};
+use super::{Conv2dShape, Epilogue};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::packing::PANEL;
@@ -119,7 +119,7 @@ impl Class {
 }
 
 /// Elements of the weights as the classes use them, all classes together.
-fn transposed_len(shape: &Conv2dShape) -> usize {
+pub(super) fn transposed_len(shape: &Conv2dShape) -> usize {
     Class::of(shape).map(|class| class_weights_len(shape, &class)).sum()
 }
 
@@ -129,6 +129,23 @@ fn class_weights_len(shape: &Conv2dShape, class: &Class) -> usize {
     } else {
         shape.groups * shape.group_channels().div_ceil(PANEL) * class.taps() * shape.group_filters() * PANEL
     }
+}
+
+/// The windows over `dy` of a convolution of stride 1, where all pixels are of one class.
+pub(super) fn whole(shape: &Conv2dShape) -> Correlation {
+    only_class(shape).correlation(shape)
+}
+
+/// The weights that [`whole`]'s windows are multiplied with, in `scratch`.
+pub(super) fn transposed<'a>(cpu: &Cpu, shape: &Conv2dShape, w: &[f32], scratch: &'a mut [f32]) -> &'a [f32] {
+    let weights = &mut scratch[..transposed_len(shape)];
+    transpose(cpu, shape, &only_class(shape), w, weights);
+    weights
+}
+
+fn only_class(shape: &Conv2dShape) -> Class {
+    assert_eq!(shape.strides, (1, 1), "one class of pixels");
+    Class::of(shape).next().expect("an image has a pixel")
 }
 
 pub(super) fn scratch(shape: &Conv2dShape, threads: usize) -> usize {
@@ -158,7 +175,7 @@ pub(super) fn run(
         } else {
             transpose(cpu, shape, &class, w, weights);
         }
-        correlate(cpu, &class.correlation(shape), dy, weights, None, dx, halos);
+        correlate(cpu, &class.correlation(shape), dy, weights, &Epilogue::default(), dx, halos);
     }
 }
 

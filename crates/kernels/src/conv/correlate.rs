@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use super::Epilogue;
 use super::correlation::{Block, Correlation, Panel};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::microkernel::{ChannelSweep, PixelSweep, Start, TASKS, Target};
+use crate::microkernel::{ChannelSweep, PixelSweep, TASKS, Target};
 
 /// Elements of a block's source: 512 KiB, which stay in the second-level cache while all panels of weights pass by.
 const BLOCK_SOURCE: usize = 128 * 1024;
@@ -95,7 +96,7 @@ pub(super) fn scratch(c: &Correlation, threads: usize) -> usize {
     if is_empty(c) { 0 } else { threads * Cut::of(c).halo_len(c) }
 }
 
-/// Writes the sums over all windows of `x`, plus a bias, to the places of `y` that `c` tells.
+/// Writes what `epilogue` makes of the sums over all windows of `x` to the places of `y` that `c` tells.
 ///
 /// `weights` are packed, `[group][panel][taps.0][taps.1][depth][PANEL]`, or `[taps.0][taps.1][channels]` where depthwise.
 pub(super) fn correlate(
@@ -103,7 +104,7 @@ pub(super) fn correlate(
     c: &Correlation,
     x: &[f32],
     weights: &[f32],
-    bias: Option<&[f32]>,
+    epilogue: &Epilogue<'_>,
     y: &mut [f32],
     scratch: &mut [f32],
 ) {
@@ -121,8 +122,7 @@ pub(super) fn correlate(
         if c.is_depthwise() {
             let Range { start: first, end } = c.channels(&panels);
             // SAFETY: what is written are the panels' channels of the block's pixels; no other task has both.
-            let target = unsafe { target(c, &y, &block, first, end - first) };
-            let start = start(bias, first, end - first);
+            let target = unsafe { target(c, &y, &block, first, end - first, epilogue) };
             cpu.isa().call(ChannelSweep {
                 grid: c.grid(&block),
                 source: view.channel(first),
@@ -130,7 +130,7 @@ pub(super) fn correlate(
                 taps: c.window(view.strides),
                 weights: &weights[first..],
                 weight_stride: c.target.channels,
-                start,
+                start: epilogue.start(first, end - first),
                 target,
             });
             return;
@@ -139,7 +139,7 @@ pub(super) fn correlate(
             let (weights, next) = weights[panel * c.panel_len()..].split_at(c.panel_len());
             let Panel { channel, filter, filters } = c.panel(panel);
             // SAFETY: what is written are the panel's filters of the block's pixels; no other task has both.
-            let target = unsafe { target(c, &y, &block, filter, filters) };
+            let target = unsafe { target(c, &y, &block, filter, filters, epilogue) };
             cpu.isa().call(PixelSweep {
                 grid: c.grid(&block),
                 source: view.channel(channel),
@@ -147,15 +147,11 @@ pub(super) fn correlate(
                 taps: c.window(view.strides),
                 weights,
                 next: &next[..next.len().min(NEXT)],
-                start: start(bias, filter, filters),
+                start: epilogue.start(filter, filters),
                 target,
             });
         }
     });
-}
-
-fn start(bias: Option<&[f32]>, filter: usize, filters: usize) -> Start<'_> {
-    bias.map_or(Start::Zero, |bias| Start::Bias(&bias[filter..filter + filters]))
 }
 
 /// Some filters of a block's outputs.
@@ -168,7 +164,10 @@ unsafe fn target<'a>(
     block: &Block,
     filter: usize,
     filters: usize,
+    epilogue: &Epilogue<'a>,
 ) -> Target<'a> {
+    let offset = c.target_offset(block) + filter;
     // SAFETY: promised by the caller.
-    unsafe { Target::new(y, c.target_offset(block) + filter, c.target_strides(), filters) }
+    let target = unsafe { Target::new(y, offset, c.target_strides(), filters) };
+    target.after(epilogue.after(offset, filter, filters))
 }

@@ -4,108 +4,159 @@
 //! |---|---|
 //! | `shape` | [`Conv2dShape`], what callers say |
 //! | `correlation` | windows over images: the geometry of every pass |
+//! | `epilogue` | what becomes of sums before they are stored |
 //! | `view` | what windows see: images in place, or copies with the zeros around them |
 //! | `correlate` | sums over windows times weights: the forward pass |
 //! | `backward_data` | the same sums over `dy`, with the weights transposed |
 //! | `backward_weights` | products of `x` and `dy`, added up over the batch |
 //! | `depthwise_weights` | the same where each filter sees one channel |
 //! | `partial` | sums over a batch that several tasks share |
+//! | `winograd` | all three passes of 3x3 kernels with fewer multiplications |
+//! | `algorithm` | which of these is the fastest |
 //!
-//! All are *direct*: images are read in place or, where windows reach beyond the edge, from a copy of a few rows with the zeros
-//! around them that stays in the cache.
+//! Images are read in place or, where windows reach beyond the edge, from a copy of a few rows with the zeros around them that stays
+//! in the cache.
 
+mod algorithm;
 mod backward_data;
 mod backward_weights;
 mod correlate;
 mod correlation;
 mod depthwise_weights;
+mod epilogue;
 mod partial;
 mod shape;
 #[cfg(test)]
 mod tests;
 mod view;
+mod winograd;
 
+pub use algorithm::{ConvAlgorithm, ConvPass, ConvWeights};
+pub use epilogue::Epilogue;
 pub use shape::Conv2dShape;
+pub use winograd::WinogradTile;
 
 use crate::Cpu;
 
-/// `y = convolution(x, w) + bias`.
+/// `y = convolution(x, w)` and what `epilogue` makes of it.
 ///
-/// `x` is `[batch, height, width, channels]`, `w` packed as [`Conv2dShape::weight_layout`] tells, `bias` `[filters]`, `y`
-/// `[batch, out_height, out_width, filters]`; `scratch` has at least [`Conv2dShape::forward_scratch`] elements of any value.
+/// `x` is `[batch, height, width, channels]`, `y` `[batch, out_height, out_width, filters]`; `scratch` has at least
+/// [`Conv2dShape::scratch`] elements of any value.
 ///
 /// # Panics
-/// When a slice has not the length that the shape tells.
+/// When a slice has not the length that the shape tells, or the weights' algorithm is not one for this shape.
 pub fn conv2d_forward(
     cpu: &Cpu,
     shape: &Conv2dShape,
     x: &[f32],
-    w: &[f32],
-    bias: Option<&[f32]>,
+    weights: ConvWeights<'_>,
+    epilogue: &Epilogue<'_>,
     y: &mut [f32],
     scratch: &mut [f32],
 ) {
-    check(shape, x, w, y);
-    assert!(bias.is_none_or(|bias| bias.len() == shape.filters), "a convolution's biases");
-    check_scratch(scratch, shape.forward_scratch(cpu.threads()));
-    correlate::correlate(cpu, &shape.correlation(), x, w, bias, y, scratch);
+    check(shape, x, y);
+    weights.check(shape, ConvPass::Forward);
+    epilogue.check(shape.filters, y.len());
+    check_scratch(scratch, shape.scratch(ConvPass::Forward, weights.algorithm(), cpu.threads()));
+    let c = shape.correlation();
+    match weights {
+        ConvWeights::Packed(w) => correlate::correlate(cpu, &c, x, w, epilogue, y, scratch),
+        ConvWeights::Winograd(tile, u) => winograd::forward(cpu, &c, tile, x, u, epilogue, y, scratch),
+    }
 }
 
-/// `dx = d loss / d x`, from `dy = d loss / d y`: the transpose of [`conv2d_forward`] as a linear map of `x`.
+/// `dx = d loss / d x`, from `dy = d loss / d y`: the transpose of [`conv2d_forward`] without its epilogue as a linear map of `x`.
 ///
-/// Shapes are those of the forward pass; `scratch` has at least [`Conv2dShape::backward_data_scratch`] elements.
+/// Shapes are those of the forward pass; `scratch` has at least [`Conv2dShape::scratch`] elements.
 ///
 /// # Panics
-/// When a slice has not the length that the shape tells.
+/// When a slice has not the length that the shape tells, or the weights' algorithm is not one for this shape.
 pub fn conv2d_backward_data(
     cpu: &Cpu,
     shape: &Conv2dShape,
     dy: &[f32],
-    w: &[f32],
+    weights: ConvWeights<'_>,
     dx: &mut [f32],
     scratch: &mut [f32],
 ) {
-    check(shape, dx, w, dy);
-    check_scratch(scratch, shape.backward_data_scratch(cpu.threads()));
-    if shape.output_len() == 0 {
-        dx.fill(0.0);
-    } else {
-        backward_data::run(cpu, shape, dy, w, dx, scratch);
+    check(shape, dx, dy);
+    weights.check(shape, ConvPass::BackwardData);
+    check_scratch(scratch, shape.scratch(ConvPass::BackwardData, weights.algorithm(), cpu.threads()));
+    match weights {
+        _ if shape.output_len() == 0 => dx.fill(0.0),
+        ConvWeights::Packed(w) => backward_data::run(cpu, shape, dy, w, dx, scratch),
+        ConvWeights::Winograd(tile, u) => {
+            let c = backward_data::whole(shape);
+            winograd::forward(cpu, &c, tile, dy, u, &Epilogue::default(), dx, scratch);
+        }
     }
 }
 
 /// `dw = d loss / d w`, from `dy = d loss / d y`, in the packed layout; the zeros that fill up panels stay zero.
 ///
-/// Shapes are those of the forward pass; `scratch` has at least [`Conv2dShape::backward_weights_scratch`] elements.
+/// Shapes are those of the forward pass; `scratch` has at least [`Conv2dShape::scratch`] elements.
 ///
 /// # Panics
-/// When a slice has not the length that the shape tells.
+/// When a slice has not the length that the shape tells, or the algorithm is not one for this shape.
 pub fn conv2d_backward_weights(
     cpu: &Cpu,
     shape: &Conv2dShape,
+    algorithm: ConvAlgorithm,
     x: &[f32],
     dy: &[f32],
     dw: &mut [f32],
     scratch: &mut [f32],
 ) {
-    check(shape, x, dw, dy);
-    check_scratch(scratch, shape.backward_weights_scratch(cpu.threads()));
-    if shape.output_len() == 0 {
-        dw.fill(0.0);
-    } else if shape.is_depthwise() {
-        depthwise_weights::run(cpu, shape, x, dy, dw, scratch);
-    } else {
-        backward_weights::run(cpu, shape, x, dy, dw, scratch);
+    check(shape, x, dy);
+    assert_eq!(dw.len(), shape.weights_len(), "a convolution's weights");
+    algorithm.check(shape);
+    check_scratch(scratch, shape.scratch(ConvPass::BackwardWeights, algorithm, cpu.threads()));
+    match algorithm {
+        _ if shape.output_len() == 0 => dw.fill(0.0),
+        ConvAlgorithm::Winograd(tile) => {
+            winograd::backward_weights(cpu, &shape.correlation(), tile, x, dy, dw, scratch);
+        }
+        ConvAlgorithm::Direct if shape.is_depthwise() => {
+            depthwise_weights::run(cpu, shape, x, dy, dw, scratch);
+        }
+        ConvAlgorithm::Direct => backward_weights::run(cpu, shape, x, dy, dw, scratch),
     }
 }
 
-fn check(shape: &Conv2dShape, input: &[f32], weights: &[f32], output: &[f32]) {
+/// Carries packed weights to where Winograd's algorithm multiplies them, for the forward pass or the one to the data.
+///
+/// `u` has [`Conv2dShape::winograd_len`] elements, `scratch` [`Conv2dShape::winograd_scratch`].
+///
+/// # Panics
+/// When a slice has not the length that the shape tells, or the algorithm is not one for this shape.
+pub fn winograd_weights(
+    cpu: &Cpu,
+    shape: &Conv2dShape,
+    pass: ConvPass,
+    tile: WinogradTile,
+    w: &[f32],
+    u: &mut [f32],
+    scratch: &mut [f32],
+) {
+    ConvAlgorithm::Winograd(tile).check(shape);
+    assert_eq!(w.len(), shape.weights_len(), "a convolution's weights");
+    check_scratch(scratch, shape.winograd_scratch(pass));
+    match pass {
+        ConvPass::Forward => winograd::transform_weights(cpu, &shape.correlation(), tile, w, u),
+        ConvPass::BackwardData => {
+            let transposed = backward_data::transposed(cpu, shape, w, scratch);
+            winograd::transform_weights(cpu, &backward_data::whole(shape), tile, transposed, u);
+        }
+        ConvPass::BackwardWeights => panic!("the pass to the weights reads none"),
+    }
+}
+
+fn check(shape: &Conv2dShape, input: &[f32], output: &[f32]) {
     assert!(
         shape.kernel.0 * shape.kernel.1 * shape.dilation.0 * shape.dilation.1 > 0,
         "a kernel without elements"
     );
     assert_eq!(input.len(), shape.input_len(), "a convolution's input");
-    assert_eq!(weights.len(), shape.weights_len(), "a convolution's weights");
     assert_eq!(output.len(), shape.output_len(), "a convolution's output");
 }
 

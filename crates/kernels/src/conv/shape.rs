@@ -1,5 +1,7 @@
 //! The shape of a convolution and what follows from it.
 
+use super::algorithm::{ConvAlgorithm, ConvPass};
+use super::winograd::{self, WinogradTile};
 use super::{backward_data, backward_weights, correlate, depthwise_weights};
 use crate::packing::{WeightLayout, is_depthwise};
 use crate::shape::{Padding, windows};
@@ -74,23 +76,47 @@ impl Conv2dShape {
         2 * sums * (self.kernel.0 * self.kernel.1 * self.channels / self.groups) as u64
     }
 
-    /// Elements of scratch that [`conv2d_forward`](crate::conv2d_forward) needs on so many threads.
-    pub fn forward_scratch(&self, threads: usize) -> usize {
-        correlate::scratch(&self.correlation(), threads)
-    }
-
-    /// Elements of scratch that [`conv2d_backward_data`](crate::conv2d_backward_data) needs on so many threads.
-    pub fn backward_data_scratch(&self, threads: usize) -> usize {
-        backward_data::scratch(self, threads)
-    }
-
-    /// Elements of scratch that [`conv2d_backward_weights`](crate::conv2d_backward_weights) needs on so many threads.
-    pub fn backward_weights_scratch(&self, threads: usize) -> usize {
-        if self.is_depthwise() {
-            depthwise_weights::scratch(self, threads)
-        } else {
-            backward_weights::scratch(self, threads)
+    /// Elements of scratch that a pass needs on so many threads.
+    ///
+    /// # Panics
+    /// When the algorithm is not one for this shape.
+    pub fn scratch(&self, pass: ConvPass, algorithm: ConvAlgorithm, threads: usize) -> usize {
+        algorithm.check(self);
+        if self.output_len() == 0 {
+            return 0;
         }
+        match (pass, algorithm) {
+            (ConvPass::Forward, ConvAlgorithm::Direct) => correlate::scratch(&self.correlation(), threads),
+            (ConvPass::BackwardData, ConvAlgorithm::Direct) => backward_data::scratch(self, threads),
+            (ConvPass::BackwardWeights, ConvAlgorithm::Direct) if self.is_depthwise() => {
+                depthwise_weights::scratch(self, threads)
+            }
+            (ConvPass::BackwardWeights, ConvAlgorithm::Direct) => backward_weights::scratch(self, threads),
+            (ConvPass::Forward, ConvAlgorithm::Winograd(tile)) => {
+                winograd::forward_scratch(&self.correlation(), tile, threads)
+            }
+            (ConvPass::BackwardData, ConvAlgorithm::Winograd(tile)) => {
+                winograd::forward_scratch(&backward_data::whole(self), tile, threads)
+            }
+            (ConvPass::BackwardWeights, ConvAlgorithm::Winograd(tile)) => {
+                winograd::backward_weights_scratch(&self.correlation(), tile, threads)
+            }
+        }
+    }
+
+    /// Elements of the weights as Winograd's algorithm multiplies them in a pass.
+    ///
+    /// # Panics
+    /// When the algorithm is not one for this shape.
+    pub fn winograd_len(&self, pass: ConvPass, tile: WinogradTile) -> usize {
+        ConvAlgorithm::Winograd(tile).check(self);
+        let c = if pass == ConvPass::BackwardData { backward_data::whole(self) } else { self.correlation() };
+        winograd::weights_len(&c, tile)
+    }
+
+    /// Elements of scratch that [`winograd_weights`](crate::winograd_weights) needs.
+    pub fn winograd_scratch(&self, pass: ConvPass) -> usize {
+        if pass == ConvPass::BackwardData { backward_data::transposed_len(self) } else { 0 }
     }
 
     /// Channels that one filter sees.

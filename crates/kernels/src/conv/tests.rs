@@ -1,7 +1,7 @@
 use super::*;
-use crate::Padding;
 use crate::reference::conv as reference;
 use crate::reference::trial::{assert_sums, dot, magnitudes, numbers, on_every_cpu, wide};
+use crate::{Clamp, Padding};
 use proptest::prelude::*;
 
 /// Numbers for one convolution; weights in Keras's layout.
@@ -32,42 +32,77 @@ impl Case {
     }
 
     fn check(&self) {
-        self.check_forward();
-        self.check_backward_data();
-        self.check_backward_weights();
+        for algorithm in ALGORITHMS.into_iter().filter(|algorithm| algorithm.applies(&self.shape)) {
+            self.check_forward(algorithm);
+            self.check_backward_data(algorithm);
+            self.check_backward_weights(algorithm);
+        }
     }
 
-    fn check_forward(&self) {
-        let (shape, packed) = (&self.shape, self.packed());
+    /// Calls `run` with the weights as an algorithm reads them in a pass.
+    fn with_weights(
+        &self,
+        cpu: &Cpu,
+        pass: ConvPass,
+        algorithm: ConvAlgorithm,
+        run: impl FnOnce(ConvWeights<'_>),
+    ) {
+        let packed = self.packed();
+        match algorithm {
+            ConvAlgorithm::Direct => run(ConvWeights::Packed(&packed)),
+            ConvAlgorithm::Winograd(tile) => {
+                let mut u = vec![f32::NAN; self.shape.winograd_len(pass, tile)];
+                let mut scratch = vec![f32::NAN; self.shape.winograd_scratch(pass)];
+                winograd_weights(cpu, &self.shape, pass, tile, &packed, &mut u, &mut scratch);
+                run(ConvWeights::Winograd(tile, &u));
+            }
+        }
+    }
+
+    fn check_forward(&self, algorithm: ConvAlgorithm) {
+        let shape = &self.shape;
         let (x, w, bias) = (wide(&self.x), wide(&self.w), wide(&self.bias));
         let none = vec![0.0; bias.len()];
         for (given, bias) in [(Some(&self.bias[..]), bias), (None, none)] {
             let y = on_every_cpu(
-                |threads| (shape.output_len(), shape.forward_scratch(threads)),
-                |cpu, y, scratch| conv2d_forward(cpu, shape, &self.x, &packed, given, y, scratch),
+                |threads| (shape.output_len(), shape.scratch(ConvPass::Forward, algorithm, threads)),
+                |cpu, y, scratch| {
+                    self.with_weights(cpu, ConvPass::Forward, algorithm, |weights| {
+                        let epilogue = Epilogue::bias(given);
+                        conv2d_forward(cpu, shape, &self.x, weights, &epilogue, y, scratch);
+                    });
+                },
             );
             let sizes = reference::forward(shape, &magnitudes(&x), &magnitudes(&w), &magnitudes(&bias));
-            assert_sums("forward", &y, &reference::forward(shape, &x, &w, &bias), &sizes);
+            let truth = reference::forward(shape, &x, &w, &bias);
+            assert_close("forward", algorithm, &y, &truth, &sizes);
         }
     }
 
-    fn check_backward_data(&self) {
-        let (shape, packed) = (&self.shape, self.packed());
+    fn check_backward_data(&self, algorithm: ConvAlgorithm) {
+        let shape = &self.shape;
         let (w, dy) = (wide(&self.w), wide(&self.dy));
         let dx = on_every_cpu(
-            |threads| (shape.input_len(), shape.backward_data_scratch(threads)),
-            |cpu, dx, scratch| conv2d_backward_data(cpu, shape, &self.dy, &packed, dx, scratch),
+            |threads| (shape.input_len(), shape.scratch(ConvPass::BackwardData, algorithm, threads)),
+            |cpu, dx, scratch| {
+                self.with_weights(cpu, ConvPass::BackwardData, algorithm, |weights| {
+                    conv2d_backward_data(cpu, shape, &self.dy, weights, dx, scratch);
+                });
+            },
         );
         let sizes = reference::backward_data(shape, &magnitudes(&dy), &magnitudes(&w));
-        assert_sums("backward to the data", &dx, &reference::backward_data(shape, &dy, &w), &sizes);
+        let truth = reference::backward_data(shape, &dy, &w);
+        assert_close("backward to the data", algorithm, &dx, &truth, &sizes);
     }
 
-    fn check_backward_weights(&self) {
+    fn check_backward_weights(&self, algorithm: ConvAlgorithm) {
         let (shape, layout) = (&self.shape, self.shape.weight_layout());
         let (x, dy) = (wide(&self.x), wide(&self.dy));
         let packed = on_every_cpu(
-            |threads| (layout.packed_len(), shape.backward_weights_scratch(threads)),
-            |cpu, dw, scratch| conv2d_backward_weights(cpu, shape, &self.x, &self.dy, dw, scratch),
+            |threads| (layout.packed_len(), shape.scratch(ConvPass::BackwardWeights, algorithm, threads)),
+            |cpu, dw, scratch| {
+                conv2d_backward_weights(cpu, shape, algorithm, &self.x, &self.dy, dw, scratch);
+            },
         );
         let unpack = |(isa, packed): (&'static str, Vec<f32>)| {
             let mut dw = vec![f32::NAN; layout.keras_len()];
@@ -79,7 +114,35 @@ impl Case {
         };
         let dw: Vec<_> = packed.into_iter().map(unpack).collect();
         let sizes = reference::backward_weights(shape, &magnitudes(&x), &magnitudes(&dy));
-        assert_sums("backward to the weights", &dw, &reference::backward_weights(shape, &x, &dy), &sizes);
+        let truth = reference::backward_weights(shape, &x, &dy);
+        assert_close("backward to the weights", algorithm, &dw, &truth, &sizes);
+    }
+}
+
+const ALGORITHMS: [ConvAlgorithm; 3] = [
+    ConvAlgorithm::Direct,
+    ConvAlgorithm::Winograd(WinogradTile::Two),
+    ConvAlgorithm::Winograd(WinogradTile::Four),
+];
+
+/// Asserts that sums are right: each to within rounding where every product is computed, all together to within 1e-5 of the terms'
+/// magnitudes where a sum's terms are mixed with those of its neighbours.
+fn assert_close(
+    what: &str,
+    algorithm: ConvAlgorithm,
+    outputs: &[(&str, Vec<f32>)],
+    truth: &[f64],
+    sizes: &[f64],
+) {
+    if algorithm == ConvAlgorithm::Direct {
+        return assert_sums(what, outputs, truth, sizes);
+    }
+    let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
+    for (isa, output) in outputs {
+        assert_eq!(output.len(), truth.len(), "{what} on {isa}");
+        let off = norm(&mut output.iter().zip(truth).map(|(y, truth)| f64::from(*y) - truth));
+        let size = norm(&mut sizes.iter().copied());
+        assert!(off <= 1e-5 * size, "{what} by {algorithm:?} on {isa}: off by {off} of {size}");
     }
 }
 
@@ -206,6 +269,67 @@ fn larger_shapes_agree_with_the_reference() {
     }
 }
 
+fn three_by_three() -> impl Strategy<Value = Conv2dShape> {
+    (1_usize..=3, pair(1..=14), (1_usize..=40, 1_usize..=70), padding()).prop_map(
+        |(batch, (height, width), (channels, filters), padding)| Conv2dShape {
+            batch,
+            height,
+            width,
+            padding: Padding {
+                top: padding.top.min(2),
+                bottom: padding.bottom.min(2),
+                left: padding.left.min(2),
+                right: padding.right.min(2),
+            },
+            ..square(1, 1, channels, filters, 3, 0)
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Shapes that every algorithm is for.
+    #[test]
+    fn all_algorithms_agree_with_the_reference(shape in three_by_three(), seed in 0_u64..1000) {
+        Case::new(shape, seed).check();
+    }
+
+    /// What becomes of sums before they are stored, against the same done afterwards.
+    #[test]
+    fn epilogues_agree_with_passes_of_their_own(shape in prop_oneof![shapes(), three_by_three()], seed in 0_u64..1000) {
+        let case = Case::new(shape, seed);
+        let residual = numbers(shape.output_len(), seed + 4);
+        let (scale, shift) = (numbers(shape.filters, seed + 5), numbers(shape.filters, seed + 6));
+        let epilogue = Epilogue {
+            bias: Some(&case.bias),
+            before: Some([&shift, &scale]),
+            residual: Some(&residual),
+            clamp: Clamp::RELU6,
+            behind: Some([&scale, &shift]),
+        };
+        for algorithm in ALGORITHMS.into_iter().filter(|algorithm| algorithm.applies(&shape)) {
+            let run = |epilogue: &Epilogue<'_>| {
+                on_every_cpu(
+                    |threads| (shape.output_len(), shape.scratch(ConvPass::Forward, algorithm, threads)),
+                    |cpu, y, scratch| case.with_weights(cpu, ConvPass::Forward, algorithm, |weights| {
+                        conv2d_forward(cpu, &shape, &case.x, weights, epilogue, y, scratch);
+                    }),
+                )
+            };
+            for ((isa, fused), (_, sums)) in run(&epilogue).into_iter().zip(run(&Epilogue::default())) {
+                for (i, (y, sum)) in fused.iter().zip(sums).enumerate() {
+                    let filter = i % shape.filters;
+                    let (scale, shift) = (f64::from(scale[filter]), f64::from(shift[filter]));
+                    let x = (f64::from(sum) + f64::from(case.bias[filter])) * shift + scale + f64::from(residual[i]);
+                    let truth = x.clamp(0.0, 6.0) * scale + shift;
+                    prop_assert!((f64::from(*y) - truth).abs() < 1e-4, "{algorithm:?} on {isa}: {y} for {truth}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_kernel_larger_than_the_image_has_no_outputs_and_no_gradients() {
     let case = Case::new(square(2, 3, 4, 5, 4, 0), 1);
@@ -225,6 +349,8 @@ fn shapes_follow_the_usual_formulas() {
 fn slices_are_checked() {
     let case = Case::new(square(1, 4, 2, 2, 3, 1), 0);
     let mut y = vec![0.0; case.shape.output_len()];
-    let mut scratch = vec![0.0; case.shape.forward_scratch(1)];
-    conv2d_forward(&Cpu::new(1), &case.shape, &case.x[1..], &case.packed(), None, &mut y, &mut scratch);
+    let mut scratch = vec![0.0; case.shape.scratch(ConvPass::Forward, ConvAlgorithm::Direct, 1)];
+    let (packed, epilogue) = (case.packed(), Epilogue::default());
+    let weights = ConvWeights::Packed(&packed);
+    conv2d_forward(&Cpu::new(1), &case.shape, &case.x[1..], weights, &epilogue, &mut y, &mut scratch);
 }

@@ -114,7 +114,7 @@ impl ChannelSweep<'_> {
             }
         }
         // SAFETY: as above.
-        unsafe { finish(simd, &sums, &targets, count) };
+        unsafe { finish(simd, &sums, &targets, count, self.target.last(first).as_ref()) };
     }
 }
 
@@ -221,6 +221,6 @@ impl ChannelWeightSweep<'_> {
             }
         }
         // SAFETY: as above.
-        unsafe { finish(simd, &sums, &gradients, count) };
+        unsafe { finish(simd, &sums, &gradients, count, None) };
     }
 }

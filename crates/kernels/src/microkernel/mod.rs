@@ -12,6 +12,7 @@
 //! [`ChannelSweep`] and [`ChannelWeightSweep`] are the same two for depthwise convolutions, where nothing is summed over channels.
 
 mod channels;
+mod clamp;
 mod cursor;
 mod pixels;
 mod taps;
@@ -19,9 +20,10 @@ mod target;
 mod weights;
 
 pub(crate) use channels::{ChannelSweep, ChannelWeightSweep};
+pub use clamp::Clamp;
 pub(crate) use pixels::PixelSweep;
 pub(crate) use taps::Taps;
-pub(crate) use target::{Start, Target};
+pub(crate) use target::{After, Start, Target};
 pub(crate) use weights::WeightSweep;
 
 use crate::fetch::fetch;

@@ -2,7 +2,7 @@
 
 use super::cursor::{Cursor, Pixels};
 use super::taps::{Pieces, Taps};
-use super::target::{begin, finish};
+use super::target::{Last, begin, finish};
 use super::{Ahead, Grid, Start, Strides, Target, even_pieces, multiply, tile_rows, with_rows};
 use crate::packing::PANEL;
 use crate::simd::{Kernel, Simd};
@@ -59,6 +59,8 @@ struct Pass<'a> {
     start: Start<'a>,
     /// What the next pass will read.
     next: &'a [f32],
+    /// What is done to the sums once all is added.
+    last: Option<Last<'a>>,
 }
 
 impl PixelSweep<'_> {
@@ -79,10 +81,12 @@ impl PixelSweep<'_> {
         let mut depth = 0;
         for (offset, taps) in Pieces::new(self.taps.merged(), PASS) {
             let start = if depth == 0 { self.start.columns(column, columns) } else { Start::Target };
-            let (weights, rest) = self.weights[depth * PANEL..].split_at(taps.depth() * PANEL);
+            let (weights, rest) =
+                self.weights[depth * PANEL..self.taps.depth() * PANEL].split_at(taps.depth() * PANEL);
             let next = if rest.is_empty() { self.next } else { &rest[..rest.len().min(weights.len())] };
             let weights = &weights[column..];
-            self.pass::<S, N>(simd, offset, column, &Pass { taps, weights, columns, start, next });
+            let last = if rest.is_empty() { self.target.last(column) } else { None };
+            self.pass::<S, N>(simd, offset, column, &Pass { taps, weights, columns, start, next, last });
             depth += taps.depth();
         }
     }
@@ -119,7 +123,7 @@ unsafe fn tile<S: Simd, const R: usize, const N: usize>(
     pass: &Pass<'_>,
     ahead: &mut Ahead,
 ) {
-    let Pass { taps, weights, columns, start, .. } = pass;
+    let Pass { taps, weights, columns, start, last, .. } = pass;
     // SAFETY: the caller promises `columns` numbers at every pixel's target.
     let mut sums = unsafe { begin::<S, R, N>(simd, *start, &pixels.target, *columns) };
     let mut weights = weights.as_ptr();
@@ -137,5 +141,5 @@ unsafe fn tile<S: Simd, const R: usize, const N: usize>(
         }
     }
     // SAFETY: as above.
-    unsafe { finish(simd, &sums, &pixels.target, *columns) };
+    unsafe { finish(simd, &sums, &pixels.target, *columns, last.as_ref()) };
 }

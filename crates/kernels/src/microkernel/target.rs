@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Grid, Strides};
+use super::{Clamp, Grid, Strides};
 use crate::disjoint::Disjoint;
 use crate::simd::Simd;
 
@@ -28,6 +28,36 @@ impl Start<'_> {
     }
 }
 
+/// What becomes of sums before they are stored: `clamp(sum * scale + shift + residual) * scale' + shift'`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct After<'a> {
+    /// A scale and a shift for each column.
+    pub before: Option<[&'a [f32]; 2]>,
+    /// Added, from the first pixel's first column on; it lies as the target does.
+    pub residual: Option<&'a [f32]>,
+    pub clamp: Clamp,
+    /// A scale and a shift for each column.
+    pub behind: Option<[&'a [f32]; 2]>,
+}
+
+impl<'a> After<'a> {
+    fn is_nothing(&self) -> bool {
+        self.before.is_none() && self.residual.is_none() && self.clamp == Clamp::NONE && self.behind.is_none()
+    }
+
+    /// The same for the columns from `first` on.
+    #[inline(always)]
+    fn from_column(&self, first: usize) -> Self {
+        let of_columns = |affine: [&'a [f32]; 2]| affine.map(|of| &of[first..]);
+        After {
+            before: self.before.map(of_columns),
+            residual: self.residual.map(|residual| &residual[first..]),
+            clamp: self.clamp,
+            behind: self.behind.map(of_columns),
+        }
+    }
+}
+
 /// Some columns of some pixels, to be written by one sweep while other sweeps write others.
 pub(crate) struct Target<'a> {
     pub(super) first: *mut f32,
@@ -35,6 +65,7 @@ pub(crate) struct Target<'a> {
     room: usize,
     pub(super) strides: Strides,
     pub(super) columns: usize,
+    after: After<'a>,
     slice: PhantomData<&'a mut [f32]>,
 }
 
@@ -51,7 +82,13 @@ impl<'a> Target<'a> {
     ) -> Self {
         assert!(columns > 0, "a target without columns");
         let room = slice.len() - offset;
-        Self { first: slice.pointer(offset..slice.len()), room, strides, columns, slice: PhantomData }
+        let first = slice.pointer(offset..slice.len());
+        Self { first, room, strides, columns, after: After::default(), slice: PhantomData }
+    }
+
+    /// The same, with something done to the sums before they are stored.
+    pub(crate) fn after(self, after: After<'a>) -> Self {
+        Self { after, ..self }
     }
 
     /// Everything that writing to a grid's pixels and starting from `start` relies on.
@@ -60,6 +97,57 @@ impl<'a> Target<'a> {
         if let Start::Bias(bias) = start {
             assert!(bias.len() >= self.columns, "fewer biases than columns");
         }
+        if let Some(residual) = self.after.residual {
+            assert!(self.strides.last(grid) + self.columns <= residual.len(), "pixels beyond the residual");
+        }
+        for affine in [self.after.before, self.after.behind].into_iter().flatten() {
+            assert!(affine.iter().all(|of| of.len() >= self.columns), "fewer scales than columns");
+        }
+    }
+
+    /// How a tile of the columns from `column` on is stored, when nothing more is added to it.
+    #[inline(always)]
+    pub(super) fn last(&self, column: usize) -> Option<Last<'a>> {
+        let first = self.first.wrapping_add(column).cast_const();
+        (!self.after.is_nothing()).then(|| Last { first, after: self.after.from_column(column) })
+    }
+}
+
+/// What is done to a tile's finished sums.
+#[derive(Clone, Copy)]
+pub(super) struct Last<'a> {
+    /// The first column of the target's first pixel.
+    first: *const f32,
+    after: After<'a>,
+}
+
+impl Last<'_> {
+    /// What becomes of the `n`-th vector of a pixel's sums.
+    ///
+    /// # Safety
+    /// The target was checked, the pixel is one of its grid's, and there is at least one column in the vector.
+    #[inline(always)]
+    unsafe fn apply<S: Simd>(&self, simd: S, sum: S::V, pixel: *mut f32, n: usize, columns: usize) -> S::V {
+        let After { before, residual, clamp, behind } = self.after;
+        let mut sum = sum;
+        // SAFETY: the residual reaches as far as the target, and there are as many scales and shifts as columns, as checked.
+        unsafe {
+            if let Some([scale, shift]) = before {
+                let scale = load_columns(simd, scale.as_ptr(), n, columns);
+                sum = simd.mul_add(sum, scale, load_columns(simd, shift.as_ptr(), n, columns));
+            }
+            if let Some(residual) = residual {
+                let offset = pixel.addr().wrapping_sub(self.first.addr()) / size_of::<f32>();
+                let residual = residual.as_ptr().wrapping_add(offset);
+                sum = simd.add(sum, load_columns(simd, residual, n, columns));
+            }
+            sum = clamp.apply(simd, sum);
+            if let Some([scale, shift]) = behind {
+                let scale = load_columns(simd, scale.as_ptr(), n, columns);
+                sum = simd.mul_add(sum, scale, load_columns(simd, shift.as_ptr(), n, columns));
+            }
+        }
+        sum
     }
 }
 
@@ -97,21 +185,35 @@ pub(super) unsafe fn begin<S: Simd, const R: usize, const N: usize>(
     sums
 }
 
-/// Writes the sums of a tile.
+/// Writes the sums of a tile, after what is done to them last if there is something.
 ///
 /// # Safety
-/// Each of the first `R` pixels has room for `columns` numbers, which nobody else uses.
+/// Each of the first `R` pixels has room for `columns` numbers, which nobody else uses; what is done last is of their target.
 #[inline(always)]
 pub(super) unsafe fn finish<S: Simd, const R: usize, const N: usize>(
     simd: S,
     sums: &[[S::V; N]; R],
     pixels: &[*mut f32],
     columns: usize,
+    last: Option<&Last<'_>>,
 ) {
     for (sums, pixel) in sums.iter().zip(pixels) {
         for (n, sum) in sums.iter().enumerate() {
             // SAFETY: promised by the caller.
             unsafe { store_columns(simd, *sum, *pixel, n, columns) };
+        }
+    }
+    // From the first-level cache rather than before the sums are stored: sums that a branch stands between would not stay in
+    // registers.
+    if let Some(last) = last {
+        for pixel in &pixels[..R] {
+            for n in 0..N {
+                // SAFETY: promised by the caller.
+                unsafe {
+                    let sum = last.apply(simd, load_columns(simd, *pixel, n, columns), *pixel, n, columns);
+                    store_columns(simd, sum, *pixel, n, columns);
+                }
+            }
         }
     }
 }

@@ -101,6 +101,6 @@ impl WeightSweep<'_> {
             unsafe { multiply(simd, &mut sums, source, self.pixel_stride, outputs, self.columns, ahead) };
         }
         // SAFETY: as above.
-        unsafe { finish(simd, &sums, &gradient, N * S::LANES) };
+        unsafe { finish(simd, &sums, &gradient, N * S::LANES, None) };
     }
 }

@@ -1,5 +1,9 @@
 //! Batch normalisation, and factors and offsets of channels.
 
+mod affine;
+
+pub use affine::batch_norm_affine;
+
 use crate::Cpu;
 use crate::columns::{
     Fold, Grid, OfChannel, PANEL, Sum, column_sums, column_sums_scratch, fold_piece, map_channels,

@@ -69,6 +69,22 @@ impl Isa {
         }
     }
 
+    /// Numbers in a vector.
+    pub fn lanes(self) -> usize {
+        struct Lanes;
+
+        impl Kernel for Lanes {
+            type Output = usize;
+
+            #[inline(always)]
+            fn run<S: Simd>(self, _: S) -> usize {
+                S::LANES
+            }
+        }
+
+        self.call(Lanes)
+    }
+
     /// Runs `kernel` compiled for this instruction set.
     #[inline]
     pub(crate) fn call<K: Kernel>(self, kernel: K) -> K::Output {

@@ -1,3 +1,4 @@
+use divvy_kernels::Clamp;
 use serde::{Deserialize, Serialize};
 
 use super::{LayerRule, several};
@@ -28,10 +29,12 @@ impl LayerRule for Add {
     }
 
     fn lower(&self, lowering: &mut Lowering<'_>, inputs: &[Value]) -> Value {
-        let sum = lowering.value(inputs[0].shape);
-        lowering.push(Op::Copy { x: inputs[0].buffer, y: sum.buffer });
+        let mut sum = inputs[0];
         for other in &inputs[1..] {
-            lowering.push(Op::Accumulate { x: other.buffer, y: sum.buffer });
+            let y = lowering.value(sum.shape);
+            let (a, b) = (sum.buffer, other.buffer);
+            lowering.push(Op::Add { a, b, clamp: Clamp::NONE, y: y.buffer });
+            sum = y;
         }
         sum
     }

@@ -5,7 +5,7 @@ use crate::activation::Activation;
 use crate::error::ShapeError;
 use crate::initializer::Initializer;
 use crate::plan::lower::{Lowering, Value};
-use crate::plan::op::Op;
+use crate::plan::op::{ConvEpilogue, ConvOperand, Op};
 use crate::shape::{Padding, Shape, Size2d, Window};
 use divvy_kernels::WeightLayout;
 
@@ -181,7 +181,13 @@ impl LayerRule for Conv2d {
         let linear = lowering.output();
         let (weights, bias) = (lowering.required("kernel"), lowering.parameter("bias"));
         let shape = lowering.convolution(&self.window(), inputs[0].shape, self.filters, self.groups);
-        lowering.push(Op::Conv2d { shape, x: inputs[0].buffer, weights, bias, y: linear.buffer });
+        lowering.push(Op::Conv2d {
+            shape,
+            x: inputs[0].buffer,
+            weights: ConvOperand::Packed(weights),
+            epilogue: ConvEpilogue { bias, ..ConvEpilogue::default() },
+            y: linear.buffer,
+        });
         lowering.activation(self.activation, linear)
     }
 

@@ -7,7 +7,7 @@ use super::lower::Lowering;
 use super::op::{Affine, BufferId, Op, saved_for_backward};
 use crate::graph::NodeId;
 use crate::parameters::ParameterId;
-use divvy_kernels::NormShape;
+use divvy_kernels::{Activation, Clamp, ConvAlgorithm, NormShape};
 
 /// Appends to the forward operations in `lowering` the operation `loss`, which turns `logits` into their gradient
 /// `dlogits`, and the backward operations of all of them.
@@ -51,18 +51,41 @@ impl<'a, 'b> Backward<'a, 'b> {
         self.lowering.push(op);
     }
 
-    /// Lets `op` write a gradient of `x`: the first goes straight to its buffer, later ones are added to it.
+    /// Lets `op` write a gradient of `x`.
     fn give(&mut self, x: BufferId, op: impl FnOnce(BufferId) -> Op) {
+        if self.wanted[x.0] {
+            let fresh = self.lowering.gradient_of(x);
+            self.push(op(fresh));
+            self.receive(x, fresh);
+        }
+    }
+
+    /// Takes what a buffer holds as a gradient of `x`: the first is the gradient, later ones are added to it in a buffer of their own,
+    /// since others may hold the first for theirs.
+    fn receive(&mut self, x: BufferId, dx: BufferId) {
         if !self.wanted[x.0] {
             return;
         }
-        let fresh = self.lowering.gradient_of(x);
-        let op = op(fresh);
-        self.push(op);
-        match self.gradients[x.0] {
-            None => self.gradients[x.0] = Some(fresh),
-            Some(sum) => self.push(Op::Accumulate { x: fresh, y: sum }),
-        }
+        let Some(sum) = self.gradients[x.0] else {
+            self.gradients[x.0] = Some(dx);
+            return;
+        };
+        let y = self.lowering.gradient_of(x);
+        self.push(Op::Add { a: sum, b: dx, clamp: Clamp::NONE, y });
+        self.gradients[x.0] = Some(y);
+    }
+
+    /// The gradient before bounds, from that behind them.
+    fn unclamped(&mut self, clamp: Clamp, y: BufferId, dy: BufferId) -> BufferId {
+        let function = match clamp {
+            Clamp::NONE => return dy,
+            Clamp::RELU => Activation::Relu,
+            Clamp::RELU6 => Activation::Relu6,
+            other => unreachable!("no layer lowers to {other:?}"),
+        };
+        let dx = self.lowering.gradient_of(y);
+        self.push(Op::ActivationBackward { function, saved: y, dy, dx });
+        dx
     }
 
     fn bias(&mut self, rows: usize, channels: usize, dy: BufferId, bias: Option<ParameterId>) {
@@ -95,10 +118,21 @@ impl<'a, 'b> Backward<'a, 'b> {
     fn differentiate(&mut self, op: &Op) {
         let Some(dy) = op.operands().writes.last().and_then(|y| self.gradients[y.0]) else { return };
         match *op {
-            Op::Conv2d { shape, x, weights, bias, .. } => {
-                self.bias(shape.batch * shape.out_height() * shape.out_width(), shape.filters, dy, bias);
-                self.push(Op::Conv2dBackwardWeights { shape, x, dy, weights });
+            Op::Conv2d { shape, x, weights, epilogue, y } => {
+                let dy = self.unclamped(epilogue.clamp, y, dy);
+                let rows = shape.batch * shape.out_height() * shape.out_width();
+                self.bias(rows, shape.filters, dy, epilogue.bias);
+                let (algorithm, parameter) = (ConvAlgorithm::Direct, weights.parameter());
+                self.push(Op::Conv2dBackwardWeights { shape, algorithm, x, dy, weights: parameter });
                 self.give(x, |dx| Op::Conv2dBackwardData { shape, dy, weights, dx });
+                if let Some(residual) = epilogue.residual {
+                    self.receive(residual, dy);
+                }
+            }
+            Op::Add { a, b, clamp, y } => {
+                let dy = self.unclamped(clamp, y, dy);
+                self.receive(a, dy);
+                self.receive(b, dy);
             }
             Op::Dense { shape, x, weights, bias, .. } => {
                 self.bias(shape.batch, shape.outputs, dy, bias);
@@ -131,7 +165,7 @@ impl<'a, 'b> Backward<'a, 'b> {
                 self.give(x, |dx| Op::DropoutBackward { rate, layer, dy, dx });
             }
             Op::ZeroPad { shape, x, .. } => self.give(x, |dx| Op::ZeroPadBackward { shape, dy, dx }),
-            Op::Copy { x, .. } | Op::Accumulate { x, .. } => self.give(x, |dx| Op::Copy { x: dy, y: dx }),
+            Op::Copy { x, .. } => self.receive(x, dy),
             Op::PutChannels { rows, channels, width, offset, x, .. } => {
                 self.give(x, |dx| Op::TakeChannels { rows, channels, width, offset, x: dy, y: dx });
             }
@@ -139,6 +173,7 @@ impl<'a, 'b> Backward<'a, 'b> {
             Op::BatchNormInfer { .. }
             | Op::TakeChannels { .. }
             | Op::Loss { .. }
+            | Op::WinogradWeights { .. }
             | Op::Conv2dBackwardData { .. }
             | Op::Conv2dBackwardWeights { .. }
             | Op::DenseBackwardData { .. }

@@ -1,14 +1,21 @@
 //! The compiled network: operations in order, and a place in one arena for every buffer.
 
+pub(crate) mod constant;
 mod derive;
 mod display;
+mod fuse;
 pub(crate) mod lower;
 pub(crate) mod op;
 mod place;
 
 use std::ops::Range;
 
+use divvy_kernels::{Conv2dShape, ConvAlgorithm, ConvPass, Isa};
+
+use constant::{Constant, ConstantId};
 pub use display::{PlanRow, PlanTable};
+use fuse::fuse;
+use op::ConvOperand;
 pub use op::Op;
 pub(crate) use op::{BufferId, LossKind};
 
@@ -28,6 +35,32 @@ pub enum Mode {
     Infer,
 }
 
+/// What a plan is compiled for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PlanOptions {
+    /// The instruction set that it will run on.
+    pub isa: Isa,
+    /// Whether every product of the definitions is computed: no algorithm that saves multiplications at the price of rounding.
+    pub exact: bool,
+}
+
+impl Default for PlanOptions {
+    /// The best instruction set of this machine, and whatever is fastest.
+    fn default() -> Self {
+        Self { isa: Isa::best(), exact: false }
+    }
+}
+
+impl PlanOptions {
+    /// The fastest algorithm of a pass; `prepared` where its weights are transformed beforehand.
+    fn algorithm(self, shape: &Conv2dShape, pass: ConvPass, prepared: bool) -> ConvAlgorithm {
+        if self.exact {
+            return ConvAlgorithm::Direct;
+        }
+        shape.algorithms(pass, self.isa, prepared)[0].0
+    }
+}
+
 /// One operation and the node of the graph that it belongs to.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -45,6 +78,7 @@ pub struct Plan {
     steps: Vec<Step>,
     buffers: Vec<Range<usize>>,
     arena_len: usize,
+    constants: Vec<Constant>,
     ends: Ends,
     /// Each node's name, for those who print the plan.
     names: Vec<String>,
@@ -72,14 +106,24 @@ pub(crate) struct LossEnds {
 
 impl Plan {
     /// Compiles `network` for batches of `batch` pictures.
-    pub fn compile(network: &Network, table: &ParameterTable, mode: Mode, batch: usize) -> Self {
+    pub fn compile(
+        network: &Network,
+        table: &ParameterTable,
+        mode: Mode,
+        batch: usize,
+        options: PlanOptions,
+    ) -> Self {
         let mut lowering = Lowering::new(mode, batch, network.graph(), table);
         let (images, logits) = lower_layers(&mut lowering, network);
+        let mut constants = Vec::new();
+        lowering.ops = fuse(std::mem::take(&mut lowering.ops), &lowering.buffers, &mut constants);
         let loss = (mode == Mode::Train).then(|| lower_loss(&mut lowering, network, logits));
+        choose_algorithms(&mut lowering, options, &mut constants);
         let Lowering { ops: steps, buffers, .. } = lowering;
         let (buffers, arena_len) = place(&intervals(&steps, &buffers));
         let names = network.graph().nodes().iter().map(|node| node.name.clone()).collect();
-        Self { mode, batch, steps, buffers, arena_len, ends: Ends { images, logits, loss }, names }
+        let ends = Ends { images, logits, loss };
+        Self { mode, batch, steps, buffers, arena_len, constants, ends, names }
     }
 
     /// What the plan is for.
@@ -105,6 +149,15 @@ impl Plan {
     /// The numbers of scratch that the operations need on that many threads.
     pub fn scratch_len(&self, threads: usize) -> usize {
         self.steps.iter().map(|step| step.op.scratch(threads)).max().unwrap_or(0)
+    }
+
+    /// The numbers that are made of the parameters whenever those change, beside the arena.
+    pub fn constants_len(&self) -> usize {
+        constant::len(&self.constants)
+    }
+
+    pub(crate) fn constants(&self) -> &[Constant] {
+        &self.constants
     }
 
     /// Multiplications and additions of one run, counted as two.
@@ -159,6 +212,41 @@ fn lower_loss(lowering: &mut Lowering<'_>, network: &Network, logits: BufferId) 
     let loss = Op::Loss { kind, rows, columns, logits, targets, losses, dlogits };
     derive::derive(lowering, loss, logits, dlogits);
     LossEnds { targets, losses }
+}
+
+/// Gives every convolution the fastest algorithm. Where weights change with each step, they are transformed by an operation
+/// before it; else they are a constant.
+fn choose_algorithms(lowering: &mut Lowering<'_>, options: PlanOptions, constants: &mut Vec<Constant>) {
+    let prepared = lowering.mode == Mode::Infer;
+    for mut step in std::mem::take(&mut lowering.ops) {
+        let (pass, shape, weights) = match &mut step.op {
+            Op::Conv2d { shape, weights, .. } => (ConvPass::Forward, *shape, weights),
+            Op::Conv2dBackwardData { shape, weights, .. } => (ConvPass::BackwardData, *shape, weights),
+            Op::Conv2dBackwardWeights { shape, algorithm, .. } => {
+                *algorithm = options.algorithm(shape, ConvPass::BackwardWeights, prepared);
+                lowering.ops.push(step);
+                continue;
+            }
+            _ => {
+                lowering.ops.push(step);
+                continue;
+            }
+        };
+        if let ConvAlgorithm::Winograd(tile) = options.algorithm(&shape, pass, prepared) {
+            let parameter = weights.parameter();
+            if prepared {
+                *weights = ConvOperand::Prepared(parameter, tile, ConstantId(constants.len()));
+                let shape = Conv2dShape { batch: 1, ..shape };
+                constants.push(Constant::Winograd { shape, tile, weights: parameter });
+            } else {
+                let u = lowering.buffer(shape.winograd_len(pass, tile));
+                *weights = ConvOperand::Transformed(parameter, tile, u);
+                let op = Op::WinogradWeights { shape, pass, tile, weights: parameter, u };
+                lowering.ops.push(Step { node: step.node, op });
+            }
+        }
+        lowering.ops.push(step);
+    }
 }
 
 /// The time during which each buffer's content matters.

@@ -1,8 +1,12 @@
 //! The closed set of operations that a plan is made of.
 
-use divvy_kernels::{Activation, Conv2dShape, DenseShape, NormShape, PadShape, PoolShape, Saved};
+use divvy_kernels::{
+    Activation, Clamp, Conv2dShape, ConvAlgorithm, ConvPass, DenseShape, NormShape, PadShape, PoolShape,
+    Saved, WinogradTile,
+};
 use std::sync::Arc;
 
+use super::constant::ConstantId;
 use crate::parameters::ParameterId;
 
 /// A buffer of a plan, by its number.
@@ -23,16 +27,30 @@ pub enum LossKind {
 /// One step of a plan. Buffers are activations or their gradients, `[batch, height, width, channels]` or
 /// `[batch, features]`; parameters and their gradients are named by the parameter.
 ///
-/// Every operation but [`Op::Accumulate`] overwrites what it writes. A device has one kernel for each.
+/// Every operation overwrites what it writes. A device has one kernel for each.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the fields are the operands of the formula above each variant")]
 pub enum Op {
-    /// `y = conv(x, weights) + bias`
-    Conv2d { shape: Conv2dShape, x: BufferId, weights: ParameterId, bias: Option<ParameterId>, y: BufferId },
+    /// `y = epilogue(conv(x, weights))`
+    Conv2d { shape: Conv2dShape, x: BufferId, weights: ConvOperand, epilogue: ConvEpilogue, y: BufferId },
     /// `dx = conv^T(dy, weights)`
-    Conv2dBackwardData { shape: Conv2dShape, dy: BufferId, weights: ParameterId, dx: BufferId },
+    Conv2dBackwardData { shape: Conv2dShape, dy: BufferId, weights: ConvOperand, dx: BufferId },
     /// `d weights = sum over pixels of x (patches) times dy`
-    Conv2dBackwardWeights { shape: Conv2dShape, x: BufferId, dy: BufferId, weights: ParameterId },
+    Conv2dBackwardWeights {
+        shape: Conv2dShape,
+        algorithm: ConvAlgorithm,
+        x: BufferId,
+        dy: BufferId,
+        weights: ParameterId,
+    },
+    /// `u = weights` as Winograd's algorithm multiplies them in a pass
+    WinogradWeights {
+        shape: Conv2dShape,
+        pass: ConvPass,
+        tile: WinogradTile,
+        weights: ParameterId,
+        u: BufferId,
+    },
     /// `y = x weights + bias`
     Dense { shape: DenseShape, x: BufferId, weights: ParameterId, bias: Option<ParameterId>, y: BufferId },
     /// `dx = dy weights^T`
@@ -121,8 +139,8 @@ pub enum Op {
     ZeroPadBackward { shape: PadShape, dy: BufferId, dx: BufferId },
     /// `y = x`
     Copy { x: BufferId, y: BufferId },
-    /// `y += x`
-    Accumulate { x: BufferId, y: BufferId },
+    /// `y = clamp(a + b)`
+    Add { a: BufferId, b: BufferId, clamp: Clamp, y: BufferId },
     /// `y[.., offset..offset + channels] = x`; `width` is the channels of y
     PutChannels { rows: usize, channels: usize, width: usize, offset: usize, x: BufferId, y: BufferId },
     /// `y = x[.., offset..offset + channels]`; `width` is the channels of x
@@ -139,8 +157,59 @@ pub enum Op {
     },
 }
 
+/// Where a convolution's weights come from, and with that its algorithm.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ConvOperand {
+    /// The parameter, packed: the direct algorithm.
+    Packed(ParameterId),
+    /// A buffer that [`Op::WinogradWeights`] filled.
+    Transformed(ParameterId, WinogradTile, BufferId),
+    /// The same, made when the parameters changed last.
+    Prepared(ParameterId, WinogradTile, ConstantId),
+}
+
+impl ConvOperand {
+    /// The parameter that the weights are.
+    pub fn parameter(self) -> ParameterId {
+        match self {
+            Self::Packed(id) | Self::Transformed(id, ..) | Self::Prepared(id, ..) => id,
+        }
+    }
+
+    /// The algorithm that reads them.
+    pub fn algorithm(self) -> ConvAlgorithm {
+        match self {
+            Self::Packed(_) => ConvAlgorithm::Direct,
+            Self::Transformed(_, tile, _) | Self::Prepared(_, tile, _) => ConvAlgorithm::Winograd(tile),
+        }
+    }
+
+    pub(crate) fn buffer(self) -> Option<BufferId> {
+        match self {
+            Self::Transformed(_, _, buffer) => Some(buffer),
+            Self::Packed(_) | Self::Prepared(..) => None,
+        }
+    }
+}
+
+/// What becomes of a convolution's sums before they are stored:
+/// `y = behind(clamp(before(sum + bias) + residual))`, where before and behind are batch norms with moving statistics.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct ConvEpilogue {
+    /// A number for each filter.
+    pub bias: Option<ParameterId>,
+    /// A batch norm before the activation.
+    pub before: Option<ConstantId>,
+    /// What is added, as the output.
+    pub residual: Option<BufferId>,
+    /// The activation.
+    pub clamp: Clamp,
+    /// A batch norm behind the activation.
+    pub behind: Option<ConstantId>,
+}
+
 /// The trained scale and shift of a batch norm; 1 and 0 where there is none.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Affine {
     /// The scale of each channel.
     pub gamma: Option<ParameterId>,
@@ -155,7 +224,7 @@ impl Affine {
 }
 
 /// The statistics that a batch norm gathers while training and uses afterwards.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Moving {
     /// The mean of each channel.
     pub mean: ParameterId,
@@ -185,8 +254,16 @@ impl Op {
     /// The buffers that this operation touches.
     pub(crate) fn operands(&self) -> Operands {
         match *self {
-            Self::Conv2d { x, y, .. }
-            | Self::Dense { x, y, .. }
+            Self::Conv2d { x, weights, epilogue, y, .. } => {
+                let also = weights.buffer().into_iter().chain(epilogue.residual);
+                Operands { reads: std::iter::once(x).chain(also).collect(), writes: vec![y] }
+            }
+            Self::Conv2dBackwardData { dy, weights, dx, .. } => {
+                Operands { reads: std::iter::once(dy).chain(weights.buffer()).collect(), writes: vec![dx] }
+            }
+            Self::WinogradWeights { u, .. } => Operands::new(&[], &[u]),
+            Self::Add { a, b, y, .. } => Operands::new(&[a, b], &[y]),
+            Self::Dense { x, y, .. }
             | Self::Activation { x, y, .. }
             | Self::Softmax { x, y, .. }
             | Self::BatchNormInfer { x, y, .. }
@@ -200,10 +277,9 @@ impl Op {
             | Self::Copy { x, y }
             | Self::TakeChannels { x, y, .. } => Operands::new(&[x], &[y]),
             // What is put beside the channels written before must not be seen as dead until then.
-            Self::PutChannels { x, y, .. } | Self::Accumulate { x, y } => Operands::new(&[x, y], &[y]),
+            Self::PutChannels { x, y, .. } => Operands::new(&[x, y], &[y]),
             Self::BatchNormTrain { x, mean, invstd, y, .. } => Operands::new(&[x], &[mean, invstd, y]),
-            Self::Conv2dBackwardData { dy, dx, .. }
-            | Self::DenseBackwardData { dy, dx, .. }
+            Self::DenseBackwardData { dy, dx, .. }
             | Self::ScaleShiftBackward { dy, dx, .. }
             | Self::AvgPoolBackward { dy, dx, .. }
             | Self::GlobalAvgPoolBackward { dy, dx, .. }
@@ -233,6 +309,8 @@ impl Op {
             Self::Conv2d { .. } => "conv2d",
             Self::Conv2dBackwardData { .. } => "conv2d backward data",
             Self::Conv2dBackwardWeights { .. } => "conv2d backward weights",
+            Self::WinogradWeights { .. } => "winograd weights",
+            Self::Add { .. } => "add",
             Self::Dense { .. } => "dense",
             Self::DenseBackwardData { .. } => "dense backward data",
             Self::DenseBackwardWeights { .. } => "dense backward weights",
@@ -259,7 +337,6 @@ impl Op {
             Self::ZeroPad { .. } => "zero pad",
             Self::ZeroPadBackward { .. } => "zero pad backward",
             Self::Copy { .. } => "copy",
-            Self::Accumulate { .. } => "accumulate",
             Self::PutChannels { .. } => "put channels",
             Self::TakeChannels { .. } => "take channels",
             Self::Loss { .. } => "loss and its gradient",
@@ -291,7 +368,8 @@ impl Op {
         match self {
             Self::Conv2d { shape: s, .. }
             | Self::Conv2dBackwardData { shape: s, .. }
-            | Self::Conv2dBackwardWeights { shape: s, .. } => {
+            | Self::Conv2dBackwardWeights { shape: s, .. }
+            | Self::WinogradWeights { shape: s, .. } => {
                 let (from, to) =
                     (map(s.height, s.width, s.channels), map(s.out_height(), s.out_width(), s.filters));
                 format!("{}x{from} -> {to}, {}x{}", s.batch, s.kernel.0, s.kernel.1)
@@ -337,17 +415,19 @@ impl Op {
             | Self::Dropout { .. }
             | Self::DropoutBackward { .. }
             | Self::Copy { .. }
-            | Self::Accumulate { .. } => String::new(),
+            | Self::Add { .. } => String::new(),
         }
     }
 
     /// The parameters that the operation reads or whose gradients it writes.
     pub(crate) fn parameters(&self) -> Vec<ParameterId> {
         match *self {
-            Self::Conv2d { weights, bias, .. } | Self::Dense { weights, bias, .. } => {
-                std::iter::once(weights).chain(bias).collect()
+            Self::Conv2d { weights, epilogue, .. } => {
+                std::iter::once(weights.parameter()).chain(epilogue.bias).collect()
             }
-            Self::Conv2dBackwardData { weights, .. }
+            Self::Dense { weights, bias, .. } => std::iter::once(weights).chain(bias).collect(),
+            Self::Conv2dBackwardData { weights, .. } => vec![weights.parameter()],
+            Self::WinogradWeights { weights, .. }
             | Self::Conv2dBackwardWeights { weights, .. }
             | Self::DenseBackwardData { weights, .. }
             | Self::DenseBackwardWeights { weights, .. } => vec![weights],
@@ -363,9 +443,16 @@ impl Op {
     /// The numbers of scratch that the operation needs on that many threads.
     pub(crate) fn scratch(&self, threads: usize) -> usize {
         match self {
-            Self::Conv2d { shape, .. } => shape.forward_scratch(threads),
-            Self::Conv2dBackwardData { shape, .. } => shape.backward_data_scratch(threads),
-            Self::Conv2dBackwardWeights { shape, .. } => shape.backward_weights_scratch(threads),
+            Self::Conv2d { shape, weights, .. } => {
+                shape.scratch(ConvPass::Forward, weights.algorithm(), threads)
+            }
+            Self::Conv2dBackwardData { shape, weights, .. } => {
+                shape.scratch(ConvPass::BackwardData, weights.algorithm(), threads)
+            }
+            Self::Conv2dBackwardWeights { shape, algorithm, .. } => {
+                shape.scratch(ConvPass::BackwardWeights, *algorithm, threads)
+            }
+            Self::WinogradWeights { shape, pass, .. } => shape.winograd_scratch(*pass),
             Self::Dense { shape, .. } => shape.forward_scratch(threads),
             Self::DenseBackwardData { shape, .. } => shape.backward_data_scratch(threads),
             Self::DenseBackwardWeights { shape, .. } => shape.backward_weights_scratch(threads),

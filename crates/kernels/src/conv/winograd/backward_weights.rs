@@ -1,0 +1,219 @@
+//! The gradient to the weights, summed in the transformed space.
+//!
+//! A task carries a part of the batch's tiles, a block at a time, and adds their products to its own sums over tiles, for some panels of
+//! filters; at its end the sums are carried back to a copy of the gradient, and the copies are added up in order.
+
+use std::ops::Range;
+
+use super::tiles::{Lift, LiftInput, LiftOutputs, LowerWeights, Planes, Source, Tiles};
+use super::transform::{Input, LinearMap, OutputTransposed, WeightsTransposed};
+use super::{Blocks, WinogradTile, with_sides};
+use crate::Cpu;
+use crate::conv::backward_weights::pieces;
+use crate::conv::correlation::{Correlation, Panel};
+use crate::conv::partial::{PARTS, Partials};
+use crate::disjoint::Disjoint;
+use crate::microkernel::WeightSweep;
+use crate::packing::PANEL;
+
+/// Elements of a block's planes, squares and one panel's gradients: 384 KiB.
+const BLOCK: usize = 96 * 1024;
+/// Elements of a task's sums: 640 KiB.
+const SUMS: usize = 160 * 1024;
+
+/// How the work is cut into tasks, and a task into blocks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Cut {
+    /// Parts of the batch's tiles.
+    parts: usize,
+    /// Panels of a task.
+    panels: usize,
+    /// Tiles of a block.
+    tiles: usize,
+    /// Elements of a panel's gradient, and of its sums.
+    panel_len: usize,
+    sums_len: usize,
+}
+
+impl Cut {
+    fn of(c: &Correlation, tiles: &Tiles, planes: usize) -> Self {
+        let sums_len = planes * c.depth() * PANEL;
+        let panels = (SUMS / sums_len).clamp(1, c.panels());
+        let most = (BLOCK / (planes * (c.depth() + PANEL))).max(8);
+        let parts = PARTS.div_ceil(c.panels().div_ceil(panels)).min(tiles.len().div_ceil(8));
+        let tiles = tiles.len().div_ceil(parts);
+        Self {
+            parts,
+            panels,
+            tiles: tiles.div_ceil(tiles.div_ceil(most)),
+            panel_len: c.panel_len(),
+            sums_len,
+        }
+    }
+
+    fn groups(&self, c: &Correlation) -> usize {
+        c.panels().div_ceil(self.panels)
+    }
+
+    fn partials(&self, c: &Correlation) -> Partials {
+        Partials { parts: self.parts, len: c.panels() * self.panel_len }
+    }
+
+    /// The planes of a block's squares and of one panel's gradients.
+    fn planes(&self, c: &Correlation) -> [Planes; 2] {
+        [Planes::new(self.tiles, c.depth()), Planes::new(self.tiles, PANEL)]
+    }
+
+    /// Elements of scratch of one member of the team.
+    fn worker(&self, c: &Correlation, planes: usize) -> usize {
+        let blocks: usize = self.planes(c).iter().map(|of| of.len(planes)).sum();
+        c.depth().max(PANEL) + blocks + self.panels * self.sums_len
+    }
+}
+
+pub(in crate::conv) fn blocks(c: &Correlation, tile: WinogradTile) -> Blocks {
+    let tiles = Tiles::of(c, tile.side());
+    let cut = Cut::of(c, &tiles, tile.planes());
+    let blocks = cut.parts * tiles.len().div_ceil(cut.parts).div_ceil(cut.tiles);
+    Blocks { blocks, passes: cut.groups(c), parts: cut.parts }
+}
+
+pub(in crate::conv) fn scratch(c: &Correlation, tile: WinogradTile, threads: usize) -> usize {
+    let tiles = Tiles::of(c, tile.side());
+    let cut = Cut::of(c, &tiles, tile.planes());
+    cut.partials(c).scratch() + threads * cut.worker(c, tile.planes())
+}
+
+/// Writes the gradient, packed, of windows that have outputs.
+pub(in crate::conv) fn run(
+    cpu: &Cpu,
+    c: &Correlation,
+    tile: WinogradTile,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+    scratch: &mut [f32],
+) {
+    with_sides!(tile, run_with(cpu, c, x, dy, dw, scratch));
+}
+
+fn run_with<const OUT: usize, const IN: usize>(
+    cpu: &Cpu,
+    c: &Correlation,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+    scratch: &mut [f32],
+) where
+    Input: LinearMap<IN, IN>,
+    OutputTransposed: LinearMap<OUT, IN>,
+    WeightsTransposed: LinearMap<IN, 3>,
+{
+    let tiles = Tiles::of(c, OUT);
+    let cut = Cut::of(c, &tiles, IN * IN);
+    let (groups, worker) = (cut.groups(c), cut.worker(c, IN * IN));
+    let (partials, workers) = scratch.split_at_mut(cut.partials(c).scratch());
+    let workers = Disjoint::new(workers);
+    cut.partials(c).sum(cpu, dw, partials, |partials| {
+        cpu.team().run(cut.parts * groups, |member, task| {
+            let (part, group) = (task / groups, task % groups);
+            let panels = group * cut.panels..c.panels().min((group + 1) * cut.panels);
+            let first = part * c.panels();
+            // SAFETY: each task is run once and has panels of a partial of its own; each member has a worker's part of its own.
+            let (gradient, scratch) = unsafe {
+                (
+                    partials
+                        .part((first + panels.start) * cut.panel_len..(first + panels.end) * cut.panel_len),
+                    workers.part(member * worker..(member + 1) * worker),
+                )
+            };
+            let of_part = pieces(tiles.len(), cut.parts, part);
+            let part = Part { c, tiles, cut, x, dy, panels };
+            part.add_up::<OUT, IN>(cpu, of_part, gradient, scratch);
+        });
+    });
+}
+
+/// Some panels of filters over some tiles.
+struct Part<'a> {
+    c: &'a Correlation,
+    tiles: Tiles,
+    cut: Cut,
+    x: &'a [f32],
+    dy: &'a [f32],
+    panels: Range<usize>,
+}
+
+impl Part<'_> {
+    fn add_up<const OUT: usize, const IN: usize>(
+        &self,
+        cpu: &Cpu,
+        tiles: Range<usize>,
+        gradient: &mut [f32],
+        scratch: &mut [f32],
+    ) where
+        Input: LinearMap<IN, IN>,
+        OutputTransposed: LinearMap<OUT, IN>,
+        WeightsTransposed: LinearMap<IN, 3>,
+    {
+        let (c, cut) = (self.c, self.cut);
+        let [squares, outputs] = cut.planes(c);
+        let (zeros, scratch) = scratch.split_at_mut(c.depth().max(PANEL));
+        let (lifted_squares, scratch) = scratch.split_at_mut(squares.len(IN * IN));
+        let (lifted_outputs, sums) = scratch.split_at_mut(outputs.len(IN * IN));
+        zeros.fill(0.0);
+        let mut first = tiles.start;
+        while first < tiles.end {
+            let range = first..tiles.end.min(first + cut.tiles);
+            let source =
+                Source { images: self.x, map: c.source, origin: c.origin, channels: 0..c.depth(), zeros };
+            let lift = Lift {
+                tiles: self.tiles,
+                range: range.clone(),
+                source,
+                planes: squares,
+                target: &mut *lifted_squares,
+            };
+            cpu.isa().call(LiftInput::<IN>(lift));
+            for (panel, sums) in self.panels.clone().zip(sums.chunks_exact_mut(cut.sums_len)) {
+                let Panel { filter, filters, .. } = c.panel(panel);
+                let source = Source {
+                    images: self.dy,
+                    map: c.target,
+                    origin: (0, 0),
+                    channels: filter..filter + filters,
+                    zeros,
+                };
+                if filters < PANEL {
+                    lifted_outputs.fill(0.0);
+                }
+                let lift = Lift {
+                    tiles: self.tiles,
+                    range: range.clone(),
+                    source,
+                    planes: outputs,
+                    target: &mut *lifted_outputs,
+                };
+                cpu.isa().call(LiftOutputs::<OUT, IN>(lift));
+                for (plane, sums) in sums.chunks_exact_mut(c.depth() * PANEL).enumerate() {
+                    cpu.isa().call(WeightSweep {
+                        rows: 1,
+                        columns: range.len(),
+                        source: &lifted_squares[plane * squares.stride()..],
+                        row_stride: 0,
+                        pixel_stride: squares.channels,
+                        outputs: &lifted_outputs[plane * outputs.stride()..],
+                        width: filters,
+                        gradient: sums,
+                        add: first > tiles.start,
+                    });
+                }
+            }
+            first = range.end;
+        }
+        for (gradient, sums) in gradient.chunks_exact_mut(cut.panel_len).zip(sums.chunks_exact(cut.sums_len))
+        {
+            cpu.isa().call(LowerWeights::<IN> { planes: sums, channels: c.depth(), gradient });
+        }
+    }
+}

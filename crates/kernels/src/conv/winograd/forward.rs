@@ -1,0 +1,172 @@
+//! Sums over 3x3 windows times transformed weights.
+
+use std::ops::Range;
+
+use super::tiles::{Lift, LiftInput, Lower, Planes, Source, Tiles};
+use super::transform::{Input, LinearMap, Output};
+use super::{Blocks, WinogradTile, with_sides};
+use crate::Cpu;
+use crate::conv::Epilogue;
+use crate::conv::correlation::{Correlation, Panel};
+use crate::disjoint::Disjoint;
+use crate::microkernel::{Grid, PixelSweep, Start, Strides, TASKS, Taps, Target};
+use crate::packing::PANEL;
+
+/// Elements of a task's planes: 640 KiB, which leave room in a second-level cache of 1 MiB for the weights that pass by.
+const BLOCK: usize = 160 * 1024;
+/// Tiles of a task at the least, where there are as many: a full tile of the microkernel for every time that weights are fetched.
+const TILES: usize = 14;
+
+/// How the work is cut into tasks: by tiles and by panels of filters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Cut {
+    tiles: usize,
+    panels: usize,
+}
+
+impl Cut {
+    fn of(c: &Correlation, tiles: &Tiles, planes: usize) -> Self {
+        let most = (BLOCK / (planes * (c.source.channels + PANEL))).max(TILES);
+        let blocks = tiles.len().div_ceil(most).max(TASKS.min(tiles.len() / TILES)).max(1);
+        let panels = c.panels().div_ceil((TASKS / 2).div_ceil(blocks).min(c.panels()));
+        Self { tiles: tiles.len().div_ceil(blocks), panels }
+    }
+
+    fn blocks(&self, tiles: &Tiles) -> usize {
+        tiles.len().div_ceil(self.tiles)
+    }
+
+    fn parts(&self, c: &Correlation) -> usize {
+        c.panels().div_ceil(self.panels)
+    }
+
+    fn task(&self, c: &Correlation, tiles: &Tiles, task: usize) -> (Range<usize>, Range<usize>) {
+        let piece = |index: usize, size: usize, total: usize| index * size..total.min((index + 1) * size);
+        let parts = self.parts(c);
+        (piece(task / parts, self.tiles, tiles.len()), piece(task % parts, self.panels, c.panels()))
+    }
+
+    /// The planes of a task's squares and of one panel's products.
+    fn planes(&self, c: &Correlation) -> [Planes; 2] {
+        [Planes::new(self.tiles, c.source.channels), Planes::new(self.tiles, PANEL)]
+    }
+
+    /// Elements of scratch of one member of the team.
+    fn worker(&self, c: &Correlation, planes: usize) -> usize {
+        c.source.channels + self.planes(c).iter().map(|of| of.len(planes)).sum::<usize>()
+    }
+}
+
+pub(in crate::conv) fn blocks(c: &Correlation, tile: WinogradTile) -> Blocks {
+    let tiles = Tiles::of(c, tile.side());
+    let cut = Cut::of(c, &tiles, tile.planes());
+    Blocks { blocks: cut.blocks(&tiles), passes: cut.parts(c), parts: 0 }
+}
+
+/// Elements of scratch that [`run`] needs on so many threads.
+pub(in crate::conv) fn scratch(c: &Correlation, tile: WinogradTile, threads: usize) -> usize {
+    let tiles = Tiles::of(c, tile.side());
+    if tiles.len() * c.panels() == 0 {
+        return 0;
+    }
+    threads * Cut::of(c, &tiles, tile.planes()).worker(c, tile.planes())
+}
+
+/// Writes what `epilogue` makes of the sums over all windows of `x` to `y`; `u` are the transformed weights.
+pub(in crate::conv) fn run(
+    cpu: &Cpu,
+    c: &Correlation,
+    tile: WinogradTile,
+    x: &[f32],
+    u: &[f32],
+    epilogue: &Epilogue<'_>,
+    y: &mut [f32],
+    scratch: &mut [f32],
+) {
+    with_sides!(tile, run_with(cpu, c, x, u, epilogue, y, scratch));
+}
+
+fn run_with<const OUT: usize, const IN: usize>(
+    cpu: &Cpu,
+    c: &Correlation,
+    x: &[f32],
+    u: &[f32],
+    epilogue: &Epilogue<'_>,
+    y: &mut [f32],
+    scratch: &mut [f32],
+) where
+    Input: LinearMap<IN, IN>,
+    Output: LinearMap<IN, OUT>,
+{
+    let tiles = Tiles::of(c, OUT);
+    if tiles.len() * c.panels() == 0 {
+        return;
+    }
+    let cut = Cut::of(c, &tiles, IN * IN);
+    let [squares, products] = cut.planes(c);
+    let worker = cut.worker(c, IN * IN);
+    let (y, workers) = (Disjoint::new(y), Disjoint::new(scratch));
+    cpu.team().run(cut.blocks(&tiles) * cut.parts(c), |member, task| {
+        let (range, panels) = cut.task(c, &tiles, task);
+        // SAFETY: each member has a part of its own.
+        let scratch = unsafe { workers.part(member * worker..(member + 1) * worker) };
+        let (zeros, scratch) = scratch.split_at_mut(c.source.channels);
+        let (lifted, scratch) = scratch.split_at_mut(squares.len(IN * IN));
+        zeros.fill(0.0);
+        let source =
+            Source { images: x, map: c.source, origin: c.origin, channels: 0..c.source.channels, zeros };
+        let lift = Lift { tiles, range: range.clone(), source, planes: squares, target: lifted };
+        cpu.isa().call(LiftInput::<IN>(lift));
+        for panel in panels {
+            let Panel { filter, filters, .. } = c.panel(panel);
+            let weights = &u[panel * IN * IN * c.depth() * PANEL..];
+            multiply(cpu, range.len(), IN * IN, (lifted, squares), weights, (scratch, products));
+            cpu.isa().call(Lower::<OUT, IN> {
+                tiles,
+                range: range.clone(),
+                planes: products,
+                products: scratch,
+                target: &y,
+                map: c.target,
+                filters: filter..filter + filters,
+                start: epilogue.start(filter, filters),
+                after: epilogue.after(filter, filter, filters),
+            });
+        }
+    });
+}
+
+/// Multiplies each plane of squares with its weights, of one panel.
+fn multiply(
+    cpu: &Cpu,
+    tiles: usize,
+    count: usize,
+    (squares, from): (&[f32], Planes),
+    weights: &[f32],
+    (products, to): (&mut [f32], Planes),
+) {
+    let plane_weights = from.channels * PANEL;
+    let products = Disjoint::new(products);
+    for plane in 0..count {
+        let (weights, next) = weights[plane * plane_weights..].split_at(plane_weights);
+        let strides = |of: Planes| Strides { image: 0, row: 0, pixel: of.channels };
+        // SAFETY: sweeps of one member come one after the other, and each has a plane of its own.
+        let target = unsafe { Target::new(&products, plane * to.stride(), strides(to), PANEL) };
+        cpu.isa().call(PixelSweep {
+            grid: Grid { images: 1, rows: 1, columns: tiles },
+            source: &squares[plane * from.stride()..],
+            strides: strides(from),
+            taps: Taps {
+                rows: 1,
+                columns: 1,
+                len: from.channels,
+                row_stride: 0,
+                column_stride: from.channels,
+            },
+            weights,
+            next: &next[..next.len().min(plane_weights)],
+            start: Start::Zero,
+            target,
+        });
+    }
+}

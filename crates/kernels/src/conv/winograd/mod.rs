@@ -1,0 +1,119 @@
+//! Winograd's minimal filtering for 3x3 kernels of stride 1.
+//!
+//! Outputs are computed in tiles of 2x2 or 4x4. Squares of the image, and once for all of them the weights, are carried into a
+//! space where the convolution is a product number by number; there, sums over channels are matrix products, one for each of the
+//! 16 or 36 numbers of a square, done by the same microkernel as everything else; what comes out is carried back. 2.25 or 4
+//! times fewer multiplications than the direct form. A task carries some tiles through all three stages while they are in the
+//! second-level cache.
+//!
+//! The gradient to the weights is the transpose of this map: squares of the image and tiles of the gradient are carried over,
+//! multiplied, summed over all tiles there, and carried back once.
+
+mod backward_weights;
+mod forward;
+mod tiles;
+mod transform;
+
+pub(super) use backward_weights::{
+    blocks as gradient_blocks, run as backward_weights, scratch as backward_weights_scratch,
+};
+pub(super) use forward::{blocks, run as forward, scratch as forward_scratch};
+
+use super::correlation::Correlation;
+use crate::Cpu;
+use crate::disjoint::Disjoint;
+use crate::packing::PANEL;
+use tiles::{LiftWeights, Tiles};
+use transform::{LinearMap, Weights};
+
+/// The tiles in which Winograd's algorithm computes outputs of a 3x3 convolution.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum WinogradTile {
+    /// 2x2 outputs: F(2x2, 3x3), 2.25 times fewer multiplications.
+    Two,
+    /// 4x4 outputs: F(4x4, 3x3), 4 times fewer multiplications, and about ten times the rounding error.
+    Four,
+}
+
+impl WinogradTile {
+    /// Outputs along a side.
+    pub(super) fn side(self) -> usize {
+        match self {
+            Self::Two => 2,
+            Self::Four => 4,
+        }
+    }
+
+    /// Numbers of a square of inputs, and products for each channel.
+    pub(super) fn planes(self) -> usize {
+        (self.side() + 2).pow(2)
+    }
+}
+
+/// Calls a function that is generic in the sides of a tile, of outputs and of inputs.
+macro_rules! with_sides {
+    ($tile:expr, $function:ident($($argument:expr),* $(,)?)) => {
+        match $tile {
+            WinogradTile::Two => $function::<2, 4>($($argument),*),
+            WinogradTile::Four => $function::<4, 6>($($argument),*),
+        }
+    };
+}
+use with_sides;
+
+/// Whether windows are those that the algorithm is for.
+pub(super) fn applies(c: &Correlation) -> bool {
+    let squares = c.taps == (3, 3) && c.spacing == (1, 1) && c.step == (1, 1) && c.every == (1, 1);
+    squares && c.groups == 1 && c.outputs == (c.target.height, c.target.width)
+}
+
+/// Tiles of a batch.
+pub(super) fn tiles(c: &Correlation, tile: WinogradTile) -> usize {
+    Tiles::of(c, tile.side()).len()
+}
+
+/// How a pass is cut, for those who reckon its cost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Blocks {
+    /// How often all weights, or sums, pass by.
+    pub blocks: usize,
+    /// How often every square of the image is carried over.
+    pub passes: usize,
+    /// Copies of the gradient.
+    pub parts: usize,
+}
+
+/// Elements of the transformed weights, `[panel][plane][channel][PANEL]`.
+pub(super) fn weights_len(c: &Correlation, tile: WinogradTile) -> usize {
+    c.panels() * tile.planes() * c.depth() * PANEL
+}
+
+/// Channels of a panel that one task transforms.
+const CHANNELS: usize = 16;
+
+/// Transforms packed weights, `[panel][3][3][channel][PANEL]`.
+pub(super) fn transform_weights(cpu: &Cpu, c: &Correlation, tile: WinogradTile, w: &[f32], u: &mut [f32]) {
+    assert_eq!(u.len(), weights_len(c, tile), "transformed weights");
+    match tile {
+        WinogradTile::Two => transform_weights_with::<4>(cpu, c, w, u),
+        WinogradTile::Four => transform_weights_with::<6>(cpu, c, w, u),
+    }
+}
+
+fn transform_weights_with<const IN: usize>(cpu: &Cpu, c: &Correlation, w: &[f32], u: &mut [f32])
+where
+    Weights: LinearMap<3, IN>,
+{
+    let (channels, chunks) = (c.depth(), c.depth().div_ceil(CHANNELS));
+    let u = Disjoint::new(u);
+    cpu.team().run(c.panels() * chunks, |_, task| {
+        let (panel, first) = (task / chunks, task % chunks * CHANNELS);
+        cpu.isa().call(LiftWeights::<IN> {
+            weights: &w[panel * c.panel_len()..][..c.panel_len()],
+            channels,
+            range: first..channels.min(first + CHANNELS),
+            target: &u,
+            offset: panel * IN * IN * channels * PANEL,
+        });
+    });
+}

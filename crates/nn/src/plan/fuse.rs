@@ -1,0 +1,118 @@
+//! Operations that one kernel does better together than two one after the other.
+//!
+//! | found | becomes |
+//! |---|---|
+//! | a convolution, then ReLU or ReLU6 | the convolution with it in its epilogue |
+//! | a convolution, then a batch norm with moving statistics | the same, before or behind the activation |
+//! | a convolution and the sum with something that was there before | the same |
+//! | a sum, then ReLU or ReLU6 | the sum with it |
+//!
+//! The second operation must be the only one that reads what the first wrote. What is fused runs where the first stood.
+
+use divvy_kernels::{Activation, Clamp};
+
+use super::Step;
+use super::constant::{Constant, ConstantId};
+use super::lower::BufferSpec;
+use super::op::{BufferId, Op};
+
+/// Fuses the forward operations of a plan. Constants that fused operations need are added to `constants`.
+pub(super) fn fuse(steps: Vec<Step>, buffers: &[BufferSpec], constants: &mut Vec<Constant>) -> Vec<Step> {
+    let mut readers = vec![0; buffers.len()];
+    steps.iter().flat_map(|step| step.op.operands().reads).for_each(|id| readers[id.0] += 1);
+    let writers = vec![None; buffers.len()];
+    let mut fusing = Fusing { steps: Vec::new(), buffers, readers, writers, constants };
+    for step in steps {
+        fusing.take(step);
+    }
+    fusing.steps
+}
+
+struct Fusing<'a> {
+    /// The operations so far.
+    steps: Vec<Step>,
+    buffers: &'a [BufferSpec],
+    /// How many operations read each buffer.
+    readers: Vec<usize>,
+    /// Which of `steps` writes each buffer.
+    writers: Vec<Option<usize>>,
+    constants: &'a mut Vec<Constant>,
+}
+
+impl Fusing<'_> {
+    fn take(&mut self, step: Step) {
+        let at = match step.op {
+            Op::Activation { function, x, y } => self.activation(function, x, y),
+            Op::BatchNormInfer { shape, epsilon, x, affine, moving, y } => {
+                self.norm(Constant::Norm { channels: shape.channels, epsilon, affine, moving }, x, y)
+            }
+            Op::Add { a, b, clamp: Clamp::NONE, y } => self.sum(a, b, y).or_else(|| self.sum(b, a, y)),
+            _ => None,
+        };
+        let at = at.unwrap_or_else(|| {
+            self.steps.push(step);
+            self.steps.len() - 1
+        });
+        for id in self.steps[at].op.operands().writes {
+            self.writers[id.0] = Some(at);
+        }
+    }
+
+    /// The operation that writes `x`, if nothing but the operation at hand reads it.
+    fn only_for_this(&self, x: BufferId) -> Option<usize> {
+        self.writers[x.0].filter(|_| self.readers[x.0] == 1 && !self.buffers[x.0].external)
+    }
+
+    fn activation(&mut self, function: Activation, x: BufferId, y: BufferId) -> Option<usize> {
+        let wanted = clamp(function)?;
+        let at = self.only_for_this(x)?;
+        let (clamp, output) = match &mut self.steps[at].op {
+            Op::Conv2d { epilogue, y, .. } if epilogue.behind.is_none() => (&mut epilogue.clamp, y),
+            Op::Add { clamp, y, .. } => (clamp, y),
+            _ => return None,
+        };
+        if *clamp != Clamp::NONE {
+            return None;
+        }
+        (*clamp, *output) = (wanted, y);
+        Some(at)
+    }
+
+    fn norm(&mut self, norm: Constant, x: BufferId, y: BufferId) -> Option<usize> {
+        let at = self.only_for_this(x)?;
+        let Op::Conv2d { epilogue, y: output, .. } = &mut self.steps[at].op else { return None };
+        let untouched =
+            epilogue.clamp == Clamp::NONE && epilogue.residual.is_none() && epilogue.before.is_none();
+        if epilogue.behind.is_some() {
+            return None;
+        }
+        let place = if untouched { &mut epilogue.before } else { &mut epilogue.behind };
+        *place = Some(ConstantId(self.constants.len()));
+        *output = y;
+        self.constants.push(norm);
+        Some(at)
+    }
+
+    /// Lets the convolution that writes `x` add `other`, if that is there before it.
+    fn sum(&mut self, x: BufferId, other: BufferId, y: BufferId) -> Option<usize> {
+        let at = self.only_for_this(x)?;
+        if self.writers[other.0].is_some_and(|writer| writer >= at) {
+            return None;
+        }
+        let Op::Conv2d { epilogue, y: output, .. } = &mut self.steps[at].op else { return None };
+        if epilogue.residual.is_some() || epilogue.clamp != Clamp::NONE || epilogue.behind.is_some() {
+            return None;
+        }
+        (epilogue.residual, *output) = (Some(other), y);
+        Some(at)
+    }
+}
+
+/// The activation as bounds, if it is one that a fused kernel knows.
+fn clamp(function: Activation) -> Option<Clamp> {
+    match function {
+        Activation::Relu => Some(Clamp::RELU),
+        Activation::Relu6 => Some(Clamp::RELU6),
+        _ => None,
+    }
+}
