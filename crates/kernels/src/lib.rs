@@ -61,7 +61,8 @@ pub use norm::{
     scale_shift_forward,
 };
 pub use optimize::{
-    Adam, RmsProp, Sgd, adam_step, rmsprop_step, scale, sgd_step, sum_of_squares, sum_of_squares_scratch,
+    Adam, RmsProp, Rule, Sgd, Update, adam_step, rmsprop_step, scale, sgd_step, sum_of_squares,
+    sum_of_squares_scratch, update,
 };
 pub use packing::WeightLayout;
 pub use pool::{
