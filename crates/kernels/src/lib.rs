@@ -50,7 +50,10 @@ pub use activation::{Activation, Saved, activation_backward, activation_forward}
 pub use bias::{bias_gradient, bias_gradient_scratch};
 pub use conv::{Conv2dShape, conv2d_backward_data, conv2d_backward_weights, conv2d_forward};
 pub use cpu::Cpu;
-pub use dense::{DenseShape, dense_backward_data, dense_backward_weights, dense_forward};
+pub use dense::{
+    DenseShape, DenseWeights, InputMask, dense_backward, dense_backward_data, dense_backward_weights,
+    dense_forward,
+};
 pub use dropout::{DropoutKey, dropout};
 pub use loss::{mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy};
 pub use moves::{
