@@ -6,6 +6,7 @@
 use super::backward_data::{self, batch_panels, panel_len, transpose};
 use super::backward_weights::{pack, packed_len};
 use super::rows::{copy, stride};
+use super::write::{Masked, WriteRows};
 use super::{DenseShape, DenseWeights, InputMask};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
@@ -13,7 +14,7 @@ use crate::elementwise::Elementwise;
 use crate::microkernel::UpdateSweep;
 use crate::optimize::UpdateVisitor;
 use crate::packing::PANEL;
-use crate::simd::{Kernel, Simd};
+use crate::simd::Simd;
 
 /// Numbers of the batch that a task copies at the most, where it has more inputs than [`FEWEST`].
 const COPY: usize = 1 << 15;
@@ -154,6 +155,11 @@ impl Pass<'_> {
                     backward_data::add_panel(cpu, shape, panel, weights, transposed, tile);
                 }
                 let following = block((panel + 1).min(shape.panels() - 1));
+                let mut next = [std::ptr::null(); 4];
+                next[0] = weights.map_or(next[0], |weights| weights[following.clone()].as_ptr());
+                for (next, slice) in next[1..].iter_mut().zip(&slices) {
+                    *next = slice.pointer(following.clone()).cast_const();
+                }
                 cpu.isa().call(UpdateSweep {
                     rule,
                     batch: shape.batch,
@@ -163,43 +169,16 @@ impl Pass<'_> {
                     width: PANEL.min(shape.outputs - panel * PANEL),
                     // SAFETY: each task has weights of its own, and takes one panel of them at a time.
                     slices: slices.each_ref().map(|slice| unsafe { slice.part(block(panel)) }),
-                    next: slices.each_ref().map(|slice| slice.pointer(following.clone()).cast_const()),
+                    next: &next[usize::from(weights.is_none())..=OUT],
                 });
             }
             let Some((dx, mask)) = &to_input else { return };
             // SAFETY: each member has a tile of its own.
             let tile = unsafe { tiles.part(member * tile_len..(member + 1) * tile_len) };
-            for batch in 0..shape.batch {
-                let (rows, x) =
-                    (&tile[batch / PANEL * inputs.len() * PANEL..], &rows[batch * stride(at_once)..]);
-                let first = batch * shape.inputs;
-                // SAFETY: each task has columns of its own, and takes one row of them at a time.
-                let dx = unsafe { dx.part(first + inputs.start..first + inputs.end) };
-                let column = rows[batch % PANEL..].iter().step_by(PANEL);
-                dx.iter_mut().zip(column).for_each(|(to, from)| *to = *from);
-                if let Some(mask) = *mask {
-                    cpu.isa().call(Masked { mask, x: &x[..inputs.len()], dx });
-                }
-            }
+            let mask = mask.map(|mask| Masked { mask, x: rows, stride: stride(at_once) });
+            let all = (shape.batch, shape.inputs);
+            // SAFETY: each task has columns of its own.
+            cpu.isa().call(unsafe { WriteRows::new(dx, all, (inputs.start, inputs.len()), tile, mask) });
         });
-    }
-}
-
-/// Multiplies a row of gradients with the derivative of what made the inputs.
-struct Masked<'a> {
-    mask: InputMask,
-    x: &'a [f32],
-    dx: &'a mut [f32],
-}
-
-impl Kernel for Masked<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        for (x, dx) in self.x.chunks(S::LANES).zip(self.dx.chunks_mut(S::LANES)) {
-            let scaled = simd.mul(simd.load_some(dx), simd.splat(self.mask.scale));
-            simd.store_some(simd.select_gt(simd.load_some(x), simd.zero(), scaled, simd.zero()), dx);
-        }
     }
 }

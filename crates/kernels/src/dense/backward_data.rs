@@ -4,6 +4,7 @@
 //! number by number, each block of them once and where it lies.
 
 use super::DenseShape;
+use super::write::WriteRows;
 use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::microkernel::{Grid, PixelSweep, Start, Strides, Taps, Target};
@@ -39,14 +40,9 @@ pub(super) fn run(cpu: &Cpu, shape: &DenseShape, dy: &[f32], w: &[f32], dx: &mut
             let weights = &w[(panel * shape.inputs + first) * PANEL..][..inputs * PANEL];
             add_panel(cpu, shape, panel, weights, transposed, tile);
         }
-        for batch in 0..shape.batch {
-            let row = &tile[batch / PANEL * inputs * PANEL..];
-            let at = batch * shape.inputs + first;
-            // SAFETY: each task has columns of its own, and takes one row of them at a time.
-            let dx = unsafe { dx.part(at..at + inputs) };
-            let column = row[batch % PANEL..].iter().step_by(PANEL);
-            dx.iter_mut().zip(column).for_each(|(to, from)| *to = *from);
-        }
+        // SAFETY: each task has columns of its own.
+        cpu.isa()
+            .call(unsafe { WriteRows::new(&dx, (shape.batch, shape.inputs), (first, inputs), tile, None) });
     });
 }
 

@@ -10,6 +10,7 @@ mod forward;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use backward::ToInput;
 

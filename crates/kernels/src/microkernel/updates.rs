@@ -2,6 +2,7 @@
 
 use super::{Ahead, even_pieces, multiply, tile_rows, with_rows};
 use crate::elementwise::Elementwise;
+use crate::fetch::fetch;
 use crate::packing::PANEL;
 use crate::simd::{Kernel, Simd};
 
@@ -20,12 +21,10 @@ pub(crate) struct UpdateSweep<'a, F, const OUT: usize> {
     pub width: usize,
     /// `[weights][PANEL]`, each.
     pub slices: [&'a mut [f32]; OUT],
-    /// The slices of the next sweep, from their first elements on; they are fetched meanwhile, where there are any.
-    pub next: [*const f32; OUT],
+    /// What the next sweep will read, laid out as the slices, from its first elements on; it is fetched meanwhile.
+    pub next: &'a [*const f32],
 }
 
-/// Rows of the batch between two rounds of fetching.
-const ROUND: usize = 4;
 /// Numbers of a cache line.
 const LINE: usize = 16;
 
@@ -50,6 +49,7 @@ impl<F: Elementwise<1, OUT>, const OUT: usize> Kernel for UpdateSweep<'_, F, OUT
     }
 }
 
+#[expect(clippy::needless_range_loop, reason = "iterators over arrays of vectors do not melt into the loop")]
 impl<F: Elementwise<1, OUT>, const OUT: usize> UpdateSweep<'_, F, OUT> {
     fn weights(&self) -> usize {
         self.slices[0].len() / PANEL
@@ -88,26 +88,27 @@ impl<F: Elementwise<1, OUT>, const OUT: usize> UpdateSweep<'_, F, OUT> {
         batch: usize,
     ) {
         let mut sums = [[simd.zero(); N]; R];
-        let rounds = batch.div_ceil(ROUND);
-        let lines = (R * PANEL / LINE).div_ceil(rounds.max(1));
-        for round in 0..rounds {
-            let row = round * ROUND;
-            let mut source = [self.source.as_ptr().wrapping_add(row * self.stride + first); R];
-            for (r, weight) in source.iter_mut().enumerate() {
-                *weight = weight.wrapping_add(r);
-            }
-            let outputs = self.outputs.as_ptr().wrapping_add(row * PANEL + column);
-            for next in self.next {
-                fetch_lines(next.wrapping_add(first * PANEL + round * lines * LINE), lines);
-            }
-            let rows = ROUND.min(batch - row);
-            // SAFETY: these rows of the batch have the tile's weights and outputs, as checked.
-            unsafe { multiply(simd, &mut sums, source, self.stride, outputs, rows, Ahead::nothing(outputs)) };
+        let mut source = [self.source.as_ptr().wrapping_add(first); R];
+        for (r, weight) in source.iter_mut().enumerate() {
+            *weight = weight.wrapping_add(r);
         }
-        for (r, sums) in sums.into_iter().enumerate() {
-            for (n, gradient) in sums.into_iter().enumerate() {
+        let outputs = self.outputs.as_ptr().wrapping_add(column);
+        // SAFETY: the last row of the batch has the tile's weights and outputs, as checked.
+        unsafe { multiply(simd, &mut sums, source, self.stride, outputs, batch, Ahead::nothing(outputs)) };
+        #[expect(
+            clippy::needless_range_loop,
+            reason = "iterators over arrays of vectors are not melted into the loop"
+        )]
+        for r in 0..R {
+            let at = (first + r) * PANEL + column;
+            for next in self.next {
+                for line in (0..N * S::LANES).step_by(LINE) {
+                    fetch(next.wrapping_add(at + line));
+                }
+            }
+            for n in 0..N {
                 // SAFETY: as above.
-                unsafe { self.replace(simd, (first + r) * PANEL + column + n * S::LANES, gradient) };
+                unsafe { self.replace(simd, at + n * S::LANES, sums[r][n]) };
             }
         }
     }
@@ -117,20 +118,14 @@ impl<F: Elementwise<1, OUT>, const OUT: usize> UpdateSweep<'_, F, OUT> {
     #[inline(always)]
     unsafe fn replace<S: Simd>(&mut self, simd: S, at: usize, gradient: S::V) {
         let mut numbers = [simd.zero(); OUT];
-        for (v, slice) in numbers.iter_mut().zip(&self.slices) {
+        for i in 0..OUT {
             // SAFETY: promised by the caller.
-            *v = unsafe { simd.load_ptr(slice.as_ptr().add(at)) };
+            numbers[i] = unsafe { simd.load_ptr(self.slices[i].as_ptr().add(at)) };
         }
-        for (v, slice) in self.rule.apply(simd, [gradient], numbers).into_iter().zip(&mut self.slices) {
+        let numbers = self.rule.apply(simd, [gradient], numbers);
+        for i in 0..OUT {
             // SAFETY: promised by the caller.
-            unsafe { simd.store_ptr(v, slice.as_mut_ptr().add(at)) };
+            unsafe { simd.store_ptr(numbers[i], self.slices[i].as_mut_ptr().add(at)) };
         }
-    }
-}
-
-#[inline(always)]
-fn fetch_lines(from: *const f32, lines: usize) {
-    for line in 0..lines {
-        crate::fetch::fetch(from.wrapping_add(line * LINE));
     }
 }
