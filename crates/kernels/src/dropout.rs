@@ -1,7 +1,7 @@
 //! Dropout: some elements become zero, the others grow so that the expected sum stays.
 
 use crate::Cpu;
-use crate::elementwise::CHUNK;
+use crate::elementwise::{CHUNK, Elementwise, elementwise};
 use crate::philox::blocks;
 use crate::simd::{Kernel, Simd};
 
@@ -34,8 +34,7 @@ pub struct DropoutKey {
 pub fn dropout(cpu: &Cpu, key: DropoutKey, rate: f32, x: &[f32], y: &mut [f32]) {
     assert_eq!(x.len(), y.len(), "dropout's input and output are of one length");
     assert!((0.0..1.0).contains(&rate), "a dropout rate of {rate}");
-    let steps = ((f64::from(rate) * 65536.0).round() as u32).min(65535);
-    let scale = (65536.0 / f64::from(65536 - steps)) as f32;
+    let (steps, scale) = (steps(rate), dropout_scale(rate));
     cpu.team().for_chunks(y, CHUNK, |task, y| {
         let first = task * CHUNK;
         let x = &x[first..first + y.len()];
@@ -45,6 +44,39 @@ pub fn dropout(cpu: &Cpu, key: DropoutKey, rate: f32, x: &[f32], y: &mut [f32]) 
             cpu.isa().call(Piece { key, drop_below: steps as f32, scale, group: first / GROUP, x, y });
         }
     });
+}
+
+/// What [`dropout`] multiplies with what it keeps: `1 / (1 - rate)` of the rate that it uses.
+pub fn dropout_scale(rate: f32) -> f32 {
+    (65536.0 / f64::from(65536 - steps(rate))) as f32
+}
+
+/// The rate in multiples of 2^-16.
+fn steps(rate: f32) -> u32 {
+    ((f64::from(rate) * 65536.0).round() as u32).min(65535)
+}
+
+/// The backward pass of `ReLU` and of dropout after it, from their output: `dx = scale * dy` where `y` is above zero, else 0.
+///
+/// `scale` is [`dropout_scale`]'s, or 1 for `ReLU` alone.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn mask_backward(cpu: &Cpu, scale: f32, y: &[f32], dy: &[f32], dx: &mut [f32]) {
+    elementwise(cpu, Mask { scale }, [y, dy], [dx]);
+}
+
+#[derive(Clone, Copy)]
+struct Mask {
+    scale: f32,
+}
+
+impl Elementwise<2, 1> for Mask {
+    #[inline(always)]
+    fn apply<S: Simd>(self, simd: S, [y, dy]: [S::V; 2], _: [S::V; 1]) -> [S::V; 1] {
+        let scaled = simd.mul(dy, simd.splat(self.scale));
+        [simd.select_gt(y, simd.zero(), scaled, simd.zero())]
+    }
 }
 
 /// The part of one task: `x` and `y` start at the first element of `group`.
@@ -103,7 +135,8 @@ fn draws<S: Simd>(simd: S, key: DropoutKey, first: u32) -> [S::V; 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::trial::on_every_cpu;
+    use crate::reference::trial::{numbers, on_every_cpu};
+    use crate::{Activation, activation_backward, activation_forward};
 
     const KEY: DropoutKey = DropoutKey { seed: 7, step: 3, layer: 1 };
 
@@ -160,6 +193,31 @@ mod tests {
         ] {
             let same = mask.iter().zip(factors(other, 0.5, 9000)).filter(|(a, b)| **a == *b).count();
             assert!((4200..4800).contains(&same), "{other:?}: {same} of 9000 agree");
+        }
+    }
+
+    #[test]
+    fn the_mask_of_relu_and_dropout_follows_from_their_output() {
+        let (x, dy) = (numbers(20_003, 1), numbers(20_003, 2));
+        for rate in [0.0, 0.25, 0.5] {
+            let outputs = on_every_cpu(
+                |_| (2 * x.len(), 0),
+                |cpu, out, scratch| {
+                    let (made, through) = out.split_at_mut(x.len());
+                    let mut relu = vec![0.0; x.len()];
+                    activation_forward(cpu, Activation::Relu, &x, &mut relu);
+                    let mut y = vec![0.0; x.len()];
+                    dropout(cpu, KEY, rate, &relu, &mut y);
+                    mask_backward(cpu, dropout_scale(rate), &y, &dy, made);
+                    let mut dropped = vec![0.0; x.len()];
+                    dropout(cpu, KEY, rate, &dy, &mut dropped);
+                    activation_backward(cpu, Activation::Relu, &relu, &dropped, through);
+                    assert!(scratch.is_empty());
+                },
+            );
+            for (isa, out) in outputs {
+                assert_eq!(out[..x.len()], out[x.len()..], "a rate of {rate} on {isa}");
+            }
         }
     }
 

@@ -21,6 +21,7 @@
 
 mod activation;
 mod bias;
+mod bytes;
 mod columns;
 mod conv;
 mod cpu;
@@ -38,6 +39,7 @@ mod optimize;
 pub mod packing;
 mod philox;
 mod pool;
+mod rectifier;
 #[cfg(test)]
 mod reference;
 mod shape;
@@ -48,28 +50,36 @@ mod team;
 
 pub use activation::{Activation, Saved, activation_backward, activation_forward};
 pub use bias::{bias_gradient, bias_gradient_scratch};
+pub use bytes::{as_bytes, as_bytes_mut};
 pub use conv::{
     Conv2dShape, ConvAlgorithm, ConvPass, ConvWeights, Epilogue, WinogradTile, conv2d_backward_data,
     conv2d_backward_weights, conv2d_forward, winograd_weights,
 };
 pub use cpu::Cpu;
-pub use dense::{DenseShape, dense_backward_data, dense_backward_weights, dense_forward};
-pub use dropout::{DropoutKey, dropout};
+pub use dense::{
+    DenseShape, DenseWeights, InputMask, dense_backward, dense_backward_data, dense_backward_weights,
+    dense_forward,
+};
+pub use dropout::{DropoutKey, dropout, dropout_scale, mask_backward};
 pub use loss::{mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy};
-pub use microkernel::Clamp;
 pub use moves::{PadShape, add, copy, put_channels, take_channels, zero_pad_backward, zero_pad_forward};
 pub use norm::{
-    NormSettings, NormShape, batch_norm_affine, batch_norm_backward, batch_norm_infer, batch_norm_train,
-    scale_shift_backward, scale_shift_forward,
+    NormBackward, NormGradients, NormSettings, NormShape, NormStatistics, Normalisation, batch_norm_affine,
+    batch_norm_apply, batch_norm_backward, batch_norm_gradients, batch_norm_infer, batch_norm_train,
+    batch_statistics, batch_statistics_from_sums, scale_shift_backward, scale_shift_forward,
 };
 pub use optimize::{
-    Adam, RmsProp, Sgd, adam_step, rmsprop_step, scale, sgd_step, sum_of_squares, sum_of_squares_scratch,
+    Adam, RmsProp, Rule, Sgd, Update, adam_step, rmsprop_step, scale, sgd_step, sum_of_squares,
+    sum_of_squares_scratch, update,
 };
 pub use packing::WeightLayout;
 pub use pool::{
-    PoolShape, avg_pool_backward, avg_pool_forward, global_avg_pool_backward, global_avg_pool_forward,
-    global_max_pool_backward, global_max_pool_forward, max_pool_backward, max_pool_forward,
+    NormPoolBackward, PoolShape, avg_pool_backward, avg_pool_forward, batch_norm_max_pool_backward,
+    batch_norm_max_pool_forward, global_avg_pool_backward, global_avg_pool_forward, global_max_pool_backward,
+    global_max_pool_forward, max_pool_argmax_backward, max_pool_argmax_forward, max_pool_backward,
+    max_pool_forward,
 };
+pub use rectifier::Rectifier;
 pub use shape::Padding;
 pub use simd::Isa;
 pub use softmax::{softmax_backward, softmax_forward};

@@ -1,8 +1,9 @@
 //! Kernels that move numbers and compute nothing, or only add: padding, joining and splitting channels, copies.
 
 use crate::elementwise::{CHUNK, Elementwise, elementwise};
+use crate::rectifier::Bounds;
 use crate::simd::Simd;
-use crate::{Clamp, Cpu, Padding};
+use crate::{Cpu, Padding, Rectifier};
 
 /// A batch of maps that get a border of zeros.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,23 +133,23 @@ pub fn copy(cpu: &Cpu, x: &[f32], y: &mut [f32]) {
     cpu.team().for_chunks(y, CHUNK, |task, y| y.copy_from_slice(&x[task * CHUNK..][..y.len()]));
 }
 
-/// `y = clamp(a + b)`.
+/// `y = activation(a + b)`.
 ///
 /// # Panics
 /// When the lengths differ.
-pub fn add(cpu: &Cpu, a: &[f32], b: &[f32], clamp: Clamp, y: &mut [f32]) {
-    elementwise(cpu, Add { clamp }, [a, b], [y]);
+pub fn add(cpu: &Cpu, a: &[f32], b: &[f32], activation: Option<Rectifier>, y: &mut [f32]) {
+    elementwise(cpu, Add { bounds: Bounds::of(activation) }, [a, b], [y]);
 }
 
 #[derive(Clone, Copy)]
 struct Add {
-    clamp: Clamp,
+    bounds: Bounds,
 }
 
 impl Elementwise<2, 1> for Add {
     #[inline(always)]
     fn apply<S: Simd>(self, simd: S, [a, b]: [S::V; 2], [_]: [S::V; 1]) -> [S::V; 1] {
-        [self.clamp.apply(simd, simd.add(a, b))]
+        [self.bounds.keep(simd, simd.add(a, b))]
     }
 }
 
@@ -230,7 +231,8 @@ mod tests {
         for len in [0, 1, 15, 16, 17, CHUNK, 2 * CHUNK + 5] {
             let (x, start) = (numbers(len, 1), numbers(len, 2));
             let sums: Vec<f32> = x.iter().zip(&start).map(|(x, y)| (x + y).max(0.0)).collect();
-            let outputs = on_every_cpu(|_| (len, 0), |cpu, y, _| add(cpu, &x, &start, Clamp::RELU, y));
+            let outputs =
+                on_every_cpu(|_| (len, 0), |cpu, y, _| add(cpu, &x, &start, Some(Rectifier::Relu), y));
             assert!(outputs.iter().all(|(_, y)| *y == sums), "{len} elements");
             let copies = on_every_cpu(|_| (len, 0), |cpu, y, _| copy(cpu, &start, y));
             assert!(copies.iter().all(|(_, y)| *y == start), "{len} elements");

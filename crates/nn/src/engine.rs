@@ -6,7 +6,7 @@ use std::sync::Arc;
 use divvy_kernels::Cpu;
 use thiserror::Error;
 
-use crate::device::{Device, Known, Randomness};
+use crate::device::{Context, Device, Known, Randomness};
 use crate::network::Network;
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::parameters::{ParameterTable, Parameters};
@@ -115,14 +115,6 @@ impl Engine {
         compiled.clone()
     }
 
-    fn run(&mut self, compiled: &Compiled, step: u64) {
-        let Compiled { plan, places } = compiled;
-        self.constants.refresh(places, self.device.cpu(), &self.parameters);
-        let known = Known { constants: &self.constants, places };
-        let randomness = Randomness { seed: self.seed, step };
-        self.device.run(plan, known, &mut self.parameters, &mut self.gradients, randomness);
-    }
-
     /// One step of training: forward, loss, backward, and the optimizer's update at rate `rate`. The mean loss of the batch.
     ///
     /// `images` are `[batch, height, width, channels]`, `targets` `[batch, units]`, as the network's head encodes them.
@@ -140,27 +132,68 @@ impl Engine {
         optimizer: &Optimizer,
         rate: f64,
     ) -> Result<f32, NotFinite> {
-        let loss = self.forward_backward(images, targets, batch)?;
-        let (state, cpu) = (&mut self.optimizer_state, self.device.cpu());
-        state.step(cpu, optimizer, rate, &mut self.parameters, &mut self.gradients);
-        self.constants.expire();
+        let compiled = self.compiled(Mode::Train, batch);
+        if self.gradients.len() != self.parameters.table().trained_len() {
+            // Fresh zeros, not grown: pages that are never written, as those of gradients that are not kept, take no memory.
+            self.gradients = vec![0.0; self.parameters.table().trained_len()];
+        }
+        let loss = self.forward(&compiled, images, targets)?;
+        self.backward(&compiled, optimizer, rate);
         Ok(loss)
     }
 
-    /// Fills the gradients for a batch; its mean loss.
-    fn forward_backward(&mut self, images: &[f32], targets: &[f32], batch: usize) -> Result<f32, NotFinite> {
-        let compiled = self.compiled(Mode::Train, batch);
+    /// The mean loss of a batch; what the backward pass reads is left in memory.
+    fn forward(&mut self, compiled: &Compiled, images: &[f32], targets: &[f32]) -> Result<f32, NotFinite> {
         let plan = &compiled.plan;
         let ends = plan.ends();
         let loss_ends = ends.loss.expect("a training plan ends in a loss");
-        self.gradients.resize(self.parameters.table().trained_len(), 0.0);
         self.device.buffer_mut(plan, ends.images).copy_from_slice(images);
         self.device.buffer_mut(plan, loss_ends.targets).copy_from_slice(targets);
-        self.run(&compiled, self.steps);
-        self.steps += 1;
+        self.constants.refresh(&compiled.places, self.device.cpu(), &self.parameters);
+        self.device.run(
+            plan,
+            plan.forward(),
+            Context {
+                constants: Known { constants: &self.constants, places: &compiled.places },
+                parameters: &mut self.parameters,
+                gradients: &mut self.gradients,
+                randomness: Randomness { seed: self.seed, step: self.steps },
+                updates: None,
+            },
+        );
         let losses = self.device.buffer(plan, loss_ends.losses);
-        let loss = (losses.iter().copied().map(f64::from).sum::<f64>() / batch as f64) as f32;
-        if loss.is_finite() { Ok(loss) } else { Err(NotFinite { step: self.steps, loss }) }
+        let loss = (losses.iter().copied().map(f64::from).sum::<f64>() / plan.batch() as f64) as f32;
+        if loss.is_finite() { Ok(loss) } else { Err(NotFinite { step: self.steps + 1, loss }) }
+    }
+
+    /// The gradients of the batch whose forward pass was the last, and the optimizer's step. Parameters whose gradients are made
+    /// in one pass over them are moved in that pass, the others after all.
+    fn backward(&mut self, compiled: &Compiled, optimizer: &Optimizer, rate: f64) {
+        let (plan, table) = (&compiled.plan, self.parameters.table().clone());
+        let mut updates = self.optimizer_state.begin(optimizer, rate, &table);
+        let is_immediate = updates.can_be_immediate();
+        self.device.run(
+            plan,
+            plan.backward(),
+            Context {
+                constants: Known { constants: &self.constants, places: &compiled.places },
+                parameters: &mut self.parameters,
+                gradients: &mut self.gradients,
+                randomness: Randomness { seed: self.seed, step: self.steps },
+                updates: is_immediate.then_some(&mut updates),
+            },
+        );
+        updates.clip(self.device.cpu(), &self.gradients);
+        let moved = if is_immediate { plan.immediate() } else { &[] };
+        let mut start = 0;
+        let len = table.trained_len();
+        for range in moved.iter().map(|id| table.range(*id)).chain([len..len]) {
+            let values = self.parameters.values_mut();
+            updates.take(self.device.cpu(), start..range.start, values, &self.gradients);
+            start = range.end;
+        }
+        self.steps += 1;
+        self.constants.expire();
     }
 
     /// The logits of a batch, `[batch, units]`, in inference mode.
@@ -171,7 +204,18 @@ impl Engine {
         let compiled = self.compiled(Mode::Infer, batch);
         let ends = compiled.plan.ends();
         self.device.buffer_mut(&compiled.plan, ends.images).copy_from_slice(images);
-        self.run(&compiled, 0);
+        self.constants.refresh(&compiled.places, self.device.cpu(), &self.parameters);
+        self.device.run(
+            &compiled.plan,
+            compiled.plan.forward(),
+            Context {
+                constants: Known { constants: &self.constants, places: &compiled.places },
+                parameters: &mut self.parameters,
+                gradients: &mut [],
+                randomness: Randomness { seed: self.seed, step: 0 },
+                updates: None,
+            },
+        );
         self.device.buffer(&compiled.plan, ends.logits)
     }
 }

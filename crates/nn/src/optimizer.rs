@@ -1,10 +1,12 @@
 //! Optimizers: how parameters follow their gradients. Definitions, names and defaults are PyTorch's.
 
-use divvy_kernels::{Adam as AdamKernel, Cpu, RmsProp as RmsPropKernel, Sgd as SgdKernel};
-use divvy_kernels::{adam_step, rmsprop_step, scale, sgd_step, sum_of_squares, sum_of_squares_scratch};
+use std::ops::Range;
+
+use divvy_kernels::{Adam as AdamKernel, Cpu, RmsProp as RmsPropKernel, Rule, Sgd as SgdKernel, Update};
+use divvy_kernels::{sum_of_squares, sum_of_squares_scratch, update};
 use serde::{Deserialize, Serialize};
 
-use crate::parameters::Parameters;
+use crate::parameters::ParameterTable;
 
 /// The rule by which parameters move, and what is done to the gradients first.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -181,92 +183,81 @@ pub(crate) struct OptimizerState {
 }
 
 impl OptimizerState {
-    /// Moves `parameters` along `gradients` (which clipping may shorten), one step of rate `rate`.
+    /// Begins a step of rate `rate`, over the parameters of `table`.
     ///
     /// A state made for another rule, or for another number of parameters, starts anew.
-    pub(crate) fn step(
-        &mut self,
-        cpu: &Cpu,
-        optimizer: &Optimizer,
-        rate: f64,
-        parameters: &mut Parameters,
-        gradients: &mut [f32],
-    ) {
-        let len = gradients.len();
+    pub(crate) fn begin(&mut self, optimizer: &Optimizer, rate: f64, table: &ParameterTable) -> Updates<'_> {
+        let len = table.trained_len();
         if self.values.len() != len * optimizer.slots() {
             *self = Self { values: vec![0.0; len * optimizer.slots()], ..Self::default() };
         }
         self.steps += 1;
-        if let Some(limit) = optimizer.clip_norm {
-            self.scratch.resize(sum_of_squares_scratch(len), 0.0);
-            clip(cpu, limit, gradients, &mut self.scratch);
-        }
-        let decayed = parameters.table().decayed_len();
-        let (values, state) = (parameters.values_mut(), self.values.as_mut_slice());
-        let (first, second) = state.split_at_mut(len.min(state.len()));
-        for (range, decay) in [(0..decayed, optimizer.weight_decay), (decayed..len, 0.0)] {
-            let step = Movement {
-                cpu,
-                rate,
-                decay,
-                steps: self.steps,
-                values: &mut values[range.clone()],
-                gradients: &gradients[range.clone()],
-                first: first.get_mut(range.clone()).unwrap_or_default(),
-                second: second.get_mut(range).unwrap_or_default(),
-            };
-            step.take(optimizer.rule);
-        }
+        let at = len.min(self.values.len());
+        let (first, second) = self.values.split_at_mut(at);
+        let (rate, steps, decayed) = (rate, self.steps, table.decayed_len());
+        let state = [first, second];
+        Updates { optimizer: *optimizer, rate, steps, decayed, scale: 1.0, state, scratch: &mut self.scratch }
     }
 }
 
-/// One step of a run of parameters that share a weight decay. A slot that the rule does not have is empty.
-struct Movement<'a> {
-    cpu: &'a Cpu,
+/// A step of an optimizer, taken parameter by parameter.
+pub(crate) struct Updates<'a> {
+    optimizer: Optimizer,
     rate: f64,
-    decay: f64,
     steps: u64,
-    values: &'a mut [f32],
-    gradients: &'a [f32],
-    first: &'a mut [f32],
-    second: &'a mut [f32],
+    /// Parameters before this one are pulled at by weight decay.
+    decayed: usize,
+    /// What gradients are multiplied by.
+    scale: f32,
+    state: [&'a mut [f32]; 2],
+    scratch: &'a mut Vec<f32>,
 }
 
-impl Movement<'_> {
-    fn take(self, rule: UpdateRule) {
-        let Self { cpu, rate: lr, decay: weight_decay, steps: step, values, gradients, first, second } = self;
-        let adam = |Moments { beta1, beta2, epsilon }, decoupled| AdamKernel {
-            lr,
-            beta1,
-            beta2,
-            epsilon,
-            weight_decay,
-            decoupled,
-            step,
-        };
-        match rule {
-            UpdateRule::Sgd { momentum, nesterov } => {
-                sgd_step(cpu, &SgdKernel { lr, momentum, nesterov, weight_decay }, values, gradients, first);
-            }
-            UpdateRule::Adam(moments) => {
-                adam_step(cpu, &adam(moments, false), values, gradients, first, second);
-            }
-            UpdateRule::AdamW(moments) => {
-                adam_step(cpu, &adam(moments, true), values, gradients, first, second);
-            }
-            UpdateRule::RmsProp { rho, epsilon, momentum } => {
-                let kernel = RmsPropKernel { lr, rho, epsilon, momentum, weight_decay };
-                rmsprop_step(cpu, &kernel, values, gradients, first, second);
-            }
+impl Updates<'_> {
+    /// Whether parameters can be moved as soon as their gradients are made: nothing must be known of the others'.
+    pub(crate) fn can_be_immediate(&self) -> bool {
+        self.optimizer.clip_norm.is_none()
+    }
+
+    /// Shortens all gradients, from here on, to the norm asked for where theirs is larger. `torch.nn.utils.clip_grad_norm_`.
+    pub(crate) fn clip(&mut self, cpu: &Cpu, gradients: &[f32]) {
+        let Some(limit) = self.optimizer.clip_norm else { return };
+        self.scratch.resize(sum_of_squares_scratch(gradients.len()), 0.0);
+        let norm = sum_of_squares(cpu, gradients, self.scratch).sqrt();
+        self.scale = (limit / (norm + 1e-6)).min(1.0) as f32;
+    }
+
+    /// What moves the parameters of `range`, which are of one parameter.
+    pub(crate) fn of(&mut self, range: Range<usize>) -> Update<'_> {
+        let decay = if range.start < self.decayed { self.optimizer.weight_decay } else { 0.0 };
+        let rule = self.rule(decay);
+        // A slot that the rule does not have is empty.
+        let state = self.state.each_mut().map(|slot| slot.get_mut(range.clone()).unwrap_or_default());
+        Update { rule, gradient_scale: self.scale, state }
+    }
+
+    /// Moves the parameters of `range` by their gradients; both slices are of all parameters.
+    pub(crate) fn take(&mut self, cpu: &Cpu, range: Range<usize>, values: &mut [f32], gradients: &[f32]) {
+        let decayed = range.start.max(self.decayed).min(range.end);
+        for range in [range.start..decayed, decayed..range.end] {
+            update(cpu, self.of(range.clone()), &mut values[range.clone()], &gradients[range]);
         }
     }
-}
 
-/// Scales `gradients` to the norm `limit` where theirs is larger. `torch.nn.utils.clip_grad_norm_`.
-fn clip(cpu: &Cpu, limit: f64, gradients: &mut [f32], scratch: &mut [f32]) {
-    let norm = sum_of_squares(cpu, gradients, scratch).sqrt();
-    let factor = limit / (norm + 1e-6);
-    if factor < 1.0 {
-        scale(cpu, factor as f32, gradients);
+    fn rule(&self, weight_decay: f64) -> Rule {
+        let (lr, step) = (self.rate, self.steps);
+        let adam = |Moments { beta1, beta2, epsilon }, decoupled| {
+            Rule::Adam(AdamKernel { lr, beta1, beta2, epsilon, weight_decay, decoupled, step })
+        };
+        match self.optimizer.rule {
+            UpdateRule::Sgd { momentum, nesterov } => {
+                Rule::Sgd(SgdKernel { lr, momentum, nesterov, weight_decay })
+            }
+            UpdateRule::Adam(moments) => adam(moments, false),
+            UpdateRule::AdamW(moments) => adam(moments, true),
+            UpdateRule::RmsProp { rho, epsilon, momentum } => {
+                Rule::RmsProp(RmsPropKernel { lr, rho, epsilon, momentum, weight_decay })
+            }
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::graph::{Graph, NodeId};
 use crate::layers::{ParamRole, ParamSpec};
 
 /// A parameter of a network, by its number in the [`ParameterTable`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ParameterId(pub(crate) usize);
 
 /// Where every parameter of a network lies.
@@ -301,7 +301,7 @@ impl Parameters {
     }
 
     /// The trained parameters and the statistics, which a forward pass of training moves.
-    pub(crate) fn split_mut(&mut self) -> (&[f32], &mut [f32]) {
-        (&self.values, &mut self.statistics)
+    pub(crate) fn split_mut(&mut self) -> (&mut [f32], &mut [f32]) {
+        (&mut self.values, &mut self.statistics)
     }
 }

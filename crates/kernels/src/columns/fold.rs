@@ -213,7 +213,7 @@ impl<F: Fold<IN, P, OUT>, const IN: usize, const P: usize, const OUT: usize> Fol
 /// # Safety
 /// Each of the pointers has `n` readable numbers from `at` on; `n` is 1 to `LANES`.
 #[inline(always)]
-unsafe fn load_each<S: Simd, const N: usize>(
+pub(crate) unsafe fn load_each<S: Simd, const N: usize>(
     simd: S,
     from: [*const f32; N],
     at: usize,

@@ -5,27 +5,27 @@ use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::simd::{Kernel, Simd};
 
-/// A function of `IN` elements and of `P` numbers of their channel.
-pub(crate) trait OfChannel<const IN: usize, const P: usize>: Copy + Sync {
-    fn apply<S: Simd>(self, simd: S, x: [S::V; IN], of_channel: [S::V; P]) -> S::V;
+/// A function of `IN` elements and of `P` numbers of their channel, that gives `OUT` numbers.
+pub(crate) trait OfChannel<const IN: usize, const P: usize, const OUT: usize>: Copy + Sync {
+    fn apply<S: Simd>(self, simd: S, x: [S::V; IN], of_channel: [S::V; P]) -> [S::V; OUT];
 }
 
-/// Sets each element of `y` to what `f` makes of the elements of `inputs` at the same place and of the numbers that
+/// Sets each element of `outputs` to what `f` makes of the elements of `inputs` at the same place and of the numbers that
 /// `of_channel` gives for its channel.
 ///
 /// # Panics
 /// When a slice is not as long as the matrix.
-pub(crate) fn map_channels<const IN: usize, const P: usize, F: OfChannel<IN, P>>(
+pub(crate) fn map_channels<const IN: usize, const P: usize, const OUT: usize, F: OfChannel<IN, P, OUT>>(
     cpu: &Cpu,
     grid: Grid,
     f: F,
     of_channel: impl Fn(usize) -> [f32; P] + Sync,
     inputs: [&[f32]; IN],
-    y: &mut [f32],
+    outputs: [&mut [f32]; OUT],
 ) {
     assert!(inputs.iter().all(|x| x.len() == grid.len()), "inputs of {} elements", grid.len());
-    assert_eq!(y.len(), grid.len(), "an output of {} elements", grid.len());
-    let y = Disjoint::new(y);
+    assert!(outputs.iter().all(|y| y.len() == grid.len()), "outputs of {} elements", grid.len());
+    let outputs = outputs.map(Disjoint::new);
     cpu.team().run(grid.pieces(), |_, index| {
         let piece = grid.piece(index);
         let pattern = piece.pattern(&of_channel);
@@ -34,22 +34,24 @@ pub(crate) fn map_channels<const IN: usize, const P: usize, F: OfChannel<IN, P>>
             piece,
             of_column: pattern.each_ref().map(|columns| columns.as_ptr()),
             inputs: inputs.map(|x| x[piece.extent()].as_ptr()),
-            y: y.pointer(piece.extent()),
+            outputs: outputs.each_ref().map(|y| y.pointer(piece.extent())),
         });
     });
 }
 
-/// One piece: `of_column` points to a number of each column, `inputs` and `y` to the piece's first element. No other
-/// task has the piece's elements of `y`.
-struct MapPiece<F, const IN: usize, const P: usize> {
+/// One piece: `of_column` points to a number of each column, `inputs` and `outputs` to the piece's first element. No
+/// other task has the piece's elements of `outputs`.
+struct MapPiece<F, const IN: usize, const P: usize, const OUT: usize> {
     f: F,
     piece: Piece,
     of_column: [*const f32; P],
     inputs: [*const f32; IN],
-    y: *mut f32,
+    outputs: [*mut f32; OUT],
 }
 
-impl<F: OfChannel<IN, P>, const IN: usize, const P: usize> Kernel for MapPiece<F, IN, P> {
+impl<F: OfChannel<IN, P, OUT>, const IN: usize, const P: usize, const OUT: usize> Kernel
+    for MapPiece<F, IN, P, OUT>
+{
     type Output = ();
 
     #[inline(always)]
@@ -64,7 +66,7 @@ impl<F: OfChannel<IN, P>, const IN: usize, const P: usize> Kernel for MapPiece<F
     }
 }
 
-impl<F: OfChannel<IN, P>, const IN: usize, const P: usize> MapPiece<F, IN, P> {
+impl<F: OfChannel<IN, P, OUT>, const IN: usize, const P: usize, const OUT: usize> MapPiece<F, IN, P, OUT> {
     /// # Safety
     /// `columns` elements from `start` on are the first columns of a row of the piece.
     #[inline(always)]
@@ -94,8 +96,9 @@ impl<F: OfChannel<IN, P>, const IN: usize, const P: usize> MapPiece<F, IN, P> {
             // SAFETY: the caller promises that these are elements of the piece.
             *v = unsafe { simd.load_first(from.add(start + at), n) };
         }
-        let y = self.f.apply(simd, x, of_channel);
-        // SAFETY: as above.
-        unsafe { simd.store_first(y, self.y.add(start + at), n) };
+        for (y, to) in self.f.apply(simd, x, of_channel).into_iter().zip(self.outputs) {
+            // SAFETY: as above.
+            unsafe { simd.store_first(y, to.add(start + at), n) };
+        }
     }
 }

@@ -7,7 +7,7 @@
 mod fold;
 mod map;
 
-pub(crate) use fold::{Fold, Sum, column_sums, column_sums_scratch, fold_piece};
+pub(crate) use fold::{Fold, Sum, Totals, column_sums, column_sums_scratch, fold_piece, load_each};
 pub(crate) use map::{OfChannel, map_channels};
 
 use crate::elementwise::CHUNK;

@@ -1,8 +1,9 @@
 //! What becomes of a convolution's sums before they are stored.
 
-use crate::microkernel::{After, Clamp, Start};
+use crate::Rectifier;
+use crate::microkernel::{After, Start};
 
-/// `y = clamp((sum + bias) * scale + shift + residual) * scale' + shift'`; what is not given is left out.
+/// `y = activation((sum + bias) * scale + shift + residual) * scale' + shift'`; what is not given is left out.
 ///
 /// Done while the sums are in registers, so that a bias, a shortcut, an activation and a batch norm with known statistics cost no
 /// pass over memory.
@@ -15,7 +16,7 @@ pub struct Epilogue<'a> {
     /// As the output.
     pub residual: Option<&'a [f32]>,
     /// The activation.
-    pub clamp: Clamp,
+    pub activation: Option<Rectifier>,
     /// A scale and a shift for each filter, `[filters]` each, after the activation.
     pub behind: Option<[&'a [f32]; 2]>,
 }
@@ -46,7 +47,7 @@ impl<'a> Epilogue<'a> {
         After {
             before: self.before.map(of_filters),
             residual: self.residual.map(|residual| &residual[offset..]),
-            clamp: self.clamp,
+            activation: self.activation,
             behind: self.behind.map(of_filters),
         }
     }

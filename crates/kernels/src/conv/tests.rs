@@ -1,7 +1,7 @@
 use super::*;
 use crate::reference::conv as reference;
 use crate::reference::trial::{assert_sums, dot, magnitudes, numbers, on_every_cpu, wide};
-use crate::{Clamp, Padding};
+use crate::{Padding, Rectifier};
 use proptest::prelude::*;
 
 /// Numbers for one convolution; weights in Keras's layout.
@@ -305,7 +305,7 @@ proptest! {
             bias: Some(&case.bias),
             before: Some([&shift, &scale]),
             residual: Some(&residual),
-            clamp: Clamp::RELU6,
+            activation: Some(Rectifier::Relu6),
             behind: Some([&scale, &shift]),
         };
         for algorithm in ALGORITHMS.into_iter().filter(|algorithm| algorithm.applies(&shape)) {

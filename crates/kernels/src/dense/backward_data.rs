@@ -4,6 +4,7 @@
 //! number by number, each block of them once and where it lies.
 
 use super::DenseShape;
+use super::write::WriteRows;
 use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::microkernel::{Grid, PixelSweep, Start, Strides, Taps, Target};
@@ -13,72 +14,78 @@ use crate::packing::PANEL;
 const INPUTS: usize = 128;
 
 /// Elements of `dyᵀ` for 32 rows of the batch, `[outputs, filled up to whole panels][PANEL rows]`.
-fn panel_len(shape: &DenseShape) -> usize {
+pub(super) fn panel_len(shape: &DenseShape) -> usize {
     shape.panels() * PANEL * PANEL
 }
 
-fn batch_panels(shape: &DenseShape) -> usize {
+pub(super) fn batch_panels(shape: &DenseShape) -> usize {
     shape.batch.div_ceil(PANEL)
 }
 
 pub(super) fn scratch(shape: &DenseShape, threads: usize) -> usize {
-    batch_panels(shape) * panel_len(shape) + threads * INPUTS * PANEL
+    batch_panels(shape) * (panel_len(shape) + threads * INPUTS * PANEL)
 }
 
 pub(super) fn run(cpu: &Cpu, shape: &DenseShape, dy: &[f32], w: &[f32], dx: &mut [f32], scratch: &mut [f32]) {
     let (transposed, tiles) = scratch.split_at_mut(batch_panels(shape) * panel_len(shape));
     transpose(cpu, shape, dy, transposed);
     let (dx, tiles) = (Disjoint::new(dx), Disjoint::new(tiles));
+    let tile_len = batch_panels(shape) * INPUTS * PANEL;
     cpu.team().run(shape.inputs.div_ceil(INPUTS), |member, task| {
         let first = task * INPUTS;
         let inputs = INPUTS.min(shape.inputs - first);
-        let tile = member * INPUTS * PANEL..(member + 1) * INPUTS * PANEL;
-        let weights = |panel: usize| &w[(panel * shape.inputs + first) * PANEL..][..inputs * PANEL];
-        for (block, of_block) in transposed.chunks_exact(panel_len(shape)).enumerate() {
-            let batch = block * PANEL..shape.batch.min((block + 1) * PANEL);
-            for (panel, dy) in of_block.chunks_exact(PANEL * PANEL).enumerate() {
-                let next = if panel + 1 < shape.panels() { weights(panel + 1) } else { &[] };
-                // SAFETY: each member has a tile of its own, which is not borrowed while the sweep writes it.
-                let target = unsafe { Target::new(&tiles, tile.start, PIXELS, batch.len()) };
-                let start = if panel == 0 { Start::Zero } else { Start::Target };
-                cpu.isa().call(sweep(weights(panel), next, dy, start, target));
-            }
-            // SAFETY: as above; the sweeps are done.
-            let tile = unsafe { tiles.part(tile.clone()) };
-            for (b, row) in batch.enumerate() {
-                // SAFETY: each task has columns of its own, and takes one row of them at a time.
-                let dx = unsafe { dx.part(row * shape.inputs + first..row * shape.inputs + first + inputs) };
-                dx.iter_mut().zip(tile[b..].iter().step_by(PANEL)).for_each(|(to, from)| *to = *from);
-            }
+        // SAFETY: each member has a tile of its own.
+        let tile = unsafe { tiles.part(member * tile_len..(member + 1) * tile_len) };
+        for panel in 0..shape.panels() {
+            let weights = &w[(panel * shape.inputs + first) * PANEL..][..inputs * PANEL];
+            add_panel(cpu, shape, panel, weights, transposed, tile);
         }
+        // SAFETY: each task has columns of its own.
+        cpu.isa()
+            .call(unsafe { WriteRows::new(&dx, (shape.batch, shape.inputs), (first, inputs), tile, None) });
     });
+}
+
+/// Adds what a panel's weights of some inputs make of `dyᵀ` to the gradients of these inputs, or sets them, where the panel
+/// is the first: `[panel of the batch][input][PANEL rows]`.
+pub(super) fn add_panel(
+    cpu: &Cpu,
+    shape: &DenseShape,
+    panel: usize,
+    weights: &[f32],
+    transposed: &[f32],
+    tile: &mut [f32],
+) {
+    let tile = Disjoint::new(tile);
+    for block in 0..batch_panels(shape) {
+        let rows = PANEL.min(shape.batch - block * PANEL);
+        // SAFETY: `tile` is borrowed here, and each sweep is done before the next begins.
+        let target = unsafe { Target::new(&tile, block * weights.len(), PIXELS, rows) };
+        let start = if panel == 0 { Start::Zero } else { Start::Target };
+        let dy = &transposed[block * panel_len(shape) + panel * PANEL * PANEL..][..PANEL * PANEL];
+        cpu.isa().call(sweep(weights, dy, start, target));
+    }
 }
 
 /// From one row of a panel to the next.
 const PIXELS: Strides = Strides { image: 0, row: 0, pixel: PANEL };
 
 /// A panel of some inputs' weights times 32 columns of `dyᵀ`: an input is a pixel.
-fn sweep<'a>(
-    weights: &'a [f32],
-    next: &'a [f32],
-    dy: &'a [f32],
-    start: Start<'a>,
-    target: Target<'a>,
-) -> PixelSweep<'a> {
+fn sweep<'a>(weights: &'a [f32], dy: &'a [f32], start: Start<'a>, target: Target<'a>) -> PixelSweep<'a> {
     PixelSweep {
         grid: Grid { images: 1, rows: 1, columns: weights.len() / PANEL },
         source: weights,
         strides: PIXELS,
         taps: Taps { rows: 1, columns: 1, len: PANEL, row_stride: 0, column_stride: 0 },
         weights: dy,
-        next,
+        next: &[],
         start,
         target,
     }
 }
 
 /// Packs `dyᵀ`, `[panel of the batch][output][PANEL rows]`, with zeros for outputs and rows that there are not.
-fn transpose(cpu: &Cpu, shape: &DenseShape, dy: &[f32], to: &mut [f32]) {
+pub(super) fn transpose(cpu: &Cpu, shape: &DenseShape, dy: &[f32], to: &mut [f32]) {
     cpu.team().for_chunks(to, PANEL * PANEL, |task, to| {
         let (first_row, first) = (task / shape.panels() * PANEL, task % shape.panels() * PANEL);
         let rows = PANEL.min(shape.batch - first_row);

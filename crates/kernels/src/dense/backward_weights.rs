@@ -11,7 +11,7 @@ use crate::packing::PANEL;
 const INPUTS: usize = 128;
 
 /// Elements of `dy` packed, `[panel][batch][PANEL]`.
-fn packed_len(shape: &DenseShape) -> usize {
+pub(super) fn packed_len(shape: &DenseShape) -> usize {
     shape.panels() * shape.batch * PANEL
 }
 
@@ -52,7 +52,7 @@ pub(super) fn run(cpu: &Cpu, shape: &DenseShape, x: &[f32], dy: &[f32], dw: &mut
 }
 
 /// Copies the columns of each panel side by side, with zeros for those that there are not.
-fn pack(cpu: &Cpu, shape: &DenseShape, dy: &[f32], to: &mut [f32]) {
+pub(super) fn pack(cpu: &Cpu, shape: &DenseShape, dy: &[f32], to: &mut [f32]) {
     cpu.team().for_chunks(to, shape.batch * PANEL, |panel, to| {
         let columns = panel * PANEL..shape.outputs.min((panel + 1) * PANEL);
         for (to, row) in to.chunks_exact_mut(PANEL).zip(dy.chunks_exact(shape.outputs)) {

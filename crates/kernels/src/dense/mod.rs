@@ -3,15 +3,19 @@
 //! Their cost is reading the weights, of which a network for images may have ten million in one layer, while a batch has
 //! a few dozen rows. So each pass reads the weights once, in order, and it is the batch that is copied about.
 
+mod backward;
 mod backward_data;
 mod backward_weights;
 mod forward;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod write;
 
-use crate::Cpu;
+use backward::ToInput;
+
 use crate::packing::{PANEL, WeightLayout};
+use crate::{Cpu, Update};
 
 /// A dense layer: `y[b, o] = bias[o] + sum over i of x[b, i] * w[i, o]`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,6 +70,11 @@ impl DenseShape {
         backward_weights::scratch(self, threads)
     }
 
+    /// Elements of scratch that [`dense_backward`] needs on so many threads.
+    pub fn backward_scratch(&self, threads: usize) -> usize {
+        backward::scratch(self, threads)
+    }
+
     /// Panels of outputs.
     fn panels(&self) -> usize {
         self.outputs.div_ceil(PANEL)
@@ -77,6 +86,33 @@ impl DenseShape {
         assert_eq!(weights.len(), self.weights_len(), "a dense layer's weights");
         assert_eq!(output.len(), self.output_len(), "a dense layer's output");
     }
+}
+
+/// What the backward pass does with the gradients of a dense layer's weights. Everything is packed.
+#[derive(Debug)]
+pub enum DenseWeights<'a> {
+    /// Writes them to `dw`; the zeros that fill up the last panel stay zero.
+    Gradient {
+        /// The weights.
+        w: &'a [f32],
+        /// Their gradients, as many.
+        dw: &'a mut [f32],
+    },
+    /// Applies them, and keeps them nowhere.
+    Update {
+        /// The weights. The gradient to the input is that of the weights before the update.
+        w: &'a mut [f32],
+        /// How they move; the same bits as [`update`](crate::update) of the gradients.
+        update: Update<'a>,
+    },
+}
+
+/// The input is the output of `ReLU`, and of dropout after it: the gradient to the input is multiplied with `scale` where the
+/// input is above zero, and 0 elsewhere, so that it is the gradient to what went into these.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct InputMask {
+    /// What dropout multiplies with what it keeps; 1 where there is none.
+    pub scale: f32,
 }
 
 /// `y = x w + bias`.
@@ -137,6 +173,33 @@ pub fn dense_backward_weights(
     shape.check(x, dw, dy);
     check_scratch(scratch, shape.backward_weights_scratch(cpu.threads()));
     backward_weights::run(cpu, shape, x, dy, dw, scratch);
+}
+
+/// `dx = dy wᵀ` and `dw = xᵀ dy`, with what becomes of `dw`, in one pass over the weights.
+///
+/// Shapes are those of the forward pass. `mask` is applied to `dx`; without `dx` no gradient to the input is made. `scratch` has
+/// at least [`DenseShape::backward_scratch`] elements of any value.
+///
+/// # Panics
+/// When a slice has not the length that the shape tells, or the layer is empty.
+pub fn dense_backward(
+    cpu: &Cpu,
+    shape: &DenseShape,
+    x: &[f32],
+    dy: &[f32],
+    weights: DenseWeights<'_>,
+    mask: Option<InputMask>,
+    dx: Option<&mut [f32]>,
+    scratch: &mut [f32],
+) {
+    let w = match &weights {
+        DenseWeights::Gradient { w, .. } => w,
+        DenseWeights::Update { w, .. } => &**w,
+    };
+    shape.check(x, w, dy);
+    assert!(dx.as_ref().is_none_or(|dx| dx.len() == x.len()), "the gradient to a dense layer's input");
+    check_scratch(scratch, shape.backward_scratch(cpu.threads()));
+    backward::run(cpu, shape, x, dy, weights, dx.map(|dx| ToInput { dx, mask }), scratch);
 }
 
 fn check_scratch(scratch: &[f32], needed: usize) {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::reference::dense as reference;
 use crate::reference::trial::{assert_sums, dot, magnitudes, numbers, on_every_cpu, wide};
+use crate::{Adam, RmsProp, Rule, Sgd, update};
 use proptest::prelude::*;
 
 /// Compares all passes with the reference.
@@ -50,6 +51,101 @@ fn check(shape: DenseShape, seed: u64) {
     assert_sums("backward to the weights", &dw, &reference::backward_weights(&shape, &x, &dy), &size);
 }
 
+/// Compares the backward pass of all at once with the reference, and its updates with those of the gradients.
+fn check_at_once(shape: DenseShape, seed: u64) {
+    let layout = shape.weight_layout();
+    let (x, w) = (numbers(shape.input_len(), seed), numbers(layout.keras_len(), seed + 1));
+    let dy = numbers(shape.output_len(), seed + 3);
+    let mut packed = vec![f32::NAN; layout.packed_len()];
+    layout.pack(&w, &mut packed);
+    let (inputs, weights) = (x.len(), packed.len());
+    let at_once = |mask, with_dx: bool| {
+        on_every_cpu(
+            |threads| (inputs + weights, shape.backward_scratch(threads)),
+            |cpu, out, scratch| {
+                let (dx, dw) = out.split_at_mut(inputs);
+                dx.fill(0.0);
+                let dx = with_dx.then_some(dx);
+                dense_backward(
+                    cpu,
+                    &shape,
+                    &x,
+                    &dy,
+                    DenseWeights::Gradient { w: &packed, dw },
+                    mask,
+                    dx,
+                    scratch,
+                );
+            },
+        )
+    };
+    let (x64, w64, dy64) = (wide(&x), wide(&w), wide(&dy));
+    let dw = reference::backward_weights(&shape, &x64, &dy64);
+    let dw_size = reference::backward_weights(&shape, &magnitudes(&x64), &magnitudes(&dy64));
+    let dx = reference::backward_data(&shape, &dy64, &w64);
+    let dx_size = reference::backward_data(&shape, &magnitudes(&dy64), &magnitudes(&w64));
+    let packed64 = |keras: &[f64]| {
+        let narrow: Vec<f32> = keras.iter().map(|x| *x as f32).collect();
+        let mut packed = vec![0.0; weights];
+        layout.pack(&narrow, &mut packed);
+        wide(&packed)
+    };
+    let sizes = [dx_size.clone(), packed64(&dw_size)].concat();
+    let plain = at_once(None, true);
+    assert_sums("backward at once", &plain, &[dx.clone(), packed64(&dw)].concat(), &sizes);
+    let masked: Vec<f64> =
+        dx.iter().zip(&x64).map(|(dx, x)| if *x > 0.0 { 1.25 * dx } else { 0.0 }).collect();
+    let masked_sizes: Vec<f64> = sizes.iter().map(|size| 1.25 * size).collect();
+    let outputs = at_once(Some(InputMask { scale: 1.25 }), true);
+    assert_sums("masked", &outputs, &[masked, packed64(&dw)].concat(), &masked_sizes);
+    for ((isa, alone), (_, both)) in at_once(None, false).iter().zip(&plain) {
+        assert_eq!(alone[inputs..], both[inputs..], "the gradients of the weights alone on {isa}");
+    }
+
+    for rule in rules() {
+        let state: Vec<f32> = numbers(2 * weights, seed + 4).iter().map(|x| x.abs()).collect();
+        let updated = on_every_cpu(
+            |threads| (inputs + 3 * weights, shape.backward_scratch(threads)),
+            |cpu, out, scratch| {
+                let (dx, out) = out.split_at_mut(inputs);
+                let (w, of_rule) = out.split_at_mut(weights);
+                w.copy_from_slice(&packed);
+                of_rule.copy_from_slice(&state);
+                let update =
+                    Update { rule, gradient_scale: 0.5, state: of_rule.split_at_mut(weights).into() };
+                let weights = DenseWeights::Update { w, update };
+                dense_backward(cpu, &shape, &x, &dy, weights, None, Some(dx), scratch);
+            },
+        );
+        for ((isa, updated), (_, gradients)) in updated.iter().zip(&plain) {
+            let cpu = Cpu::with_isa(crate::Isa::by_name(isa).expect("an instruction set of this machine"), 1);
+            let (mut w, mut state) = (packed.clone(), state.clone());
+            let state_of_rule = state.split_at_mut(weights).into();
+            let step = Update { rule, gradient_scale: 0.5, state: state_of_rule };
+            update(&cpu, step, &mut w, &gradients[inputs..]);
+            assert_eq!(updated[..inputs], gradients[..inputs], "the input's gradient with {rule:?} on {isa}");
+            assert_eq!(updated[inputs..], [w, state].concat(), "{rule:?} on {isa}");
+        }
+    }
+}
+
+fn rules() -> [Rule; 3] {
+    let adam = Adam {
+        lr: 0.01,
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        weight_decay: 0.1,
+        decoupled: true,
+        step: 3,
+    };
+    [
+        Rule::Sgd(Sgd { lr: 0.1, momentum: 0.0, nesterov: false, weight_decay: 0.01 }),
+        Rule::Adam(adam),
+        Rule::RmsProp(RmsProp { lr: 0.01, rho: 0.99, epsilon: 1e-3, momentum: 0.0, weight_decay: 0.05 }),
+    ]
+}
+
 fn shapes() -> impl Strategy<Value = DenseShape> {
     (1_usize..=70, 1_usize..=300, 1_usize..=80).prop_map(|(batch, inputs, outputs)| DenseShape {
         batch,
@@ -64,6 +160,11 @@ proptest! {
     #[test]
     fn all_passes_agree_with_the_reference(shape in shapes(), seed in 0_u64..1000) {
         check(shape, seed);
+    }
+
+    #[test]
+    fn both_backward_passes_at_once_agree_with_the_reference(shape in shapes(), seed in 0_u64..1000) {
+        check_at_once(shape, seed);
     }
 
     /// A dense layer is linear in `x` and in `w`, so that its gradients are the adjoint maps.
@@ -97,8 +198,9 @@ fn the_reference_gives_a_hand_worked_example() {
 #[test]
 fn larger_layers_agree_with_the_reference() {
     for (batch, inputs, outputs) in
-        [(32, 4096, 64), (3, 5000, 10), (200, 1100, 33), (1, 2048, 300), (130, 64, 520)]
+        [(32, 4096, 64), (3, 5000, 10), (200, 1100, 33), (1, 2048, 300), (130, 64, 520), (1100, 40, 3)]
     {
         check(DenseShape { batch, inputs, outputs }, 7);
+        check_at_once(DenseShape { batch, inputs, outputs }, 7);
     }
 }

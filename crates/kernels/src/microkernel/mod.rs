@@ -9,21 +9,23 @@
 //!   place ("implicit GEMM": no matrix of windows is ever written).
 //! * [`WeightSweep`]: a row is a weight, and `k` runs over the pixels that it is multiplied with.
 //!
+//! [`UpdateSweep`] is a [`WeightSweep`] of dense layers that hands its sums on instead of writing them.
+//!
 //! [`ChannelSweep`] and [`ChannelWeightSweep`] are the same two for depthwise convolutions, where nothing is summed over channels.
 
 mod channels;
-mod clamp;
 mod cursor;
 mod pixels;
 mod taps;
 mod target;
+mod updates;
 mod weights;
 
 pub(crate) use channels::{ChannelSweep, ChannelWeightSweep};
-pub use clamp::Clamp;
 pub(crate) use pixels::PixelSweep;
 pub(crate) use taps::Taps;
 pub(crate) use target::{After, Start, Target};
+pub(crate) use updates::UpdateSweep;
 pub(crate) use weights::WeightSweep;
 
 use crate::fetch::fetch;

@@ -2,8 +2,10 @@
 
 use std::marker::PhantomData;
 
-use super::{Clamp, Grid, Strides};
+use super::{Grid, Strides};
+use crate::Rectifier;
 use crate::disjoint::Disjoint;
+use crate::rectifier::Bounds;
 use crate::simd::Simd;
 
 /// What sums are added to.
@@ -28,21 +30,21 @@ impl Start<'_> {
     }
 }
 
-/// What becomes of sums before they are stored: `clamp(sum * scale + shift + residual) * scale' + shift'`.
+/// What becomes of sums before they are stored: `activation(sum * scale + shift + residual) * scale' + shift'`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct After<'a> {
     /// A scale and a shift for each column.
     pub before: Option<[&'a [f32]; 2]>,
     /// Added, from the first pixel's first column on; it lies as the target does.
     pub residual: Option<&'a [f32]>,
-    pub clamp: Clamp,
+    pub activation: Option<Rectifier>,
     /// A scale and a shift for each column.
     pub behind: Option<[&'a [f32]; 2]>,
 }
 
 impl<'a> After<'a> {
     fn is_nothing(&self) -> bool {
-        self.before.is_none() && self.residual.is_none() && self.clamp == Clamp::NONE && self.behind.is_none()
+        self.before.is_none() && self.residual.is_none() && self.activation.is_none() && self.behind.is_none()
     }
 
     /// The same for the columns from `first` on.
@@ -52,7 +54,7 @@ impl<'a> After<'a> {
         After {
             before: self.before.map(of_columns),
             residual: self.residual.map(|residual| &residual[first..]),
-            clamp: self.clamp,
+            activation: self.activation,
             behind: self.behind.map(of_columns),
         }
     }
@@ -128,7 +130,7 @@ impl Last<'_> {
     /// The target was checked, the pixel is one of its grid's, and there is at least one column in the vector.
     #[inline(always)]
     unsafe fn apply<S: Simd>(&self, simd: S, sum: S::V, pixel: *mut f32, n: usize, columns: usize) -> S::V {
-        let After { before, residual, clamp, behind } = self.after;
+        let After { before, residual, activation, behind } = self.after;
         let mut sum = sum;
         // SAFETY: the residual reaches as far as the target, and there are as many scales and shifts as columns, as checked.
         unsafe {
@@ -141,7 +143,7 @@ impl Last<'_> {
                 let residual = residual.as_ptr().wrapping_add(offset);
                 sum = simd.add(sum, load_columns(simd, residual, n, columns));
             }
-            sum = clamp.apply(simd, sum);
+            sum = Bounds::of(activation).keep(simd, sum);
             if let Some([scale, shift]) = behind {
                 let scale = load_columns(simd, scale.as_ptr(), n, columns);
                 sum = simd.mul_add(sum, scale, load_columns(simd, shift.as_ptr(), n, columns));

@@ -19,7 +19,7 @@ pub fn max_pool_forward(cpu: &Cpu, shape: &PoolShape, x: &[f32], y: &mut [f32]) 
     let len = y.len();
     let y = Disjoint::new(y);
     // SAFETY: the slices have the lengths of the shape's input and output; a window writes its own output.
-    unsafe { visit_outputs(cpu, shape, || Forward { x: x.as_ptr(), y: y.pointer(0..len) }) };
+    unsafe { visit_outputs(cpu, shape, |_| Forward { x: x.as_ptr(), y: y.pointer(0..len) }) };
 }
 
 /// The backward pass of [`max_pool_forward`], from its input and its output: each window's gradient goes to the first

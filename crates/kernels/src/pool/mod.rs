@@ -1,15 +1,21 @@
-//! Pooling: the maximum or the mean of windows of pixels, or of all pixels.
+//! Pooling: the maximum or the mean of windows of pixels, or of all pixels; with batch normalisation before it.
 
+mod argmax;
 mod average;
 mod global;
 mod max;
+mod normalised;
+mod pixels;
 mod windows;
 
+pub use argmax::max_pool_argmax_forward;
 pub use average::{avg_pool_backward, avg_pool_forward};
 pub use global::{
     global_avg_pool_backward, global_avg_pool_forward, global_max_pool_backward, global_max_pool_forward,
 };
 pub use max::{max_pool_backward, max_pool_forward};
+pub use normalised::{NormPoolBackward, batch_norm_max_pool_backward, batch_norm_max_pool_forward};
+pub use pixels::max_pool_argmax_backward;
 
 use crate::Padding;
 use crate::shape::windows;
@@ -55,6 +61,19 @@ impl PoolShape {
     /// Elements of the output.
     pub fn output_len(&self) -> usize {
         self.batch * self.out_height() * self.out_width() * self.channels
+    }
+
+    /// Whether a byte can tell the pixels of a window apart.
+    pub fn argmax_fits(&self) -> bool {
+        self.window.0.saturating_mul(self.window.1) <= 256
+    }
+
+    fn assert_argmax_fits(&self) {
+        assert!(
+            self.argmax_fits(),
+            "a window of {:?} has more pixels than a byte can tell apart",
+            self.window
+        );
     }
 
     fn assert_valid(&self) {

@@ -21,6 +21,9 @@ pub(super) struct Window {
     /// Elements of the input from a row to the next, and from a pixel to the next.
     pub(super) row: usize,
     pub(super) pixel: usize,
+    /// The number of its first pixel among those of the window before it was clipped, and how many these have in a row.
+    first: usize,
+    numbers_in_row: usize,
 }
 
 impl Window {
@@ -35,6 +38,12 @@ impl Window {
     pub(super) fn tap(&self, y: usize, x: usize) -> usize {
         self.input + y * self.row + x * self.pixel
     }
+
+    /// The number of pixel (`y`, `x`) among those of the window before it was clipped, row by row.
+    #[inline(always)]
+    pub(super) fn number(&self, y: usize, x: usize) -> f32 {
+        (self.first + y * self.numbers_in_row + x) as f32
+    }
 }
 
 /// What is done with each window.
@@ -47,17 +56,27 @@ pub(super) trait OnWindow: Copy {
     unsafe fn channels<S: Simd>(self, simd: S, window: &Window, channel: usize, n: usize);
 }
 
-/// Visits all windows; `make` gives what is done with each, which writes to the window's own part of the output.
+/// Visits all windows; `make`, called with the number of a task, gives what is done with each of its windows, which writes to
+/// the window's own part of the output, or what belongs to the task.
 ///
 /// # Safety
 /// The pointers that `make` gives are to a whole input and output of the shape; nothing but the window's part of the
-/// output is written.
-pub(super) unsafe fn visit_outputs<F: OnWindow>(cpu: &Cpu, shape: &PoolShape, make: impl Fn() -> F + Sync) {
+/// output, and what no other task uses, is written.
+pub(super) unsafe fn visit_outputs<F: OnWindow>(
+    cpu: &Cpu,
+    shape: &PoolShape,
+    make: impl Fn(usize) -> F + Sync,
+) {
     let (rows, at_once) = (shape.batch * shape.out_height(), rows_of_task(shape));
-    cpu.team().run(rows.div_ceil(at_once), |_, task| {
+    cpu.team().run(tasks(shape), |_, task| {
         let rows = task * at_once..rows.min((task + 1) * at_once);
-        cpu.isa().call(Visit { shape, f: make(), rows });
+        cpu.isa().call(Visit { shape, f: make(task), rows });
     });
+}
+
+/// Tasks that [`visit_outputs`] makes.
+pub(super) fn tasks(shape: &PoolShape) -> usize {
+    (shape.batch * shape.out_height()).div_ceil(rows_of_task(shape))
 }
 
 /// Clears `dx`, an input's gradient, and visits all windows; `make`, called with `dx`, gives what is done with each,
@@ -149,6 +168,9 @@ impl<F: OnWindow> Kernel for Visit<'_, F> {
                     width: xs.len(),
                     row,
                     pixel: shape.channels,
+                    first: (ys.start + shape.padding.top - oy * shape.strides.0) * shape.window.1
+                        + (xs.start + shape.padding.left - ox * shape.strides.1),
+                    numbers_in_row: shape.window.1,
                 };
                 // The common window with its size known to the compiler, which unrolls its loops.
                 if (window.height, window.width) == (2, 2) {

@@ -7,5 +7,6 @@ pub(crate) mod differences;
 pub(crate) mod norm;
 pub(crate) mod optimize;
 pub(crate) mod pool;
+pub(crate) mod rectifier;
 pub(crate) mod softmax;
 pub(crate) mod trial;

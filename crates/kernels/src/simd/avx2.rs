@@ -3,7 +3,7 @@
 #[allow(clippy::wildcard_imports, reason = "every name in it says what it is")]
 use std::arch::x86_64::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, Simd, WIDEST};
 
 /// Proof that the CPU has AVX2 and FMA.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +72,23 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn load_bytes(self, from: *const u8) -> __m256 {
+        // SAFETY: the token proves AVX2; the caller promises 8 readable bytes.
+        unsafe { _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(self, v: __m256, to: *mut u8) {
+        // SAFETY: the token proves AVX2; the caller promises room for 8 bytes.
+        unsafe {
+            let words = _mm256_cvtps_epi32(v);
+            let halves =
+                _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+            _mm_storel_epi64(to.cast(), _mm_packus_epi16(halves, halves));
+        }
+    }
+
+    #[inline(always)]
     fn add(self, a: __m256, b: __m256) -> __m256 {
         // SAFETY: the token proves AVX2.
         unsafe { _mm256_add_ps(a, b) }
@@ -132,11 +149,44 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn select_eq(self, a: __m256, b: __m256, yes: __m256, no: __m256) -> __m256 {
+        // SAFETY: the token proves AVX2.
+        unsafe { _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b)) }
+    }
+
+    #[inline(always)]
     fn exp2_int(self, n: __m256) -> __m256 {
         // SAFETY: the token proves AVX2. The bits of 2^n are n + 127 in the exponent field.
         unsafe {
             let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
             _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+        }
+    }
+
+    #[inline(always)]
+    fn transpose(self, v: &mut [__m256; WIDEST]) {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            // In each 128 bits, for each four vectors: pairs of numbers, then fours, one of each vector.
+            for i in (0..8).step_by(4) {
+                let pairs = [
+                    _mm256_unpacklo_ps(v[i], v[i + 1]),
+                    _mm256_unpacklo_ps(v[i + 2], v[i + 3]),
+                    _mm256_unpackhi_ps(v[i], v[i + 1]),
+                    _mm256_unpackhi_ps(v[i + 2], v[i + 3]),
+                ]
+                .map(|pair| _mm256_castps_pd(pair));
+                v[i] = _mm256_castpd_ps(_mm256_unpacklo_pd(pairs[0], pairs[1]));
+                v[i + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(pairs[0], pairs[1]));
+                v[i + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(pairs[2], pairs[3]));
+                v[i + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(pairs[2], pairs[3]));
+            }
+            // Then the 128 bits of vectors that are four apart change places.
+            for j in 0..4 {
+                let (low, high) = (v[j], v[j + 4]);
+                v[j] = _mm256_permute2f128_ps::<0x20>(low, high);
+                v[j + 4] = _mm256_permute2f128_ps::<0x31>(low, high);
+            }
         }
     }
 

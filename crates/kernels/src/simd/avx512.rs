@@ -3,7 +3,7 @@
 #[allow(clippy::wildcard_imports, reason = "every name in it says what it is")]
 use std::arch::x86_64::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, Simd, WIDEST};
 
 /// Proof that the CPU has AVX-512 F, BW, DQ and VL, and AVX2 and FMA.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,6 +74,18 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn load_bytes(self, from: *const u8) -> __m512 {
+        // SAFETY: the token proves AVX-512 F; the caller promises 16 readable bytes.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(self, v: __m512, to: *mut u8) {
+        // SAFETY: the token proves AVX-512 F; the caller promises room for 16 bytes.
+        unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v))) }
+    }
+
+    #[inline(always)]
     fn add(self, a: __m512, b: __m512) -> __m512 {
         // SAFETY: the token proves AVX-512 F.
         unsafe { _mm512_add_ps(a, b) }
@@ -134,11 +146,53 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn select_eq(self, a: __m512, b: __m512, yes: __m512, no: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512 F.
+        unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), no, yes) }
+    }
+
+    #[inline(always)]
     fn exp2_int(self, n: __m512) -> __m512 {
         // SAFETY: the token proves AVX-512 F. The bits of 2^n are n + 127 in the exponent field.
         unsafe {
             let exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
             _mm512_castsi512_ps(_mm512_slli_epi32::<23>(exponent))
+        }
+    }
+
+    #[inline(always)]
+    fn transpose(self, v: &mut [__m512; WIDEST]) {
+        // SAFETY: the token proves AVX-512 F.
+        unsafe {
+            // In each 128 bits, for each four vectors: pairs of numbers, then fours, one of each vector.
+            for i in (0..16).step_by(4) {
+                let pairs = [
+                    _mm512_unpacklo_ps(v[i], v[i + 1]),
+                    _mm512_unpacklo_ps(v[i + 2], v[i + 3]),
+                    _mm512_unpackhi_ps(v[i], v[i + 1]),
+                    _mm512_unpackhi_ps(v[i + 2], v[i + 3]),
+                ]
+                .map(|pair| _mm512_castps_pd(pair));
+                v[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(pairs[0], pairs[1]));
+                v[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(pairs[0], pairs[1]));
+                v[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(pairs[2], pairs[3]));
+                v[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(pairs[2], pairs[3]));
+            }
+            // Then the 128 bits of vectors that are four apart are transposed as if they were numbers.
+            for j in 0..4 {
+                let even = [
+                    _mm512_shuffle_f32x4::<0x88>(v[j], v[j + 4]),
+                    _mm512_shuffle_f32x4::<0x88>(v[j + 8], v[j + 12]),
+                ];
+                let odd = [
+                    _mm512_shuffle_f32x4::<0xDD>(v[j], v[j + 4]),
+                    _mm512_shuffle_f32x4::<0xDD>(v[j + 8], v[j + 12]),
+                ];
+                v[j] = _mm512_shuffle_f32x4::<0x88>(even[0], even[1]);
+                v[j + 4] = _mm512_shuffle_f32x4::<0x88>(odd[0], odd[1]);
+                v[j + 8] = _mm512_shuffle_f32x4::<0xDD>(even[0], even[1]);
+                v[j + 12] = _mm512_shuffle_f32x4::<0xDD>(odd[0], odd[1]);
+            }
         }
     }
 

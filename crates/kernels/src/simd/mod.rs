@@ -98,6 +98,9 @@ impl Isa {
     }
 }
 
+/// Lanes of the widest vectors.
+pub(crate) const WIDEST: usize = 16;
+
 /// A loop that can be compiled for every instruction set.
 pub(crate) trait Kernel {
     type Output;
@@ -136,6 +139,18 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Writes the first `LANES` numbers, or as many as there is room for.
     fn store_some(self, v: Self::V, to: &mut [f32]);
 
+    /// Reads `LANES` bytes, as numbers.
+    ///
+    /// # Safety
+    /// They are there to be read.
+    unsafe fn load_bytes(self, from: *const u8) -> Self::V;
+
+    /// Writes lanes that are whole numbers from 0 to 255 as `LANES` bytes.
+    ///
+    /// # Safety
+    /// They are there to be written.
+    unsafe fn store_bytes(self, v: Self::V, to: *mut u8);
+
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
@@ -151,8 +166,13 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn round(self, a: Self::V) -> Self::V;
     /// `a > b ? yes : no`, lane by lane.
     fn select_gt(self, a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
+    /// `a == b ? yes : no`, lane by lane.
+    fn select_eq(self, a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
     /// Two to the power of `n`, for integral `n` in -126..=127.
     fn exp2_int(self, n: Self::V) -> Self::V;
+
+    /// Lane j of vector i and lane i of vector j change places, for the first `LANES` vectors.
+    fn transpose(self, vectors: &mut [Self::V; WIDEST]);
 
     fn splat_u32(self, x: u32) -> Self::U;
     /// `x` in the first lane, `x + 1` in the next and so on, wrapping around.
@@ -204,6 +224,42 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         } else {
             // SAFETY: as above.
             self.store_some(v, unsafe { std::slice::from_raw_parts_mut(to, n) });
+        }
+    }
+
+    /// Reads `n` bytes, 1 to `LANES`, as numbers; the other lanes are zero.
+    ///
+    /// # Safety
+    /// They are there to be read.
+    #[inline(always)]
+    unsafe fn load_first_bytes(self, from: *const u8, n: usize) -> Self::V {
+        if n == Self::LANES {
+            // SAFETY: the caller promises `n` readable bytes.
+            return unsafe { self.load_bytes(from) };
+        }
+        let mut bytes = [0; 16];
+        // SAFETY: as above; `bytes` has room for the lanes of any instruction set.
+        unsafe {
+            from.copy_to_nonoverlapping(bytes.as_mut_ptr(), n);
+            self.load_bytes(bytes.as_ptr())
+        }
+    }
+
+    /// Writes the first `n` lanes, 1 to `LANES`, whole numbers from 0 to 255, as bytes.
+    ///
+    /// # Safety
+    /// There is room for them.
+    #[inline(always)]
+    unsafe fn store_first_bytes(self, v: Self::V, to: *mut u8, n: usize) {
+        if n == Self::LANES {
+            // SAFETY: the caller promises room for `n` bytes.
+            return unsafe { self.store_bytes(v, to) };
+        }
+        let mut bytes = [0; 16];
+        // SAFETY: as above; `bytes` has room for the lanes of any instruction set.
+        unsafe {
+            self.store_bytes(v, bytes.as_mut_ptr());
+            to.copy_from_nonoverlapping(bytes.as_ptr(), n);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Arrays of eight, for processors without a token of their own.
 
-use super::Simd;
+use super::{Simd, WIDEST};
 
 /// The portable token: any machine will do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +45,18 @@ impl Simd for Portable {
     #[inline(always)]
     fn store_some(self, v: Self::V, to: &mut [f32]) {
         to.iter_mut().zip(v).for_each(|(to, x)| *to = x);
+    }
+
+    #[inline(always)]
+    unsafe fn load_bytes(self, from: *const u8) -> Self::V {
+        // SAFETY: the caller promises LANES readable bytes.
+        unsafe { from.cast::<[u8; LANES]>().read() }.map(f32::from)
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(self, v: Self::V, to: *mut u8) {
+        // SAFETY: the caller promises room for LANES bytes.
+        unsafe { to.cast::<[u8; LANES]>().write(v.map(|x| x as u8)) };
     }
 
     #[inline(always)]
@@ -101,8 +113,19 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn select_eq(self, a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V {
+        std::array::from_fn(|i| if a[i] == b[i] { yes[i] } else { no[i] })
+    }
+
+    #[inline(always)]
     fn exp2_int(self, n: Self::V) -> Self::V {
         n.map(|n| f32::from_bits(((n as i32 + 127) as u32) << 23))
+    }
+
+    #[inline(always)]
+    fn transpose(self, vectors: &mut [Self::V; WIDEST]) {
+        let columns: [Self::V; LANES] = std::array::from_fn(|i| std::array::from_fn(|j| vectors[j][i]));
+        vectors[..LANES].copy_from_slice(&columns);
     }
 
     #[inline(always)]

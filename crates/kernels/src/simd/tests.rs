@@ -57,6 +57,71 @@ impl Kernel for Copy<'_> {
     }
 }
 
+/// Transposes a square of as many numbers as there are lanes, to and fro.
+struct Transpose<'a>(&'a [f32], &'a mut [f32]);
+
+impl Kernel for Transpose<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> usize {
+        let mut vectors = [simd.zero(); WIDEST];
+        for (v, row) in vectors.iter_mut().zip(self.0.chunks_exact(S::LANES)).take(S::LANES) {
+            *v = simd.load_some(row);
+        }
+        simd.transpose(&mut vectors);
+        for (v, row) in vectors.iter().zip(self.1.chunks_exact_mut(S::LANES)).take(S::LANES) {
+            simd.store_some(*v, row);
+        }
+        S::LANES
+    }
+}
+
+#[test]
+fn transposing_makes_columns_of_rows() {
+    for isa in Isa::present() {
+        let from: Vec<f32> = (0..WIDEST * WIDEST).map(|i| i as f32).collect();
+        let mut to = from.clone();
+        let lanes = isa.call(Transpose(&from, &mut to));
+        for (i, x) in to[..lanes * lanes].iter().enumerate() {
+            assert_eq!(*x, from[i % lanes * lanes + i / lanes], "{}: element {i}", isa.name());
+        }
+    }
+}
+
+/// Copies bytes by way of numbers.
+struct CopyBytes<'a>(&'a [u8], &'a mut [u8]);
+
+impl Kernel for CopyBytes<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> f32 {
+        let n = self.0.len().min(S::LANES);
+        assert!(self.1.len() >= n);
+        // SAFETY: both slices have n bytes.
+        unsafe {
+            let v = simd.load_first_bytes(self.0.as_ptr(), n);
+            simd.store_first_bytes(v, self.1.as_mut_ptr(), n);
+            simd.sum(v)
+        }
+    }
+}
+
+#[test]
+fn bytes_are_numbers_from_0_to_255() {
+    for isa in Isa::present() {
+        let lanes = if isa.name() == "avx512" { 16 } else { 8 };
+        for n in 1..=lanes {
+            let from: Vec<u8> = (0..n).map(|i| (255 - 16 * i) as u8).collect();
+            let mut to = vec![7; n + 1];
+            let sum = isa.call(CopyBytes(&from, &mut to));
+            assert_eq!((&to[..n], to[n]), (&from[..], 7), "{}", isa.name());
+            assert_eq!(sum, from.iter().map(|x| f32::from(*x)).sum::<f32>());
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn partial_loads_and_stores_stay_within_the_slice(values in prop::collection::vec(-9.0_f32..9.0, 0..20), room in 0_usize..20) {

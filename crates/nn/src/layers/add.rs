@@ -1,4 +1,3 @@
-use divvy_kernels::Clamp;
 use serde::{Deserialize, Serialize};
 
 use super::{LayerRule, several};
@@ -33,7 +32,7 @@ impl LayerRule for Add {
         for other in &inputs[1..] {
             let y = lowering.value(sum.shape);
             let (a, b) = (sum.buffer, other.buffer);
-            lowering.push(Op::Add { a, b, clamp: Clamp::NONE, y: y.buffer });
+            lowering.push(Op::Add { a, b, activation: None, y: y.buffer });
             sum = y;
         }
         sum

@@ -5,9 +5,9 @@ use crate::error::ShapeError;
 use crate::initializer::Initializer;
 use crate::plan::Mode;
 use crate::plan::lower::{Lowering, Value};
-use crate::plan::op::{Affine, Moving, Op};
+use crate::plan::op::{Affine, Moving, Op, Statistics};
 use crate::shape::Shape;
-use divvy_kernels::NormShape;
+use divvy_kernels::{NormSettings, NormShape};
 
 /// Batch normalisation (Ioffe and Szegedy 2015), channel by channel.
 ///
@@ -126,7 +126,17 @@ impl LayerRule for BatchNorm {
             Mode::Infer => Op::BatchNormInfer { shape, epsilon, x, affine, moving, y: y_buffer },
             Mode::Train => {
                 let (mean, invstd) = (lowering.buffer(shape.channels), lowering.buffer(shape.channels));
-                Op::BatchNormTrain { shape, epsilon, momentum, x, affine, moving, mean, invstd, y: y_buffer }
+                Op::BatchNormTrain {
+                    shape,
+                    settings: NormSettings { epsilon, momentum },
+                    x,
+                    affine,
+                    moving,
+                    statistics: Statistics { mean, invstd },
+                    residual: None,
+                    activation: None,
+                    y: y_buffer,
+                }
             }
         };
         lowering.push(op);

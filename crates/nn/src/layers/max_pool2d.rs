@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LayerRule, only_map};
 use crate::error::ShapeError;
+use crate::plan::Mode;
 use crate::plan::lower::{Lowering, Value};
 use crate::plan::op::Op;
 use crate::shape::{Padding, Shape, Size2d, Window};
@@ -61,7 +62,10 @@ impl LayerRule for MaxPool2d {
     fn lower(&self, lowering: &mut Lowering<'_>, inputs: &[Value]) -> Value {
         let y = lowering.output();
         let shape = lowering.pool(&self.window(), inputs[0].shape);
-        lowering.push(Op::MaxPool { shape, x: inputs[0].buffer, y: y.buffer });
+        let keeps_places = lowering.mode == Mode::Train && shape.argmax_fits();
+        // Four places to a number.
+        let argmax = keeps_places.then(|| lowering.buffer(shape.output_len().div_ceil(4)));
+        lowering.push(Op::MaxPool { shape, x: inputs[0].buffer, argmax, y: y.buffer });
         y
     }
 }

@@ -2,12 +2,17 @@
 //!
 //! Forward operations are walked from the last to the first. Each turns the gradient of its output into the gradients of
 //! its inputs and parameters. A buffer that several operations read gets the sum of what they give.
+//!
+//! Where an operation's input is the output of `ReLU`, and nothing else reads it, the operation's kernel often goes back through
+//! the `ReLU` in passing. The gradient is then that to what went into the `ReLU`, and is noted as such.
 
+use divvy_kernels::{Activation, ConvAlgorithm, DenseShape, NormShape, Rectifier, dropout_scale};
+
+use super::Step;
 use super::lower::Lowering;
-use super::op::{Affine, BufferId, Op, saved_for_backward};
+use super::op::{Affine, BufferId, Maxima, Op, Statistics, saved_for_backward};
 use crate::graph::NodeId;
 use crate::parameters::ParameterId;
-use divvy_kernels::{Activation, Clamp, ConvAlgorithm, NormShape};
 
 /// Appends to the forward operations in `lowering` the operation `loss`, which turns `logits` into their gradient
 /// `dlogits`, and the backward operations of all of them.
@@ -15,7 +20,7 @@ pub(super) fn derive(lowering: &mut Lowering<'_>, loss: Op, logits: BufferId, dl
     let forward = std::mem::take(&mut lowering.ops);
     lowering.push(loss);
     let mut pass = Backward::new(lowering, &forward);
-    pass.gradients[logits.0] = Some(dlogits);
+    pass.gradients[logits.0] = Some(Gradient { buffer: dlogits, before_activation: false });
     for step in forward.iter().rev() {
         pass.node = step.node;
         pass.differentiate(&step.op);
@@ -24,26 +29,43 @@ pub(super) fn derive(lowering: &mut Lowering<'_>, loss: Op, logits: BufferId, dl
     lowering.ops.extend(onward);
 }
 
+/// The gradient of a buffer.
+#[derive(Clone, Copy)]
+struct Gradient {
+    /// The buffer that holds it.
+    buffer: BufferId,
+    /// Whether it is that to what went into the activation which made the buffer.
+    before_activation: bool,
+}
+
 struct Backward<'a, 'b> {
     lowering: &'a mut Lowering<'b>,
+    forward: &'a [Step],
     /// For each forward buffer, whether a parameter lies upstream of it.
     wanted: Vec<bool>,
-    /// For each forward buffer, the buffer that holds its gradient once some operation has given it.
-    gradients: Vec<Option<BufferId>>,
+    /// For each forward buffer, how many operations read it, and which writes it.
+    readers: Vec<usize>,
+    writers: Vec<Option<usize>>,
+    /// For each forward buffer, its gradient once some operation has given it.
+    gradients: Vec<Option<Gradient>>,
     node: NodeId,
 }
 
 impl<'a, 'b> Backward<'a, 'b> {
-    fn new(lowering: &'a mut Lowering<'b>, forward: &[super::Step]) -> Self {
-        let mut wanted = vec![false; lowering.buffers.len()];
-        for step in forward {
+    fn new(lowering: &'a mut Lowering<'b>, forward: &'a [Step]) -> Self {
+        let buffers = lowering.buffers.len();
+        let (mut wanted, mut readers, mut writers) =
+            (vec![false; buffers], vec![0; buffers], vec![None; buffers]);
+        for (at, step) in forward.iter().enumerate() {
             let operands = step.op.operands();
+            operands.reads.iter().for_each(|x| readers[x.0] += 1);
+            operands.writes.iter().for_each(|y| writers[y.0] = Some(at));
             if trains(&step.op) || operands.reads.iter().any(|x| wanted[x.0]) {
                 operands.writes.iter().for_each(|y| wanted[y.0] = true);
             }
         }
-        let (gradients, node) = (vec![None; lowering.buffers.len()], lowering.node);
-        Self { lowering, wanted, gradients, node }
+        let (gradients, node) = (vec![None; buffers], lowering.node);
+        Self { lowering, forward, wanted, readers, writers, gradients, node }
     }
 
     fn push(&mut self, op: Op) {
@@ -66,25 +88,47 @@ impl<'a, 'b> Backward<'a, 'b> {
         if !self.wanted[x.0] {
             return;
         }
-        let Some(sum) = self.gradients[x.0] else {
-            self.gradients[x.0] = Some(dx);
-            return;
+        let buffer = match self.gradients[x.0] {
+            None => dx,
+            Some(sum) => {
+                let y = self.lowering.gradient_of(x);
+                self.push(Op::Add { a: sum.buffer, b: dx, activation: None, y });
+                y
+            }
         };
-        let y = self.lowering.gradient_of(x);
-        self.push(Op::Add { a: sum, b: dx, clamp: Clamp::NONE, y });
-        self.gradients[x.0] = Some(y);
+        self.gradients[x.0] = Some(Gradient { buffer, before_activation: false });
     }
 
-    /// The gradient before bounds, from that behind them.
-    fn unclamped(&mut self, clamp: Clamp, y: BufferId, dy: BufferId) -> BufferId {
-        let function = match clamp {
-            Clamp::NONE => return dy,
-            Clamp::RELU => Activation::Relu,
-            Clamp::RELU6 => Activation::Relu6,
-            other => unreachable!("no layer lowers to {other:?}"),
+    /// The activation that made `x`, if an operation that reads `x` alone may go back through it.
+    fn rectifier(&self, x: BufferId) -> Option<Rectifier> {
+        if self.readers[x.0] != 1 || self.lowering.buffers[x.0].external {
+            return None;
+        }
+        match self.forward[self.writers[x.0]?].op {
+            Op::Conv2d { epilogue, .. } => epilogue.activation,
+            Op::Add { activation, .. } => activation,
+            Op::Activation { function, .. } => Rectifier::of(function),
+            _ => None,
+        }
+    }
+
+    /// Lets `op` write the gradient to what went into the activation that made `x`.
+    fn give_before(&mut self, x: BufferId, op: impl FnOnce(BufferId) -> Op) {
+        self.give(x, op);
+        if let Some(gradient) = &mut self.gradients[x.0] {
+            gradient.before_activation = true;
+        }
+    }
+
+    /// The gradient before an operation's own activation, from that of its output.
+    fn before(&mut self, activation: Option<Rectifier>, y: BufferId, dy: Gradient) -> BufferId {
+        let function = match activation {
+            Some(Rectifier::Relu) if !dy.before_activation => Activation::Relu,
+            Some(Rectifier::Relu6) if !dy.before_activation => Activation::Relu6,
+            _ => return dy.buffer,
         };
         let dx = self.lowering.gradient_of(y);
-        self.push(Op::ActivationBackward { function, saved: y, dy, dx });
+        self.push(Op::ActivationBackward { function, saved: y, dy: dy.buffer, dx });
         dx
     }
 
@@ -94,32 +138,87 @@ impl<'a, 'b> Backward<'a, 'b> {
         }
     }
 
+    /// Lets `op`, which makes the gradients of gamma and beta too, write the gradient of `x`.
+    fn norm(
+        &mut self,
+        channels: usize,
+        x: BufferId,
+        op: impl FnOnce(BufferId, BufferId, BufferId, Option<Rectifier>) -> Op,
+    ) {
+        let (dgamma, dbeta) = (self.lowering.buffer(channels), self.lowering.buffer(channels));
+        if !self.wanted[x.0] {
+            // Gamma and beta need the operation all the same; its dx goes unread.
+            let unread = self.lowering.gradient_of(x);
+            self.push(op(dgamma, dbeta, unread, None));
+            return;
+        }
+        match self.rectifier(x) {
+            None => self.give(x, |dx| op(dgamma, dbeta, dx, None)),
+            input => self.give_before(x, |dx| op(dgamma, dbeta, dx, input)),
+        }
+    }
+
     fn batch_norm(
         &mut self,
         shape: NormShape,
-        x: BufferId,
+        [x, y]: [BufferId; 2],
+        residual: Option<BufferId>,
+        activation: Option<Rectifier>,
         dy: BufferId,
-        affine: Affine,
-        mean: BufferId,
-        invstd: BufferId,
+        (affine, statistics): (Affine, Statistics),
     ) {
-        let (dgamma, dbeta) = (self.lowering.buffer(shape.channels), self.lowering.buffer(shape.channels));
-        let op = |dx| Op::BatchNormBackward { shape, x, dy, affine, mean, invstd, dgamma, dbeta, dx };
-        if self.wanted[x.0] {
-            self.give(x, op);
-        } else {
-            // Gamma and beta need the operation all the same; its dx goes unread.
-            let unread = self.lowering.gradient_of(x);
-            self.push(op(unread));
+        let residual = residual.filter(|residual| self.wanted[residual.0]);
+        // Without an activation, the residual's gradient is the output's.
+        let dresidual = residual.filter(|_| activation.is_some()).map(|x| self.lowering.gradient_of(x));
+        let output = activation.map(|activation| (activation, y));
+        self.norm(shape.channels, x, |dgamma, dbeta, dx, input| Op::BatchNormBackward {
+            shape,
+            x,
+            output,
+            input,
+            dy,
+            affine,
+            statistics,
+            dgamma,
+            dbeta,
+            dresidual,
+            dx,
+        });
+        if let Some(residual) = residual {
+            self.receive(residual, dresidual.unwrap_or(dy));
+        }
+    }
+
+    /// A dense layer's gradients. That of its input is carried back through dropout and `ReLU` where those made the input.
+    fn dense(&mut self, shape: DenseShape, x: BufferId, weights: ParameterId, dy: BufferId) {
+        let op = |mask, dx| Op::DenseBackward { shape, x, dy, weights, mask, dx };
+        if !self.wanted[x.0] {
+            self.push(op(None, None));
+            return;
+        }
+        let dropped = self.writers[x.0].and_then(|at| match self.forward[at].op {
+            Op::Dropout { rate, x: inner, .. } if self.readers[x.0] == 1 => Some((rate, inner)),
+            _ => None,
+        });
+        match dropped {
+            // The gradient skips the dropout, which finds none for its output and gives none.
+            Some((rate, inner)) if self.rectifier(inner) == Some(Rectifier::Relu) => {
+                self.give_before(inner, |dx| op(Some(dropout_scale(rate)), Some(dx)));
+            }
+            _ if self.rectifier(x) == Some(Rectifier::Relu) => {
+                self.give_before(x, |dx| op(Some(1.0), Some(dx)));
+            }
+            _ => self.give(x, |dx| op(None, Some(dx))),
         }
     }
 
     /// The gradients of one forward operation. One whose output does not reach the loss has none to give.
     fn differentiate(&mut self, op: &Op) {
-        let Some(dy) = op.operands().writes.last().and_then(|y| self.gradients[y.0]) else { return };
+        let Some(gradient) = op.operands().writes.last().and_then(|y| self.gradients[y.0]) else { return };
+        let dy = gradient.buffer;
         match *op {
             Op::Conv2d { shape, x, weights, epilogue, y } => {
-                let dy = self.unclamped(epilogue.clamp, y, dy);
+                let dy = self.before(epilogue.activation, y, gradient);
                 let rows = shape.batch * shape.out_height() * shape.out_width();
                 self.bias(rows, shape.filters, dy, epilogue.bias);
                 let (algorithm, parameter) = (ConvAlgorithm::Direct, weights.parameter());
@@ -129,16 +228,16 @@ impl<'a, 'b> Backward<'a, 'b> {
                     self.receive(residual, dy);
                 }
             }
-            Op::Add { a, b, clamp, y } => {
-                let dy = self.unclamped(clamp, y, dy);
+            Op::Add { a, b, activation, y } => {
+                let dy = self.before(activation, y, gradient);
                 self.receive(a, dy);
                 self.receive(b, dy);
             }
             Op::Dense { shape, x, weights, bias, .. } => {
                 self.bias(shape.batch, shape.outputs, dy, bias);
-                self.push(Op::DenseBackwardWeights { shape, x, dy, weights });
-                self.give(x, |dx| Op::DenseBackwardData { shape, dy, weights, dx });
+                self.dense(shape, x, weights, dy);
             }
+            Op::Activation { x, .. } if gradient.before_activation => self.receive(x, dy),
             Op::Activation { function, x, y } => {
                 let saved = saved_for_backward(function, x, y);
                 self.give(x, |dx| Op::ActivationBackward { function, saved, dy, dx });
@@ -146,20 +245,43 @@ impl<'a, 'b> Backward<'a, 'b> {
             Op::Softmax { rows, columns, x, y } => {
                 self.give(x, |dx| Op::SoftmaxBackward { rows, columns, y, dy, dx });
             }
-            Op::BatchNormTrain { shape, x, affine, mean, invstd, .. } => {
-                self.batch_norm(shape, x, dy, affine, mean, invstd);
+            Op::BatchNormTrain { shape, x, affine, statistics, residual, activation, y, .. } => {
+                self.batch_norm(shape, [x, y], residual, activation, dy, (affine, statistics));
+            }
+            Op::BatchNormMaxPool { shape, x, affine, statistics, activation, argmax, y, .. } => {
+                self.norm(shape.channels, x, |dgamma, dbeta, dx, input| Op::BatchNormMaxPoolBackward {
+                    shape,
+                    x,
+                    y,
+                    argmax,
+                    activation,
+                    input,
+                    dy,
+                    affine,
+                    statistics,
+                    dgamma,
+                    dbeta,
+                    dx,
+                });
             }
             Op::ScaleShift { rows, ref scale, x, .. } => {
                 let scale = scale.clone();
                 self.give(x, |dx| Op::ScaleShiftBackward { rows, scale, dy, dx });
             }
-            Op::MaxPool { shape, x, y } => self.give(x, |dx| Op::MaxPoolBackward { shape, x, y, dy, dx }),
+            Op::MaxPool { shape, x, argmax, y } => {
+                let maxima = argmax.map_or(Maxima::Maps { x, y }, Maxima::Places);
+                self.give(x, |dx| Op::MaxPoolBackward { shape, maxima, dy, dx });
+            }
             Op::AvgPool { shape, x, .. } => self.give(x, |dx| Op::AvgPoolBackward { shape, dy, dx }),
             Op::GlobalAvgPool { batch, pixels, channels, x, .. } => {
                 self.give(x, |dx| Op::GlobalAvgPoolBackward { batch, pixels, channels, dy, dx });
             }
             Op::GlobalMaxPool { batch, pixels, channels, x, y } => {
                 self.give(x, |dx| Op::GlobalMaxPoolBackward { batch, pixels, channels, x, y, dy, dx });
+            }
+            Op::Dropout { rate, x, y, .. } if self.rectifier(x) == Some(Rectifier::Relu) => {
+                let scale = dropout_scale(rate);
+                self.give_before(x, |dx| Op::MaskBackward { scale, y, dy, dx });
             }
             Op::Dropout { rate, layer, x, .. } => {
                 self.give(x, |dx| Op::DropoutBackward { rate, layer, dy, dx });
@@ -176,18 +298,19 @@ impl<'a, 'b> Backward<'a, 'b> {
             | Op::WinogradWeights { .. }
             | Op::Conv2dBackwardData { .. }
             | Op::Conv2dBackwardWeights { .. }
-            | Op::DenseBackwardData { .. }
-            | Op::DenseBackwardWeights { .. }
+            | Op::DenseBackward { .. }
             | Op::BiasGradient { .. }
             | Op::ActivationBackward { .. }
             | Op::SoftmaxBackward { .. }
             | Op::BatchNormBackward { .. }
+            | Op::BatchNormMaxPoolBackward { .. }
             | Op::ScaleShiftBackward { .. }
             | Op::MaxPoolBackward { .. }
             | Op::AvgPoolBackward { .. }
             | Op::GlobalAvgPoolBackward { .. }
             | Op::GlobalMaxPoolBackward { .. }
             | Op::DropoutBackward { .. }
+            | Op::MaskBackward { .. }
             | Op::ZeroPadBackward { .. } => {
                 unreachable!("{} is not a forward operation of training", op.name())
             }
@@ -197,5 +320,8 @@ impl<'a, 'b> Backward<'a, 'b> {
 
 /// Whether an operation has parameters of its own that learn.
 fn trains(op: &Op) -> bool {
-    matches!(op, Op::Conv2d { .. } | Op::Dense { .. } | Op::BatchNormTrain { .. })
+    matches!(
+        op,
+        Op::Conv2d { .. } | Op::Dense { .. } | Op::BatchNormTrain { .. } | Op::BatchNormMaxPool { .. }
+    )
 }

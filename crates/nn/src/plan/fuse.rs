@@ -6,10 +6,12 @@
 //! | a convolution, then a batch norm with moving statistics | the same, before or behind the activation |
 //! | a convolution and the sum with something that was there before | the same |
 //! | a sum, then ReLU or ReLU6 | the sum with it |
+//! | a batch norm in training, then such a sum, then ReLU or ReLU6 | the batch norm with them |
+//! | a batch norm in training, then max pooling | one operation that writes only what is pooled |
 //!
 //! The second operation must be the only one that reads what the first wrote. What is fused runs where the first stood.
 
-use divvy_kernels::{Activation, Clamp};
+use divvy_kernels::{Activation, PoolShape, Rectifier};
 
 use super::Step;
 use super::constant::{Constant, ConstantId};
@@ -46,7 +48,8 @@ impl Fusing<'_> {
             Op::BatchNormInfer { shape, epsilon, x, affine, moving, y } => {
                 self.norm(Constant::Norm { channels: shape.channels, epsilon, affine, moving }, x, y)
             }
-            Op::Add { a, b, clamp: Clamp::NONE, y } => self.sum(a, b, y).or_else(|| self.sum(b, a, y)),
+            Op::MaxPool { shape, x, argmax: Some(argmax), y } => self.pool(shape, x, argmax, y),
+            Op::Add { a, b, activation: None, y } => self.sum(a, b, y).or_else(|| self.sum(b, a, y)),
             _ => None,
         };
         let at = at.unwrap_or_else(|| {
@@ -64,17 +67,17 @@ impl Fusing<'_> {
     }
 
     fn activation(&mut self, function: Activation, x: BufferId, y: BufferId) -> Option<usize> {
-        let wanted = clamp(function)?;
+        let rectifier = Rectifier::of(function)?;
         let at = self.only_for_this(x)?;
-        let (clamp, output) = match &mut self.steps[at].op {
-            Op::Conv2d { epilogue, y, .. } if epilogue.behind.is_none() => (&mut epilogue.clamp, y),
-            Op::Add { clamp, y, .. } => (clamp, y),
+        let (activation, output) = match &mut self.steps[at].op {
+            Op::Conv2d { epilogue, y, .. } if epilogue.behind.is_none() => (&mut epilogue.activation, y),
+            Op::Add { activation, y, .. } | Op::BatchNormTrain { activation, y, .. } => (activation, y),
             _ => return None,
         };
-        if *clamp != Clamp::NONE {
+        if activation.is_some() {
             return None;
         }
-        (*clamp, *output) = (wanted, y);
+        (*activation, *output) = (Some(rectifier), y);
         Some(at)
     }
 
@@ -82,7 +85,7 @@ impl Fusing<'_> {
         let at = self.only_for_this(x)?;
         let Op::Conv2d { epilogue, y: output, .. } = &mut self.steps[at].op else { return None };
         let untouched =
-            epilogue.clamp == Clamp::NONE && epilogue.residual.is_none() && epilogue.before.is_none();
+            epilogue.activation.is_none() && epilogue.residual.is_none() && epilogue.before.is_none();
         if epilogue.behind.is_some() {
             return None;
         }
@@ -99,20 +102,31 @@ impl Fusing<'_> {
         if self.writers[other.0].is_some_and(|writer| writer >= at) {
             return None;
         }
-        let Op::Conv2d { epilogue, y: output, .. } = &mut self.steps[at].op else { return None };
-        if epilogue.residual.is_some() || epilogue.clamp != Clamp::NONE || epilogue.behind.is_some() {
+        let (residual, output) = match &mut self.steps[at].op {
+            Op::Conv2d { epilogue, y, .. } if epilogue.activation.is_none() && epilogue.behind.is_none() => {
+                (&mut epilogue.residual, y)
+            }
+            Op::BatchNormTrain { activation: None, residual, y, .. } => (residual, y),
+            _ => return None,
+        };
+        if residual.is_some() {
             return None;
         }
-        (epilogue.residual, *output) = (Some(other), y);
+        (*residual, *output) = (Some(other), y);
         Some(at)
     }
-}
 
-/// The activation as bounds, if it is one that a fused kernel knows.
-fn clamp(function: Activation) -> Option<Clamp> {
-    match function {
-        Activation::Relu => Some(Clamp::RELU),
-        Activation::Relu6 => Some(Clamp::RELU6),
-        _ => None,
+    /// Lets the batch norm that writes `x` pool what it normalises.
+    fn pool(&mut self, shape: PoolShape, x: BufferId, argmax: BufferId, y: BufferId) -> Option<usize> {
+        let at = self.only_for_this(x)?;
+        let Op::BatchNormTrain {
+            settings, x, affine, moving, statistics, residual: None, activation, ..
+        } = self.steps[at].op
+        else {
+            return None;
+        };
+        self.steps[at].op =
+            Op::BatchNormMaxPool { shape, settings, x, affine, moving, statistics, activation, argmax, y };
+        Some(at)
     }
 }

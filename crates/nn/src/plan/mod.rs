@@ -22,7 +22,7 @@ pub(crate) use op::{BufferId, LossKind};
 use crate::graph::NodeId;
 use crate::head::{Logits, Loss};
 use crate::network::Network;
-use crate::parameters::ParameterTable;
+use crate::parameters::{ParameterId, ParameterTable};
 use lower::{BufferSpec, Lowering, Value};
 use place::{Interval, place};
 
@@ -76,9 +76,12 @@ pub struct Plan {
     mode: Mode,
     batch: usize,
     steps: Vec<Step>,
+    /// The operations of the forward pass, in training with the loss; those backward follow.
+    forward: usize,
     buffers: Vec<Range<usize>>,
     arena_len: usize,
     constants: Vec<Constant>,
+    immediate: Vec<ParameterId>,
     ends: Ends,
     /// Each node's name, for those who print the plan.
     names: Vec<String>,
@@ -123,7 +126,10 @@ impl Plan {
         let (buffers, arena_len) = place(&intervals(&steps, &buffers));
         let names = network.graph().nodes().iter().map(|node| node.name.clone()).collect();
         let ends = Ends { images, logits, loss };
-        Self { mode, batch, steps, buffers, arena_len, constants, ends, names }
+        let is_loss = |step: &Step| matches!(step.op, Op::Loss { .. });
+        let forward = steps.iter().position(is_loss).map_or(steps.len(), |at| at + 1);
+        let immediate = immediate(&steps);
+        Self { mode, batch, steps, forward, buffers, arena_len, constants, immediate, ends, names }
     }
 
     /// What the plan is for.
@@ -139,6 +145,21 @@ impl Plan {
     /// The operations, in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// The operations from the pictures to the logits and the loss.
+    pub(crate) fn forward(&self) -> Range<usize> {
+        0..self.forward
+    }
+
+    /// The operations from the loss to the gradients.
+    pub(crate) fn backward(&self) -> Range<usize> {
+        self.forward..self.steps.len()
+    }
+
+    /// The parameters that can be moved while their gradients are made, in the order in which they lie.
+    pub(crate) fn immediate(&self) -> &[ParameterId] {
+        &self.immediate
     }
 
     /// The numbers in the arena.
@@ -212,6 +233,17 @@ fn lower_loss(lowering: &mut Lowering<'_>, network: &Network, logits: BufferId) 
     let loss = Op::Loss { kind, rows, columns, logits, targets, losses, dlogits };
     derive::derive(lowering, loss, logits, dlogits);
     LossEnds { targets, losses }
+}
+
+/// The parameters whose gradients are made in one pass over them, in the order in which they lie.
+fn immediate(steps: &[Step]) -> Vec<ParameterId> {
+    let of_step = |step: &Step| match step.op {
+        Op::DenseBackward { weights, .. } => Some(weights),
+        _ => None,
+    };
+    let mut parameters: Vec<_> = steps.iter().filter_map(of_step).collect();
+    parameters.sort_unstable();
+    parameters
 }
 
 /// Gives every convolution the fastest algorithm. Where weights change with each step, they are transformed by an operation

@@ -7,6 +7,7 @@ use crate::conv::correlation::{Correlation, Map};
 use crate::disjoint::Disjoint;
 use crate::microkernel::{After, Start};
 use crate::packing::PANEL;
+use crate::rectifier::Bounds;
 use crate::simd::{Kernel, Simd};
 
 /// The outputs of a batch of images, cut into squares; those at the lower and right edges may reach beyond the outputs.
@@ -324,7 +325,7 @@ where
             if let Some(residual) = self.after.residual {
                 sum = simd.add(sum, simd.load_first(residual.as_ptr().add(pixel + filter), count));
             }
-            sum = self.after.clamp.apply(simd, sum);
+            sum = Bounds::of(self.after.activation).keep(simd, sum);
             if let Some([scale, shift]) = self.after.behind {
                 let scale = simd.load_first(scale.as_ptr().add(filter), count);
                 let shift = simd.load_first(shift.as_ptr().add(filter), count);

@@ -1,14 +1,18 @@
 //! The device that runs plans: this machine's processor.
 
+mod conv;
+mod norm;
+
 use std::ops::Range;
 
 use divvy_kernels as kernels;
-use divvy_kernels::{Conv2dShape, ConvWeights, Cpu, DropoutKey, Epilogue, NormSettings};
+use divvy_kernels::{Cpu, DropoutKey, as_bytes, as_bytes_mut};
 
 use crate::arena::parts;
+use crate::optimizer::Updates;
 use crate::parameters::{ParameterId, ParameterTable, Parameters};
 use crate::plan::constant::{ConstantId, Constants, Places};
-use crate::plan::op::{BufferId, ConvEpilogue, ConvOperand, LossKind, Moving};
+use crate::plan::op::{BufferId, LossKind, Maxima, Moving};
 use crate::plan::{Op, Plan, PlanOptions};
 
 /// A processor and the memory that plans run in. The memory grows to the largest plan that was run and is used again.
@@ -84,15 +88,11 @@ impl Device {
         &mut self.arena[plan.buffer(id)]
     }
 
-    /// Runs a plan that was prepared. A training plan fills `gradients`, laid out as the trained parameters are.
-    pub(crate) fn run(
-        &mut self,
-        plan: &Plan,
-        constants: Known<'_>,
-        parameters: &mut Parameters,
-        gradients: &mut [f32],
-        randomness: Randomness,
-    ) {
+    /// Runs some operations of a plan that was prepared. Gradients of parameters are written to `gradients`, laid out as the trained
+    /// parameters are; but where there are `updates`, those of dense layers' weights, of which there are many, move the
+    /// parameters at once.
+    pub(crate) fn run(&mut self, plan: &Plan, steps: Range<usize>, context: Context<'_, '_>) {
+        let Context { constants, parameters, gradients, randomness, updates } = context;
         let table = parameters.table().clone();
         let (values, statistics) = parameters.split_mut();
         let mut memory = Memory {
@@ -106,25 +106,37 @@ impl Device {
             statistics,
             gradients,
             randomness,
+            updates,
         };
-        for step in plan.steps() {
+        for step in &plan.steps()[steps] {
             memory.execute(&step.op);
         }
     }
 }
 
+/// What belongs to a network rather than to a device, and a run reads or changes.
+pub(crate) struct Context<'a, 'u> {
+    pub(crate) constants: Known<'a>,
+    pub(crate) parameters: &'a mut Parameters,
+    pub(crate) gradients: &'a mut [f32],
+    pub(crate) randomness: Randomness,
+    pub(crate) updates: Option<&'a mut Updates<'u>>,
+}
+
 /// Everything that an operation may touch.
-struct Memory<'a> {
+struct Memory<'a, 'u> {
     cpu: &'a Cpu,
     plan: &'a Plan,
     table: &'a ParameterTable,
     arena: &'a mut [f32],
     scratch: &'a mut [f32],
     constants: Known<'a>,
-    values: &'a [f32],
+    values: &'a mut [f32],
     statistics: &'a mut [f32],
     gradients: &'a mut [f32],
     randomness: Randomness,
+    /// What becomes of gradients as soon as they are made, where it can: then they are kept nowhere.
+    updates: Option<&'a mut Updates<'u>>,
 }
 
 /// Several buffers of the arena at once.
@@ -135,22 +147,7 @@ fn buffers<'a, const N: usize>(arena: &'a mut [f32], plan: &Plan, ids: [BufferId
     arena.get_disjoint_mut(ids.map(|id| plan.buffer(id))).expect("operands of one operation do not overlap")
 }
 
-/// Weights as a convolution reads them; `transformed` is the buffer that they may be in.
-fn weights_of<'a>(
-    values: &'a [f32],
-    table: &ParameterTable,
-    known: Known<'a>,
-    operand: ConvOperand,
-    transformed: &'a [f32],
-) -> ConvWeights<'a> {
-    match operand {
-        ConvOperand::Packed(id) => ConvWeights::Packed(&values[table.range(id)]),
-        ConvOperand::Transformed(_, tile, _) => ConvWeights::Winograd(tile, transformed),
-        ConvOperand::Prepared(_, tile, id) => ConvWeights::Winograd(tile, known.get(id)),
-    }
-}
-
-impl Memory<'_> {
+impl Memory<'_, '_> {
     fn range(&self, id: ParameterId) -> Range<usize> {
         self.table.range(id)
     }
@@ -166,49 +163,14 @@ impl Memory<'_> {
         id.map_or(0..0, |id| self.plan.buffer(id))
     }
 
-    fn convolution_backward_data(
-        &mut self,
-        shape: &Conv2dShape,
-        dy: BufferId,
-        weights: ConvOperand,
-        dx: BufferId,
-    ) {
-        let reads = [Some(dy), weights.buffer()].map(|id| self.part(id));
-        let ([dy, transformed], [dx]) = parts(self.arena, reads, [self.plan.buffer(dx)]);
-        let weights = weights_of(self.values, self.table, self.constants, weights, transformed);
-        kernels::conv2d_backward_data(self.cpu, shape, dy, weights, dx, self.scratch);
-    }
-
-    fn convolution(
-        &mut self,
-        shape: &Conv2dShape,
-        x: BufferId,
-        weights: ConvOperand,
-        epilogue: ConvEpilogue,
-        y: BufferId,
-    ) {
-        let (values, known) = (self.values, self.constants);
-        let reads = [Some(x), weights.buffer(), epilogue.residual].map(|id| self.part(id));
-        let ([x, transformed, residual], [y]) = parts(self.arena, reads, [self.plan.buffer(y)]);
-        let weights = weights_of(values, self.table, known, weights, transformed);
-        let epilogue = Epilogue {
-            bias: epilogue.bias.map(|id| &values[self.table.range(id)]),
-            before: epilogue.before.map(|id| known.norm(id)),
-            residual: epilogue.residual.map(|_| residual),
-            clamp: epilogue.clamp,
-            behind: epilogue.behind.map(|id| known.norm(id)),
-        };
-        kernels::conv2d_forward(self.cpu, shape, x, weights, &epilogue, y, self.scratch);
-    }
-
     /// One kernel for each operation.
     #[expect(clippy::too_many_lines, reason = "one arm for each operation, each a call")]
     fn execute(&mut self, op: &Op) {
-        let (cpu, plan, values) = (self.cpu, self.plan, self.values);
-        let value = |id: ParameterId| &values[self.table.range(id)];
+        let (cpu, plan) = (self.cpu, self.plan);
+        let value = |id: ParameterId| &self.values[self.table.range(id)];
         match *op {
             Op::Conv2d { ref shape, x, weights, epilogue, y } => {
-                self.convolution(shape, x, weights, epilogue, y)
+                self.convolution(shape, x, weights, epilogue, y);
             }
             Op::Conv2dBackwardData { ref shape, dy, weights, dx } => {
                 self.convolution_backward_data(shape, dy, weights, dx);
@@ -227,14 +189,8 @@ impl Memory<'_> {
                 let [x, y] = buffers(self.arena, plan, [x, y]);
                 kernels::dense_forward(cpu, shape, x, value(weights), bias.map(value), y, self.scratch);
             }
-            Op::DenseBackwardData { ref shape, dy, weights, dx } => {
-                let [dy, dx] = buffers(self.arena, plan, [dy, dx]);
-                kernels::dense_backward_data(cpu, shape, dy, value(weights), dx, self.scratch);
-            }
-            Op::DenseBackwardWeights { ref shape, x, dy, weights } => {
-                let dw = self.range(weights);
-                let [x, dy] = buffers(self.arena, plan, [x, dy]);
-                kernels::dense_backward_weights(cpu, shape, x, dy, &mut self.gradients[dw], self.scratch);
+            Op::DenseBackward { ref shape, x, dy, weights, mask, dx } => {
+                self.dense_backward(shape, [x, dy], weights, mask, dx);
             }
             Op::BiasGradient { rows, channels, dy, bias } => {
                 let db = self.range(bias);
@@ -257,56 +213,16 @@ impl Memory<'_> {
                 let [y, dy, dx] = buffers(self.arena, plan, [y, dy, dx]);
                 kernels::softmax_backward(cpu, rows, columns, y, dy, dx);
             }
-            Op::BatchNormTrain { ref shape, epsilon, momentum, x, affine, moving, mean, invstd, y } => {
-                let (gamma, beta) = (affine.gamma.map(value), affine.beta.map(value));
-                let moving = [self.range(moving.mean), self.range(moving.variance)];
-                let [moving_mean, moving_variance] =
-                    self.statistics.get_disjoint_mut(moving).expect("each statistic has a place of its own");
-                let [x, mean, invstd, y] = buffers(self.arena, plan, [x, mean, invstd, y]);
-                kernels::batch_norm_train(
-                    cpu,
-                    shape,
-                    &NormSettings { epsilon, momentum },
-                    x,
-                    gamma,
-                    beta,
-                    y,
-                    mean,
-                    invstd,
-                    moving_mean,
-                    moving_variance,
-                    self.scratch,
-                );
-            }
+            Op::BatchNormTrain { .. }
+            | Op::BatchNormMaxPool { .. }
+            | Op::BatchNormBackward { .. }
+            | Op::BatchNormMaxPoolBackward { .. } => self.batch_norm(op),
             Op::BatchNormInfer { ref shape, epsilon, x, affine, moving: Moving { mean, variance }, y } => {
                 let (mean, variance) =
                     (&self.statistics[self.range(mean)], &self.statistics[self.range(variance)]);
                 let [x, y] = buffers(self.arena, plan, [x, y]);
                 let (gamma, beta) = (affine.gamma.map(value), affine.beta.map(value));
                 kernels::batch_norm_infer(cpu, shape, epsilon, x, gamma, beta, mean, variance, y);
-            }
-            Op::BatchNormBackward { ref shape, x, dy, affine, mean, invstd, dgamma, dbeta, dx } => {
-                let ids = [x, dy, mean, invstd, dgamma, dbeta, dx];
-                let [x, dy, mean, invstd, dgamma, dbeta, dx] = buffers(self.arena, plan, ids);
-                let gamma = affine.gamma.map(value);
-                kernels::batch_norm_backward(
-                    cpu,
-                    shape,
-                    x,
-                    dy,
-                    gamma,
-                    mean,
-                    invstd,
-                    dx,
-                    dgamma,
-                    dbeta,
-                    self.scratch,
-                );
-                for (parameter, gradient) in [(affine.gamma, dgamma), (affine.beta, dbeta)] {
-                    if let Some(id) = parameter {
-                        self.gradients[self.table.range(id)].copy_from_slice(gradient);
-                    }
-                }
             }
             Op::ScaleShift { rows, ref scale, ref shift, x, y } => {
                 let [x, y] = buffers(self.arena, plan, [x, y]);
@@ -316,13 +232,26 @@ impl Memory<'_> {
                 let [dy, dx] = buffers(self.arena, plan, [dy, dx]);
                 kernels::scale_shift_backward(cpu, rows, scale.len(), dy, scale, dx);
             }
-            Op::MaxPool { ref shape, x, y } => {
+            Op::MaxPool { ref shape, x, argmax: None, y } => {
                 let [x, y] = buffers(self.arena, plan, [x, y]);
                 kernels::max_pool_forward(cpu, shape, x, y);
             }
-            Op::MaxPoolBackward { ref shape, x, y, dy, dx } => {
+            Op::MaxPool { ref shape, x, argmax: Some(argmax), y } => {
+                let [x, argmax, y] = buffers(self.arena, plan, [x, argmax, y]);
+                let places = &mut as_bytes_mut(argmax)[..y.len()];
+                kernels::max_pool_argmax_forward(cpu, shape, x, y, places);
+            }
+            Op::MaxPoolBackward { ref shape, maxima: Maxima::Places(argmax), dy, dx } => {
+                let [argmax, dy, dx] = buffers(self.arena, plan, [argmax, dy, dx]);
+                kernels::max_pool_argmax_backward(cpu, shape, &as_bytes(argmax)[..dy.len()], dy, dx);
+            }
+            Op::MaxPoolBackward { ref shape, maxima: Maxima::Maps { x, y }, dy, dx } => {
                 let [x, y, dy, dx] = buffers(self.arena, plan, [x, y, dy, dx]);
                 kernels::max_pool_backward(cpu, shape, x, y, dy, dx);
+            }
+            Op::MaskBackward { scale, y, dy, dx } => {
+                let [y, dy, dx] = buffers(self.arena, plan, [y, dy, dx]);
+                kernels::mask_backward(cpu, scale, y, dy, dx);
             }
             Op::AvgPool { ref shape, x, y } => {
                 let [x, y] = buffers(self.arena, plan, [x, y]);
@@ -362,9 +291,9 @@ impl Memory<'_> {
                 let [x, y] = buffers(self.arena, plan, [x, y]);
                 kernels::copy(cpu, x, y);
             }
-            Op::Add { a, b, clamp, y } => {
+            Op::Add { a, b, activation, y } => {
                 let ([a, b], [y]) = parts(self.arena, [plan.buffer(a), plan.buffer(b)], [plan.buffer(y)]);
-                kernels::add(cpu, a, b, clamp, y);
+                kernels::add(cpu, a, b, activation, y);
             }
             Op::PutChannels { rows, channels, width, offset, x, y } => {
                 let [x, y] = buffers(self.arena, plan, [x, y]);

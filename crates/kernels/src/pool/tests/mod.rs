@@ -1,3 +1,5 @@
+mod argmax;
+
 use super::windows::{first_input, overlap};
 use super::*;
 use crate::Cpu;

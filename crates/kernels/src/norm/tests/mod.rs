@@ -1,3 +1,5 @@
+mod neighbours;
+
 use super::*;
 use crate::elementwise::CHUNK;
 use crate::reference::norm as reference;

@@ -1,0 +1,188 @@
+//! Batch normalisation, backward.
+
+use super::{NormShape, Normalisation, assert_per_channel};
+use crate::columns::{Fold, OfChannel, column_sums, map_channels};
+use crate::rectifier::Bounds;
+use crate::simd::Simd;
+use crate::{Cpu, Rectifier};
+
+/// What the backward pass of [`batch_norm_apply`](crate::batch_norm_apply) reads besides its parameters and statistics.
+#[derive(Clone, Copy, Debug)]
+pub struct NormBackward<'a> {
+    /// The input of the forward pass.
+    pub x: &'a [f32],
+    /// The loss's gradient to the output, after the activation if there was one.
+    pub dy: &'a [f32],
+    /// The activation of the forward pass, and the output `y` that it made.
+    pub output: Option<(Rectifier, &'a [f32])>,
+    /// The activation that made `x`: the gradient is then that to what went into it.
+    pub input: Option<Rectifier>,
+}
+
+/// What the backward pass of [`batch_norm_apply`](crate::batch_norm_apply) writes.
+#[derive(Debug)]
+pub struct NormGradients<'a> {
+    /// The gradient to the input, or to what went into the activation that made it.
+    pub dx: &'a mut [f32],
+    /// The gradient to the residual, which is that to what went into the activation. Without an activation it is `dy`, which
+    /// nobody needs to copy.
+    pub dresidual: Option<&'a mut [f32]>,
+    /// The gradient to gamma, `[channels]`.
+    pub dgamma: &'a mut [f32],
+    /// The gradient to beta, `[channels]`.
+    pub dbeta: &'a mut [f32],
+}
+
+/// The backward pass of [`batch_norm_train`](crate::batch_norm_train), from its input `x` and the statistics it saved.
+///
+/// With n = (x - mean) * invstd: `dbeta = sum dy`, `dgamma = sum dy n` (sums over the rows), and
+/// `dx = gamma * invstd * (dy - dbeta / rows - n * dgamma / rows)`.
+///
+/// # Panics
+/// When there are no rows, a slice's length does not fit the shape, or `scratch` is shorter than
+/// [`NormShape::backward_scratch`].
+pub fn batch_norm_backward(
+    cpu: &Cpu,
+    shape: &NormShape,
+    x: &[f32],
+    dy: &[f32],
+    gamma: Option<&[f32]>,
+    mean: &[f32],
+    invstd: &[f32],
+    dx: &mut [f32],
+    dgamma: &mut [f32],
+    dbeta: &mut [f32],
+    scratch: &mut [f32],
+) {
+    let norm = Normalisation { mean, invstd, gamma, beta: None };
+    let operands = NormBackward { x, dy, output: None, input: None };
+    let gradients = NormGradients { dx, dresidual: None, dgamma, dbeta };
+    batch_norm_gradients(cpu, shape, &norm, &operands, gradients, scratch);
+}
+
+/// The backward pass of [`batch_norm_apply`](crate::batch_norm_apply) with the statistics of its own input.
+///
+/// With g = dy * activation'(y) and n = (x - mean) * invstd: `dbeta = sum g`, `dgamma = sum g n` (sums over the rows),
+/// `dresidual = g`, and `dx = input'(x) * gamma * invstd * (g - dbeta / rows - n * dgamma / rows)`. One pass makes the sums, a
+/// second one `dx` and `dresidual`; g is not kept.
+///
+/// # Panics
+/// When there are no rows, a slice's length does not fit the shape, `scratch` is shorter than
+/// [`NormShape::backward_scratch`], or `dresidual` is asked for where there was no activation.
+pub fn batch_norm_gradients(
+    cpu: &Cpu,
+    shape: &NormShape,
+    norm: &Normalisation<'_>,
+    operands: &NormBackward<'_>,
+    gradients: NormGradients<'_>,
+    scratch: &mut [f32],
+) {
+    assert!(shape.rows > 0, "the gradient of an empty batch");
+    norm.check(shape.channels);
+    let NormGradients { dx, dresidual, dgamma, dbeta } = gradients;
+    assert_per_channel(shape.channels, &[dgamma, dbeta]);
+    let grid = shape.grid();
+    let NormBackward { x, dy, output, input } = *operands;
+    let of_channel = |channel: usize| [norm.mean[channel]];
+    let totals = match output {
+        None => column_sums(cpu, grid, Correlation, of_channel, [x, dy], scratch),
+        Some((activation, y)) => {
+            let masked = Masked { output: Bounds::of(Some(activation)), inner: Correlation };
+            column_sums(cpu, grid, masked, of_channel, [x, dy, y], scratch)
+        }
+    };
+    totals.for_each(|channel, [sum, product]| {
+        dbeta[channel] = sum as f32;
+        dgamma[channel] = (product * f64::from(norm.invstd[channel])) as f32;
+    });
+    let of_channel = |channel| norm.backward_of_channel(channel, shape.rows, dgamma[channel], dbeta[channel]);
+    let inner = NormaliseBackward { input: Bounds::of(input) };
+    let Some((activation, y)) = output else {
+        assert!(dresidual.is_none(), "without an activation, the residual's gradient is the output's");
+        map_channels(cpu, grid, inner, of_channel, [x, dy], [dx]);
+        return;
+    };
+    let masked = Masked { output: Bounds::of(Some(activation)), inner };
+    match dresidual {
+        None => map_channels(cpu, grid, masked, of_channel, [x, dy, y], [dx]),
+        Some(dresidual) => map_channels(cpu, grid, masked, of_channel, [x, dy, y], [dx, dresidual]),
+    }
+}
+
+/// The sums of dy and of dy times the difference of x from its mean.
+#[derive(Clone, Copy)]
+struct Correlation;
+
+impl Fold<2, 1, 2> for Correlation {
+    const START: f32 = 0.0;
+
+    #[inline(always)]
+    fn step<S: Simd>(
+        self,
+        simd: S,
+        [sum, product]: [S::V; 2],
+        [x, dy]: [S::V; 2],
+        [mean]: [S::V; 1],
+    ) -> [S::V; 2] {
+        [simd.add(sum, dy), simd.mul_add(dy, simd.sub(x, mean), product)]
+    }
+}
+
+/// Something of x and dy, with the dy that passes the activation whose output y comes third.
+#[derive(Clone, Copy)]
+struct Masked<F> {
+    output: Bounds,
+    inner: F,
+}
+
+impl<const P: usize, const OUT: usize, F: Fold<2, P, OUT>> Fold<3, P, OUT> for Masked<F> {
+    const START: f32 = F::START;
+
+    #[inline(always)]
+    fn step<S: Simd>(
+        self,
+        simd: S,
+        so_far: [S::V; OUT],
+        [x, dy, y]: [S::V; 3],
+        of_column: [S::V; P],
+    ) -> [S::V; OUT] {
+        self.inner.step(simd, so_far, [x, self.output.pass(simd, y, dy)], of_column)
+    }
+}
+
+impl<const P: usize, F: OfChannel<2, P, 1>> OfChannel<3, P, 1> for Masked<F> {
+    #[inline(always)]
+    fn apply<S: Simd>(self, simd: S, [x, dy, y]: [S::V; 3], of_channel: [S::V; P]) -> [S::V; 1] {
+        self.inner.apply(simd, [x, self.output.pass(simd, y, dy)], of_channel)
+    }
+}
+
+/// With the gradient that passes as the second output.
+impl<const P: usize, F: OfChannel<2, P, 1>> OfChannel<3, P, 2> for Masked<F> {
+    #[inline(always)]
+    fn apply<S: Simd>(self, simd: S, [x, dy, y]: [S::V; 3], of_channel: [S::V; P]) -> [S::V; 2] {
+        let passed = self.output.pass(simd, y, dy);
+        let [dx] = self.inner.apply(simd, [x, passed], of_channel);
+        [dx, passed]
+    }
+}
+
+/// Takes what [`Normalisation::backward_of_channel`] gives.
+#[derive(Clone, Copy)]
+pub(crate) struct NormaliseBackward {
+    pub(crate) input: Bounds,
+}
+
+impl OfChannel<2, 4, 1> for NormaliseBackward {
+    #[inline(always)]
+    fn apply<S: Simd>(
+        self,
+        simd: S,
+        [x, dy]: [S::V; 2],
+        [mean, scale, mean_dy, slope]: [S::V; 4],
+    ) -> [S::V; 1] {
+        let centred = simd.sub(dy, mean_dy);
+        let dx = simd.mul(simd.mul_add(simd.sub(x, mean), slope, centred), scale);
+        [self.input.pass(simd, x, dx)]
+    }
+}

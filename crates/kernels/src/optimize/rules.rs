@@ -1,0 +1,168 @@
+//! The rules of optimizers as functions of a gradient, the parameter and what is kept of it.
+
+use super::{Adam, RmsProp, Sgd};
+use crate::elementwise::Elementwise;
+use crate::simd::Simd;
+
+#[derive(Clone, Copy)]
+pub(super) struct GradientDescent {
+    gradient_scale: f32,
+    lr: f32,
+    weight_decay: f32,
+}
+
+impl GradientDescent {
+    #[inline(always)]
+    fn decayed<S: Simd>(self, simd: S, gradient: S::V, param: S::V) -> S::V {
+        simd.mul_add(
+            param,
+            simd.splat(self.weight_decay),
+            simd.mul(gradient, simd.splat(self.gradient_scale)),
+        )
+    }
+
+    #[inline(always)]
+    fn moved<S: Simd>(self, simd: S, param: S::V, direction: S::V) -> S::V {
+        simd.mul_add(direction, simd.splat(-self.lr), param)
+    }
+}
+
+impl Elementwise<1, 1> for GradientDescent {
+    #[inline(always)]
+    fn apply<S: Simd>(self, simd: S, [gradient]: [S::V; 1], [param]: [S::V; 1]) -> [S::V; 1] {
+        [self.moved(simd, param, self.decayed(simd, gradient, param))]
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Momentum<const NESTEROV: bool> {
+    pub(super) plain: GradientDescent,
+    pub(super) momentum: f32,
+}
+
+impl<const NESTEROV: bool> Elementwise<1, 2> for Momentum<NESTEROV> {
+    #[inline(always)]
+    fn apply<S: Simd>(self, simd: S, [gradient]: [S::V; 1], [param, velocity]: [S::V; 2]) -> [S::V; 2] {
+        let momentum = simd.splat(self.momentum);
+        let gradient = self.plain.decayed(simd, gradient, param);
+        let velocity = simd.mul_add(velocity, momentum, gradient);
+        let direction = if NESTEROV { simd.mul_add(velocity, momentum, gradient) } else { velocity };
+        [self.plain.moved(simd, param, direction), velocity]
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct AdamStep {
+    gradient_scale: f32,
+    gain1: f32,
+    beta2: f32,
+    gain2: f32,
+    step_size: f32,
+    /// What the root of `v` is multiplied by to make up for its start at zero.
+    root_scale: f32,
+    epsilon: f32,
+    /// What decoupled weight decay leaves of the parameter.
+    keep: f32,
+    weight_decay: f32,
+}
+
+impl Elementwise<1, 3> for AdamStep {
+    #[inline(always)]
+    fn apply<S: Simd>(self, simd: S, [gradient]: [S::V; 1], [param, m, v]: [S::V; 3]) -> [S::V; 3] {
+        let gradient = simd.mul(gradient, simd.splat(self.gradient_scale));
+        let gradient = simd.mul_add(param, simd.splat(self.weight_decay), gradient);
+        let param = simd.mul(param, simd.splat(self.keep));
+        let m = simd.mul_add(simd.sub(gradient, m), simd.splat(self.gain1), m);
+        let square = simd.mul(simd.mul(gradient, gradient), simd.splat(self.gain2));
+        let v = simd.mul_add(v, simd.splat(self.beta2), square);
+        let root = simd.mul_add(simd.sqrt(v), simd.splat(self.root_scale), simd.splat(self.epsilon));
+        let param = simd.mul_add(simd.div(m, root), simd.splat(-self.step_size), param);
+        [param, m, v]
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct RmsPropStep {
+    gradient_scale: f32,
+    lr: f32,
+    rho: f32,
+    gain: f32,
+    epsilon: f32,
+    momentum: f32,
+    weight_decay: f32,
+}
+
+impl RmsPropStep {
+    /// The new mean square, and the gradient over its root.
+    #[inline(always)]
+    fn direction<S: Simd>(self, simd: S, gradient: S::V, param: S::V, mean_square: S::V) -> (S::V, S::V) {
+        let gradient = simd.mul(gradient, simd.splat(self.gradient_scale));
+        let gradient = simd.mul_add(param, simd.splat(self.weight_decay), gradient);
+        let square = simd.mul(simd.mul(gradient, gradient), simd.splat(self.gain));
+        let mean_square = simd.mul_add(mean_square, simd.splat(self.rho), square);
+        let root = simd.add(simd.sqrt(mean_square), simd.splat(self.epsilon));
+        (mean_square, simd.div(gradient, root))
+    }
+}
+
+impl Elementwise<1, 2> for RmsPropStep {
+    #[inline(always)]
+    fn apply<S: Simd>(self, simd: S, [gradient]: [S::V; 1], [param, mean_square]: [S::V; 2]) -> [S::V; 2] {
+        let (mean_square, direction) = self.direction(simd, gradient, param, mean_square);
+        [simd.mul_add(direction, simd.splat(-self.lr), param), mean_square]
+    }
+}
+
+impl Elementwise<1, 3> for RmsPropStep {
+    #[inline(always)]
+    fn apply<S: Simd>(
+        self,
+        simd: S,
+        [gradient]: [S::V; 1],
+        [param, mean_square, velocity]: [S::V; 3],
+    ) -> [S::V; 3] {
+        let (mean_square, direction) = self.direction(simd, gradient, param, mean_square);
+        let velocity = simd.mul_add(velocity, simd.splat(self.momentum), direction);
+        [simd.mul_add(velocity, simd.splat(-self.lr), param), mean_square, velocity]
+    }
+}
+
+impl GradientDescent {
+    pub(super) fn new(sgd: &Sgd, gradient_scale: f32) -> Self {
+        Self { gradient_scale, lr: sgd.lr as f32, weight_decay: sgd.weight_decay as f32 }
+    }
+}
+
+impl AdamStep {
+    /// # Panics
+    /// When the step is 0.
+    pub(super) fn new(adam: &Adam, gradient_scale: f32) -> Self {
+        assert!(adam.step > 0, "Adam's steps are counted from 1");
+        let correction = |beta: f64| 1.0 - beta.powf(adam.step as f64);
+        Self {
+            gradient_scale,
+            gain1: (1.0 - adam.beta1) as f32,
+            beta2: adam.beta2 as f32,
+            gain2: (1.0 - adam.beta2) as f32,
+            step_size: (adam.lr / correction(adam.beta1)) as f32,
+            root_scale: (1.0 / correction(adam.beta2).sqrt()) as f32,
+            epsilon: adam.epsilon as f32,
+            keep: if adam.decoupled { (1.0 - adam.lr * adam.weight_decay) as f32 } else { 1.0 },
+            weight_decay: if adam.decoupled { 0.0 } else { adam.weight_decay as f32 },
+        }
+    }
+}
+
+impl RmsPropStep {
+    pub(super) fn new(rmsprop: &RmsProp, gradient_scale: f32) -> Self {
+        Self {
+            gradient_scale,
+            lr: rmsprop.lr as f32,
+            rho: rmsprop.rho as f32,
+            gain: (1.0 - rmsprop.rho) as f32,
+            epsilon: rmsprop.epsilon as f32,
+            momentum: rmsprop.momentum as f32,
+            weight_decay: rmsprop.weight_decay as f32,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+use super::*;
+use crate::reference::optimize::{self as reference, State};
+use crate::reference::trial::{assert_sums, magnitudes, numbers, on_every_cpu, wide};
+
+const LEN: usize = 8209;
+const STEPS: u64 = 5;
+
+/// Asserts that `step`, given the parameters and two slices of state, follows `of_one` for some steps.
+fn assert_follows(
+    what: &str,
+    step: impl Fn(&Cpu, u64, &[f32], [&mut [f32]; 3]),
+    of_one: impl Fn(State, f64, u64) -> State,
+) {
+    let start = numbers(LEN, 1);
+    let gradients: Vec<Vec<f32>> = (1..=STEPS).map(|step| numbers(LEN, 10 + step)).collect();
+    let outputs = on_every_cpu(
+        |_| (3 * LEN, 0),
+        |cpu, out, _| {
+            out.fill(0.0);
+            let (params, state) = out.split_at_mut(LEN);
+            let (first, second) = state.split_at_mut(LEN);
+            params.copy_from_slice(&start);
+            for (number, gradients) in (1..).zip(&gradients) {
+                step(cpu, number, gradients, [params, first, second]);
+            }
+        },
+    );
+    let truth: Vec<State> = (0..LEN)
+        .map(|i| {
+            let state = State { param: f64::from(start[i]), ..State::default() };
+            (1..).zip(&gradients).fold(state, |state, (step, g)| of_one(state, f64::from(g[i]), step))
+        })
+        .collect();
+    let part = |of: fn(&State) -> f64| truth.iter().map(of).collect::<Vec<_>>();
+    let truth = [part(|s| s.param), part(|s| s.first), part(|s| s.second)].concat();
+    let sizes: Vec<f64> = magnitudes(&truth).iter().map(|size| size + 1.0).collect();
+    assert_sums(what, &outputs, &truth, &sizes);
+}
+
+#[test]
+fn sgd_follows_its_definition() {
+    for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
+        let sgd = Sgd { lr: 0.1, momentum, nesterov, weight_decay: 0.01 };
+        assert_follows(
+            &format!("{sgd:?}"),
+            |cpu, _, grads, [params, velocity, _]| sgd_step(cpu, &sgd, params, grads, velocity),
+            |state, g, step| reference::sgd(&sgd, state, g, step),
+        );
+    }
+}
+
+#[test]
+fn adam_follows_its_definition() {
+    for (decoupled, weight_decay) in [(false, 0.0), (false, 0.1), (true, 0.1)] {
+        let adam =
+            |step| Adam { lr: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay, decoupled, step };
+        assert_follows(
+            &format!("{:?}", adam(1)),
+            |cpu, step, grads, [params, m, v]| adam_step(cpu, &adam(step), params, grads, m, v),
+            |state, g, step| reference::adam(&adam(step), state, g),
+        );
+    }
+}
+
+#[test]
+fn rmsprop_follows_its_definition() {
+    for momentum in [0.0, 0.8] {
+        let rmsprop = RmsProp { lr: 0.01, rho: 0.99, epsilon: 1e-3, momentum, weight_decay: 0.05 };
+        assert_follows(
+            &format!("{rmsprop:?}"),
+            |cpu, _, grads, [params, velocity, square]| {
+                rmsprop_step(cpu, &rmsprop, params, grads, square, velocity);
+            },
+            |state, g, _| reference::rmsprop(&rmsprop, state, g),
+        );
+    }
+}
+
+#[test]
+fn without_momentum_no_velocity_is_needed() {
+    let cpu = Cpu::new(1);
+    let mut params = [1.0, 2.0];
+    let sgd = Sgd { lr: 0.5, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+    sgd_step(&cpu, &sgd, &mut params, &[1.0, -2.0], &mut []);
+    assert_eq!(params, [0.5, 3.0]);
+    let rmsprop = RmsProp { lr: 0.5, rho: 0.0, epsilon: 0.0, momentum: 0.0, weight_decay: 0.0 };
+    rmsprop_step(&cpu, &rmsprop, &mut params, &[4.0, -4.0], &mut [0.0; 2], &mut []);
+    assert_eq!(params, [0.0, 3.5]);
+}
+
+#[test]
+fn the_first_step_of_adam_is_the_learning_rate() {
+    // m / (1 - beta1) is g and v / (1 - beta2) is g^2, whatever the betas.
+    let adam = Adam {
+        lr: 0.25,
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 0.0,
+        weight_decay: 0.0,
+        decoupled: false,
+        step: 1,
+    };
+    let mut params = [0.0; 3];
+    adam_step(&Cpu::new(1), &adam, &mut params, &[1e-3, -7.0, 100.0], &mut [0.0; 3], &mut [0.0; 3]);
+    for (param, expected) in params.into_iter().zip([-0.25, 0.25, -0.25]) {
+        assert!((param - expected).abs() < 1e-6, "{param}, not {expected}");
+    }
+}
+
+#[test]
+fn sums_of_squares_of_any_length() {
+    for len in [0, 1, 63, 64, 65, 1000, 8192, 30_001] {
+        let x = numbers(len, 4);
+        let truth: f64 = wide(&x).iter().map(|x| x * x).sum();
+        let outputs = on_every_cpu(
+            |_| (1, sum_of_squares_scratch(len)),
+            |cpu, out, scratch| out[0] = sum_of_squares(cpu, &x, scratch) as f32,
+        );
+        assert_sums("sum of squares", &outputs, &[truth], &[truth]);
+    }
+}
+
+#[test]
+fn scaling_multiplies_every_element() {
+    let outputs = on_every_cpu(
+        |_| (LEN, 0),
+        |cpu, x, _| {
+            x.copy_from_slice(&numbers(LEN, 1));
+            scale(cpu, 0.5, x);
+        },
+    );
+    let halves: Vec<f32> = numbers(LEN, 1).iter().map(|x| x / 2.0).collect();
+    assert!(outputs.iter().all(|(_, x)| *x == halves));
+}
+
+#[test]
+fn a_scale_of_the_gradients_is_the_same_as_scaled_gradients() {
+    let sgd = Sgd { lr: 0.1, momentum: 0.9, nesterov: true, weight_decay: 0.01 };
+    let adam = Adam {
+        lr: 0.01,
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        weight_decay: 0.1,
+        decoupled: true,
+        step: 3,
+    };
+    let rmsprop = RmsProp { lr: 0.01, rho: 0.99, epsilon: 1e-3, momentum: 0.8, weight_decay: 0.05 };
+    let plain = (Sgd { momentum: 0.0, ..sgd }, RmsProp { momentum: 0.0, ..rmsprop });
+    let (params, grads) = (numbers(LEN, 1), numbers(LEN, 2));
+    let state: Vec<f32> = numbers(2 * LEN, 3).iter().map(|x| x.abs()).collect();
+    for rule in
+        [Rule::Sgd(sgd), Rule::Adam(adam), Rule::RmsProp(rmsprop), Rule::Sgd(plain.0), Rule::RmsProp(plain.1)]
+    {
+        let step = |gradient_scale: f32, grads: &[f32]| {
+            on_every_cpu(
+                |_| (3 * LEN, 0),
+                |cpu, out, _| {
+                    out[..LEN].copy_from_slice(&params);
+                    out[LEN..].copy_from_slice(&state);
+                    let (params, state) = out.split_at_mut(LEN);
+                    let state = state.split_at_mut(LEN).into();
+                    update(cpu, Update { rule, gradient_scale, state }, params, grads);
+                },
+            )
+        };
+        let smaller: Vec<f32> = grads.iter().map(|x| x * 0.3).collect();
+        assert_eq!(step(0.3, &grads), step(1.0, &smaller), "{rule:?}");
+        assert_ne!(step(0.3, &grads), step(1.0, &grads), "{rule:?}");
+    }
+}
