@@ -22,6 +22,9 @@ use crate::names::{UnknownName, name_and_number};
 /// | He | `2 / n_in` | He et al. 2015 |
 /// | Lecun | `1 / n_in` | Klambauer et al. 2017 |
 ///
+/// One more is PyTorch's, from which torchvision's networks start: `he_normal_fan_out` draws from a normal distribution of
+/// variance `2 / n_out` that is not cut off.
+///
 /// In files it is a string: `"glorot_uniform"`, or `"random_normal(0.02)"` where a parameter is not the default.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -58,6 +61,8 @@ pub enum Initializer {
     HeUniform,
     /// Truncated normal after He: for layers followed by `relu`.
     HeNormal,
+    /// Normal of variance `2 / n_out`, not cut off: PyTorch's `kaiming_normal_(mode="fan_out")`.
+    HeNormalFanOut,
     /// Uniform of variance `1 / n_in`.
     LecunUniform,
     /// Truncated normal of variance `1 / n_in`.
@@ -99,7 +104,7 @@ impl Fans {
 
 impl Initializer {
     /// Every initialiser, parameters at their defaults.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Zeros,
         Self::Ones,
         Self::Constant { value: 0.0 },
@@ -110,6 +115,7 @@ impl Initializer {
         Self::GlorotNormal,
         Self::HeUniform,
         Self::HeNormal,
+        Self::HeNormalFanOut,
         Self::LecunUniform,
         Self::LecunNormal,
     ];
@@ -127,6 +133,7 @@ impl Initializer {
             Self::GlorotNormal => "glorot_normal",
             Self::HeUniform => "he_uniform",
             Self::HeNormal => "he_normal",
+            Self::HeNormalFanOut => "he_normal_fan_out",
             Self::LecunUniform => "lecun_uniform",
             Self::LecunNormal => "lecun_normal",
         }
@@ -142,14 +149,13 @@ impl Initializer {
             Self::Ones => out.fill(1.0),
             Self::Constant { value } => out.fill(value),
             Self::RandomUniform { limit } => fill_uniform(f64::from(limit), rng, out),
-            Self::RandomNormal { deviation } => {
-                out.fill_with(|| (normal(rng) * f64::from(deviation)) as f32);
-            }
+            Self::RandomNormal { deviation } => fill_normal(f64::from(deviation), rng, out),
             Self::TruncatedNormal { deviation } => fill_truncated(f64::from(deviation), rng, out),
             Self::GlorotUniform => fill_uniform((3.0 * fans.glorot()).sqrt(), rng, out),
             Self::GlorotNormal => fill_scaled(fans.glorot(), rng, out),
             Self::HeUniform => fill_uniform((3.0 * fans.he()).sqrt(), rng, out),
             Self::HeNormal => fill_scaled(fans.he(), rng, out),
+            Self::HeNormalFanOut => fill_normal((2.0 / fans.output).sqrt(), rng, out),
             Self::LecunUniform => fill_uniform((3.0 * fans.lecun()).sqrt(), rng, out),
             Self::LecunNormal => fill_scaled(fans.lecun(), rng, out),
         }
@@ -202,6 +208,10 @@ fn normal(rng: &mut impl Rng) -> f64 {
 
 fn fill_uniform(limit: f64, rng: &mut impl Rng, out: &mut [f32]) {
     out.fill_with(|| ((2.0 * uniform(rng) - 1.0) * limit) as f32);
+}
+
+fn fill_normal(deviation: f64, rng: &mut impl Rng, out: &mut [f32]) {
+    out.fill_with(|| (normal(rng) * deviation) as f32);
 }
 
 fn fill_truncated(deviation: f64, rng: &mut impl Rng, out: &mut [f32]) {
@@ -324,6 +334,10 @@ mod tests {
             sample(Initializer::RandomUniform { limit: 0.2 }, &shape).deviation,
             0.2 / 3.0_f64.sqrt(),
         );
+        // A 3x3 kernel of 32 inputs and 200 outputs.
+        let fan_out = sample(Initializer::HeNormalFanOut, &[3, 3, 32, 200]);
+        assert_close(fan_out.deviation, (2.0_f64 / 1800.0).sqrt());
+        assert!(fan_out.largest > 3.0 * fan_out.deviation, "it is not cut off");
         let truncated = sample(Initializer::TruncatedNormal { deviation: 1.0 }, &shape);
         assert_close(truncated.deviation, 0.8796);
         assert!(truncated.largest <= 2.0);

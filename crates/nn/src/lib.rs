@@ -38,6 +38,7 @@ mod parameters;
 mod plan;
 mod schedule;
 mod shape;
+mod state_dict;
 mod summary;
 mod wiring;
 
@@ -52,8 +53,9 @@ pub use graph::{Connect, Graph, GraphNode, Input, NamedLayer, Node, NodeId, Sequ
 pub use head::{Choice, Encoding, Head, HeadKind, LabelArray, Logits, Loss, Metric, Target, Targets, Task};
 pub use initializer::Initializer;
 pub use layers::{
-    ActivationLayer, Add, AvgPool2d, BatchNorm, Concat, Conv2d, Dense, Dropout, Flatten, GlobalAvgPool2d,
-    GlobalMaxPool2d, Layer, MaxPool2d, Normalization, ParamRole, ParamSpec, Rescaling, ZeroPad2d,
+    ActivationLayer, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Concat, Conv2d, Dense, DepthwiseConv2d,
+    Dropout, Flatten, GlobalAvgPool2d, GlobalMaxPool2d, Layer, MaxPool2d, Normalization, ParamRole,
+    ParamSpec, Rescaling, SeparableConv2d, ZeroPad2d,
 };
 pub use lint::Circumstances;
 pub use memory::{OutOfMemory, check_memory};
@@ -64,5 +66,6 @@ pub use parameters::{ParameterError, ParameterTable, Parameters, Tensor};
 pub use plan::{Mode, Op, Plan, PlanOptions, PlanRow, PlanTable};
 pub use schedule::{Plateau, PlateauState, Schedule, Warmup};
 pub use shape::{Geometry, Margins, Padding, Shape, Size2d, Window};
+pub use state_dict::StateDict;
 pub use summary::{Summary, SummaryRow};
 pub use wiring::{Decision, LabelForm, LossName, MetricName, Wiring};

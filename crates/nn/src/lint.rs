@@ -62,6 +62,8 @@ pub(crate) fn place(node: &GraphNode) -> Place {
 pub(crate) fn own_activation(layer: &Layer) -> Option<Activation> {
     match layer {
         Layer::Conv2d(layer) => Some(layer.activation),
+        Layer::DepthwiseConv2d(layer) => Some(layer.activation),
+        Layer::SeparableConv2d(layer) => Some(layer.activation),
         Layer::Dense(layer) => Some(layer.activation),
         Layer::Activation(layer) => Some(layer.function),
         _ => None,

@@ -57,11 +57,14 @@ impl ParameterTable {
         let mut entries: Vec<Entry> = graph
             .iter()
             .flat_map(|(id, node)| {
-                let layout = node.layer.weight_layout(&graph.input_shapes(id));
+                let inputs = graph.input_shapes(id);
                 graph.parameters(id).into_iter().map(move |spec| Entry {
                     node: id,
                     name: format!("{}/{}", node.name, spec.name),
-                    layout: layout.filter(|_| spec.role == ParamRole::Weight),
+                    layout: node
+                        .layer
+                        .weight_layout(&inputs, spec.name)
+                        .filter(|_| spec.role == ParamRole::Weight),
                     spec,
                     range: 0..0,
                 })
@@ -174,8 +177,8 @@ pub enum ParameterError {
 pub struct Tensor {
     /// Layer and parameter, `conv2d/kernel`.
     pub name: String,
-    /// Sizes in Keras's layout: `[kernel height, kernel width, channels / groups, filters]`, `[inputs, outputs]` or
-    /// `[channels]`.
+    /// Sizes in Keras's layout: `[kernel height, kernel width, channels / groups, filters]`, `[kernel height, kernel width,
+    /// channels, depth multiplier]`, `[inputs, outputs]` or `[channels]`.
     pub shape: Vec<usize>,
     /// The values in that layout, the last axis fastest.
     pub values: Vec<f32>,

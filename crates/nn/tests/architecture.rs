@@ -61,7 +61,8 @@ fn an_unknown_name_is_told_the_near_one() {
     let error = Architecture::by_name("clasic").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no architecture is called `clasic`; did you mean `classic`? Known: classic, flat, lenet5"
+        "no architecture is called `clasic`; did you mean `classic`? Known: classic, flat, lenet5, mobilenet_v2, resnet18, \
+         resnet34, resnet50, vgg11"
     );
 }
 
@@ -87,6 +88,51 @@ fn pictures_too_small_are_told_the_smallest_size_that_works() {
     assert!(error.starts_with("lenet5, line 37: layer `c5`: its window spans 5x5"), "{error}");
     assert!(error.contains("(None, 3, 3, 16)"), "{error}");
     assert!(error.ends_with("; the smallest size that works is 28"), "{error}");
+}
+
+#[test]
+fn torchvisions_networks_are_built_for_every_size_that_it_takes() {
+    for (name, least) in
+        [("resnet18", 1), ("resnet34", 1), ("resnet50", 1), ("mobilenet_v2", 1), ("vgg11", 32)]
+    {
+        let architecture = Architecture::by_name(name).unwrap();
+        for [height, width] in [[32, 32], [33, 47], [64, 224], [224, 224], [300, 200], [least, least]] {
+            let head = head(Task::MultiClass, 10);
+            let graph = architecture.graph([height, width, 3], &head).unwrap();
+            assert_eq!(graph.output_shape(), Shape::from([10]), "{name} at {height}x{width}");
+        }
+    }
+    let small =
+        Architecture::by_name("vgg11").unwrap().graph([31, 40, 3], &head(Task::Binary, 2)).unwrap_err();
+    assert!(small.to_string().ends_with("; the smallest size that works is 32"), "{small}");
+}
+
+/// Shapes at 224 pixels, by torchvision's own forward hooks.
+#[test]
+fn maps_have_the_sizes_that_they_have_in_torchvision() {
+    for (name, layer, shape) in [
+        ("resnet18", "conv1", [112, 112, 64]),
+        ("resnet18", "maxpool", [56, 56, 64]),
+        ("resnet50", "layer2.0.conv1", [56, 56, 128]),
+        ("resnet50", "layer2.0.conv2", [28, 28, 128]),
+        ("resnet50", "layer4.2.bn3", [7, 7, 2048]),
+        ("mobilenet_v2", "features.2.conv.1.0", [56, 56, 96]),
+        ("mobilenet_v2", "features.18.0", [7, 7, 1280]),
+        ("vgg11", "features.20", [7, 7, 512]),
+    ] {
+        let graph =
+            Architecture::by_name(name).unwrap().graph([224, 224, 3], &head(Task::Binary, 2)).unwrap();
+        assert_eq!(graph.node(graph.find(layer).unwrap()).shape, Shape::from(shape), "{name}, {layer}");
+    }
+}
+
+#[test]
+fn the_head_stands_in_place_of_torchvisions_last_layer() {
+    for (name, last) in [("resnet50", "fc"), ("mobilenet_v2", "classifier.1"), ("vgg11", "classifier.6")] {
+        let graph = Architecture::by_name(name).unwrap().graph([64, 64, 3], &head(Task::Binary, 2)).unwrap();
+        let node = graph.node(graph.output());
+        assert_eq!((node.name.as_str(), node.layer.type_name()), (last, "dense"));
+    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Graphs in code and in files.
 
 use divvy_nn::{
-    Activation, Add, AvgPool2d, BatchNorm, BuildError, Concat, Connect, Conv2d, Dense, Dropout, Flatten,
-    GlobalAvgPool2d, GlobalMaxPool2d, Graph, Input, Layer, MaxPool2d, Normalization, Padding, Rescaling,
-    Sequential, Shape, ShapeError, Window, ZeroPad2d,
+    Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, BuildError, Concat, Connect, Conv2d, Dense,
+    DepthwiseConv2d, Dropout, Flatten, GlobalAvgPool2d, GlobalMaxPool2d, Graph, Input, Layer, MaxPool2d,
+    Normalization, Padding, Rescaling, SeparableConv2d, Sequential, Shape, ShapeError, Window, ZeroPad2d,
 };
 use proptest::prelude::*;
 
@@ -164,6 +164,9 @@ fn every_layer_round_trips() {
         ZeroPad2d::new([[0, 1], [2, 3]]).into(),
         Conv2d::new(8, [3, 5]).dilation(2).groups(1).use_bias(false).into(),
         AvgPool2d::new(2).strides([1, 2]).padding(Padding::Same).into(),
+        DepthwiseConv2d::new(3).depth_multiplier(2).padding(Padding::around(1)).into(),
+        SeparableConv2d::new(6, 3).padding(Padding::Explicit([[0, 1], [2, 0]].into())).into(),
+        AdaptiveAvgPool2d::new([5, 6]).into(),
         BatchNorm::new().momentum(0.9).scale(false).into(),
         Activation::LeakyRelu { alpha: 0.1 }.into(),
         GlobalMaxPool2d::new().into(),
@@ -226,7 +229,10 @@ fn size() -> impl Strategy<Value = usize> {
 }
 
 fn any_layer() -> impl Strategy<Value = Layer> {
-    let padding = || prop_oneof![Just(Padding::Same), Just(Padding::Valid)];
+    let padding = || {
+        let margins = [[size(), size()], [size(), size()]].prop_map(|it| Padding::Explicit(it.into()));
+        prop_oneof![Just(Padding::Same), Just(Padding::Valid), margins]
+    };
     prop_oneof![
         (size(), [size(), size()], size(), size(), size(), padding()).prop_map(
             |(filters, kernel, strides, dilation, groups, padding)| {
@@ -238,6 +244,13 @@ fn any_layer() -> impl Strategy<Value = Layer> {
                     .into()
             }
         ),
+        ([size(), size()], size(), size(), padding()).prop_map(|(kernel, strides, multiplier, padding)| {
+            DepthwiseConv2d::new(kernel).strides(strides).depth_multiplier(multiplier).padding(padding).into()
+        }),
+        (size(), size(), size(), padding()).prop_map(|(filters, kernel, multiplier, padding)| {
+            SeparableConv2d::new(filters, kernel).depth_multiplier(multiplier).padding(padding).into()
+        }),
+        [size(), size()].prop_map(|output| AdaptiveAvgPool2d::new(output).into()),
         size().prop_map(|units| Dense::new(units).into()),
         ([size(), size()], size(), padding()).prop_map(|(pool, strides, padding)| MaxPool2d::new(pool)
             .strides(strides)

@@ -23,8 +23,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// The network: classic, flat, lenet5, or a TOML file of layers [default: classic]
-    #[arg(long, value_name = "NET")]
+    #[arg(long, value_name = "NET", help = format!("{} [default: classic]", networks("The network")))]
     pub(crate) arch: Option<String>,
 
     /// What the labels mean; auto looks at them [default: auto]

@@ -3,13 +3,12 @@
 use clap::{Args, ValueEnum};
 
 use super::ComputeArgs;
-use super::values::{above_zero, batch, side};
+use super::values::{above_zero, batch, networks, side};
 
 /// A network that need not be trained.
 #[derive(Args, Debug)]
 pub(crate) struct NetworkArgs {
-    /// A named network (classic, flat, lenet5), a TOML file of layers, or the folder of a run
-    #[arg(value_name = "NET")]
+    #[arg(value_name = "NET", help = format!("{}, or the folder of a run", networks("A named network")))]
     pub(crate) network: String,
 
     /// Height and width of pictures in pixels; a run has its own [default: 64]

@@ -106,7 +106,7 @@ fn read_layer(text: &str, layer: Spanned<DeValue<'_>>) -> Result<Step, Fault> {
         return Err(fault(text, Some(key.span()), format!("in a {type_name} layer, {unknown}")));
     }
     match (kind.read)(toml::Deserializer::from(Spanned::new(span.clone(), settings))) {
-        Ok(layer) => Ok(Step { line, name, inputs, layer }),
+        Ok(layer) => Ok(Step { line: Some(line), name, inputs, layer }),
         Err(error) => {
             let message = format!("in a {type_name} layer, {}", error.message());
             Err(fault(text, error.span().or(Some(span)), message))

@@ -1,6 +1,7 @@
 //! Networks below the head, by name or from a file.
 
 mod file;
+mod torchvision;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,6 +13,7 @@ use thiserror::Error;
 use crate::error::{BuildError, ShapeError};
 use crate::graph::{Graph, Wired, wire};
 use crate::head::{Head, Task};
+use crate::initializer::Initializer;
 use crate::layers::{Dense, Layer};
 use crate::lint::Circumstances;
 use crate::names::UnknownName;
@@ -21,7 +23,8 @@ use crate::wiring::{Decision, Wiring};
 
 /// The layers of a network below its head, for pictures of any size that they can take.
 ///
-/// Three come by name; any other is a TOML file in the same format, which `docs/architectures.md` describes:
+/// Some come by name: small ones, and five of torchvision's, layer by layer and with its names, paddings and first values.
+/// Any other is a TOML file in the format which `docs/architectures.md` describes:
 ///
 /// ```
 /// use divvy_nn::{Architecture, Head, Task};
@@ -47,6 +50,25 @@ pub struct Architecture {
     steps: Vec<Step>,
     head: Stated,
     allow: Vec<Rule>,
+    last: LastLayer,
+}
+
+/// What the dense layer of the head is called and how its parameters start.
+#[derive(Debug, Clone, PartialEq)]
+struct LastLayer {
+    name: &'static str,
+    kernel_initializer: Initializer,
+    bias_initializer: Initializer,
+}
+
+impl Default for LastLayer {
+    fn default() -> Self {
+        Self {
+            name: "head",
+            kernel_initializer: Initializer::GlorotUniform,
+            bias_initializer: Initializer::Zeros,
+        }
+    }
 }
 
 /// What a file states of the head, and where.
@@ -59,11 +81,11 @@ struct Stated {
     lines: BTreeMap<&'static str, usize>,
 }
 
-/// A layer of the file.
+/// A layer below the head.
 #[derive(Debug, Clone, PartialEq)]
 struct Step {
-    /// Where it is in the file, from 1.
-    line: usize,
+    /// Where it is in the file, from 1; none where there is no file.
+    line: Option<usize>,
     name: Option<String>,
     /// `None` for the layer before it.
     inputs: Option<Vec<String>>,
@@ -135,7 +157,8 @@ impl fmt::Display for Smallest {
 
 impl Architecture {
     /// The names [`Architecture::by_name`] knows.
-    pub const NAMES: [&'static str; 3] = ["classic", "flat", "lenet5"];
+    pub const NAMES: [&'static str; 8] =
+        ["classic", "flat", "lenet5", "mobilenet_v2", "resnet18", "resnet34", "resnet50", "vgg11"];
 
     /// The architecture of that name.
     ///
@@ -146,9 +169,18 @@ impl Architecture {
             "classic" => include_str!("../../architectures/classic.toml"),
             "flat" => include_str!("../../architectures/flat.toml"),
             "lenet5" => include_str!("../../architectures/lenet5.toml"),
+            "mobilenet_v2" => return Ok(Self::built_in(name, torchvision::mobilenet_v2())),
+            "resnet18" => return Ok(Self::built_in(name, torchvision::resnet18())),
+            "resnet34" => return Ok(Self::built_in(name, torchvision::resnet34())),
+            "resnet50" => return Ok(Self::built_in(name, torchvision::resnet50())),
+            "vgg11" => return Ok(Self::built_in(name, torchvision::vgg11())),
             _ => return Err(UnknownName::new("architecture", name, Self::NAMES).into()),
         };
         Self::from_toml(text, name)
+    }
+
+    fn built_in(name: &str, (steps, last): (Vec<Step>, LastLayer)) -> Self {
+        Self { origin: name.to_owned(), steps, head: Stated::default(), allow: Vec::new(), last }
     }
 
     /// Whether a name is that of a TOML file.
@@ -168,7 +200,7 @@ impl Architecture {
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, ArchitectureError> {
         match file::read(text) {
             Ok(file::Contents { steps, head, allow }) => {
-                Ok(Self { origin: origin.to_owned(), steps, head, allow })
+                Ok(Self { origin: origin.to_owned(), steps, head, allow, last: LastLayer::default() })
             }
             Err(file::Fault { line, message }) => {
                 Err(ArchitectureError::File { origin: origin.to_owned(), line, message })
@@ -257,11 +289,11 @@ impl Architecture {
 
     /// The line of the layer at a position in the graph.
     fn line_at(&self, position: usize) -> Option<usize> {
-        self.steps.get(position.checked_sub(1)?).map(|step| step.line)
+        self.steps.get(position.checked_sub(1)?).and_then(|step| step.line)
     }
 
     /// The network for samples of the given shape, `[height, width, channels]`, ending in the given head: a dense layer
-    /// called `head`.
+    /// called `head`, or what torchvision calls it in its networks.
     ///
     /// # Errors
     /// [`ArchitectureError::Build`] with the layer, the shape found and, where the pictures are too small, the smallest
@@ -280,8 +312,11 @@ impl Architecture {
         let input = Wired { name: Some("input".into()), inputs: None, layer: Layer::Input { shape } };
         let below =
             self.steps.iter().cloned().map(|Step { name, inputs, layer, .. }| Wired { name, inputs, layer });
-        let dense = Dense::new(head.units()).activation(head.kind().activation());
-        let last = Wired { name: Some("head".into()), inputs: None, layer: dense.into() };
+        let dense = Dense::new(head.units())
+            .activation(head.kind().activation())
+            .kernel_initializer(self.last.kernel_initializer)
+            .bias_initializer(self.last.bias_initializer);
+        let last = Wired { name: Some(self.last.name.into()), inputs: None, layer: dense.into() };
         Graph::assemble(wire([input].into_iter().chain(below).chain([last]))?)
     }
 

@@ -100,13 +100,21 @@ fn earlier_head(graph: &Graph, id: NodeId) -> Option<NodeId> {
                 | Layer::Activation(_)
                 | Layer::MaxPool2d(_)
                 | Layer::AvgPool2d(_)
+                | Layer::AdaptiveAvgPool2d(_)
                 | Layer::GlobalAvgPool2d(_)
                 | Layer::GlobalMaxPool2d(_)
                 | Layer::ZeroPad2d(_)
                 | Layer::Add(_)
                 | Layer::Concat(_),
             ) => open.extend(&node.inputs),
-            (_, Layer::Input { .. } | Layer::Conv2d(_) | Layer::Dense(_)) => {}
+            (
+                _,
+                Layer::Input { .. }
+                | Layer::Conv2d(_)
+                | Layer::DepthwiseConv2d(_)
+                | Layer::SeparableConv2d(_)
+                | Layer::Dense(_),
+            ) => {}
         }
     }
     None

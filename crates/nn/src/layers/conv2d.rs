@@ -4,10 +4,11 @@ use super::{LayerRule, ParamRole, ParamSpec, at_least_one, only_map};
 use crate::activation::Activation;
 use crate::error::ShapeError;
 use crate::initializer::Initializer;
+use crate::parameters::ParameterId;
 use crate::plan::lower::{Lowering, Value};
 use crate::plan::op::{ConvEpilogue, ConvOperand, Op};
 use crate::shape::{Padding, Shape, Size2d, Window};
-use divvy_kernels::WeightLayout;
+use divvy_kernels::{Conv2dShape, WeightLayout};
 
 /// A two-dimensional convolution (cross-correlation, as everywhere in the field), with an optional activation.
 ///
@@ -46,7 +47,7 @@ pub struct Conv2d {
     pub bias_initializer: Initializer,
 }
 
-fn one() -> Size2d {
+pub(super) fn one() -> Size2d {
     1.into()
 }
 
@@ -181,19 +182,30 @@ impl LayerRule for Conv2d {
         let linear = lowering.output();
         let (weights, bias) = (lowering.required("kernel"), lowering.parameter("bias"));
         let shape = lowering.convolution(&self.window(), inputs[0].shape, self.filters, self.groups);
-        lowering.push(Op::Conv2d {
-            shape,
-            x: inputs[0].buffer,
-            weights: ConvOperand::Packed(weights),
-            epilogue: ConvEpilogue { bias, ..ConvEpilogue::default() },
-            y: linear.buffer,
-        });
+        lowering.push(convolve(shape, inputs[0], weights, bias, linear));
         lowering.activation(self.activation, linear)
     }
 
-    fn weight_layout(&self, inputs: &[Shape]) -> Option<WeightLayout> {
+    fn weight_layout(&self, inputs: &[Shape], _name: &str) -> Option<WeightLayout> {
         let kernel = (self.kernel.height, self.kernel.width);
         Some(WeightLayout::conv2d(kernel, inputs[0].channels(), self.filters, self.groups))
+    }
+}
+
+/// `y = conv(x, weights) + bias`, as layers emit it: the plan chooses the algorithm and what is fused.
+pub(super) fn convolve(
+    shape: Conv2dShape,
+    x: Value,
+    weights: ParameterId,
+    bias: Option<ParameterId>,
+    y: Value,
+) -> Op {
+    Op::Conv2d {
+        shape,
+        x: x.buffer,
+        weights: ConvOperand::Packed(weights),
+        epilogue: ConvEpilogue { bias, ..ConvEpilogue::default() },
+        y: y.buffer,
     }
 }
 

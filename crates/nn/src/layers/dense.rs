@@ -104,7 +104,7 @@ impl LayerRule for Dense {
         lowering.activation(self.activation, linear)
     }
 
-    fn weight_layout(&self, inputs: &[Shape]) -> Option<WeightLayout> {
+    fn weight_layout(&self, inputs: &[Shape], _name: &str) -> Option<WeightLayout> {
         Some(WeightLayout::dense(inputs[0].channels(), self.units))
     }
 }

@@ -1,12 +1,14 @@
 //! The layers, one file each: parameters, shape rule, formula, test.
 
 mod activation;
+mod adaptive_avg_pool2d;
 mod add;
 mod avg_pool2d;
 mod batch_norm;
 mod concat;
 mod conv2d;
 mod dense;
+mod depthwise_conv2d;
 mod dropout;
 mod flatten;
 mod global_avg_pool2d;
@@ -14,16 +16,19 @@ mod global_max_pool2d;
 mod max_pool2d;
 mod normalization;
 mod rescaling;
+mod separable_conv2d;
 mod settings;
 mod zero_pad2d;
 
 pub use activation::ActivationLayer;
+pub use adaptive_avg_pool2d::AdaptiveAvgPool2d;
 pub use add::Add;
 pub use avg_pool2d::AvgPool2d;
 pub use batch_norm::BatchNorm;
 pub use concat::Concat;
 pub use conv2d::Conv2d;
 pub use dense::Dense;
+pub use depthwise_conv2d::DepthwiseConv2d;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use global_avg_pool2d::GlobalAvgPool2d;
@@ -31,6 +36,7 @@ pub use global_max_pool2d::GlobalMaxPool2d;
 pub use max_pool2d::MaxPool2d;
 pub use normalization::Normalization;
 pub use rescaling::Rescaling;
+pub use separable_conv2d::SeparableConv2d;
 pub use zero_pad2d::ZeroPad2d;
 
 use divvy_kernels::WeightLayout;
@@ -52,9 +58,9 @@ pub(crate) trait LayerRule {
         Vec::new()
     }
 
-    /// How its weights (the parameter whose role is [`ParamRole::Weight`]) are packed for the kernels; the others lie as
-    /// Keras has them.
-    fn weight_layout(&self, _inputs: &[Shape]) -> Option<WeightLayout> {
+    /// How the weights of that name (a parameter whose role is [`ParamRole::Weight`]) are packed for the kernels; the others
+    /// lie as Keras has them.
+    fn weight_layout(&self, _inputs: &[Shape], _name: &str) -> Option<WeightLayout> {
         None
     }
 
@@ -146,10 +152,13 @@ layers! {
     Rescaling(Rescaling) = "rescaling",
     Normalization(Normalization) = "normalization",
     Conv2d(Conv2d) = "conv2d",
+    DepthwiseConv2d(DepthwiseConv2d) = "depthwise_conv2d",
+    SeparableConv2d(SeparableConv2d) = "separable_conv2d",
     Dense(Dense) = "dense",
     BatchNorm(BatchNorm) = "batch_norm",
     MaxPool2d(MaxPool2d) = "max_pool2d",
     AvgPool2d(AvgPool2d) = "avg_pool2d",
+    AdaptiveAvgPool2d(AdaptiveAvgPool2d) = "adaptive_avg_pool2d",
     GlobalAvgPool2d(GlobalAvgPool2d) = "global_avg_pool2d",
     GlobalMaxPool2d(GlobalMaxPool2d) = "global_max_pool2d",
     Flatten(Flatten) = "flatten",
@@ -178,9 +187,9 @@ impl Layer {
         self.rule().map_or_else(Vec::new, |rule| rule.parameters(inputs))
     }
 
-    /// How the layer's weights are packed.
-    pub(crate) fn weight_layout(&self, inputs: &[Shape]) -> Option<WeightLayout> {
-        self.rule().and_then(|rule| rule.weight_layout(inputs))
+    /// How the layer's weights of that name are packed.
+    pub(crate) fn weight_layout(&self, inputs: &[Shape], name: &str) -> Option<WeightLayout> {
+        self.rule().and_then(|rule| rule.weight_layout(inputs, name))
     }
 
     /// Emits the operations of the layer's forward pass; where its output is. The input emits none: its buffer is the caller's.
@@ -212,10 +221,11 @@ impl ParamRole {
 /// A parameter a layer needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParamSpec {
-    /// Keras's name: `kernel`, `bias`, `gamma`, `beta`, `moving_mean` or `moving_variance`.
+    /// Keras's name: `kernel`, `depthwise_kernel`, `pointwise_kernel`, `bias`, `gamma`, `beta`, `moving_mean` or
+    /// `moving_variance`.
     pub name: &'static str,
-    /// Keras's layout: `[height, width, in / groups, out]` of a convolution, `[in, out]` of a dense layer, else
-    /// `[channels]`.
+    /// Keras's layout: `[height, width, in / groups, out]` of a convolution, `[height, width, in, depth multiplier]` of a
+    /// depthwise one, `[in, out]` of a dense layer, else `[channels]`.
     pub shape: Vec<usize>,
     /// Its first values.
     pub init: Initializer,

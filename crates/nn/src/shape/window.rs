@@ -7,8 +7,10 @@ use crate::error::ShapeError;
 use crate::names::UnknownName;
 
 /// What a window does at the border.
+///
+/// In files `"valid"`, `"same"`, or margins: `1`, `[rows, columns]` or `[[top, bottom], [left, right]]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "PaddingSpelling", into = "PaddingSpelling")]
 pub enum Padding {
     /// The window stays inside: output size ⌊(input − extent) / stride⌋ + 1.
     #[default]
@@ -16,42 +18,51 @@ pub enum Padding {
     /// As many positions as a stride needs to cover the input: output size ⌈input / stride⌉. Where the padding is
     /// odd, the extra row or column is at the bottom or right, as in Keras.
     Same,
+    /// Margins given in numbers, as in PyTorch, each smaller than the window's extent: output size
+    /// ⌊(input + margins − extent) / stride⌋ + 1.
+    Explicit(Margins),
+}
+
+/// The spellings of a [`Padding`] in a file.
+#[derive(Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected \"valid\", \"same\", a whole number, [rows, columns] or [[top, bottom], [left, right]]"
+)]
+enum PaddingSpelling {
+    Name(String),
+    Margins(Margins),
 }
 
 impl Padding {
-    const ALL: [Self; 2] = [Self::Valid, Self::Same];
+    /// The same margin on all four sides.
+    pub fn around(margin: usize) -> Self {
+        Self::Explicit(margin.into())
+    }
+}
 
-    /// The name in files and messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Same => "same",
+impl TryFrom<PaddingSpelling> for Padding {
+    type Error = UnknownName;
+
+    fn try_from(spelling: PaddingSpelling) -> Result<Self, UnknownName> {
+        match spelling {
+            PaddingSpelling::Margins(margins) => Ok(Self::Explicit(margins)),
+            PaddingSpelling::Name(name) => match name.as_str() {
+                "valid" => Ok(Self::Valid),
+                "same" => Ok(Self::Same),
+                _ => Err(UnknownName::new("padding", &name, ["valid", "same"])),
+            },
         }
     }
 }
 
-impl std::str::FromStr for Padding {
-    type Err = UnknownName;
-
-    fn from_str(text: &str) -> Result<Self, UnknownName> {
-        Self::ALL
-            .into_iter()
-            .find(|padding| padding.name() == text)
-            .ok_or_else(|| UnknownName::new("padding", text, Self::ALL.map(Self::name)))
-    }
-}
-
-impl TryFrom<String> for Padding {
-    type Error = UnknownName;
-
-    fn try_from(text: String) -> Result<Self, UnknownName> {
-        text.parse()
-    }
-}
-
-impl From<Padding> for String {
+impl From<Padding> for PaddingSpelling {
     fn from(padding: Padding) -> Self {
-        padding.name().to_owned()
+        match padding {
+            Padding::Valid => Self::Name("valid".to_owned()),
+            Padding::Same => Self::Name("same".to_owned()),
+            Padding::Explicit(margins) => Self::Margins(margins),
+        }
     }
 }
 
@@ -89,6 +100,26 @@ struct Line {
     after: usize,
 }
 
+/// A [`Padding`] along one axis.
+#[derive(Clone, Copy)]
+enum Border {
+    Fixed { before: usize, after: usize },
+    Same,
+}
+
+impl Padding {
+    /// Along rows and along columns.
+    fn borders(self) -> [Border; 2] {
+        match self {
+            Self::Valid => [Border::Fixed { before: 0, after: 0 }; 2],
+            Self::Same => [Border::Same; 2],
+            Self::Explicit(Margins { top, bottom, left, right }) => {
+                [Border::Fixed { before: top, after: bottom }, Border::Fixed { before: left, after: right }]
+            }
+        }
+    }
+}
+
 impl Window {
     /// The largest size, stride or dilation of a window along an axis.
     pub const MAX_STEP: usize = 1 << 16;
@@ -106,8 +137,8 @@ impl Window {
     /// Lays the window over a `height` x `width` map of `channels`.
     ///
     /// # Errors
-    /// When a size, stride or dilation is 0 or above [`Window::MAX_STEP`], when the window does not fit, or when the
-    /// padded map would exceed [`Shape::MAX_LEN`].
+    /// When a size, stride or dilation is 0 or above [`Window::MAX_STEP`], when the window does not fit or could stand on
+    /// padding alone, or when the padded map would exceed [`Shape::MAX_LEN`].
     pub fn over(&self, height: usize, width: usize, channels: usize) -> Result<Geometry, ShapeError> {
         for (setting, size) in
             [("window size", self.size), ("strides", self.strides), ("dilation", self.dilation)]
@@ -119,10 +150,12 @@ impl Window {
             }
         }
         let extent = self.extent();
+        self.check_margins(extent)?;
+        let [along_rows, along_columns] = self.padding.borders();
         let too_small =
             || ShapeError::WindowTooLarge { extent, found: Shape::Map { height, width, channels } };
-        let rows = self.line(height, extent.height, self.strides.height).ok_or_else(too_small)?;
-        let columns = self.line(width, extent.width, self.strides.width).ok_or_else(too_small)?;
+        let rows = line(height, extent.height, self.strides.height, along_rows).ok_or_else(too_small)?;
+        let columns = line(width, extent.width, self.strides.width, along_columns).ok_or_else(too_small)?;
         let margins =
             Margins { top: rows.before, bottom: rows.after, left: columns.before, right: columns.after };
         let (padded_height, padded_width) = margins.around(height, width);
@@ -130,19 +163,33 @@ impl Window {
         Ok(Geometry { height: rows.positions, width: columns.positions, margins })
     }
 
-    /// One axis; `None` when the window does not fit.
-    fn line(&self, input: usize, extent: usize, stride: usize) -> Option<Line> {
-        match self.padding {
-            Padding::Valid => {
-                let positions = input.checked_sub(extent)? / stride + 1;
-                Some(Line { positions, before: 0, after: 0 })
-            }
-            Padding::Same => {
-                let positions = input.div_ceil(stride);
-                let reach = positions.checked_sub(1)?.checked_mul(stride)?.checked_add(extent)?;
-                let padding = reach.saturating_sub(input);
-                Some(Line { positions, before: padding / 2, after: padding - padding / 2 })
-            }
+    /// Refuses margins in which a window could stand without seeing the map.
+    fn check_margins(&self, extent: Size2d) -> Result<(), ShapeError> {
+        let Padding::Explicit(Margins { top, bottom, left, right }) = self.padding else { return Ok(()) };
+        if top.max(bottom) < extent.height && left.max(right) < extent.width {
+            return Ok(());
+        }
+        Err(ShapeError::Setting {
+            setting: "padding",
+            found: format!("[[{top}, {bottom}], [{left}, {right}]] for a window that spans {extent}"),
+            wanted: "less than the window spans on each side",
+        })
+    }
+}
+
+/// Lays a window along one axis; `None` when it does not fit.
+fn line(input: usize, extent: usize, stride: usize, border: Border) -> Option<Line> {
+    match border {
+        Border::Fixed { before, after } => {
+            let padded = input.checked_add(before)?.checked_add(after)?;
+            let positions = padded.checked_sub(extent)? / stride + 1;
+            Some(Line { positions, before, after })
+        }
+        Border::Same => {
+            let positions = input.div_ceil(stride);
+            let reach = positions.checked_sub(1)?.checked_mul(stride)?.checked_add(extent)?;
+            let padding = reach.saturating_sub(input);
+            Some(Line { positions, before: padding / 2, after: padding - padding / 2 })
         }
     }
 }
@@ -155,6 +202,10 @@ mod tests {
 
     fn window(size: usize, stride: usize, dilation: usize, padding: Padding) -> Window {
         Window { size: size.into(), strides: stride.into(), dilation: dilation.into(), padding }
+    }
+
+    fn margins() -> impl Strategy<Value = Margins> {
+        [[0_usize..4, 0..4], [0..4, 0..4]].prop_map(Margins::from)
     }
 
     /// Walks the window along an axis of `input` values with the given margins and counts where it fits.
@@ -173,7 +224,7 @@ mod tests {
         #[test]
         fn output_size_is_the_number_of_window_positions(
             input in 1_usize..40, size in 1_usize..8, stride in 1_usize..6, dilation in 1_usize..4,
-            padding in prop_oneof![Just(Padding::Valid), Just(Padding::Same)],
+            padding in prop_oneof![Just(Padding::Valid), Just(Padding::Same), margins().prop_map(Padding::Explicit)],
         ) {
             let window = window(size, stride, dilation, padding);
             let positions = |before, after| count_positions(input, (before, after), &window);
@@ -183,6 +234,7 @@ mod tests {
                     prop_assert_eq!(width, positions(margins.left, margins.right));
                     match padding {
                         Padding::Valid => prop_assert_eq!(margins, Margins::default()),
+                        Padding::Explicit(given) => prop_assert_eq!(margins, given),
                         Padding::Same => {
                             prop_assert_eq!(height, input.div_ceil(stride));
                             prop_assert!(margins.bottom == margins.top || margins.bottom == margins.top + 1);
@@ -194,10 +246,17 @@ mod tests {
                     }
                 }
                 Err(error) => {
-                    let too_large = matches!(error, ShapeError::WindowTooLarge { .. });
-                    prop_assert!(too_large);
-                    prop_assert_eq!(padding, Padding::Valid);
-                    prop_assert_eq!(positions(0, 0), 0);
+                    let extent = window.extent().height;
+                    match (padding, error) {
+                        (Padding::Valid, ShapeError::WindowTooLarge { .. }) => prop_assert_eq!(positions(0, 0), 0),
+                        (Padding::Explicit(it), ShapeError::WindowTooLarge { .. }) => {
+                            prop_assert!(positions(it.top, it.bottom) == 0 || positions(it.left, it.right) == 0);
+                        }
+                        (Padding::Explicit(it), ShapeError::Setting { setting: "padding", .. }) => {
+                            prop_assert!([it.top, it.bottom, it.left, it.right].iter().any(|&margin| margin >= extent));
+                        }
+                        (_, error) => prop_assert!(false, "{}", error),
+                    }
                 }
             }
         }
@@ -205,9 +264,9 @@ mod tests {
         #[test]
         fn absurd_windows_are_errors(
             sides in any::<[usize; 4]>(), size in any::<[usize; 2]>(), stride in any::<[usize; 2]>(),
-            dilation in any::<[usize; 2]>(), same in any::<bool>(),
+            dilation in any::<[usize; 2]>(), margins in any::<[[usize; 2]; 2]>(), kind in 0..3,
         ) {
-            let padding = if same { Padding::Same } else { Padding::Valid };
+            let padding = [Padding::Valid, Padding::Same, Padding::Explicit(margins.into())][kind as usize];
             let window = Window { size: size.into(), strides: stride.into(), dilation: dilation.into(), padding };
             if let Ok(geometry) = window.over(sides[0], sides[1], sides[2]) {
                 prop_assert!(geometry.height * geometry.width <= Shape::MAX_LEN);
@@ -221,6 +280,19 @@ mod tests {
         let geometry = window(6, 5, 1, Padding::Same).over(13, 13, 1).unwrap();
         assert_eq!(geometry.height, 3);
         assert_eq!(geometry.margins, Margins { top: 1, bottom: 2, left: 1, right: 2 });
+    }
+
+    #[test]
+    fn spellings_in_files() {
+        let read = |json: &str| serde_json::from_str::<Padding>(json);
+        assert_eq!(read("\"same\"").unwrap(), Padding::Same);
+        assert_eq!(read("1").unwrap(), Padding::around(1));
+        assert_eq!(read("[1, 2]").unwrap(), Padding::Explicit([1, 2].into()));
+        for padding in [Padding::Valid, Padding::Same, Padding::Explicit([[0, 1], [2, 3]].into())] {
+            assert_eq!(read(&serde_json::to_string(&padding).unwrap()).unwrap(), padding);
+        }
+        assert!(read("\"sme\"").unwrap_err().to_string().contains("did you mean `same`?"));
+        assert!(read("[1, 2, 3]").unwrap_err().to_string().contains("a whole number"));
     }
 
     #[test]

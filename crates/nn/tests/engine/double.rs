@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use divvy_nn::{Activation, BatchNorm, Conv2d, Dense, Geometry, Layer, Loss, Network, Shape, Window};
+use divvy_nn::{
+    Activation, BatchNorm, Conv2d, Dense, DepthwiseConv2d, Geometry, Layer, Loss, Network, SeparableConv2d,
+    Shape, Window,
+};
 
 use crate::support::Batch;
 
@@ -126,6 +129,18 @@ fn forward(layer: &Layer, inputs: &[&Values], y: Values, own: &Own<'_>) -> Value
             (x.numbers[x.index(at)] - of(&it.mean)) / of(&it.variance).sqrt()
         }),
         Layer::Conv2d(it) => activate(it.activation, conv2d(it, x, y, own)),
+        Layer::DepthwiseConv2d(it) => {
+            activate(it.activation, biased(depthwise(it, x, y, own, "kernel"), own))
+        }
+        Layer::SeparableConv2d(it) => activate(it.activation, biased(separable(it, x, y, own), own)),
+        Layer::AdaptiveAvgPool2d(_) => {
+            let [rows, columns] = [y.height, y.width];
+            y.fill(|[n, i, j, c]| {
+                let (rows, columns) = (reach(i, x.height, rows), reach(j, x.width, columns));
+                let pixels = rows.flat_map(|i| columns.clone().map(move |j| [n, i, j, c]));
+                mean(pixels.map(|at| x.numbers[x.index(at)]))
+            })
+        }
         Layer::Dense(it) => activate(it.activation, dense(it, x, y, own)),
         Layer::BatchNorm(it) => batch_norm(it, x, y, own),
         Layer::MaxPool2d(it) => y.fill(|at| {
@@ -175,6 +190,44 @@ fn conv2d(layer: &Conv2d, x: &Values, y: Values, own: &Own<'_>) -> Values {
         };
         bias.map_or(0.0, |bias| bias[o]) + (0..inputs).map(channel).sum::<f64>()
     })
+}
+
+/// Each channel by itself; without its bias.
+fn depthwise(layer: &DepthwiseConv2d, x: &Values, y: Values, own: &Own<'_>, name: &str) -> Values {
+    let (kernel, window, each) = (own.get(name).expect("a kernel"), layer.window(), layer.depth_multiplier);
+    y.fill(|[n, i, j, o]| {
+        let (channel, number) = (o / each, o % each);
+        let tap = |([u, v], value): ([usize; 2], Option<f64>)| {
+            let place = ((u * window.size.width + v) * x.channels + channel) * each + number;
+            kernel[place] * value.unwrap_or(0.0)
+        };
+        x.under(&window, [n, i, j, channel]).map(tap).sum()
+    })
+}
+
+/// Each channel by itself, then each pixel by itself; without the bias.
+fn separable(layer: &SeparableConv2d, x: &Values, y: Values, own: &Own<'_>) -> Values {
+    let channels = x.channels * layer.depth_multiplier;
+    let between = Values::zeros(x.batch, Shape::Map { height: y.height, width: y.width, channels });
+    let between = depthwise(&layer.depthwise(), x, between, own, "depthwise_kernel");
+    let mixing = own.get("pointwise_kernel").expect("a kernel");
+    y.fill(|[n, i, j, o]| {
+        let values = (0..channels).map(|c| between.numbers[between.index([n, i, j, c])]);
+        values.enumerate().map(|(c, value)| value * mixing[c * layer.filters + o]).sum()
+    })
+}
+
+fn biased(y: Values, own: &Own<'_>) -> Values {
+    let Some(bias) = own.get("bias") else { return y };
+    let numbers = y.numbers.iter().enumerate().map(|(i, y_i)| y_i + bias[i % y.channels]).collect();
+    Values { numbers, ..y }
+}
+
+/// What output `index` of an adaptive pooling sees.
+fn reach(index: usize, inputs: usize, outputs: usize) -> std::ops::Range<usize> {
+    let [inputs_f, outputs_f] = [inputs as f64, outputs as f64];
+    let start = (index as f64 * inputs_f / outputs_f).floor() as usize;
+    start..((index + 1) as f64 * inputs_f / outputs_f).ceil() as usize
 }
 
 fn dense(layer: &Dense, x: &Values, y: Values, own: &Own<'_>) -> Values {

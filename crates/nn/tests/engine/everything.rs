@@ -1,9 +1,9 @@
 //! One small network with a layer of every type and every activation, its head included, and batches for it.
 
 use divvy_nn::{
-    Activation, Add, AvgPool2d, BatchNorm, Concat, Connect, Conv2d, Dense, Dropout, Flatten, GlobalAvgPool2d,
-    GlobalMaxPool2d, Graph, Input, MaxPool2d, Network, Node, Normalization, Padding, Rescaling, Task,
-    ZeroPad2d,
+    Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Concat, Connect, Conv2d, Dense,
+    DepthwiseConv2d, Dropout, Flatten, GlobalAvgPool2d, GlobalMaxPool2d, Graph, Input, MaxPool2d, Network,
+    Node, Normalization, Padding, Rescaling, SeparableConv2d, Task, ZeroPad2d,
 };
 
 use crate::noise::noise;
@@ -39,13 +39,24 @@ pub(crate) fn everything(dropout: f32) -> Network {
     let strided = Conv2d::new(9, [3, 2]).strides([2, 1]).activation(Elu { alpha: 1.0 });
     let maps = chain(&strided.on(&ZeroPad2d::new([[1, 0], [0, 1]]).on(&pooled)), 7, &[Softmax, Gelu, Relu6]);
 
+    let wider = DepthwiseConv2d::new([2, 3])
+        .depth_multiplier(2)
+        .padding(Padding::around(1))
+        .activation(Silu)
+        .on(&maps);
+    let separable =
+        SeparableConv2d::new(5, 3).depth_multiplier(2).strides(2).padding(Padding::Same).activation(Tanh);
+    let adapted = AdaptiveAvgPool2d::new([4, 3]).on(&separable.on(&wider));
+
     let flat = Dense::new(6).activation(Tanh).on(&Flatten::new().on(&maps));
     let joined = Concat::new().on_all(&[
         &flat,
         &GlobalAvgPool2d::new().on(&pooled),
         &GlobalMaxPool2d::new().on(&maps),
     ]);
-    let gated = Dense::new(10).activation(Sigmoid).on(&BatchNorm::new().scale(false).on(&joined));
+    let normalised = BatchNorm::new().scale(false).on(&joined);
+    let all = Concat::new().on_all(&[&normalised, &Flatten::new().on(&adapted)]);
+    let gated = Dense::new(10).activation(Sigmoid).on(&all);
     let scores = Softmax.on(&Linear.on(&Dense::new(CLASSES).on(&gated)));
     let graph = Graph::new(&input, &scores).expect("the shapes fit");
     Network::new(graph, Task::MultiClass).expect("the head fits")

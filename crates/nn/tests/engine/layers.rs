@@ -53,12 +53,14 @@ fn every_layer_and_activation_has_a_case() {
     // Dropout draws from numbers of our own: dropout.rs is about it.
     let expected = [
         "activation",
+        "adaptive_avg_pool2d",
         "add",
         "avg_pool2d",
         "batch_norm",
         "concat",
         "conv2d",
         "dense",
+        "depthwise_conv2d",
         "flatten",
         "global_avg_pool2d",
         "global_max_pool2d",
@@ -66,6 +68,7 @@ fn every_layer_and_activation_has_a_case() {
         "max_pool2d",
         "normalization",
         "rescaling",
+        "separable_conv2d",
         "zero_pad2d",
     ];
     assert_eq!(types.into_iter().collect::<Vec<_>>(), expected);

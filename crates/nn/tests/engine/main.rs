@@ -14,4 +14,5 @@ mod reference;
 mod same_bits;
 mod schedules;
 mod support;
+mod torchvision;
 mod trajectory;

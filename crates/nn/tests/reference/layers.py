@@ -166,6 +166,35 @@ for function in FUNCTIONS:
     CASES[f"activation {function} of a vector"] = one("activation", (23,), function=function)
 
 
+# Put after the others, so that the numbers that those draw stay the same.
+CASES |= {
+    "conv2d with margins": conv((8, 9, 3), strides=2, padding=[[1, 1], [1, 1]]),
+    "conv2d with other margins on each side": conv(kernel=[3, 4], padding=[[0, 2], [3, 1]]),
+    "max_pool2d with margins": one("max_pool2d", (8, 9, 3), pool=3, strides=2, padding=[[1, 1], [1, 1]]),
+    "avg_pool2d with margins": one("avg_pool2d", (8, 9, 3), pool=3, strides=2, padding=[[1, 0], [2, 1]]),
+    "depthwise_conv2d": one("depthwise_conv2d", kernel=3),
+    "depthwise_conv2d, two of a channel, same, strides": one(
+        "depthwise_conv2d", (8, 9, 5), kernel=[3, 2], strides=2, padding="same", depth_multiplier=2
+    ),
+    "depthwise_conv2d, three of a channel, dilated, without bias, with relu6": one(
+        "depthwise_conv2d", kernel=2, dilation=[2, 1], depth_multiplier=3, use_bias=False, activation="relu6"
+    ),
+    "separable_conv2d": one("separable_conv2d", filters=6, kernel=3),
+    "separable_conv2d, two of a channel, same, strides": one(
+        "separable_conv2d", (8, 9, 5), filters=7, kernel=[3, 2], strides=2, padding="same", depth_multiplier=2
+    ),
+    "separable_conv2d, dilated, without bias, with tanh": one(
+        "separable_conv2d", filters=3, kernel=3, dilation=2, use_bias=False, activation="tanh"
+    ),
+    "adaptive_avg_pool2d": one("adaptive_avg_pool2d", output_size=[3, 4]),
+    "adaptive_avg_pool2d, even parts": one("adaptive_avg_pool2d", (8, 6, 3), output_size=[4, 2]),
+    "adaptive_avg_pool2d, as it was": one("adaptive_avg_pool2d", output_size=[7, 6]),
+    "adaptive_avg_pool2d, one axis as it was": one("adaptive_avg_pool2d", output_size=[7, 4]),
+    "adaptive_avg_pool2d, larger": one("adaptive_avg_pool2d", (2, 3, 4), output_size=[7, 5]),
+    "adaptive_avg_pool2d of one pixel": one("adaptive_avg_pool2d", (1, 1, 5), output_size=[3, 2]),
+}
+
+
 def with_wide_pictures(draw, rng):
     """Pictures between -4 and 4, so that each bend of an activation lies within."""
 

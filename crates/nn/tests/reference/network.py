@@ -59,6 +59,9 @@ def same_margins(size, window, stride, dilation):
 def pad(x, layer, window, strides, dilation, value=0.0):
     if layer.get("padding", "valid") == "valid":
         return x
+    if layer["padding"] != "same":
+        (top, bottom), (left, right) = layer["padding"]
+        return F.pad(x, (left, right, top, bottom), value=value)
     top, bottom = same_margins(x.shape[2], window[0], strides[0], dilation[0])
     left, right = same_margins(x.shape[3], window[1], strides[1], dilation[1])
     return F.pad(x, (left, right, top, bottom), value=value)
@@ -71,6 +74,29 @@ def conv2d(layer, x, parameter):
     bias = parameter("bias", [layer["filters"]]) if layer.get("use_bias", True) else None
     x = pad(x, layer, kernel, strides, dilation)
     return F.conv2d(x, weights, bias, strides, 0, dilation, groups)
+
+
+def depthwise(layer, x, parameter, name):
+    """Keras's order of outputs: those of the first channel, those of the second, and so on."""
+    kernel, strides, dilation = pair(layer["kernel"]), pair(layer.get("strides", 1)), pair(layer.get("dilation", 1))
+    channels, multiplier = x.shape[1], layer.get("depth_multiplier", 1)
+    weights = parameter(name, [*kernel, channels, multiplier]).permute(2, 3, 0, 1)
+    weights = weights.reshape(channels * multiplier, 1, *kernel)
+    return F.conv2d(pad(x, layer, kernel, strides, dilation), weights, None, strides, 0, dilation, channels)
+
+
+def depthwise_conv2d(layer, x, parameter):
+    return with_bias(layer, depthwise(layer, x, parameter, "kernel"), parameter)
+
+
+def separable_conv2d(layer, x, parameter):
+    x = depthwise(layer, x, parameter, "depthwise_kernel")
+    weights = parameter("pointwise_kernel", [1, 1, x.shape[1], layer["filters"]])
+    return with_bias(layer, F.conv2d(x, weights.permute(3, 2, 0, 1)), parameter)
+
+
+def with_bias(layer, y, parameter):
+    return y + parameter("bias", [y.shape[1]]).view(1, -1, 1, 1) if layer.get("use_bias", True) else y
 
 
 def dense(layer, x, parameter):
@@ -156,6 +182,10 @@ class Network:
         match layer["type"]:
             case "conv2d":
                 return finish("activation", conv2d(layer, x, parameter))
+            case "depthwise_conv2d":
+                return finish("activation", depthwise_conv2d(layer, x, parameter))
+            case "separable_conv2d":
+                return finish("activation", separable_conv2d(layer, x, parameter))
             case "dense":
                 return finish("activation", dense(layer, x, parameter))
             case "activation":
@@ -166,6 +196,8 @@ class Network:
                 return max_pool(layer, x)
             case "avg_pool2d":
                 return avg_pool(layer, x)
+            case "adaptive_avg_pool2d":
+                return F.adaptive_avg_pool2d(x, pair(layer["output_size"]))
             case "global_avg_pool2d":
                 return x.mean([2, 3])
             case "global_max_pool2d":
