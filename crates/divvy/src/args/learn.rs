@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use divvy::nn::{Activation, LossName};
 
-use super::values::{above_zero, batch, minutes, side};
+use super::values::{above_zero, batch, minutes, networks, side};
 use super::{ComputeArgs, PolicyArgs, TaskChoice};
 
 #[derive(Args, Debug)]

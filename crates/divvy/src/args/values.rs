@@ -1,6 +1,7 @@
-//! Numbers as they are typed.
+//! Values as they are typed, and what help says of them.
 
 use divvy::data::MAX_SIDE;
+use divvy::nn::Architecture;
 use divvy::train::Length;
 
 pub(super) fn side(text: &str) -> Result<usize, String> {
@@ -33,4 +34,9 @@ pub(super) fn minutes(text: &str) -> Result<f64, String> {
 pub(super) fn above_zero(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite());
     number.ok_or_else(|| "give a number above 0".to_owned())
+}
+
+/// What can be given as a network, for help.
+pub(super) fn networks(start: &str) -> String {
+    format!("{start}: {}, a TOML file of layers", Architecture::NAMES.join(", "))
 }

@@ -139,7 +139,9 @@ fn best() -> Isa {
 
 #[test]
 fn resnet18_is_torchvisions() {
-    Isa::present().into_iter().for_each(|isa| check("resnet18", isa));
+    for isa in Isa::present() {
+        check("resnet18", isa);
+    }
 }
 
 #[test]
