@@ -8,7 +8,8 @@
 //! | `correlate` | sums over windows times weights: the forward pass |
 //! | `backward_data` | the same sums over `dy`, with the weights transposed |
 //! | `backward_weights` | products of `x` and `dy`, added up over the batch |
-//! | `depthwise_weights` | the same where each filter sees one channel |
+//! | `depthwise` | the first two where each filter sees one channel |
+//! | `depthwise_weights` | the third where each filter sees one channel |
 //! | `partial` | sums over a batch that several tasks share |
 //!
 //! All are *direct*: images are read in place or, where windows reach beyond the edge, from a copy of a few rows with the zeros
@@ -18,6 +19,7 @@ mod backward_data;
 mod backward_weights;
 mod correlate;
 mod correlation;
+mod depthwise;
 mod depthwise_weights;
 mod partial;
 mod shape;
@@ -28,6 +30,7 @@ mod view;
 pub use shape::Conv2dShape;
 
 use crate::Cpu;
+use depthwise::Pass;
 
 /// `y = convolution(x, w) + bias`.
 ///
@@ -48,7 +51,13 @@ pub fn conv2d_forward(
     check(shape, x, w, y);
     assert!(bias.is_none_or(|bias| bias.len() == shape.filters), "a convolution's biases");
     check_scratch(scratch, shape.forward_scratch(cpu.threads()));
-    correlate::correlate(cpu, &shape.correlation(), x, w, bias, y, scratch);
+    let correlation = shape.correlation();
+    if shape.is_depthwise() {
+        let pass = || std::iter::once(Pass { correlation, weights: w });
+        depthwise::correlate(cpu, pass, x, bias, y);
+    } else {
+        correlate::correlate(cpu, &correlation, x, w, bias, y, scratch);
+    }
 }
 
 /// `dx = d loss / d x`, from `dy = d loss / d y`: the transpose of [`conv2d_forward`] as a linear map of `x`.

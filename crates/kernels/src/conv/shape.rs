@@ -76,7 +76,7 @@ impl Conv2dShape {
 
     /// Elements of scratch that [`conv2d_forward`](crate::conv2d_forward) needs on so many threads.
     pub fn forward_scratch(&self, threads: usize) -> usize {
-        correlate::scratch(&self.correlation(), threads)
+        if self.is_depthwise() { 0 } else { correlate::scratch(&self.correlation(), threads) }
     }
 
     /// Elements of scratch that [`conv2d_backward_data`](crate::conv2d_backward_data) needs on so many threads.
@@ -87,7 +87,7 @@ impl Conv2dShape {
     /// Elements of scratch that [`conv2d_backward_weights`](crate::conv2d_backward_weights) needs on so many threads.
     pub fn backward_weights_scratch(&self, threads: usize) -> usize {
         if self.is_depthwise() {
-            depthwise_weights::scratch(self, threads)
+            depthwise_weights::scratch(self)
         } else {
             backward_weights::scratch(self, threads)
         }
