@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::channels::{Strip, parts, strips, widest, with_tile};
 use super::windows::Windows;
 use super::{Grid, Strides};
+use crate::fetch::fetch;
 use crate::simd::{Kernel, Simd};
 
 /// Adds up the gradients of all channels' weights over some rows of outputs of one image.
@@ -86,14 +87,18 @@ impl ChannelWeightSweep<'_> {
         self.gradient.as_mut_ptr().wrapping_add(tap * self.channels)
     }
 
-    /// What whole vectors of channels of `P` outputs of each row add.
+    /// What whole vectors of channels of `P` outputs of each row add. Tells whether it has done them: windows of one or two columns,
+    /// which no common network has, are not worth the code.
     #[inline(always)]
     fn tiles<S: Simd, const K: usize, const STEP: usize, const P: usize>(
         &mut self,
         simd: S,
         strip: Strip,
         part: Range<usize>,
-    ) {
+    ) -> bool {
+        if K < 3 {
+            return false;
+        }
         for row in self.band.clone() {
             let taps = self.rows.inside(row);
             for channel in part.clone().step_by(S::LANES) {
@@ -102,6 +107,7 @@ impl ChannelWeightSweep<'_> {
                 unsafe { self.tile::<S, K, STEP, P>(simd, row, &taps, strip, channel) };
             }
         }
+        true
     }
 
     /// What a vector of channels of `P` outputs adds to the weights of some rows of taps.
@@ -126,6 +132,11 @@ impl ChannelWeightSweep<'_> {
             *output = unsafe { simd.load_ptr(first.wrapping_add(p * right)) };
         }
         let right = self.columns.spacing * self.source_strides.pixel;
+        // What the next row's windows see and this row's do not.
+        for new in 0..self.rows.step {
+            let next = self.pixel((row, self.rows.taps + new), (strip.first, 0)).wrapping_add(channel);
+            (0..P * STEP).for_each(|pixel| fetch(next.wrapping_add(pixel * right)));
+        }
         let channels = self.channels;
         for tap in taps.clone() {
             let gradient = self.gradient(tap, 0).wrapping_add(channel);

@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::target::{begin, finish};
 use super::windows::Windows;
 use super::{Grid, Start, Strides, Target, even_pieces};
+use crate::fetch::fetch;
 use crate::simd::{Kernel, Simd};
 
 /// Elements of the image that a tile's windows cover, for all channels that are computed in turn: 36 KiB, so that the next row
@@ -83,8 +84,8 @@ pub(super) fn parts(channels: usize, lanes: usize, pixels: usize) -> impl Iterat
         .chain((!rest.is_empty()).then_some(rest))
 }
 
-/// Makes a call with the taps of a row, the pixels from one output to the next and the outputs of a tile as constants. Evaluates
-/// to whether there is a tile for such windows.
+/// Makes a call with the taps of a row, the pixels from one output to the next and the outputs of a tile as constants, and evaluates
+/// to what it returns; to `false` where there is no tile for such windows.
 macro_rules! with_tile {
     ($columns:expr, $count:expr, $most:expr, |$k:ident, $step:ident, $p:ident| $call:expr) => {
         match ($columns.taps, $columns.step, $columns.spacing) {
@@ -107,8 +108,7 @@ macro_rules! with_tile {
         match $count {
             $($n if const { $n <= $most } => {
                 const $p: usize = $n;
-                $call;
-                true
+                $call
             })*
             _ => false,
         }
@@ -184,14 +184,14 @@ impl ChannelSweep<'_> {
         self.weights.as_ptr().wrapping_add((row_tap * self.columns.taps + column_tap) * self.weight_stride)
     }
 
-    /// Whole vectors of channels of `P` outputs of each row.
+    /// Whole vectors of channels of `P` outputs of each row. Tells that it has done them.
     #[inline(always)]
     fn tiles<S: Simd, const K: usize, const STEP: usize, const P: usize>(
         &self,
         simd: S,
         strip: Strip,
         part: Range<usize>,
-    ) {
+    ) -> bool {
         for row in self.band.clone() {
             let taps = self.rows.inside(row);
             for channel in part.clone().step_by(S::LANES) {
@@ -200,6 +200,7 @@ impl ChannelSweep<'_> {
                 unsafe { self.tile::<S, K, STEP, P>(simd, row, &taps, strip, channel) };
             }
         }
+        true
     }
 
     /// A vector of channels of `P` outputs, with some rows of taps.
@@ -223,6 +224,11 @@ impl ChannelSweep<'_> {
         // SAFETY: the caller promises a vector of channels at each output.
         let mut sums = unsafe { begin::<S, P, 1>(simd, start, &targets, S::LANES) };
         let right = self.columns.spacing * self.source_strides.pixel;
+        // What the next row's windows see and this row's do not: that it will be needed is not to be seen from what is read before.
+        for new in 0..self.rows.step {
+            let next = self.pixel((row, self.rows.taps + new), (strip.first, 0)).wrapping_add(channel);
+            (0..P * STEP).for_each(|pixel| fetch(next.wrapping_add(pixel * right)));
+        }
         for tap in taps.clone() {
             let first = self.weights(tap, 0).wrapping_add(channel);
             let mut weights = [simd.zero(); K];
