@@ -8,6 +8,7 @@
 
 use super::correlate::{self, correlate};
 use super::correlation::{Correlation, Map};
+use super::depthwise::{self, Pass};
 use super::{Conv2dShape, Epilogue};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
@@ -149,6 +150,9 @@ fn only_class(shape: &Conv2dShape) -> Class {
 }
 
 pub(super) fn scratch(shape: &Conv2dShape, threads: usize) -> usize {
+    if shape.is_depthwise() {
+        return transposed_len(shape);
+    }
     let used = Class::of(shape).filter(|class| class.taps() > 0);
     let halos = used.map(|class| correlate::scratch(&class.correlation(shape), threads)).max();
     transposed_len(shape) + halos.unwrap_or(0)
@@ -162,21 +166,46 @@ pub(super) fn run(
     dx: &mut [f32],
     scratch: &mut [f32],
 ) {
+    let (transposed, halos) = scratch.split_at_mut(transposed_len(shape));
+    if shape.is_depthwise() {
+        return run_depthwise(cpu, shape, dy, w, dx, transposed);
+    }
     // Pixels that no window saw have no gradient; there are none where windows touch.
     if Class::of(shape).any(|class| class.taps() == 0) {
         cpu.team().for_chunks(dx, 64 * 1024, |_, dx| dx.fill(0.0));
     }
-    let (mut transposed, halos) = scratch.split_at_mut(transposed_len(shape));
+    let mut transposed = transposed;
     for class in Class::of(shape).filter(|class| class.taps() > 0) {
         let weights;
         (weights, transposed) = transposed.split_at_mut(class_weights_len(shape, &class));
-        if shape.is_depthwise() {
-            reverse(shape, &class, w, weights);
-        } else {
-            transpose(cpu, shape, &class, w, weights);
-        }
+        transpose(cpu, shape, &class, w, weights);
         correlate(cpu, &class.correlation(shape), dy, weights, &Epilogue::default(), dx, halos);
     }
+}
+
+/// All classes together, while what they read of `dy` is at hand. Those without taps write zeros.
+fn run_depthwise(
+    cpu: &Cpu,
+    shape: &Conv2dShape,
+    dy: &[f32],
+    w: &[f32],
+    dx: &mut [f32],
+    reversed: &mut [f32],
+) {
+    let mut rest = &mut *reversed;
+    for class in Class::of(shape) {
+        let weights;
+        (weights, rest) = rest.split_at_mut(class_weights_len(shape, &class));
+        reverse(shape, &class, w, weights);
+    }
+    let passes = || {
+        Class::of(shape).scan(&*reversed, |rest, class| {
+            let weights;
+            (weights, *rest) = rest.split_at(class_weights_len(shape, &class));
+            Some(Pass { correlation: class.correlation(shape), weights })
+        })
+    };
+    depthwise::correlate(cpu, passes, dy, &Epilogue::default(), dx);
 }
 
 /// Writes the class's elements of a depthwise convolution's weights, `[taps][channel]`.
