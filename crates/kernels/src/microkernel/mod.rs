@@ -9,8 +9,6 @@
 //!   place ("implicit GEMM": no matrix of windows is ever written).
 //! * [`WeightSweep`]: a row is a weight, and `k` runs over the pixels that it is multiplied with.
 //!
-//! [`UpdateSweep`] is a [`WeightSweep`] of dense layers that hands its sums on instead of writing them.
-//!
 //! [`ChannelSweep`] and [`ChannelWeightSweep`] are the same two for depthwise convolutions, where nothing is summed over channels.
 
 mod channels;
@@ -18,14 +16,12 @@ mod cursor;
 mod pixels;
 mod taps;
 mod target;
-mod updates;
 mod weights;
 
 pub(crate) use channels::{ChannelSweep, ChannelWeightSweep};
 pub(crate) use pixels::PixelSweep;
 pub(crate) use taps::Taps;
 pub(crate) use target::{After, Start, Target};
-pub(crate) use updates::UpdateSweep;
 pub(crate) use weights::WeightSweep;
 
 use crate::fetch::fetch;
