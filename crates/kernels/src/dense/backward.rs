@@ -20,7 +20,7 @@ use crate::optimize::UpdateVisitor;
 use crate::packing::PANEL;
 
 /// Numbers of the batch that are copied for a block at the most, where it has more inputs than [`FEWEST`].
-const COPY: usize = 1 << 15;
+const COPY: usize = 1 << 13;
 const FEWEST: usize = 16;
 /// Inputs of a block at the most: 16 KiB of a panel's weights.
 const MOST: usize = 128;
