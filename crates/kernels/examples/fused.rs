@@ -11,8 +11,8 @@ use divvy_kernels::{
     Adam, Cpu, DenseShape, DenseWeights, InputMask, Isa, NormBackward, NormGradients, NormPoolBackward,
     NormSettings, NormShape, NormStatistics, Normalisation, Padding, PoolShape, Rectifier, Rule, Update,
     batch_norm_apply, batch_norm_gradients, batch_norm_max_pool_backward, batch_norm_max_pool_forward,
-    batch_statistics, dense_backward, mask_backward, max_pool_argmax_backward, max_pool_argmax_forward,
-    update,
+    batch_statistics, dense_backward, dense_forward, mask_backward, max_pool_argmax_backward,
+    max_pool_argmax_forward, update,
 };
 
 fn main() {
@@ -48,12 +48,19 @@ fn dense(cpu: &Cpu, shape: &DenseShape) {
         dense_backward(cpu, shape, &x, &dy, weights, mask, Some(&mut dx), &mut scratch);
     });
     let apply = best(|| update(cpu, adam(&mut m, &mut v), &mut w, &dw));
+    let mut y = numbers(shape.output_len());
+    let mut forward_scratch = numbers(shape.forward_scratch(cpu.threads()));
+    let mut forward = |w: &[f32]| dense_forward(cpu, shape, &x, w, None, &mut y, &mut forward_scratch);
+    let forward_again = best(|| forward(&w));
+    let forward_cold = best_after(&mut w, |w| update(cpu, adam(&mut m, &mut v), w, &dw), |w| forward(w));
     let updated = best(|| {
         let weights = DenseWeights::Update { w: &mut w, update: adam(&mut m, &mut v) };
         dense_backward(cpu, shape, &x, &dy, weights, mask, Some(&mut dx), &mut scratch);
     });
     let DenseShape { batch, inputs, outputs } = shape;
     println!("dense {batch} x {inputs} -> {outputs}");
+    report("forward", forward_again);
+    report("forward, after other work", forward_cold);
     report("backward", gradient);
     report("Adam", apply);
     report("backward with Adam", updated);
@@ -153,12 +160,18 @@ fn numbers(len: usize) -> Vec<f32> {
 
 /// The shortest of the runs that fit into a while, and of five at the least.
 fn best(mut run: impl FnMut()) -> Duration {
+    best_after(&mut (), |()| (), |()| run())
+}
+
+/// The same, with something else done before each run.
+fn best_after<T>(shared: &mut T, mut other: impl FnMut(&mut T), mut run: impl FnMut(&mut T)) -> Duration {
     let mut best = Duration::MAX;
     let start = Instant::now();
     let mut runs = 0;
-    while runs < 5 || start.elapsed() < Duration::from_millis(300) {
+    while runs < 5 || start.elapsed() < Duration::from_millis(200) {
+        other(shared);
         let before = Instant::now();
-        run();
+        run(shared);
         best = best.min(before.elapsed());
         runs += 1;
     }

@@ -1,8 +1,8 @@
 //! Functions of one element, applied to whole slices.
 
-use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::simd::{Kernel, Simd};
+use crate::{Cpu, Isa};
 
 /// Elements of one task: enough to pay for handing it out, few enough for a piece of a slice (32 KiB) to stay in the
 /// nearest cache.
@@ -36,6 +36,27 @@ pub(crate) fn elementwise<const IN: usize, const OUT: usize, F: Elementwise<IN, 
             inputs: inputs.map(|x| x[range.clone()].as_ptr()),
             outputs: outputs.each_ref().map(|y| y.pointer(range.clone())),
         });
+    });
+}
+
+/// The same on this thread, as a part of a task.
+///
+/// # Panics
+/// When the slices differ in length.
+pub(crate) fn elementwise_here<const IN: usize, const OUT: usize, F: Elementwise<IN, OUT>>(
+    isa: Isa,
+    f: F,
+    inputs: [&[f32]; IN],
+    outputs: [&mut [f32]; OUT],
+) {
+    let len = outputs[0].len();
+    assert!(inputs.iter().all(|x| x.len() == len), "inputs and outputs are of one length");
+    assert!(outputs.iter().all(|y| y.len() == len), "outputs are of one length");
+    isa.call(Piece {
+        f,
+        len,
+        inputs: inputs.map(<[f32]>::as_ptr),
+        outputs: outputs.map(<[f32]>::as_mut_ptr),
     });
 }
 

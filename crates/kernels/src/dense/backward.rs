@@ -1,49 +1,86 @@
 //! Dense backward to the input and to the weights, with each block of the weights visited once.
 //!
-//! A task has some inputs. It copies their columns of the batch, takes each panel's weights of these inputs for the gradient to the
-//! input, and then, while they are in the nearest cache, makes their own gradients and what becomes of them.
+//! For a block of inputs, their columns of the batch are copied. Each panel's weights of these inputs make their share of the
+//! gradient to the inputs; then, while they are in the nearest cache, their own gradients are made and applied. The gradients of a
+//! block stay in a cache too. (Applying them straight from the registers is slower: weights and state then arrive in
+//! drips that the processor does not foresee, where a run of neighbours is fetched ahead.)
+
+use std::ops::Range;
 
 use super::backward_data::{self, batch_panels, panel_len, transpose};
 use super::backward_weights::{pack, packed_len};
-use super::rows::{copy, stride};
+use super::rows::{copy, pieces, stride};
 use super::write::{Masked, WriteRows};
 use super::{DenseShape, DenseWeights, InputMask};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::elementwise::Elementwise;
-use crate::microkernel::UpdateSweep;
+use crate::elementwise::{Elementwise, elementwise_here};
+use crate::microkernel::{TASKS, WeightSweep};
 use crate::optimize::UpdateVisitor;
 use crate::packing::PANEL;
-use crate::simd::Simd;
 
-/// Numbers of the batch that a task copies at the most, where it has more inputs than [`FEWEST`].
-const COPY: usize = 1 << 15;
+/// Numbers of the batch that are copied for a block at the most, where it has more inputs than [`FEWEST`].
+const COPY: usize = 1 << 13;
 const FEWEST: usize = 16;
+/// Inputs of a block at the most: 16 KiB of a panel's weights.
 const MOST: usize = 128;
+/// Blocks that a layer is cut into at the least, where it has inputs for them.
+const BLOCKS: usize = 8;
+/// Blocks of a task at the most; all but the last have the next one's weights fetched.
+const BLOCKS_OF_TASK: usize = 4;
+
+/// Inputs of a block.
+fn inputs_of_block(shape: &DenseShape) -> usize {
+    let inputs = (COPY / shape.batch).min(shape.inputs / BLOCKS);
+    (inputs / FEWEST * FEWEST).clamp(FEWEST, MOST)
+}
 
 /// Inputs of a task.
 fn inputs_of_task(shape: &DenseShape) -> usize {
-    (COPY / shape.batch / FEWEST * FEWEST).clamp(FEWEST, MOST)
+    let blocks = shape.inputs.div_ceil(inputs_of_block(shape));
+    inputs_of_block(shape) * (blocks / TASKS).clamp(1, BLOCKS_OF_TASK)
 }
 
-/// Where the parts of the scratch lie.
+/// The lengths of the parts of a thread's scratch.
+#[derive(Clone, Copy)]
+struct Part {
+    /// A copy of a block's columns of the batch.
+    copy: usize,
+    /// The gradients to the block's inputs, `[panel of the batch][input][PANEL rows]`.
+    tile: usize,
+    /// The gradients of a panel's weights, `[input][PANEL]`.
+    gradients: usize,
+}
+
+impl Part {
+    fn of(shape: &DenseShape) -> Self {
+        let inputs = inputs_of_block(shape);
+        Self {
+            copy: shape.batch * stride(inputs),
+            tile: batch_panels(shape) * inputs * PANEL,
+            gradients: inputs * PANEL,
+        }
+    }
+
+    fn len(self) -> usize {
+        self.copy + self.tile + self.gradients
+    }
+
+    fn split(self, part: &mut [f32]) -> [&mut [f32]; 3] {
+        let (copy, part) = part.split_at_mut(self.copy);
+        let (tile, gradients) = part.split_at_mut(self.tile);
+        [copy, tile, gradients]
+    }
+}
+
+/// The parts of the scratch.
 struct Scratch<'a> {
     /// `dyᵀ`, see [`transpose`].
     transposed: &'a mut [f32],
     /// `dy`, see [`pack`].
     packed: &'a mut [f32],
-    /// A copy of some columns of the batch for each thread.
-    copies: &'a mut [f32],
-    /// The gradients to some inputs for each thread, `[panel of the batch][input][PANEL rows]`.
-    tiles: &'a mut [f32],
-}
-
-fn copy_len(shape: &DenseShape) -> usize {
-    shape.batch * stride(inputs_of_task(shape))
-}
-
-fn tile_len(shape: &DenseShape) -> usize {
-    batch_panels(shape) * inputs_of_task(shape) * PANEL
+    /// One for each thread, see [`Part`].
+    parts: &'a mut [f32],
 }
 
 fn transposed_len(shape: &DenseShape) -> usize {
@@ -51,15 +88,14 @@ fn transposed_len(shape: &DenseShape) -> usize {
 }
 
 pub(super) fn scratch(shape: &DenseShape, threads: usize) -> usize {
-    transposed_len(shape) + packed_len(shape) + threads * (copy_len(shape) + tile_len(shape))
+    transposed_len(shape) + packed_len(shape) + threads * Part::of(shape).len()
 }
 
 impl<'a> Scratch<'a> {
-    fn new(shape: &DenseShape, threads: usize, scratch: &'a mut [f32]) -> Self {
+    fn new(shape: &DenseShape, scratch: &'a mut [f32]) -> Self {
         let (transposed, scratch) = scratch.split_at_mut(transposed_len(shape));
-        let (packed, scratch) = scratch.split_at_mut(packed_len(shape));
-        let (copies, tiles) = scratch.split_at_mut(threads * copy_len(shape));
-        Self { transposed, packed, copies, tiles }
+        let (packed, parts) = scratch.split_at_mut(packed_len(shape));
+        Self { transposed, packed, parts }
     }
 }
 
@@ -78,26 +114,71 @@ pub(super) fn run(
     to_input: Option<ToInput<'_>>,
     scratch: &mut [f32],
 ) {
-    let scratch = Scratch::new(shape, cpu.threads(), scratch);
+    let scratch = Scratch::new(shape, scratch);
     pack(cpu, shape, dy, scratch.packed);
     if to_input.is_some() {
         transpose(cpu, shape, dy, scratch.transposed);
     }
     let pass = Pass { cpu, shape, x, to_input, scratch };
     match weights {
-        DenseWeights::Gradient { w, dw } => pass.run(Keep, Some(w), [dw]),
+        DenseWeights::Gradient { w, dw } => {
+            assert_eq!(dw.len(), w.len(), "the gradients of a dense layer's weights");
+            pass.run(&Keep { w, dw: Disjoint::new(dw) });
+        }
         DenseWeights::Update { w, update } => update.visit(w, pass),
     }
 }
 
-/// Keeps the gradients.
-#[derive(Clone, Copy)]
-struct Keep;
+/// What becomes of the gradients of some weights.
+trait Weights: Sync {
+    /// The weights as they are before that.
+    ///
+    /// # Safety
+    /// Nobody changes them for as long as the result is.
+    unsafe fn before(&self, block: Range<usize>) -> &[f32];
 
-impl Elementwise<1, 1> for Keep {
-    #[inline(always)]
-    fn apply<S: Simd>(self, _: S, gradient: [S::V; 1], _: [S::V; 1]) -> [S::V; 1] {
-        gradient
+    /// Takes the gradients that `sum` adds up, in memory that they may be written to.
+    ///
+    /// # Safety
+    /// Nobody else uses what belongs to these weights.
+    unsafe fn take(&self, cpu: &Cpu, block: Range<usize>, room: &mut [f32], sum: impl FnOnce(&mut [f32]));
+}
+
+/// They are kept.
+struct Keep<'a> {
+    w: &'a [f32],
+    dw: Disjoint<'a, f32>,
+}
+
+impl Weights for Keep<'_> {
+    unsafe fn before(&self, block: Range<usize>) -> &[f32] {
+        &self.w[block]
+    }
+
+    unsafe fn take(&self, _: &Cpu, block: Range<usize>, _: &mut [f32], sum: impl FnOnce(&mut [f32])) {
+        // SAFETY: promised by the caller.
+        sum(unsafe { self.dw.part(block) });
+    }
+}
+
+/// They are applied: the first of the slices has the weights.
+struct Apply<'a, F, const OUT: usize> {
+    rule: F,
+    slices: [Disjoint<'a, f32>; OUT],
+}
+
+impl<F: Elementwise<1, OUT>, const OUT: usize> Weights for Apply<'_, F, OUT> {
+    unsafe fn before(&self, block: Range<usize>) -> &[f32] {
+        // SAFETY: promised by the caller.
+        unsafe { self.slices[0].part(block) }
+    }
+
+    unsafe fn take(&self, cpu: &Cpu, block: Range<usize>, room: &mut [f32], sum: impl FnOnce(&mut [f32])) {
+        let gradients = &mut room[..block.len()];
+        sum(gradients);
+        // SAFETY: promised by the caller.
+        let slices = self.slices.each_ref().map(|slice| unsafe { slice.part(block.clone()) });
+        elementwise_here(cpu.isa(), self.rule, [gradients], slices);
     }
 }
 
@@ -112,73 +193,100 @@ struct Pass<'a> {
 
 impl UpdateVisitor for Pass<'_> {
     fn visit<const OUT: usize>(self, rule: impl Elementwise<1, OUT>, slices: [&mut [f32]; OUT]) {
-        self.run(rule, None, slices);
+        assert!(slices.iter().all(|slice| slice.len() == self.shape.weights_len()), "state of each weight");
+        self.run(&Apply { rule, slices: slices.map(Disjoint::new) });
     }
 }
 
 impl Pass<'_> {
-    /// `weights` are those of the forward pass where they are not the first of the slices.
-    fn run<const OUT: usize>(
-        self,
-        rule: impl Elementwise<1, OUT>,
-        weights: Option<&[f32]>,
-        slices: [&mut [f32]; OUT],
-    ) {
+    fn run(self, weights: &impl Weights) {
         let Self { cpu, shape, x, to_input, scratch } = self;
-        assert!(slices.iter().all(|slice| slice.len() == shape.weights_len()), "numbers of each weight");
-        let at_once = inputs_of_task(shape);
-        let (transposed, packed) = (&*scratch.transposed, &*scratch.packed);
-        let (copies, tiles) = (Disjoint::new(scratch.copies), Disjoint::new(scratch.tiles));
-        let slices = slices.map(Disjoint::new);
+        let (of_thread, shared) = (Part::of(shape), (&*scratch.transposed, &*scratch.packed));
+        let parts = Disjoint::new(scratch.parts);
         let to_input = to_input.map(|to| (Disjoint::new(to.dx), to.mask));
-        let (copy_len, tile_len) = (copy_len(shape), tile_len(shape));
-        cpu.team().run(shape.inputs.div_ceil(at_once), |member, task| {
-            let inputs = task * at_once..shape.inputs.min((task + 1) * at_once);
-            // SAFETY: each member has a copy of its own.
-            let rows = unsafe { copies.part(member * copy_len..(member + 1) * copy_len) };
-            copy(x, shape.inputs, 0..shape.batch, &inputs, stride(at_once), rows);
-            let block = |panel: usize| {
-                let first = panel * shape.inputs;
-                (first + inputs.start) * PANEL..(first + inputs.end) * PANEL
-            };
-            for panel in 0..shape.panels() {
-                if to_input.is_some() {
-                    // SAFETY: each task has weights of its own, and they are not borrowed while `slices` are below; each member
-                    // has a tile of its own.
-                    let (weights, tile) = unsafe {
-                        let weights = match weights {
-                            Some(weights) => &weights[block(panel)],
-                            None => &*slices[0].part(block(panel)),
-                        };
-                        (weights, tiles.part(member * tile_len..(member + 1) * tile_len))
-                    };
-                    backward_data::add_panel(cpu, shape, panel, weights, transposed, tile);
-                }
-                let following = block((panel + 1).min(shape.panels() - 1));
-                let mut next = [std::ptr::null(); 4];
-                next[0] = weights.map_or(next[0], |weights| weights[following.clone()].as_ptr());
-                for (next, slice) in next[1..].iter_mut().zip(&slices) {
-                    *next = slice.pointer(following.clone()).cast_const();
-                }
-                cpu.isa().call(UpdateSweep {
-                    rule,
-                    batch: shape.batch,
-                    source: rows,
-                    stride: stride(at_once),
-                    outputs: &packed[panel * shape.batch * PANEL..][..shape.batch * PANEL],
-                    width: PANEL.min(shape.outputs - panel * PANEL),
-                    // SAFETY: each task has weights of its own, and takes one panel of them at a time.
-                    slices: slices.each_ref().map(|slice| unsafe { slice.part(block(panel)) }),
-                    next: &next[usize::from(weights.is_none())..=OUT],
-                });
+        let at_once = inputs_of_block(shape);
+        let of_task = inputs_of_task(shape);
+        cpu.team().run(shape.inputs.div_ceil(of_task), |member, task| {
+            // SAFETY: each member has a part of its own.
+            let part = unsafe { parts.part(member * of_thread.len()..(member + 1) * of_thread.len()) };
+            let of_task = task * of_task..shape.inputs.min((task + 1) * of_task);
+            let end_of_task = of_task.end;
+            for inputs in pieces(of_task, at_once) {
+                let block = Block { cpu, shape, x, inputs, end_of_task, shared };
+                // SAFETY: each task has inputs of its own, and their weights.
+                unsafe { block.run(weights, to_input.as_ref(), of_thread.split(part)) };
             }
-            let Some((dx, mask)) = &to_input else { return };
-            // SAFETY: each member has a tile of its own.
-            let tile = unsafe { tiles.part(member * tile_len..(member + 1) * tile_len) };
-            let mask = mask.map(|mask| Masked { mask, x: rows, stride: stride(at_once) });
-            let all = (shape.batch, shape.inputs);
-            // SAFETY: each task has columns of its own.
-            cpu.isa().call(unsafe { WriteRows::new(dx, all, (inputs.start, inputs.len()), tile, mask) });
         });
+    }
+}
+
+/// Some inputs and their weights.
+struct Block<'a> {
+    cpu: &'a Cpu,
+    shape: &'a DenseShape,
+    x: &'a [f32],
+    inputs: Range<usize>,
+    /// The first input after those of the task.
+    end_of_task: usize,
+    /// `dyᵀ` and `dy`, packed.
+    shared: (&'a [f32], &'a [f32]),
+}
+
+impl Block<'_> {
+    /// # Safety
+    /// Nobody else uses these inputs' columns of `to_input`, and what belongs to their weights.
+    unsafe fn run(
+        &self,
+        weights: &impl Weights,
+        to_input: Option<&(Disjoint<'_, f32>, Option<InputMask>)>,
+        [rows, tile, room]: [&mut [f32]; 3],
+    ) {
+        let Self { cpu, shape, x, inputs, shared: (transposed, packed), .. } = self;
+        let stride = stride(inputs_of_block(shape));
+        copy(x, shape.inputs, 0..shape.batch, inputs, stride, rows);
+        for panel in 0..shape.panels() {
+            if to_input.is_some() {
+                // SAFETY: promised by the caller; these are borrowed until the gradient of the inputs is made.
+                let (now, next) =
+                    unsafe { (weights.before(self.of(panel)), weights.before(self.after(panel))) };
+                backward_data::add_panel(cpu, shape, panel, now, next, transposed, tile);
+            }
+            let sum = |gradient: &mut [f32]| {
+                cpu.isa().call(WeightSweep {
+                    rows: 1,
+                    columns: shape.batch,
+                    source: rows,
+                    row_stride: 0,
+                    pixel_stride: stride,
+                    outputs: &packed[panel * shape.batch * PANEL..],
+                    width: PANEL.min(shape.outputs - panel * PANEL),
+                    gradient,
+                    add: false,
+                });
+            };
+            // SAFETY: promised by the caller.
+            unsafe { weights.take(cpu, self.of(panel), room, sum) };
+        }
+        if let Some((dx, mask)) = to_input {
+            let mask = mask.map(|mask| Masked { mask, x: rows, stride });
+            let (all, columns) = ((shape.batch, shape.inputs), (inputs.start, inputs.len()));
+            // SAFETY: promised by the caller.
+            cpu.isa().call(unsafe { WriteRows::new(dx, all, columns, tile, mask) });
+        }
+    }
+
+    /// The inputs' weights of a panel.
+    fn of(&self, panel: usize) -> Range<usize> {
+        let first = panel * self.shape.inputs;
+        (first + self.inputs.start) * PANEL..(first + self.inputs.end) * PANEL
+    }
+
+    /// The weights that the task reads after those of a panel, if any: of the next panel, or of the next inputs.
+    fn after(&self, panel: usize) -> Range<usize> {
+        if panel + 1 < self.shape.panels() {
+            return self.of(panel + 1);
+        }
+        let end = self.end_of_task.min(self.inputs.end + self.inputs.len());
+        self.inputs.end * PANEL..end * PANEL
     }
 }

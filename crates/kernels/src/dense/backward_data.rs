@@ -38,7 +38,9 @@ pub(super) fn run(cpu: &Cpu, shape: &DenseShape, dy: &[f32], w: &[f32], dx: &mut
         let tile = unsafe { tiles.part(member * tile_len..(member + 1) * tile_len) };
         for panel in 0..shape.panels() {
             let weights = &w[(panel * shape.inputs + first) * PANEL..][..inputs * PANEL];
-            add_panel(cpu, shape, panel, weights, transposed, tile);
+            let following = if panel + 1 < shape.panels() { panel + 1 } else { panel };
+            let next = &w[(following * shape.inputs + first) * PANEL..][..inputs * PANEL];
+            add_panel(cpu, shape, panel, weights, next, transposed, tile);
         }
         // SAFETY: each task has columns of its own.
         cpu.isa()
@@ -47,12 +49,13 @@ pub(super) fn run(cpu: &Cpu, shape: &DenseShape, dy: &[f32], w: &[f32], dx: &mut
 }
 
 /// Adds what a panel's weights of some inputs make of `dyᵀ` to the gradients of these inputs, or sets them, where the panel
-/// is the first: `[panel of the batch][input][PANEL rows]`.
+/// is the first: `[panel of the batch][input][PANEL rows]`. The weights that come next are fetched meanwhile.
 pub(super) fn add_panel(
     cpu: &Cpu,
     shape: &DenseShape,
     panel: usize,
     weights: &[f32],
+    next: &[f32],
     transposed: &[f32],
     tile: &mut [f32],
 ) {
@@ -63,7 +66,7 @@ pub(super) fn add_panel(
         let target = unsafe { Target::new(&tile, block * weights.len(), PIXELS, rows) };
         let start = if panel == 0 { Start::Zero } else { Start::Target };
         let dy = &transposed[block * panel_len(shape) + panel * PANEL * PANEL..][..PANEL * PANEL];
-        cpu.isa().call(sweep(weights, dy, start, target));
+        cpu.isa().call(sweep(weights, next, dy, start, target));
     }
 }
 
@@ -71,14 +74,20 @@ pub(super) fn add_panel(
 const PIXELS: Strides = Strides { image: 0, row: 0, pixel: PANEL };
 
 /// A panel of some inputs' weights times 32 columns of `dyᵀ`: an input is a pixel.
-fn sweep<'a>(weights: &'a [f32], dy: &'a [f32], start: Start<'a>, target: Target<'a>) -> PixelSweep<'a> {
+fn sweep<'a>(
+    weights: &'a [f32],
+    next: &'a [f32],
+    dy: &'a [f32],
+    start: Start<'a>,
+    target: Target<'a>,
+) -> PixelSweep<'a> {
     PixelSweep {
         grid: Grid { images: 1, rows: 1, columns: weights.len() / PANEL },
         source: weights,
         strides: PIXELS,
         taps: Taps { rows: 1, columns: 1, len: PANEL, row_stride: 0, column_stride: 0 },
         weights: dy,
-        next: &[],
+        next,
         start,
         target,
     }

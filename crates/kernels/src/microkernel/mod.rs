@@ -9,8 +9,6 @@
 //!   place ("implicit GEMM": no matrix of windows is ever written).
 //! * [`WeightSweep`]: a row is a weight, and `k` runs over the pixels that it is multiplied with.
 //!
-//! [`UpdateSweep`] is a [`WeightSweep`] of dense layers that hands its sums on instead of writing them.
-//!
 //! [`ChannelSweep`] and [`ChannelWeightSweep`] are the same two for depthwise convolutions, where nothing is summed over channels.
 
 mod channel_weights;
@@ -19,7 +17,6 @@ mod cursor;
 mod pixels;
 mod taps;
 mod target;
-mod updates;
 mod weights;
 mod windows;
 
@@ -28,7 +25,6 @@ pub(crate) use channels::ChannelSweep;
 pub(crate) use pixels::PixelSweep;
 pub(crate) use taps::Taps;
 pub(crate) use target::{After, Start, Target};
-pub(crate) use updates::UpdateSweep;
 pub(crate) use weights::WeightSweep;
 pub(crate) use windows::Windows;
 
