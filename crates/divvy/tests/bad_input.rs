@@ -187,9 +187,11 @@ fn weights_that_are_not_finite() {
 fn a_model_larger_than_the_machine() {
     let desk = Desk::with_model();
     let trained = Model::open(&desk.path("run")).unwrap();
-    // A thousand maps of a gibibyte each that must all be there to be added up, of one picture.
+    // A thousand maps of a gibibyte each that must all be there to be added up, of one picture. Without an activation of its own
+    // that must be whole first, each convolution would add the sum so far to its own output, and few would be there at a time.
     let input = Input::new([4096, 4096, 3]);
-    let maps: Vec<_> = (0..1000).map(|_| Conv2d::new(16, 1).on(&input)).collect();
+    let map = || Conv2d::new(16, 1).activation(Activation::Tanh).on(&input);
+    let maps: Vec<_> = (0..1000).map(|_| map()).collect();
     let sum = Add::new().on_all(&maps.iter().collect::<Vec<_>>());
     let scores = Dense::new(2).activation(Activation::Softmax).on(&GlobalAvgPool2d::new().on(&sum));
     let network = Network::new(Graph::new(&input, &scores).unwrap(), Task::Binary).unwrap();
