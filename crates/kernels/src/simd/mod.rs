@@ -8,12 +8,16 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Neon;
 pub(crate) use portable::Portable;
 
 /// An instruction set found on this machine. Only the constructors here make one, each after asking the CPU.
@@ -26,6 +30,8 @@ enum Token {
     Avx512(Avx512),
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
     Portable(Portable),
 }
 
@@ -40,6 +46,8 @@ impl Isa {
             Avx512::detect().map(Token::Avx512),
             #[cfg(target_arch = "x86_64")]
             Avx2::detect().map(Token::Avx2),
+            #[cfg(target_arch = "aarch64")]
+            Neon::detect().map(Token::Neon),
             Some(Token::Portable(Portable)),
         ]
         .into_iter()
@@ -53,18 +61,20 @@ impl Isa {
         Self::present()[0]
     }
 
-    /// The instruction set of that name (`avx512`, `avx2`, `portable`), if this machine has it.
+    /// The instruction set of that name (`avx512`, `avx2`, `neon`, `portable`), if this machine has it.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::present().into_iter().find(|isa| isa.name() == name)
     }
 
-    /// `avx512`, `avx2` or `portable`.
+    /// `avx512`, `avx2`, `neon` or `portable`.
     pub fn name(self) -> &'static str {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             Token::Avx512(_) => "avx512",
             #[cfg(target_arch = "x86_64")]
             Token::Avx2(_) => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(_) => "neon",
             Token::Portable(_) => "portable",
         }
     }
@@ -93,6 +103,8 @@ impl Isa {
             Token::Avx512(token) => token.call(kernel),
             #[cfg(target_arch = "x86_64")]
             Token::Avx2(token) => token.call(kernel),
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(token) => token.call(kernel),
             Token::Portable(token) => kernel.run(token),
         }
     }
