@@ -60,8 +60,19 @@ fn convolutions() -> Vec<(&'static str, Conv2dShape)> {
         ("resnet 5: 7x7x512 -> 512", conv(8, 7, 512, 512, 3, 1, 1)),
         ("resnet: 14x14x256 -> 512, 1x1/2", conv(8, 14, 256, 512, 1, 2, 1)),
         ("mobilenet: 14x14x96 -> 576, 1x1", conv(8, 14, 96, 576, 1, 1, 1)),
-        ("mobilenet: 14x14x576 depthwise", conv(8, 14, 576, 576, 3, 1, 576)),
+        ("mobilenet: 112x112x32 depthwise", conv(8, 112, 32, 32, 3, 1, 32)),
+        ("mobilenet: 112x112x96 depthwise/2", conv(8, 112, 96, 96, 3, 2, 96)),
+        ("mobilenet: 56x56x144 depthwise", conv(8, 56, 144, 144, 3, 1, 144)),
         ("mobilenet: 56x56x144 depthwise/2", conv(8, 56, 144, 144, 3, 2, 144)),
+        ("mobilenet: 28x28x192 depthwise", conv(8, 28, 192, 192, 3, 1, 192)),
+        ("mobilenet: 28x28x192 depthwise/2", conv(8, 28, 192, 192, 3, 2, 192)),
+        ("mobilenet: 14x14x384 depthwise", conv(8, 14, 384, 384, 3, 1, 384)),
+        ("mobilenet: 14x14x576 depthwise", conv(8, 14, 576, 576, 3, 1, 576)),
+        ("mobilenet: 14x14x576 depthwise/2", conv(8, 14, 576, 576, 3, 2, 576)),
+        ("mobilenet: 7x7x960 depthwise", conv(8, 7, 960, 960, 3, 1, 960)),
+        ("convnext: 14x14x384 depthwise 7x7", conv(8, 14, 384, 384, 7, 1, 384)),
+        ("resnext: 56x56x128, 32 groups", conv(4, 56, 128, 128, 3, 1, 32)),
+        ("resnext: 14x14x512, 32 groups", conv(8, 14, 512, 512, 3, 1, 32)),
     ]
 }
 

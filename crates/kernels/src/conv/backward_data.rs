@@ -8,6 +8,7 @@
 
 use super::correlate::{self, correlate};
 use super::correlation::{Correlation, Map};
+use super::depthwise::{self, Pass};
 use super::{Conv2dShape, Epilogue};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
@@ -149,6 +150,9 @@ fn only_class(shape: &Conv2dShape) -> Class {
 }
 
 pub(super) fn scratch(shape: &Conv2dShape, threads: usize) -> usize {
+    if shape.is_depthwise() {
+        return transposed_len(shape);
+    }
     let used = Class::of(shape).filter(|class| class.taps() > 0);
     let halos = used.map(|class| correlate::scratch(&class.correlation(shape), threads)).max();
     transposed_len(shape) + halos.unwrap_or(0)
@@ -162,21 +166,46 @@ pub(super) fn run(
     dx: &mut [f32],
     scratch: &mut [f32],
 ) {
+    let (transposed, halos) = scratch.split_at_mut(transposed_len(shape));
+    if shape.is_depthwise() {
+        return run_depthwise(cpu, shape, dy, w, dx, transposed);
+    }
     // Pixels that no window saw have no gradient; there are none where windows touch.
     if Class::of(shape).any(|class| class.taps() == 0) {
         cpu.team().for_chunks(dx, 64 * 1024, |_, dx| dx.fill(0.0));
     }
-    let (mut transposed, halos) = scratch.split_at_mut(transposed_len(shape));
+    let mut transposed = transposed;
     for class in Class::of(shape).filter(|class| class.taps() > 0) {
         let weights;
         (weights, transposed) = transposed.split_at_mut(class_weights_len(shape, &class));
-        if shape.is_depthwise() {
-            reverse(shape, &class, w, weights);
-        } else {
-            transpose(cpu, shape, &class, w, weights);
-        }
+        transpose(cpu, shape, &class, w, weights);
         correlate(cpu, &class.correlation(shape), dy, weights, &Epilogue::default(), dx, halos);
     }
+}
+
+/// All classes together, while what they read of `dy` is at hand. Those without taps write zeros.
+fn run_depthwise(
+    cpu: &Cpu,
+    shape: &Conv2dShape,
+    dy: &[f32],
+    w: &[f32],
+    dx: &mut [f32],
+    reversed: &mut [f32],
+) {
+    let mut rest = &mut *reversed;
+    for class in Class::of(shape) {
+        let weights;
+        (weights, rest) = rest.split_at_mut(class_weights_len(shape, &class));
+        reverse(shape, &class, w, weights);
+    }
+    let passes = || {
+        Class::of(shape).scan(&*reversed, |rest, class| {
+            let weights;
+            (weights, *rest) = rest.split_at(class_weights_len(shape, &class));
+            Some(Pass { correlation: class.correlation(shape), weights })
+        })
+    };
+    depthwise::correlate(cpu, passes, dy, &Epilogue::default(), dx);
 }
 
 /// Writes the class's elements of a depthwise convolution's weights, `[taps][channel]`.
@@ -200,12 +229,39 @@ fn transpose(cpu: &Cpu, shape: &Conv2dShape, class: &Class, w: &[f32], to: &mut 
         let tap = class.kernel_tap(shape, tap);
         // SAFETY: each task is run once and has a range of its own.
         let to = unsafe { to.part(task * tap_len..(task + 1) * tap_len) };
-        let used = PANEL.min(channels - first);
-        for (filter, to) in to.chunks_exact_mut(PANEL).enumerate() {
-            let from = (group * filter_panels + filter / PANEL) * panel_depth + tap * channels + first;
-            let column = w[from * PANEL + filter % PANEL..].iter().step_by(PANEL);
-            to[..used].iter_mut().zip(column).for_each(|(to, from)| *to = *from);
-            to[used..].fill(0.0);
+        let channels = first..channels.min(first + PANEL);
+        for (panel, to) in to.chunks_mut(PANEL * PANEL).enumerate() {
+            let from = (group * filter_panels + panel) * panel_depth + tap * shape.group_channels();
+            exchange(&w[(from + channels.start) * PANEL..(from + channels.end) * PANEL], to);
         }
     });
+}
+
+/// Writes the transpose of rows of [`PANEL`] numbers as rows of [`PANEL`] numbers, which end in zeros: the first columns, as many
+/// as there is room for.
+fn exchange(from: &[f32], to: &mut [f32]) {
+    /// Rows and columns that are exchanged in registers.
+    const BLOCK: usize = 4;
+    let rows = from.len() / PANEL;
+    let whole = rows / BLOCK * BLOCK;
+    for (block, to) in to.chunks_mut(BLOCK * PANEL).enumerate() {
+        let column = block * BLOCK;
+        for row in (0..whole).step_by(BLOCK) {
+            let part = |row: usize| from[row * PANEL + column..].first_chunk::<BLOCK>();
+            let (Some(a), Some(b), Some(c), Some(d)) =
+                (part(row), part(row + 1), part(row + 2), part(row + 3))
+            else {
+                unreachable!("a panel is a whole number of blocks");
+            };
+            for (i, to) in to.chunks_exact_mut(PANEL).enumerate() {
+                to[row..row + BLOCK].copy_from_slice(&[a[i], b[i], c[i], d[i]]);
+            }
+        }
+        for (i, to) in to.chunks_exact_mut(PANEL).enumerate() {
+            for row in whole..rows {
+                to[row] = from[row * PANEL + column + i];
+            }
+            to[rows..].fill(0.0);
+        }
+    }
 }

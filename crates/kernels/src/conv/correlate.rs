@@ -6,7 +6,7 @@ use super::Epilogue;
 use super::correlation::{Block, Correlation, Panel};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::microkernel::{ChannelSweep, PixelSweep, TASKS, Target};
+use crate::microkernel::{PixelSweep, TASKS, Target};
 
 /// Elements of a block's source: 512 KiB, which stay in the second-level cache while all panels of weights pass by.
 const BLOCK_SOURCE: usize = 128 * 1024;
@@ -98,7 +98,7 @@ pub(super) fn scratch(c: &Correlation, threads: usize) -> usize {
 
 /// Writes what `epilogue` makes of the sums over all windows of `x` to the places of `y` that `c` tells.
 ///
-/// `weights` are packed, `[group][panel][taps.0][taps.1][depth][PANEL]`, or `[taps.0][taps.1][channels]` where depthwise.
+/// `weights` are packed, `[group][panel][taps.0][taps.1][depth][PANEL]`.
 pub(super) fn correlate(
     cpu: &Cpu,
     c: &Correlation,
@@ -119,22 +119,6 @@ pub(super) fn correlate(
         // SAFETY: each member has a part of its own.
         let halo = unsafe { scratch.part(member * halo_len..(member + 1) * halo_len) };
         let view = c.view(x, &block, c.channels(&panels), halo);
-        if c.is_depthwise() {
-            let Range { start: first, end } = c.channels(&panels);
-            // SAFETY: what is written are the panels' channels of the block's pixels; no other task has both.
-            let target = unsafe { target(c, &y, &block, first, end - first, epilogue) };
-            cpu.isa().call(ChannelSweep {
-                grid: c.grid(&block),
-                source: view.channel(first),
-                strides: c.steps(view.strides),
-                taps: c.window(view.strides),
-                weights: &weights[first..],
-                weight_stride: c.target.channels,
-                start: epilogue.start(first, end - first),
-                target,
-            });
-            return;
-        }
         for panel in panels {
             let (weights, next) = weights[panel * c.panel_len()..].split_at(c.panel_len());
             let Panel { channel, filter, filters } = c.panel(panel);

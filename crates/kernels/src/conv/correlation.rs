@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::Conv2dShape;
-use crate::microkernel::{Grid, Strides, Taps};
-use crate::packing::{PANEL, is_depthwise};
+use crate::microkernel::{Grid, Strides, Taps, Windows};
+use crate::packing::PANEL;
 
 /// The extent of one image.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,18 +92,9 @@ impl Correlation {
         self.target.channels / self.groups
     }
 
-    /// Whether each target channel is made of one source channel, its own.
-    pub(super) fn is_depthwise(&self) -> bool {
-        is_depthwise(self.source.channels, self.target.channels, self.groups)
-    }
-
-    /// Panels of target channels. Those of a depthwise convolution span groups.
+    /// Panels of target channels.
     pub(super) fn panels(&self) -> usize {
-        if self.is_depthwise() {
-            self.target.channels.div_ceil(PANEL)
-        } else {
-            self.groups * self.filters().div_ceil(PANEL)
-        }
+        self.groups * self.filters().div_ceil(PANEL)
     }
 
     /// Elements of the weights of one panel.
@@ -114,15 +105,10 @@ impl Correlation {
     /// The source channels that some panels are made of.
     pub(super) fn channels(&self, panels: &Range<usize>) -> Range<usize> {
         let last = self.panel(panels.end - 1);
-        let width = if self.is_depthwise() { last.filters } else { self.depth() };
-        self.panel(panels.start).channel..last.channel + width
+        self.panel(panels.start).channel..last.channel + self.depth()
     }
 
     pub(super) fn panel(&self, panel: usize) -> Panel {
-        if self.is_depthwise() {
-            let first = panel * PANEL;
-            return Panel { channel: first, filter: first, filters: PANEL.min(self.target.channels - first) };
-        }
         let panels = self.filters().div_ceil(PANEL);
         let (group, first) = (panel / panels, panel % panels * PANEL);
         Panel {
@@ -130,6 +116,27 @@ impl Correlation {
             filter: group * self.filters() + first,
             filters: PANEL.min(self.filters() - first),
         }
+    }
+
+    /// The windows along rows and along columns of one image.
+    pub(super) fn windows(&self) -> (Windows, Windows) {
+        let rows = Windows {
+            outputs: self.outputs.0,
+            extent: self.source.height,
+            taps: self.taps.0,
+            spacing: self.spacing.0,
+            step: self.step.0,
+            origin: self.origin.0,
+        };
+        let columns = Windows {
+            outputs: self.outputs.1,
+            extent: self.source.width,
+            taps: self.taps.1,
+            spacing: self.spacing.1,
+            step: self.step.1,
+            origin: self.origin.1,
+        };
+        (rows, columns)
     }
 
     /// Source rows and columns that the windows of so many rows of outputs cover.

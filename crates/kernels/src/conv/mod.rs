@@ -9,7 +9,8 @@
 //! | `correlate` | sums over windows times weights: the forward pass |
 //! | `backward_data` | the same sums over `dy`, with the weights transposed |
 //! | `backward_weights` | products of `x` and `dy`, added up over the batch |
-//! | `depthwise_weights` | the same where each filter sees one channel |
+//! | `depthwise` | the first two where each filter sees one channel |
+//! | `depthwise_weights` | the third where each filter sees one channel |
 //! | `partial` | sums over a batch that several tasks share |
 //! | `winograd` | all three passes of 3x3 kernels with fewer multiplications |
 //! | `algorithm` | which of these is the fastest |
@@ -22,6 +23,7 @@ mod backward_data;
 mod backward_weights;
 mod correlate;
 mod correlation;
+mod depthwise;
 mod depthwise_weights;
 mod epilogue;
 mod partial;
@@ -37,6 +39,7 @@ pub use shape::Conv2dShape;
 pub use winograd::WinogradTile;
 
 use crate::Cpu;
+use depthwise::Pass;
 
 /// `y = convolution(x, w)` and what `epilogue` makes of it.
 ///
@@ -60,6 +63,10 @@ pub fn conv2d_forward(
     check_scratch(scratch, shape.scratch(ConvPass::Forward, weights.algorithm(), cpu.threads()));
     let c = shape.correlation();
     match weights {
+        ConvWeights::Packed(weights) if shape.is_depthwise() => {
+            let pass = || std::iter::once(Pass { correlation: c, weights });
+            depthwise::correlate(cpu, pass, x, epilogue, y);
+        }
         ConvWeights::Packed(w) => correlate::correlate(cpu, &c, x, w, epilogue, y, scratch),
         ConvWeights::Winograd(tile, u) => winograd::forward(cpu, &c, tile, x, u, epilogue, y, scratch),
     }

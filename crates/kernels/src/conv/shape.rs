@@ -86,10 +86,11 @@ impl Conv2dShape {
             return 0;
         }
         match (pass, algorithm) {
+            (ConvPass::Forward, ConvAlgorithm::Direct) if self.is_depthwise() => 0,
             (ConvPass::Forward, ConvAlgorithm::Direct) => correlate::scratch(&self.correlation(), threads),
             (ConvPass::BackwardData, ConvAlgorithm::Direct) => backward_data::scratch(self, threads),
             (ConvPass::BackwardWeights, ConvAlgorithm::Direct) if self.is_depthwise() => {
-                depthwise_weights::scratch(self, threads)
+                depthwise_weights::scratch(self)
             }
             (ConvPass::BackwardWeights, ConvAlgorithm::Direct) => backward_weights::scratch(self, threads),
             (ConvPass::Forward, ConvAlgorithm::Winograd(tile)) => {

@@ -215,6 +215,30 @@ proptest! {
         Case::new(shape, seed).check();
     }
 
+    /// Windows of every width that has a tile of its own and some that have not, and images wide enough for the widest tiles.
+    #[test]
+    fn depthwise_passes_agree_with_the_reference(
+        channels in 2_usize..=40,
+        extent in pair(1..=24),
+        kernel in pair(1..=7),
+        strides in pair(1..=3),
+        dilation in pair(1..=3),
+        padding in padding(),
+        seed in 0_u64..1000,
+    ) {
+        let shape = Conv2dShape {
+            height: extent.0,
+            width: extent.1,
+            kernel,
+            strides,
+            dilation,
+            groups: channels,
+            padding,
+            ..square(2, 0, channels, channels, 1, 0)
+        };
+        Case::new(shape, seed).check();
+    }
+
     /// A convolution is linear in `x` and in `w`, so that its gradients are the adjoint maps.
     #[test]
     fn the_reference_is_its_own_adjoint(shape in shapes(), seed in 0_u64..1000) {

@@ -13,6 +13,7 @@
 //!
 //! [`ChannelSweep`] and [`ChannelWeightSweep`] are the same two for depthwise convolutions, where nothing is summed over channels.
 
+mod channel_weights;
 mod channels;
 mod cursor;
 mod pixels;
@@ -20,13 +21,16 @@ mod taps;
 mod target;
 mod updates;
 mod weights;
+mod windows;
 
-pub(crate) use channels::{ChannelSweep, ChannelWeightSweep};
+pub(crate) use channel_weights::ChannelWeightSweep;
+pub(crate) use channels::ChannelSweep;
 pub(crate) use pixels::PixelSweep;
 pub(crate) use taps::Taps;
 pub(crate) use target::{After, Start, Target};
 pub(crate) use updates::UpdateSweep;
 pub(crate) use weights::WeightSweep;
+pub(crate) use windows::Windows;
 
 use crate::fetch::fetch;
 use crate::packing::PANEL;

@@ -1,0 +1,105 @@
+//! Sums over windows where each filter sees one channel: depthwise convolution, forward and backward to the data.
+//!
+//! Images are read in place; nothing is copied, and windows that reach beyond the edge leave out what lies there.
+
+use std::ops::Range;
+
+use super::Epilogue;
+use super::correlation::{Block, Correlation};
+use crate::Cpu;
+use crate::disjoint::Disjoint;
+use crate::microkernel::{ChannelSweep, TASKS, Target};
+
+/// Channels of a task at the least, if there are so many: four neighbouring lines of the cache.
+const LEAST_CHANNELS: usize = 64;
+/// Rows of outputs of a task at the least, since the first of them needs pixels that the task before has read too.
+const LEAST_ROWS: usize = 4;
+
+/// Sums over windows that together with those of other passes make up a target.
+pub(super) struct Pass<'a> {
+    pub correlation: Correlation,
+    /// `[taps.0][taps.1][channels]`.
+    pub weights: &'a [f32],
+}
+
+/// How the work is cut into tasks: by images, by bands of rows of outputs, by parts of the channels.
+struct Cut {
+    bands: usize,
+    rows: usize,
+    parts: usize,
+    channels: usize,
+}
+
+impl Cut {
+    /// Channels are divided before rows, because no task then reads what another has read.
+    fn of(batch: usize, rows: usize, channels: usize) -> Self {
+        let missing = TASKS.div_ceil(batch);
+        let parts = missing.min(channels / LEAST_CHANNELS).max(1);
+        let part = channels.div_ceil(parts).next_multiple_of(LEAST_CHANNELS / 4);
+        let parts = channels.div_ceil(part);
+        let band = rows.div_ceil(missing.div_ceil(parts)).max(LEAST_ROWS);
+        Self { bands: rows.div_ceil(band), rows: band, parts, channels: part }
+    }
+}
+
+/// Writes what `epilogue` makes of the sums of all passes to their places of `y`. Passes have the same images and channels.
+pub(super) fn correlate<'a, P: Iterator<Item = Pass<'a>>>(
+    cpu: &Cpu,
+    passes: impl Fn() -> P + Sync,
+    x: &[f32],
+    epilogue: &Epilogue<'_>,
+    y: &mut [f32],
+) {
+    let most_rows = passes().map(|pass| pass.correlation.outputs.0).max();
+    let (Some(rows), Some(Pass { correlation: c, .. })) = (most_rows, passes().next()) else { return };
+    if y.is_empty() {
+        return;
+    }
+    let cut = Cut::of(c.batch, rows, c.source.channels);
+    let y = Disjoint::new(y);
+    cpu.team().run(c.batch * cut.bands * cut.parts, |_, task| {
+        let part = task % cut.parts * cut.channels;
+        let channels = part..c.source.channels.min(part + cut.channels);
+        let (image, band) = (task / cut.parts / cut.bands, task / cut.parts % cut.bands * cut.rows);
+        for pass in passes() {
+            let rows = pass.correlation.outputs.0;
+            let block = Block { images: image..image + 1, rows: band.min(rows)..rows.min(band + cut.rows) };
+            // SAFETY: what is written are the part's channels of the block's outputs; no other task or pass has both.
+            unsafe { sweep(cpu, &pass, &block, channels.clone(), x, epilogue, &y) };
+        }
+    });
+}
+
+/// Computes some channels of a block's outputs.
+///
+/// # Safety
+/// Nobody else uses them meanwhile.
+unsafe fn sweep(
+    cpu: &Cpu,
+    Pass { correlation: c, weights }: &Pass<'_>,
+    block: &Block,
+    channels: Range<usize>,
+    x: &[f32],
+    epilogue: &Epilogue<'_>,
+    y: &Disjoint<'_, f32>,
+) {
+    if block.rows.is_empty() || c.outputs.1 == 0 {
+        return;
+    }
+    let source_strides = c.source.strides();
+    let (rows, columns) = c.windows();
+    let offset = c.target_offset(block) + channels.start;
+    // SAFETY: promised by the caller.
+    let target = unsafe { Target::new(y, offset, c.target_strides(), channels.len()) };
+    cpu.isa().call(ChannelSweep {
+        rows,
+        columns,
+        band: block.rows.clone(),
+        source: &x[block.images.start * source_strides.image..][..source_strides.image][channels.start..],
+        source_strides,
+        weights: weights.get(channels.start..).unwrap_or_default(),
+        weight_stride: c.source.channels,
+        start: epilogue.start(channels.start, channels.len()),
+        target: target.after(epilogue.after(offset, channels.start, channels.len())),
+    });
+}
