@@ -1,5 +1,7 @@
-//! The project's own chores: `cargo xtask test` and `cargo xtask verify`.
+//! The project's own chores; `cargo xtask help` lists them.
 
+mod cross_test;
+mod sanitize;
 mod stage;
 mod test;
 mod verify;
@@ -23,12 +25,18 @@ enum Chore {
     Test,
     /// Trains and evaluates on real data sets and compares with the accuracies and times the project promises.
     Verify(verify::Options),
+    /// Tests the kernels on 64-bit Arm: compiled for it here, run by QEMU.
+    CrossTest,
+    /// Tests the kernels under the address sanitizer, and the packing of weights under Miri where it is installed.
+    Sanitize,
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
         Chore::Test => test::run(),
         Chore::Verify(options) => verify::run(&options),
+        Chore::CrossTest => cross_test::run(),
+        Chore::Sanitize => sanitize::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

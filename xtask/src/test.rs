@@ -2,11 +2,10 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-use crate::stage::{self, cargo};
+use crate::stage::{self, answers, cargo};
 
 /// Runs every stage, cheapest first, and stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
@@ -62,9 +61,4 @@ fn require_components() -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether a command can be run at all.
-fn answers(mut command: Command) -> bool {
-    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }

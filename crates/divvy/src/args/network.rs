@@ -65,7 +65,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = precision)]
     pub(crate) precision: Precision,
 
-    /// The instruction set: avx512, avx2 or portable [default: the best of this machine]
+    /// The instruction set: avx512, avx2, neon or portable [default: the best of this machine]
     #[arg(long, value_name = "ISA")]
     pub(crate) isa: Option<String>,
 

@@ -229,12 +229,39 @@ fn transpose(cpu: &Cpu, shape: &Conv2dShape, class: &Class, w: &[f32], to: &mut 
         let tap = class.kernel_tap(shape, tap);
         // SAFETY: each task is run once and has a range of its own.
         let to = unsafe { to.part(task * tap_len..(task + 1) * tap_len) };
-        let used = PANEL.min(channels - first);
-        for (filter, to) in to.chunks_exact_mut(PANEL).enumerate() {
-            let from = (group * filter_panels + filter / PANEL) * panel_depth + tap * channels + first;
-            let column = w[from * PANEL + filter % PANEL..].iter().step_by(PANEL);
-            to[..used].iter_mut().zip(column).for_each(|(to, from)| *to = *from);
-            to[used..].fill(0.0);
+        let channels = first..channels.min(first + PANEL);
+        for (panel, to) in to.chunks_mut(PANEL * PANEL).enumerate() {
+            let from = (group * filter_panels + panel) * panel_depth + tap * shape.group_channels();
+            exchange(&w[(from + channels.start) * PANEL..(from + channels.end) * PANEL], to);
         }
     });
+}
+
+/// Writes the transpose of rows of [`PANEL`] numbers as rows of [`PANEL`] numbers, which end in zeros: the first columns, as many
+/// as there is room for.
+fn exchange(from: &[f32], to: &mut [f32]) {
+    /// Rows and columns that are exchanged in registers.
+    const BLOCK: usize = 4;
+    let rows = from.len() / PANEL;
+    let whole = rows / BLOCK * BLOCK;
+    for (block, to) in to.chunks_mut(BLOCK * PANEL).enumerate() {
+        let column = block * BLOCK;
+        for row in (0..whole).step_by(BLOCK) {
+            let part = |row: usize| from[row * PANEL + column..].first_chunk::<BLOCK>();
+            let (Some(a), Some(b), Some(c), Some(d)) =
+                (part(row), part(row + 1), part(row + 2), part(row + 3))
+            else {
+                unreachable!("a panel is a whole number of blocks");
+            };
+            for (i, to) in to.chunks_exact_mut(PANEL).enumerate() {
+                to[row..row + BLOCK].copy_from_slice(&[a[i], b[i], c[i], d[i]]);
+            }
+        }
+        for (i, to) in to.chunks_exact_mut(PANEL).enumerate() {
+            for row in whole..rows {
+                to[row] = from[row * PANEL + column + i];
+            }
+            to[rows..].fill(0.0);
+        }
+    }
 }
