@@ -1,5 +1,6 @@
-//! The project's own chores: `cargo xtask test` and `cargo xtask verify`.
+//! The project's own chores: `cargo xtask test`, `cargo xtask verify` and `cargo xtask bench`.
 
+mod bench;
 mod stage;
 mod test;
 mod verify;
@@ -23,12 +24,15 @@ enum Chore {
     Test,
     /// Trains and evaluates on real data sets and compares with the accuracies and times the project promises.
     Verify(verify::Options),
+    /// Runs two builds of divvy in turn and tells by how much the second is faster.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
         Chore::Test => test::run(),
         Chore::Verify(options) => verify::run(&options),
+        Chore::Bench(options) => bench::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
