@@ -1,5 +1,6 @@
 //! The project's own chores; `cargo xtask help` lists them.
 
+mod bench;
 mod cross_test;
 mod sanitize;
 mod stage;
@@ -29,6 +30,8 @@ enum Chore {
     CrossTest,
     /// Tests the kernels under the address sanitizer, and the packing of weights under Miri where it is installed.
     Sanitize,
+    /// Runs two builds of divvy in turn and tells by how much the second is faster.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Chore::Verify(options) => verify::run(&options),
         Chore::CrossTest => cross_test::run(),
         Chore::Sanitize => sanitize::run(),
+        Chore::Bench(options) => bench::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -32,6 +32,7 @@ mod elementwise;
 mod fetch;
 mod flush;
 mod loss;
+pub mod machine;
 mod microkernel;
 mod moves;
 mod norm;

@@ -121,7 +121,7 @@ impl Team {
     ///
     /// `member` is below [`Team::threads`] and differs between calls that run at the same time, so it can choose a part
     /// of some scratch. A panic in a task reaches the caller after all members have stopped.
-    pub(crate) fn run(&self, tasks: usize, work: impl Fn(usize, usize) + Sync) {
+    pub fn run(&self, tasks: usize, work: impl Fn(usize, usize) + Sync) {
         let _flush = FlushDenormals::new();
         if tasks <= 1 || self.helpers.is_empty() || IN_TASK.get() {
             // A member index of 0 is free to use when nothing else runs; inside a task the kernel has scratch of its own.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use divvy_kernels::Cpu;
 use thiserror::Error;
@@ -142,9 +143,21 @@ impl Engine {
         Ok(loss)
     }
 
+    /// Takes the time of every operation from now on, for [`Engine::times`].
+    pub fn take_times(&mut self) {
+        self.device.take_times();
+    }
+
+    /// How long each operation of the last step or batch took, in the order of its plan, and after them the optimizer's pass over
+    /// what no operation has moved. Empty unless times are taken.
+    pub fn times(&mut self) -> &[Duration] {
+        self.device.laps().map(|laps| laps.times()).unwrap_or_default()
+    }
+
     /// The mean loss of a batch; what the backward pass reads is left in memory.
     fn forward(&mut self, compiled: &Compiled, images: &[f32], targets: &[f32]) -> Result<f32, NotFinite> {
         let plan = &compiled.plan;
+        self.start_laps(plan);
         let ends = plan.ends();
         let loss_ends = ends.loss.expect("a training plan ends in a loss");
         self.device.buffer_mut(plan, ends.images).copy_from_slice(images);
@@ -164,6 +177,13 @@ impl Engine {
         let losses = self.device.buffer(plan, loss_ends.losses);
         let loss = (losses.iter().copied().map(f64::from).sum::<f64>() / plan.batch() as f64) as f32;
         if loss.is_finite() { Ok(loss) } else { Err(NotFinite { step: self.steps + 1, loss }) }
+    }
+
+    /// Forgets the times of the last run, if they are taken.
+    fn start_laps(&mut self, plan: &Plan) {
+        if let Some(laps) = self.device.laps() {
+            laps.start(plan.steps().len());
+        }
     }
 
     /// The gradients of the batch whose forward pass was the last, and the optimizer's step. Parameters whose gradients are made
@@ -192,6 +212,9 @@ impl Engine {
             updates.take(self.device.cpu(), start..range.start, values, &self.gradients);
             start = range.end;
         }
+        if let Some(laps) = self.device.laps() {
+            laps.lap();
+        }
         self.steps += 1;
         self.constants.expire();
     }
@@ -202,6 +225,7 @@ impl Engine {
     /// When `images` is not `[batch, height, width, channels]`.
     pub fn logits(&mut self, images: &[f32], batch: usize) -> &[f32] {
         let compiled = self.compiled(Mode::Infer, batch);
+        self.start_laps(&compiled.plan);
         let ends = compiled.plan.ends();
         self.device.buffer_mut(&compiled.plan, ends.images).copy_from_slice(images);
         self.constants.refresh(&compiled.places, self.device.cpu(), &self.parameters);

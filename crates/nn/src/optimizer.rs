@@ -147,6 +147,14 @@ impl Optimizer {
         Self::from(UpdateRule::RmsProp { rho: default_rho(), epsilon: default_epsilon(), momentum: 0.0 })
     }
 
+    /// Bytes that one update reads and writes for that many parameters: the value, its gradient and what the rule remembers. Clipping
+    /// reads and may write the gradient once more.
+    pub fn bytes(&self, parameters: usize) -> u64 {
+        // The value is read and written, the gradient read; what is remembered is read and written.
+        let clipping = if self.clip_norm.is_some() { 3 } else { 0 };
+        ((3 + 2 * self.slots() + clipping) * parameters * size_of::<f32>()) as u64
+    }
+
     /// With this pull of weights towards 0.
     pub fn weight_decay(self, weight_decay: f64) -> Self {
         Self { weight_decay, ..self }

@@ -9,12 +9,14 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use divvy::nn::{HeadKind, Task};
+use divvy::nn::{HeadKind, Isa, Task};
 
 pub(crate) use learn::{AugmentFlag, CompareArgs, HeadChoice, HeadSpec, OptimizerChoice, TrainArgs};
-pub(crate) use network::{BenchArgs, Job, NetworkArgs, PlanArgs, Precision, SummaryArgs};
+pub(crate) use network::{
+    BenchArgs, BenchJob, MachineArgs, NetworkArgs, PlanArgs, Precision, SummaryArgs, WorkArgs,
+};
 pub(crate) use rules::{CheckArgs, Denied, ExplainArgs, PolicyArgs};
-use values::probability;
+use values::{isa, probability};
 
 /// The most threads that can be asked for: more than any one machine has.
 const MAX_THREADS: i64 = 1024;
@@ -59,20 +61,31 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// Show a network's layers, shapes and parameters
     Summary(SummaryArgs),
-    /// Show the steps that a network is compiled to
+    /// Show the steps that a network is compiled to, and with --profile where the time goes
     Plan(PlanArgs),
-    /// Measure how fast a network trains or classifies
+    /// Measure how fast a network trains or classifies, or what the machine can do at most
     Bench(BenchArgs),
     /// See the whole path on pictures drawn for the purpose, in under a minute
     Demo(DemoArgs),
 }
 
-/// How the machine is used.
+/// How much of the machine is used.
 #[derive(Args, Debug)]
-pub(crate) struct ComputeArgs {
+pub(crate) struct ThreadArgs {
     /// Threads to work with [default: as many as the machine has cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub(crate) threads: Option<u16>,
+}
+
+/// How the machine is used by what computes with networks.
+#[derive(Args, Debug)]
+pub(crate) struct ComputeArgs {
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
+
+    /// The instruction set: avx512, avx2, neon or portable [default: the best of this machine]
+    #[arg(long, value_name = "ISA", value_parser = isa)]
+    pub(crate) isa: Option<Isa>,
 }
 
 #[derive(Args, Debug)]

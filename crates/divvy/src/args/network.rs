@@ -1,6 +1,6 @@
 //! What can be typed about networks that need not be trained.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand};
 
 use super::ComputeArgs;
 use super::values::{above_zero, batch, networks, side};
@@ -27,6 +27,7 @@ pub(crate) struct SummaryArgs {
 }
 
 #[derive(Args, Debug)]
+#[command(mut_arg("threads", |threads| threads.requires("profile")))]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
@@ -39,17 +40,41 @@ pub(crate) struct PlanArgs {
     #[arg(long)]
     pub(crate) infer: bool,
 
-    /// Print the plan as JSON
+    /// Run the plan on noise, and show the time of each operation against what the machine can do
+    #[arg(long)]
+    pub(crate) profile: bool,
+
+    /// How long to measure, after three steps to warm up [default: 3]
+    #[arg(long, value_name = "S", value_parser = above_zero, requires = "profile")]
+    pub(crate) seconds: Option<f64>,
+
+    /// Print the plan or the profile as JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct BenchArgs {
-    /// What to measure
-    #[arg(value_name = "JOB")]
-    pub(crate) job: Job,
+    #[command(subcommand)]
+    pub(crate) job: BenchJob,
+}
 
+#[derive(Subcommand, Debug)]
+pub(crate) enum BenchJob {
+    /// Steps of training: forward, backward and the optimizer
+    Train(WorkArgs),
+    /// Classifying pictures that are in memory
+    Infer(WorkArgs),
+    /// The limits of this machine: arithmetic, memory, handing out work
+    Machine(MachineArgs),
+}
+
+/// What a network is measured on.
+#[derive(Args, Debug)]
+pub(crate) struct WorkArgs {
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
 
@@ -65,10 +90,6 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = precision)]
     pub(crate) precision: Precision,
 
-    /// The instruction set: avx512, avx2, neon or portable [default: the best of this machine]
-    #[arg(long, value_name = "ISA")]
-    pub(crate) isa: Option<String>,
-
     /// Print one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -77,12 +98,15 @@ pub(crate) struct BenchArgs {
     pub(crate) compute: ComputeArgs,
 }
 
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Job {
-    /// Steps of training: forward, backward and the optimizer
-    Train,
-    /// Classifying pictures that are in memory
-    Infer,
+/// With how much of the machine its limits are measured: one thread and all of them, on every instruction set it has, unless chosen.
+#[derive(Args, Debug)]
+pub(crate) struct MachineArgs {
+    /// Print one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
 }
 
 /// The type of the numbers that a network computes with.

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use divvy::rules::Rule;
 
 use super::values::{batch, classes, side};
-use super::{ComputeArgs, TaskChoice};
+use super::{TaskChoice, ThreadArgs};
 
 /// What is done about findings.
 #[derive(Args, Debug)]
@@ -52,7 +52,7 @@ pub(crate) struct CheckArgs {
     pub(crate) sarif: bool,
 
     #[command(flatten)]
-    pub(crate) compute: ComputeArgs,
+    pub(crate) threads: ThreadArgs,
 }
 
 #[derive(Args, Debug)]

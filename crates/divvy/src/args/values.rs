@@ -2,6 +2,7 @@
 
 use divvy::data::MAX_SIDE;
 use divvy::nn::Architecture;
+use divvy::nn::Isa;
 use divvy::train::Length;
 
 pub(super) fn side(text: &str) -> Result<usize, String> {
@@ -39,4 +40,10 @@ pub(super) fn above_zero(text: &str) -> Result<f64, String> {
 /// What can be given as a network, for help.
 pub(super) fn networks(start: &str) -> String {
     format!("{start}: {}, a TOML file of layers", Architecture::NAMES.join(", "))
+}
+
+/// An instruction set that this machine has.
+pub(super) fn isa(name: &str) -> Result<Isa, String> {
+    let present = || Isa::present().into_iter().map(Isa::name).collect::<Vec<_>>().join(", ");
+    Isa::by_name(name).ok_or_else(|| format!("this machine has {}", present()))
 }

@@ -14,28 +14,41 @@ pub(crate) mod sort;
 pub(crate) mod summary;
 pub(crate) mod train;
 mod training;
+mod workload;
 
 use std::path::Path;
 
 use anyhow::Result;
-use divvy::Cpu;
 use divvy::data::DataError;
 use divvy::model::{Classifier, Model, Prediction};
 use divvy::train::TrainError;
+use divvy::{Cpu, Isa};
 
-use crate::args::ComputeArgs;
+use crate::args::{ComputeArgs, ThreadArgs};
 use crate::interrupt;
+
+impl ThreadArgs {
+    /// The threads asked for, or as many as the machine has cores.
+    fn count(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.map_or_else(cores, usize::from)
+    }
+}
 
 impl ComputeArgs {
     /// The threads asked for, or as many as the machine has cores.
     fn threads(&self) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.map_or_else(cores, usize::from)
+        self.threads.count()
     }
 
-    /// The processor with that many threads.
+    /// The processor with that many threads and the instruction set asked for, or its best.
     fn cpu(&self) -> Cpu {
-        Cpu::new(self.threads())
+        Cpu::with_isa(self.isa(), self.threads())
+    }
+
+    /// The instruction set asked for, or the machine's best.
+    fn isa(&self) -> Isa {
+        self.isa.unwrap_or_else(Isa::best)
     }
 }
 

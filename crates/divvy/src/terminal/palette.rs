@@ -35,6 +35,11 @@ impl Palette {
         Self { coloured: false, width: Some(width) }
     }
 
+    /// The columns of the terminal; none where there is no terminal.
+    pub(crate) fn width(self) -> Option<usize> {
+        self.width
+    }
+
     /// A paragraph in lines that fit the terminal, all but the first behind `indent`; as it is where there is no terminal.
     pub(crate) fn wrapped(self, text: &str, indent: &str) -> String {
         /// On narrower terminals words would stand alone.

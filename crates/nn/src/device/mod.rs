@@ -14,6 +14,7 @@ use crate::parameters::{ParameterId, ParameterTable, Parameters};
 use crate::plan::constant::{ConstantId, Constants, Places};
 use crate::plan::op::{BufferId, LossKind, Maxima, Moving};
 use crate::plan::{Op, Plan, PlanOptions};
+use crate::profile::Laps;
 
 /// A processor and the memory that plans run in. The memory grows to the largest plan that was run and is used again.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub struct Device {
     exact: bool,
     arena: Vec<f32>,
     scratch: Vec<f32>,
+    laps: Option<Laps>,
 }
 
 /// The constants of a plan, as they are for the present parameters.
@@ -53,7 +55,7 @@ pub(crate) struct Randomness {
 impl Device {
     /// A device that runs on `cpu`.
     pub fn new(cpu: Cpu) -> Self {
-        Self { cpu, exact: false, arena: Vec::new(), scratch: Vec::new() }
+        Self { cpu, exact: false, arena: Vec::new(), scratch: Vec::new(), laps: None }
     }
 
     /// Sets whether every product of the definitions is computed; false by default: see [`PlanOptions::exact`].
@@ -69,6 +71,16 @@ impl Device {
     /// The processor.
     pub fn cpu(&self) -> &Cpu {
         &self.cpu
+    }
+
+    /// Takes the time of every operation from now on.
+    pub(crate) fn take_times(&mut self) {
+        self.laps = Some(Laps::default());
+    }
+
+    /// The times of the last run, if they are taken.
+    pub(crate) fn laps(&mut self) -> Option<&mut Laps> {
+        self.laps.as_mut()
     }
 
     /// Makes room for `plan`; after this, running it allocates nothing.
@@ -108,8 +120,15 @@ impl Device {
             randomness,
             updates,
         };
+        let mut laps = self.laps.as_mut();
+        if let Some(laps) = &mut laps {
+            laps.go_on();
+        }
         for step in &plan.steps()[steps] {
             memory.execute(&step.op);
+            if let Some(laps) = &mut laps {
+                laps.lap();
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The compiled network: operations in order, and a place in one arena for every buffer.
 
+mod algorithm;
 pub(crate) mod constant;
 mod derive;
 mod display;
@@ -12,6 +13,7 @@ use std::ops::Range;
 
 use divvy_kernels::{Conv2dShape, ConvAlgorithm, ConvPass, Isa};
 
+pub use algorithm::{Algorithm, AlgorithmChoice, PassedOver};
 use constant::{Constant, ConstantId};
 pub use display::{PlanRow, PlanTable};
 use fuse::fuse;

@@ -116,7 +116,7 @@ fn data_findings(args: &CheckArgs, path: &Path, terminal: &mut Terminal) -> Resu
         };
         progress.renamed(what).count(done, total);
     };
-    let checked = check_data(&dataset, args.compute.threads(), &told, interrupt::asked());
+    let checked = check_data(&dataset, args.threads.count(), &told, interrupt::asked());
     terminal.stop();
     Ok(checked?)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::ValueEnum;
-use divvy::Cpu;
+
 use divvy::data::write_atomically;
 use divvy::nn::Wiring;
 use divvy::rules::{Diagnostic, Stage};
@@ -26,12 +26,11 @@ const TEST_SHARE: f64 = 0.2;
 pub(crate) fn run(args: &CompareArgs, terminal: &mut Terminal) -> Result<Status> {
     let out = args.out.clone().unwrap_or_else(|| default_out(&args.photos));
     let config = CompareConfig { contenders: contenders(args)?, seeds: args.seeds, test_share: TEST_SHARE };
-    let threads = args.compute.threads();
     let compared = {
         terminal.start("comparing");
         let mut screen = Screen { terminal: &mut *terminal, found: Vec::new() };
         let mut told = |turn: Turn<'_>, event: &Event| screen.show(turn, event);
-        compare(&config, &out, &|| Cpu::new(threads), &mut told, interrupt::asked())
+        compare(&config, &out, &|| args.compute.cpu(), &mut told, interrupt::asked())
     };
     terminal.stop();
     let comparison = compared?;

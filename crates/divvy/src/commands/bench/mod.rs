@@ -1,0 +1,90 @@
+//! `divvy bench`: how fast a network trains or classifies, and what the machine can do at most.
+
+mod machine;
+
+use anyhow::Result;
+use divvy::nn::Mode;
+use serde::Serialize;
+
+use super::workload::{Workload, peak_rss_mib};
+use crate::Status;
+use crate::args::{BenchArgs, BenchJob, Precision, WorkArgs};
+use crate::terminal::Terminal;
+
+/// What was measured, under which conditions.
+#[derive(Serialize)]
+struct Measured<'a> {
+    peer: &'static str,
+    job: &'static str,
+    network: &'a str,
+    input: String,
+    batch: usize,
+    precision: &'static str,
+    isa: &'static str,
+    threads: usize,
+    steps: usize,
+    images_per_second: f64,
+    /// The median over steps.
+    ms_per_batch: f64,
+    /// The most memory that the process held; null where the system does not tell.
+    peak_rss_mib: Option<u64>,
+}
+
+/// Measures and prints what was asked for.
+pub(crate) fn run(args: &BenchArgs, terminal: &mut Terminal) -> Result<Status> {
+    match &args.job {
+        BenchJob::Train(work) => measure("train", Mode::Train, work, terminal),
+        BenchJob::Infer(work) => measure("infer", Mode::Infer, work, terminal),
+        BenchJob::Machine(args) => machine::run(args, terminal),
+    }
+}
+
+/// Runs steps for the time asked for and prints the median.
+fn measure(job: &'static str, mode: Mode, args: &WorkArgs, terminal: &mut Terminal) -> Result<Status> {
+    let network = args.network.network()?;
+    let input = network.graph().input_shape().to_string();
+    let cpu = args.compute.cpu();
+    let (isa, threads) = (cpu.isa().name(), cpu.threads());
+    let mut times = Vec::new();
+    Workload::new(network, mode, args.batch, cpu)?.run(args.seconds, |_, time| times.push(time));
+    times.sort_unstable();
+    let median = times[times.len() / 2].as_secs_f64();
+    let measured = Measured {
+        peer: "divvy",
+        job,
+        network: &args.network.network,
+        input,
+        batch: args.batch,
+        precision: match args.precision {
+            Precision::F32 => "f32",
+        },
+        isa,
+        threads,
+        steps: times.len(),
+        images_per_second: rounded(args.batch as f64 / median, 2),
+        ms_per_batch: rounded(median * 1e3, 3),
+        peak_rss_mib: peak_rss_mib(),
+    };
+    if args.json {
+        terminal.print(serde_json::to_string(&measured)?);
+    } else {
+        terminal.print(in_words(&measured));
+    }
+    Ok(Status::Done)
+}
+
+fn rounded(value: f64, digits: i32) -> f64 {
+    let scale = 10_f64.powi(digits);
+    (value * scale).round() / scale
+}
+
+fn in_words(measured: &Measured<'_>) -> String {
+    let Measured { job, network, input, batch, isa, threads, steps, images_per_second, ms_per_batch, .. } =
+        measured;
+    let memory =
+        measured.peak_rss_mib.map(|mib| format!(", {mib} MiB of memory at most")).unwrap_or_default();
+    format!(
+        "{job} {network} {input}, batch {batch}, {isa} on {threads} threads\n\
+         {images_per_second:.1} images/s, {ms_per_batch:.3} ms a batch (median of {steps}){memory}"
+    )
+}

@@ -1,0 +1,130 @@
+//! A network at work on noise, to be measured.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use divvy::Cpu;
+use divvy::nn::{Device, Engine, Mode, Network, Optimizer, ParameterTable, Plan, PlanOptions};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::failure::Failure;
+use crate::interrupt;
+
+/// Steps before the clock starts: the first compile the plan and touch the memory.
+const WARM_UP: usize = 3;
+
+/// The fewest steps that a median is taken of.
+const FEWEST: usize = 5;
+
+/// Steps of training, or batches to classify, with pictures that are in memory.
+pub(super) struct Workload {
+    engine: Engine,
+    options: PlanOptions,
+    mode: Mode,
+    batch: usize,
+    images: Vec<f32>,
+    targets: Vec<f32>,
+}
+
+impl Workload {
+    /// The optimizer of its steps.
+    pub(super) fn optimizer() -> Optimizer {
+        Optimizer::adam()
+    }
+
+    /// Refuses a network and batch that this machine has no memory for, before it is asked for.
+    pub(super) fn new(network: Network, mode: Mode, batch: usize, cpu: Cpu) -> Result<Self, Failure> {
+        let threads = cpu.threads();
+        let device = Device::new(cpu);
+        let options = device.plan_options();
+        refuse_too_large(&network, mode, batch, options, threads)?;
+        let mut random = ChaCha8Rng::seed_from_u64(0);
+        let units = network.head().units();
+        let image_len = network.graph().input_shape().len();
+        let images = (0..batch * image_len).map(|_| random.random_range(-1.0..1.0)).collect();
+        let targets =
+            (0..batch * units).map(|i| f32::from(u8::from(i % units == i / units % units))).collect();
+        Ok(Self { engine: Engine::new(network, device, 0), options, mode, batch, images, targets })
+    }
+
+    /// What its plans are compiled for.
+    pub(super) fn options(&self) -> PlanOptions {
+        self.options
+    }
+
+    pub(super) fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    /// Runs steps for so many seconds, or until someone asks to stop, after some to warm up; `told` hears how long each took.
+    pub(super) fn run(&mut self, seconds: f64, mut told: impl FnMut(&mut Engine, Duration)) {
+        (0..WARM_UP).for_each(|_| self.step());
+        let (mut steps, begun) = (0, Instant::now());
+        while steps < FEWEST || (begun.elapsed().as_secs_f64() < seconds && !interrupt::is_asked()) {
+            let start = Instant::now();
+            self.step();
+            told(&mut self.engine, start.elapsed());
+            steps += 1;
+        }
+    }
+
+    fn step(&mut self) {
+        match self.mode {
+            Mode::Infer => {
+                std::hint::black_box(self.engine.logits(&self.images, self.batch));
+            }
+            Mode::Train => {
+                // Noise cannot be learnt, so the loss may run away; a step costs the same all the while.
+                let _ =
+                    self.engine.train_step(&self.images, &self.targets, self.batch, &Self::optimizer(), 1e-4);
+            }
+        }
+    }
+}
+
+fn refuse_too_large(
+    network: &Network,
+    mode: Mode,
+    batch: usize,
+    options: PlanOptions,
+    threads: usize,
+) -> Result<(), Failure> {
+    let table = ParameterTable::new(network.graph());
+    let plan = Plan::compile(network, &table, mode, batch, options);
+    // Parameters with their gradients and Adam's two moments; the pictures once here and once in the arena.
+    let pictures = batch * network.graph().input_shape().len();
+    let numbers = plan.arena_len()
+        + plan.scratch_len(threads)
+        + plan.constants_len()
+        + 4 * table.values_len()
+        + pictures;
+    refuse_more_than_free(numbers).map_err(|failure| failure.help("give a smaller --batch or --size"))
+}
+
+/// Refuses to take more memory than is free, where the system tells.
+pub(super) fn refuse_more_than_free(numbers: usize) -> Result<(), Failure> {
+    let Some(available) = proc_kib("/proc/meminfo", "MemAvailable:") else { return Ok(()) };
+    let needed = numbers as u64 * size_of::<f32>() as u64 / 1024;
+    if needed <= available {
+        return Ok(());
+    }
+    let mib = |kib: u64| kib / 1024;
+    Err(Failure::new(format!(
+        "this needs {} MiB of memory, and {} MiB are free",
+        mib(needed),
+        mib(available)
+    )))
+}
+
+/// The most memory that this process held, where the system tells.
+pub(super) fn peak_rss_mib() -> Option<u64> {
+    proc_kib("/proc/self/status", "VmHWM:").map(|kib| kib / 1024)
+}
+
+/// A figure in KiB from one of Linux's own files.
+fn proc_kib(file: &str, key: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}

@@ -1,0 +1,134 @@
+//! What the command tells of speed: the figures are there and make sense; how large they are is the machine's business.
+
+mod common;
+
+use common::Desk;
+use serde_json::Value;
+
+fn json(desk: &Desk, line: &str) -> Value {
+    let arguments: Vec<&str> = line.split(' ').collect();
+    let output = desk.divvy(&arguments).assert().success().get_output().clone();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn text(desk: &Desk, line: &str) -> String {
+    let arguments: Vec<&str> = line.split(' ').collect();
+    let output = desk.divvy(&arguments).assert().success().get_output().clone();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The number under a key, which is finite and not below 0.
+fn number(value: &Value, key: &str) -> f64 {
+    let number = value[key].as_f64().unwrap_or_else(|| panic!("no {key} in {value}"));
+    assert!(number.is_finite() && number >= 0.0, "{key}: {number}");
+    number
+}
+
+fn positive(value: &Value, key: &str) -> f64 {
+    let number = number(value, key);
+    assert!(number > 0.0, "{key} is 0");
+    number
+}
+
+const PROFILE: &str = "plan lenet5 --size 28 --batch 2 --threads 1 --profile --seconds 0.05";
+
+#[test]
+fn a_profile_has_every_operation_of_the_plan_and_the_optimizer() {
+    let desk = Desk::new();
+    let plan = json(&desk, "plan lenet5 --size 28 --batch 2 --json");
+    let profile = json(&desk, &format!("{PROFILE} --json"));
+    let (planned, timed) = (plan["ops"].as_array().unwrap(), profile["ops"].as_array().unwrap());
+    assert_eq!(timed.len(), planned.len() + 1);
+    for (planned, timed) in planned.iter().zip(timed) {
+        for key in ["layer", "op", "sizes", "flops"] {
+            assert_eq!(planned[key], timed[key]);
+        }
+    }
+    assert_eq!(timed.last().unwrap()["op"], "optimizer's pass");
+    for row in timed {
+        for key in ["ms", "share", "gflops", "peak_share", "gb_per_s", "bandwidth_share", "floor_ms"] {
+            number(row, key);
+        }
+        assert!(["L2", "L3", "DRAM"].contains(&row["level"].as_str().unwrap()));
+    }
+    for key in ["batch", "threads", "steps", "step_ms", "floor_ms", "times_floor"] {
+        positive(&profile, key);
+    }
+    for key in ["gflops", "l2_gb_per_s", "l3_gb_per_s", "dram_gb_per_s"] {
+        positive(&profile["limits"], key);
+    }
+}
+
+#[test]
+fn a_profile_of_classifying_has_no_optimizer() {
+    let desk = Desk::new();
+    let profile = json(&desk, &format!("{PROFILE} --infer --isa portable --json"));
+    assert_eq!((&profile["mode"], &profile["isa"]), (&Value::from("infer"), &Value::from("portable")));
+    assert!(profile["ops"].as_array().unwrap().iter().all(|row| row["op"] != "optimizer's pass"));
+    let said = text(&desk, &format!("{PROFILE} --infer"));
+    assert!(said.contains("where the time goes") && said.contains("times the roofline"), "{said}");
+}
+
+#[test]
+fn the_limits_of_the_machine_are_positive() {
+    let desk = Desk::new();
+    let machine = json(&desk, "bench machine --json --threads 1 --isa portable");
+    for key in ["l1", "l2", "l3"] {
+        positive(&machine["caches"], key);
+    }
+    let arithmetic = machine["arithmetic"].as_array().unwrap();
+    assert_eq!(arithmetic.len(), 1);
+    positive(&arithmetic[0], "f32_gflops");
+    assert!(arithmetic[0]["bf16_gflops"].is_null() && arithmetic[0]["int8_gops"].is_null());
+    let memory = machine["memory"].as_array().unwrap();
+    assert_eq!(
+        memory.iter().map(|row| row["level"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["L1", "L2", "L3", "DRAM"]
+    );
+    for row in memory {
+        for key in ["bytes", "read_gb_per_s", "write_gb_per_s", "copy_gb_per_s"] {
+            positive(row, key);
+        }
+    }
+    number(&machine["barriers"][0], "microseconds");
+}
+
+#[test]
+fn what_computes_takes_an_instruction_set() {
+    let desk = Desk::with_photos();
+    let [one, two] = ["one", "two"].map(|run| {
+        desk.train("photos", run, &["--isa", "portable"]).assert().success();
+        std::fs::read(desk.path(run).join("model.divvy")).unwrap()
+    });
+    assert!(one == two, "the same seed and instruction set give the same bits");
+    text(&desk, "evaluate one photos --isa portable");
+    text(&desk, "predict one photos --isa portable");
+    for line in [
+        "train photos --isa avx1024",
+        "evaluate one photos --isa avx1024",
+        "predict one photos --isa avx1024",
+        "compare photos --isa avx1024",
+        "plan classic --profile --isa avx1024",
+        "bench machine --isa avx1024",
+    ] {
+        let said = desk.refuses(&line.split(' ').collect::<Vec<_>>());
+        assert!(
+            said.contains("`avx1024` cannot be used; this machine has ") && said.contains("portable"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_setting_that_would_do_nothing_is_refused() {
+    let desk = Desk::new();
+    for (line, named) in [
+        ("plan classic --threads 2", "--profile"),
+        ("plan classic --seconds 2", "--profile"),
+        ("check classic --isa portable", "--isa"),
+        ("bench machine --batch 3", "--batch"),
+    ] {
+        let said = desk.refuses(&line.split(' ').collect::<Vec<_>>());
+        assert!(said.contains(named), "{line}: {said}");
+    }
+}

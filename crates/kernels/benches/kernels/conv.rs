@@ -1,0 +1,134 @@
+//! The convolutions of common networks, by every algorithm that can compute them. Winograd's transforms its weights each time, as in
+//! training.
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use divvy_kernels::{
+    Conv2dShape, ConvAlgorithm, ConvPass, ConvWeights, Epilogue, Padding, conv2d_backward_data,
+    conv2d_backward_weights, conv2d_forward, winograd_weights,
+};
+
+use crate::case::{CPU, Case, chosen, numbers};
+
+/// A layer and an algorithm for it.
+type Layer = Case<(Conv2dShape, ConvAlgorithm)>;
+
+fn layers() -> Vec<Layer> {
+    let conv = |name, [batch, size, channels, filters]: [usize; 4], kernel, stride, groups| {
+        let before = (kernel - 1) / 2;
+        let shape = Conv2dShape {
+            batch,
+            height: size,
+            width: size,
+            channels,
+            filters,
+            kernel: (kernel, kernel),
+            strides: (stride, stride),
+            dilation: (1, 1),
+            groups,
+            padding: Padding { top: before, bottom: before, left: before, right: before },
+        };
+        ConvAlgorithm::all(&shape)
+            .map(|algorithm| Case { name: format!("{name}, {algorithm:?}"), shape: (shape, algorithm) })
+            .collect::<Vec<_>>()
+    };
+    let layers = [
+        conv("classic 1: 64x64x3 -> 32", [32, 64, 3, 32], 3, 1, 1),
+        conv("classic 2: 32x32x32 -> 64", [32, 32, 32, 64], 3, 1, 1),
+        conv("classic 3: 16x16x64 -> 128", [32, 16, 64, 128], 3, 1, 1),
+        conv("classic 3, one image", [1, 16, 64, 128], 3, 1, 1),
+        conv("lenet 2: 14x14x6 -> 16, 5x5", [128, 14, 6, 16], 5, 1, 1),
+        conv("resnet 1: 224x224x3 -> 64, 7x7/2", [2, 224, 3, 64], 7, 2, 1),
+        conv("resnet 2: 56x56x64 -> 64", [4, 56, 64, 64], 3, 1, 1),
+        conv("resnet 3: 56x56x64 -> 128, 3x3/2", [4, 56, 64, 128], 3, 2, 1),
+        conv("resnet 5: 7x7x512 -> 512", [8, 7, 512, 512], 3, 1, 1),
+        conv("resnet: 14x14x256 -> 512, 1x1/2", [8, 14, 256, 512], 1, 2, 1),
+        conv("mobilenet: 14x14x96 -> 576, 1x1", [8, 14, 96, 576], 1, 1, 1),
+        conv("mobilenet: 14x14x576 depthwise", [8, 14, 576, 576], 3, 1, 576),
+        conv("mobilenet: 56x56x144 depthwise/2", [8, 56, 144, 144], 3, 2, 144),
+    ];
+    chosen(layers.into_iter().flatten().collect())
+}
+
+/// Weights as an algorithm reads them, transformed anew for each run.
+struct Weights<'a> {
+    shape: &'a Conv2dShape,
+    pass: ConvPass,
+    algorithm: ConvAlgorithm,
+    packed: Vec<f32>,
+    transformed: Vec<f32>,
+}
+
+impl<'a> Weights<'a> {
+    fn new((shape, algorithm): &'a (Conv2dShape, ConvAlgorithm), pass: ConvPass) -> Self {
+        let len = match algorithm {
+            ConvAlgorithm::Direct => 0,
+            ConvAlgorithm::Winograd(tile) => shape.winograd_len(pass, *tile),
+        };
+        let (packed, transformed) = (numbers(shape.weights_len()), numbers(len));
+        Self { shape, pass, algorithm: *algorithm, packed, transformed }
+    }
+
+    /// Scratch for the pass and for transforming.
+    fn scratch(&self) -> Vec<f32> {
+        let pass = self.shape.scratch(self.pass, self.algorithm, CPU.threads());
+        let transform = match self.algorithm {
+            ConvAlgorithm::Direct => 0,
+            ConvAlgorithm::Winograd(_) => self.shape.winograd_scratch(self.pass),
+        };
+        numbers(pass.max(transform))
+    }
+
+    fn ready(&mut self, scratch: &mut [f32]) -> ConvWeights<'_> {
+        match self.algorithm {
+            ConvAlgorithm::Direct => ConvWeights::Packed(&self.packed),
+            ConvAlgorithm::Winograd(tile) => {
+                winograd_weights(
+                    &CPU,
+                    self.shape,
+                    self.pass,
+                    tile,
+                    &self.packed,
+                    &mut self.transformed,
+                    scratch,
+                );
+                ConvWeights::Winograd(tile, &self.transformed)
+            }
+        }
+    }
+}
+
+#[divan::bench(args = layers())]
+fn forward(bencher: Bencher<'_, '_>, layer: &Layer) {
+    let shape = &layer.shape.0;
+    let mut weights = Weights::new(&layer.shape, ConvPass::Forward);
+    let (x, mut y, mut scratch) =
+        (numbers(shape.input_len()), numbers(shape.output_len()), weights.scratch());
+    bencher.counter(ItemsCount::new(shape.flops())).bench_local(|| {
+        let weights = weights.ready(&mut scratch);
+        conv2d_forward(&CPU, shape, &x, weights, &Epilogue::default(), &mut y, &mut scratch);
+    });
+}
+
+#[divan::bench(args = layers())]
+fn backward_data(bencher: Bencher<'_, '_>, layer: &Layer) {
+    let shape = &layer.shape.0;
+    let mut weights = Weights::new(&layer.shape, ConvPass::BackwardData);
+    let (dy, mut dx, mut scratch) =
+        (numbers(shape.output_len()), numbers(shape.input_len()), weights.scratch());
+    bencher.counter(ItemsCount::new(shape.flops())).bench_local(|| {
+        let weights = weights.ready(&mut scratch);
+        conv2d_backward_data(&CPU, shape, &dy, weights, &mut dx, &mut scratch);
+    });
+}
+
+#[divan::bench(args = layers())]
+fn backward_weights(bencher: Bencher<'_, '_>, layer: &Layer) {
+    let (shape, algorithm) = &layer.shape;
+    let (x, dy) = (numbers(shape.input_len()), numbers(shape.output_len()));
+    let scratch = shape.scratch(ConvPass::BackwardWeights, *algorithm, CPU.threads());
+    let (mut dw, mut scratch) = (numbers(shape.weights_len()), numbers(scratch));
+    bencher
+        .counter(ItemsCount::new(shape.flops()))
+        .bench_local(|| conv2d_backward_weights(&CPU, shape, *algorithm, &x, &dy, &mut dw, &mut scratch));
+}

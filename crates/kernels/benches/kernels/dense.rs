@@ -1,0 +1,53 @@
+//! The dense layers of common networks.
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use divvy_kernels::{DenseShape, dense_backward_data, dense_backward_weights, dense_forward};
+
+use crate::case::{CPU, Case, chosen, numbers};
+
+fn layers() -> Vec<Case<DenseShape>> {
+    let dense = |name: &str, batch, inputs, outputs| Case {
+        name: name.to_owned(),
+        shape: DenseShape { batch, inputs, outputs },
+    };
+    chosen(vec![
+        dense("classic: 32768 -> 256", 32, 32768, 256),
+        dense("classic: 32768 -> 256, one image", 1, 32768, 256),
+        dense("classic: 256 -> 128", 32, 256, 128),
+        dense("flat: 25088 -> 10", 128, 25088, 10),
+        dense("resnet: 512 -> 1000", 16, 512, 1000),
+    ])
+}
+
+#[divan::bench(args = layers())]
+fn forward(bencher: Bencher<'_, '_>, layer: &Case<DenseShape>) {
+    let shape = &layer.shape;
+    let (x, w) = (numbers(shape.input_len()), numbers(shape.weights_len()));
+    let (mut y, mut scratch) = (numbers(shape.output_len()), numbers(shape.forward_scratch(CPU.threads())));
+    bencher
+        .counter(ItemsCount::new(shape.flops()))
+        .bench_local(|| dense_forward(&CPU, shape, &x, &w, None, &mut y, &mut scratch));
+}
+
+#[divan::bench(args = layers())]
+fn backward_data(bencher: Bencher<'_, '_>, layer: &Case<DenseShape>) {
+    let shape = &layer.shape;
+    let (dy, w) = (numbers(shape.output_len()), numbers(shape.weights_len()));
+    let (mut dx, mut scratch) =
+        (numbers(shape.input_len()), numbers(shape.backward_data_scratch(CPU.threads())));
+    bencher
+        .counter(ItemsCount::new(shape.flops()))
+        .bench_local(|| dense_backward_data(&CPU, shape, &dy, &w, &mut dx, &mut scratch));
+}
+
+#[divan::bench(args = layers())]
+fn backward_weights(bencher: Bencher<'_, '_>, layer: &Case<DenseShape>) {
+    let shape = &layer.shape;
+    let (x, dy) = (numbers(shape.input_len()), numbers(shape.output_len()));
+    let (mut dw, mut scratch) =
+        (numbers(shape.weights_len()), numbers(shape.backward_weights_scratch(CPU.threads())));
+    bencher
+        .counter(ItemsCount::new(shape.flops()))
+        .bench_local(|| dense_backward_weights(&CPU, shape, &x, &dy, &mut dw, &mut scratch));
+}
