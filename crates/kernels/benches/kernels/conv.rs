@@ -44,8 +44,19 @@ fn layers() -> Vec<Layer> {
         conv("resnet 5: 7x7x512 -> 512", [8, 7, 512, 512], 3, 1, 1),
         conv("resnet: 14x14x256 -> 512, 1x1/2", [8, 14, 256, 512], 1, 2, 1),
         conv("mobilenet: 14x14x96 -> 576, 1x1", [8, 14, 96, 576], 1, 1, 1),
-        conv("mobilenet: 14x14x576 depthwise", [8, 14, 576, 576], 3, 1, 576),
+        conv("mobilenet: 112x112x32 depthwise", [8, 112, 32, 32], 3, 1, 32),
+        conv("mobilenet: 112x112x96 depthwise/2", [8, 112, 96, 96], 3, 2, 96),
+        conv("mobilenet: 56x56x144 depthwise", [8, 56, 144, 144], 3, 1, 144),
         conv("mobilenet: 56x56x144 depthwise/2", [8, 56, 144, 144], 3, 2, 144),
+        conv("mobilenet: 28x28x192 depthwise", [8, 28, 192, 192], 3, 1, 192),
+        conv("mobilenet: 28x28x192 depthwise/2", [8, 28, 192, 192], 3, 2, 192),
+        conv("mobilenet: 14x14x384 depthwise", [8, 14, 384, 384], 3, 1, 384),
+        conv("mobilenet: 14x14x576 depthwise", [8, 14, 576, 576], 3, 1, 576),
+        conv("mobilenet: 14x14x576 depthwise/2", [8, 14, 576, 576], 3, 2, 576),
+        conv("mobilenet: 7x7x960 depthwise", [8, 7, 960, 960], 3, 1, 960),
+        conv("convnext: 14x14x384 depthwise 7x7", [8, 14, 384, 384], 7, 1, 384),
+        conv("resnext: 56x56x128, 32 groups", [4, 56, 128, 128], 3, 1, 32),
+        conv("resnext: 14x14x512, 32 groups", [8, 14, 512, 512], 3, 1, 32),
     ];
     chosen(layers.into_iter().flatten().collect())
 }
