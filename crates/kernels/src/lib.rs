@@ -21,6 +21,7 @@
 
 mod activation;
 mod bias;
+mod buffer;
 mod bytes;
 mod columns;
 mod conv;
@@ -51,6 +52,7 @@ mod team;
 
 pub use activation::{Activation, Saved, activation_backward, activation_forward};
 pub use bias::{bias_gradient, bias_gradient_scratch};
+pub use buffer::Buffer;
 pub use bytes::{as_bytes, as_bytes_mut};
 pub use conv::{
     Conv2dShape, ConvAlgorithm, ConvPass, ConvWeights, Epilogue, WinogradTile, conv2d_backward_data,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use divvy_kernels::Cpu;
+use divvy_kernels::{Buffer, Cpu};
 use thiserror::Error;
 
 use crate::device::{Context, Device, Known, Randomness};
@@ -20,7 +20,7 @@ pub struct Engine {
     network: Network,
     device: Device,
     parameters: Parameters,
-    gradients: Vec<f32>,
+    gradients: Buffer,
     optimizer_state: OptimizerState,
     plans: HashMap<(Mode, usize), Compiled>,
     constants: Constants,
@@ -61,7 +61,7 @@ impl Engine {
             network,
             device,
             parameters,
-            gradients: Vec::new(),
+            gradients: Buffer::default(),
             optimizer_state: OptimizerState::default(),
             plans: HashMap::new(),
             constants: Constants::default(),
@@ -136,7 +136,7 @@ impl Engine {
         let compiled = self.compiled(Mode::Train, batch);
         if self.gradients.len() != self.parameters.table().trained_len() {
             // Fresh zeros, not grown: pages that are never written, as those of gradients that are not kept, take no memory.
-            self.gradients = vec![0.0; self.parameters.table().trained_len()];
+            self.gradients = Buffer::zeros(self.parameters.table().trained_len());
         }
         let loss = self.forward(&compiled, images, targets)?;
         self.backward(&compiled, optimizer, rate);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use divvy_kernels::{Adam as AdamKernel, Cpu, RmsProp as RmsPropKernel, Rule, Sgd as SgdKernel, Update};
+use divvy_kernels::{Adam as AdamKernel, Buffer, Cpu, RmsProp as RmsPropKernel, Rule, Sgd as SgdKernel, Update};
 use divvy_kernels::{sum_of_squares, sum_of_squares_scratch, update};
 use serde::{Deserialize, Serialize};
 
@@ -184,7 +184,7 @@ impl From<UpdateRule> for Optimizer {
 /// What an optimizer remembers between steps: one slice, slot after slot, each as long as the parameters.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct OptimizerState {
-    values: Vec<f32>,
+    values: Buffer,
     steps: u64,
     /// Partial sums of the gradients' norm.
     scratch: Vec<f32>,
@@ -197,7 +197,7 @@ impl OptimizerState {
     pub(crate) fn begin(&mut self, optimizer: &Optimizer, rate: f64, table: &ParameterTable) -> Updates<'_> {
         let len = table.trained_len();
         if self.values.len() != len * optimizer.slots() {
-            *self = Self { values: vec![0.0; len * optimizer.slots()], ..Self::default() };
+            *self = Self { values: Buffer::zeros(len * optimizer.slots()), ..Self::default() };
         }
         self.steps += 1;
         let at = len.min(self.values.len());

@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use divvy_kernels::WeightLayout;
+use divvy_kernels::{Buffer, WeightLayout};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use thiserror::Error;
@@ -115,8 +115,8 @@ impl ParameterTable {
 #[derive(Clone, Debug)]
 pub struct Parameters {
     table: Arc<ParameterTable>,
-    values: Vec<f32>,
-    statistics: Vec<f32>,
+    values: Buffer,
+    statistics: Buffer,
 }
 
 /// Values that do not fit a network.
@@ -243,8 +243,8 @@ impl Parameters {
     }
 
     fn zeros(table: Arc<ParameterTable>) -> Self {
-        let values = vec![0.0; table.trained_len];
-        let statistics = vec![0.0; table.statistics_len];
+        let values = Buffer::zeros(table.trained_len);
+        let statistics = Buffer::zeros(table.statistics_len);
         Self { table, values, statistics }
     }
 

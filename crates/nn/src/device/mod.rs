@@ -6,7 +6,7 @@ mod norm;
 use std::ops::Range;
 
 use divvy_kernels as kernels;
-use divvy_kernels::{Cpu, DropoutKey, as_bytes, as_bytes_mut};
+use divvy_kernels::{Buffer, Cpu, DropoutKey, as_bytes, as_bytes_mut};
 
 use crate::arena::parts;
 use crate::optimizer::Updates;
@@ -21,8 +21,8 @@ use crate::profile::Laps;
 pub struct Device {
     cpu: Cpu,
     exact: bool,
-    arena: Vec<f32>,
-    scratch: Vec<f32>,
+    arena: Buffer,
+    scratch: Buffer,
     laps: Option<Laps>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Randomness {
 impl Device {
     /// A device that runs on `cpu`.
     pub fn new(cpu: Cpu) -> Self {
-        Self { cpu, exact: false, arena: Vec::new(), scratch: Vec::new(), laps: None }
+        Self { cpu, exact: false, arena: Buffer::default(), scratch: Buffer::default(), laps: None }
     }
 
     /// Sets whether every product of the definitions is computed; false by default: see [`PlanOptions::exact`].
@@ -85,9 +85,8 @@ impl Device {
 
     /// Makes room for `plan`; after this, running it allocates nothing.
     pub(crate) fn prepare(&mut self, plan: &Plan) {
-        let grow = |memory: &mut Vec<f32>, len: usize| memory.resize(len.max(memory.len()), 0.0);
-        grow(&mut self.arena, plan.arena_len());
-        grow(&mut self.scratch, plan.scratch_len(self.cpu.threads()));
+        self.arena.grow(plan.arena_len());
+        self.scratch.grow(plan.scratch_len(self.cpu.threads()));
     }
 
     /// A buffer of the plan that was prepared.

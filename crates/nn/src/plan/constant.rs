@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use divvy_kernels::{Conv2dShape, ConvPass, Cpu, WinogradTile, batch_norm_affine, winograd_weights};
+use divvy_kernels::{Buffer, Conv2dShape, ConvPass, Cpu, WinogradTile, batch_norm_affine, winograd_weights};
 
 use super::op::{Affine, Moving};
 use crate::parameters::{ParameterId, Parameters};
@@ -53,7 +53,7 @@ pub(crate) fn len(constants: &[Constant]) -> usize {
 #[derive(Debug, Default)]
 pub(crate) struct Constants {
     entries: Vec<Entry>,
-    values: Vec<f32>,
+    values: Buffer,
     /// Counts the changes of the parameters.
     version: u64,
 }
@@ -81,7 +81,7 @@ impl Constants {
         known.unwrap_or_else(|| {
             let start = self.values.len().next_multiple_of(16);
             let range = start..start + constant.len();
-            self.values.resize(range.end, 0.0);
+            self.values.grow(range.end);
             self.entries.push(Entry { constant: *constant, range, version: None });
             self.entries.len() - 1
         })

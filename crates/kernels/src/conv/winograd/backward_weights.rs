@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::tiles::{Lift, LiftInput, LiftOutputs, LowerWeights, Planes, Source, Tiles};
 use super::transform::{Input, LinearMap, OutputTransposed, WeightsTransposed};
-use super::{Blocks, WinogradTile, with_sides};
+use super::{Blocks, WinogradTile, with_sides, zeros_len};
 use crate::Cpu;
 use crate::conv::backward_weights::pieces;
 use crate::conv::correlation::{Correlation, Panel};
@@ -67,7 +67,7 @@ impl Cut {
     /// Elements of scratch of one member of the team.
     fn worker(&self, c: &Correlation, planes: usize) -> usize {
         let blocks: usize = self.planes(c).iter().map(|of| of.len(planes)).sum();
-        c.depth().max(PANEL) + blocks + self.panels * self.sums_len
+        zeros_len(c.depth().max(PANEL)) + blocks + self.panels * self.sums_len
     }
 }
 
@@ -158,7 +158,7 @@ impl Part<'_> {
     {
         let (c, cut) = (self.c, self.cut);
         let [squares, outputs] = cut.planes(c);
-        let (zeros, scratch) = scratch.split_at_mut(c.depth().max(PANEL));
+        let (zeros, scratch) = scratch.split_at_mut(zeros_len(c.depth().max(PANEL)));
         let (lifted_squares, scratch) = scratch.split_at_mut(squares.len(IN * IN));
         let (lifted_outputs, sums) = scratch.split_at_mut(outputs.len(IN * IN));
         zeros.fill(0.0);

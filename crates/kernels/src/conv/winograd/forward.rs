@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::tiles::{Lift, LiftInput, Lower, Planes, Source, Tiles};
 use super::transform::{Input, LinearMap, Output};
-use super::{Blocks, WinogradTile, with_sides};
+use super::{Blocks, WinogradTile, with_sides, zeros_len};
 use crate::Cpu;
 use crate::conv::Epilogue;
 use crate::conv::correlation::{Correlation, Panel};
@@ -53,7 +53,7 @@ impl Cut {
 
     /// Elements of scratch of one member of the team.
     fn worker(&self, c: &Correlation, planes: usize) -> usize {
-        c.source.channels + self.planes(c).iter().map(|of| of.len(planes)).sum::<usize>()
+        zeros_len(c.source.channels) + self.planes(c).iter().map(|of| of.len(planes)).sum::<usize>()
     }
 }
 
@@ -110,7 +110,7 @@ fn run_with<const OUT: usize, const IN: usize>(
         let (range, panels) = cut.task(c, &tiles, task);
         // SAFETY: each member has a part of its own.
         let scratch = unsafe { workers.part(member * worker..(member + 1) * worker) };
-        let (zeros, scratch) = scratch.split_at_mut(c.source.channels);
+        let (zeros, scratch) = scratch.split_at_mut(zeros_len(c.source.channels));
         let (lifted, scratch) = scratch.split_at_mut(squares.len(IN * IN));
         zeros.fill(0.0);
         let source =

@@ -72,6 +72,11 @@ pub(super) fn tiles(c: &Correlation, tile: WinogradTile) -> usize {
     Tiles::of(c, tile.side()).len()
 }
 
+/// Elements of a worker's zeros, so many of which are needed: what follows them begins on a cache line.
+fn zeros_len(channels: usize) -> usize {
+    channels.next_multiple_of(16)
+}
+
 /// How a pass is cut, for those who reckon its cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Blocks {

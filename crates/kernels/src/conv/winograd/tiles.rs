@@ -69,7 +69,7 @@ impl Planes {
     }
 
     pub(super) fn stride(self) -> usize {
-        self.tiles * self.channels + APART
+        (self.tiles * self.channels).next_multiple_of(APART) + APART
     }
 
     pub(super) fn len(self, planes: usize) -> usize {
