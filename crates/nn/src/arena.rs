@@ -9,11 +9,12 @@ const WRITTEN: usize = 8;
 ///
 /// # Panics
 /// When a part that is written overlaps another, or there are more than eight.
-pub(crate) fn parts<'a, const R: usize, const W: usize>(
-    slice: &'a mut [f32],
+#[expect(clippy::needless_pass_by_value, reason = "ranges are made on the spot, as those to read are")]
+pub(crate) fn parts<const R: usize, const W: usize>(
+    slice: &mut [f32],
     reads: [Range<usize>; R],
     writes: [Range<usize>; W],
-) -> ([&'a [f32]; R], [&'a mut [f32]; W]) {
+) -> ([&[f32]; R], [&mut [f32]; W]) {
     let mut order: [usize; W] = std::array::from_fn(|i| i);
     order.sort_unstable_by_key(|&i| (writes[i].start, writes[i].end));
     // Between parts that are written lie those that are only read, each with where it starts.
@@ -43,6 +44,8 @@ pub(crate) fn parts<'a, const R: usize, const W: usize>(
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::single_range_in_vec_init, reason = "one part is as good as several")]
+
     use super::*;
 
     #[test]

@@ -207,7 +207,7 @@ impl Engine {
         let moved = if is_immediate { plan.immediate() } else { &[] };
         let mut start = 0;
         let len = table.trained_len();
-        for range in moved.iter().map(|id| table.range(*id)).chain([len..len]) {
+        for range in moved.iter().map(|id| table.range(*id)).chain(std::iter::once(len..len)) {
             let values = self.parameters.values_mut();
             updates.take(self.device.cpu(), start..range.start, values, &self.gradients);
             start = range.end;

@@ -130,7 +130,7 @@ impl Cost {
         let products = tiles * planes * channels * filters / (self.lanes * MULTIPLIERS * PRODUCTS);
         let carried = self.vectors(c.depth()) * blocks.passes as f64 + self.vectors(c.filters());
         let weights = winograd::weights_len(c, tile) as f64;
-        let read = Self::bytes(4.0 * weights * blocks.blocks as f64, 4.0 * weights);
+        let read = Self::bytes(4.0 * weights * blocks.count as f64, 4.0 * weights);
         let transform = if prepared {
             0.0
         } else {
@@ -148,7 +148,7 @@ impl Cost {
         let products = tiles * planes * channels * filters / (self.lanes * MULTIPLIERS * PRODUCTS);
         let carried = self.vectors(c.depth()) * blocks.passes as f64 + self.vectors(c.filters());
         let sums = winograd::weights_len(c, tile) as f64;
-        let moved = Self::bytes(8.0 * sums * blocks.blocks as f64, 4.0 * sums);
+        let moved = Self::bytes(8.0 * sums * blocks.count as f64, 4.0 * sums);
         let back = 2.0 * channels * filters / self.lanes * Self::carry(tile) * blocks.parts as f64;
         products + tiles * carried * Self::carry(tile) + moved + back
     }

@@ -49,7 +49,7 @@ impl<'a> After<'a> {
 
     /// The same for the columns from `first` on.
     #[inline(always)]
-    fn from_column(&self, first: usize) -> Self {
+    fn at_column(&self, first: usize) -> Self {
         let of_columns = |affine: [&'a [f32]; 2]| affine.map(|of| &of[first..]);
         After {
             before: self.before.map(of_columns),
@@ -111,7 +111,7 @@ impl<'a> Target<'a> {
     #[inline(always)]
     pub(super) fn last(&self, column: usize) -> Option<Last<'a>> {
         let first = self.first.wrapping_add(column).cast_const();
-        (!self.after.is_nothing()).then(|| Last { first, after: self.after.from_column(column) })
+        (!self.after.is_nothing()).then(|| Last { first, after: self.after.at_column(column) })
     }
 }
 

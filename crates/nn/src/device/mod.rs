@@ -231,10 +231,10 @@ impl Memory<'_, '_> {
                 let [y, dy, dx] = buffers(self.arena, plan, [y, dy, dx]);
                 kernels::softmax_backward(cpu, rows, columns, y, dy, dx);
             }
-            Op::BatchNormTrain { .. }
-            | Op::BatchNormMaxPool { .. }
-            | Op::BatchNormBackward { .. }
-            | Op::BatchNormMaxPoolBackward { .. } => self.batch_norm(op),
+            Op::BatchNormTrain { .. } | Op::BatchNormMaxPool { .. } => self.batch_norm(op),
+            Op::BatchNormBackward { .. } | Op::BatchNormMaxPoolBackward { .. } => {
+                self.batch_norm_backward(op);
+            }
             Op::BatchNormInfer { ref shape, epsilon, x, affine, moving: Moving { mean, variance }, y } => {
                 let (mean, variance) =
                     (&self.statistics[self.range(mean)], &self.statistics[self.range(variance)]);

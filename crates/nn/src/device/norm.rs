@@ -17,7 +17,7 @@ fn affine_of<'a>(values: &'a [f32], table: &ParameterTable, affine: Affine) -> [
 }
 
 impl Memory<'_, '_> {
-    /// One of the four operations of batch norms in training.
+    /// One of the operations of batch norms forward in training.
     pub(super) fn batch_norm(&mut self, op: &Op) {
         match *op {
             Op::BatchNormTrain {
@@ -64,6 +64,13 @@ impl Memory<'_, '_> {
                     self.cpu, shape, &norm, activation, x, y, places, scratch,
                 );
             }
+            _ => unreachable!("{} is no batch norm forward", op.name()),
+        }
+    }
+
+    /// One of the operations of batch norms backward.
+    pub(super) fn batch_norm_backward(&mut self, op: &Op) {
+        match *op {
             Op::BatchNormBackward {
                 ref shape,
                 x,
@@ -129,7 +136,7 @@ impl Memory<'_, '_> {
                 );
                 self.keep_gradients(affine, dgamma, dbeta);
             }
-            _ => unreachable!("{} is no batch norm of training", op.name()),
+            _ => unreachable!("{} is no batch norm backward", op.name()),
         }
     }
 

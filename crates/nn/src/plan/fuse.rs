@@ -2,11 +2,11 @@
 //!
 //! | found | becomes |
 //! |---|---|
-//! | a convolution, then ReLU or ReLU6 | the convolution with it in its epilogue |
+//! | a convolution, then `Relu` or `Relu6` | the convolution with it in its epilogue |
 //! | a convolution, then a batch norm with moving statistics | the same, before or behind the activation |
 //! | a convolution and the sum with something that was there before | the same |
-//! | a sum, then ReLU or ReLU6 | the sum with it |
-//! | a batch norm in training, then such a sum, then ReLU or ReLU6 | the batch norm with them |
+//! | a sum, then `Relu` or `Relu6` | the sum with it |
+//! | a batch norm in training, then such a sum, then `Relu` or `Relu6` | the batch norm with them |
 //! | a batch norm in training, then max pooling | one operation that writes only what is pooled |
 //!
 //! The second operation must be the only one that reads what the first wrote. What is fused runs where the first stood.

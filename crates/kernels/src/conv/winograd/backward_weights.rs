@@ -74,8 +74,8 @@ impl Cut {
 pub(in crate::conv) fn blocks(c: &Correlation, tile: WinogradTile) -> Blocks {
     let tiles = Tiles::of(c, tile.side());
     let cut = Cut::of(c, &tiles, tile.planes());
-    let blocks = cut.parts * tiles.len().div_ceil(cut.parts).div_ceil(cut.tiles);
-    Blocks { blocks, passes: cut.groups(c), parts: cut.parts }
+    let count = cut.parts * tiles.len().div_ceil(cut.parts).div_ceil(cut.tiles);
+    Blocks { count, passes: cut.groups(c), parts: cut.parts }
 }
 
 pub(in crate::conv) fn scratch(c: &Correlation, tile: WinogradTile, threads: usize) -> usize {

@@ -81,7 +81,7 @@ fn zeros_len(channels: usize) -> usize {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Blocks {
     /// How often all weights, or sums, pass by.
-    pub blocks: usize,
+    pub count: usize,
     /// How often every square of the image is carried over.
     pub passes: usize,
     /// Copies of the gradient.

@@ -171,7 +171,7 @@ pub enum Op {
     Dropout { rate: f32, layer: u32, x: BufferId, y: BufferId },
     /// `dx = dy mask / (1 - rate)`, the same mask
     DropoutBackward { rate: f32, layer: u32, dy: BufferId, dx: BufferId },
-    /// `dx = scale dy` where y, the output of ReLU and of dropout after it, is above 0, and 0 elsewhere
+    /// `dx = scale dy` where y, the output of `Relu` and of dropout after it, is above 0, and 0 elsewhere
     MaskBackward { scale: f32, y: BufferId, dy: BufferId, dx: BufferId },
     /// `y = x` within a border of zeros
     ZeroPad { shape: PadShape, x: BufferId, y: BufferId },

@@ -71,10 +71,11 @@ impl Op {
             Self::DenseBackward { x, dy, dx, .. } => {
                 Operands { reads: vec![x, dy], writes: dx.into_iter().collect() }
             }
-            Self::MaskBackward { y, dy, dx, .. } => Operands::new(&[y, dy], &[dx]),
+            Self::MaskBackward { y, dy, dx, .. } | Self::SoftmaxBackward { y, dy, dx, .. } => {
+                Operands::new(&[y, dy], &[dx])
+            }
             Self::BiasGradient { dy, .. } => Operands::new(&[dy], &[]),
             Self::ActivationBackward { saved, dy, dx, .. } => Operands::new(&[saved, dy], &[dx]),
-            Self::SoftmaxBackward { y, dy, dx, .. } => Operands::new(&[y, dy], &[dx]),
             Self::BatchNormBackward {
                 x,
                 output,
