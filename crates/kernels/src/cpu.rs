@@ -34,6 +34,26 @@ impl Cpu {
         &self.team
     }
 
+    /// Cuts `out` into pieces of `len` elements (the last may be shorter) and calls `work(task, piece)` for each, on all threads.
+    /// Kernels that are called meanwhile run on the thread that calls them.
+    pub fn for_chunks<T: Send>(&self, out: &mut [T], len: usize, work: impl Fn(usize, &mut [T]) + Sync) {
+        self.team.for_chunks(out, len, work);
+    }
+
+    /// The same, where each thread has a worker of its own.
+    ///
+    /// # Panics
+    /// When there are fewer workers than threads.
+    pub fn for_chunks_with<W: Send, T: Send>(
+        &self,
+        workers: &mut [W],
+        out: &mut [T],
+        len: usize,
+        work: impl Fn(&mut W, usize, &mut [T]) + Sync,
+    ) {
+        self.team.for_chunks_with(workers, out, len, work);
+    }
+
     /// The number of threads in use; scratch is laid out for one of each.
     pub fn threads(&self) -> usize {
         self.team.threads()

@@ -159,6 +159,26 @@ impl Team {
         });
     }
 
+    /// The same, where each member has a worker of its own.
+    pub(crate) fn for_chunks_with<W: Send, T: Send>(
+        &self,
+        workers: &mut [W],
+        out: &mut [T],
+        len: usize,
+        work: impl Fn(&mut W, usize, &mut [T]) + Sync,
+    ) {
+        assert!(workers.len() >= self.threads(), "{} workers for {} threads", workers.len(), self.threads());
+        let total = out.len();
+        let (workers, out) = (Disjoint::new(workers), Disjoint::new(out));
+        self.run(total.div_ceil(len.max(1)), |member, task| {
+            let start = task * len;
+            // SAFETY: each task is run once and has a range of its own; a member runs one task at a time.
+            let (worker, out) =
+                unsafe { (workers.part(member..member + 1), out.part(start..total.min(start + len))) };
+            work(&mut worker[0], task, out);
+        });
+    }
+
     /// Starts a run that helpers can join.
     fn open(&self, job: Job) {
         let shared = &self.shared;

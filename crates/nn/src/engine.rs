@@ -33,6 +33,8 @@ pub struct Engine {
 struct Compiled {
     plan: Arc<Plan>,
     places: Arc<Places>,
+    /// Where the constants of its tiling are.
+    tiled_places: Arc<Places>,
 }
 
 /// A step that left no usable numbers. The trained parameters are as they were before it.
@@ -110,7 +112,8 @@ impl Engine {
         let compiled = self.plans.entry((mode, batch)).or_insert_with(|| {
             let plan = Plan::compile(network, table, mode, batch, options);
             let places = Arc::new(self.constants.place(plan.constants()));
-            Compiled { plan: Arc::new(plan), places }
+            let tiled = plan.tiling().map(|tiling| self.constants.place(tiling.plan.constants()));
+            Compiled { plan: Arc::new(plan), places, tiled_places: Arc::new(tiled.unwrap_or_default()) }
         });
         self.device.prepare(&compiled.plan);
         compiled.clone()
@@ -228,12 +231,16 @@ impl Engine {
         self.start_laps(&compiled.plan);
         let ends = compiled.plan.ends();
         self.device.buffer_mut(&compiled.plan, ends.images).copy_from_slice(images);
-        self.constants.refresh(&compiled.places, self.device.cpu(), &self.parameters);
+        for places in [&compiled.places, &compiled.tiled_places] {
+            self.constants.refresh(places, self.device.cpu(), &self.parameters);
+        }
+        let known = |places| Known { constants: &self.constants, places };
+        let done = self.device.run_tiled(&compiled.plan, known(&compiled.tiled_places), &self.parameters);
         self.device.run(
             &compiled.plan,
-            compiled.plan.forward(),
+            done..compiled.plan.steps().len(),
             Context {
-                constants: Known { constants: &self.constants, places: &compiled.places },
+                constants: known(&compiled.places),
                 parameters: &mut self.parameters,
                 gradients: &mut [],
                 randomness: Randomness { seed: self.seed, step: 0 },

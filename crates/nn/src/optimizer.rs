@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use divvy_kernels::{Adam as AdamKernel, Buffer, Cpu, RmsProp as RmsPropKernel, Rule, Sgd as SgdKernel, Update};
+use divvy_kernels::{
+    Adam as AdamKernel, Buffer, Cpu, RmsProp as RmsPropKernel, Rule, Sgd as SgdKernel, Update,
+};
 use divvy_kernels::{sum_of_squares, sum_of_squares_scratch, update};
 use serde::{Deserialize, Serialize};
 

@@ -298,6 +298,11 @@ impl Parameters {
         &mut self.values
     }
 
+    /// The trained parameters and the statistics.
+    pub(crate) fn slices(&self) -> (&[f32], &[f32]) {
+        (&self.values, &self.statistics)
+    }
+
     /// The values of one parameter, as kernels read them.
     pub(crate) fn value(&self, id: ParameterId) -> &[f32] {
         self.stored(&self.table.entries[id.0])

@@ -1,7 +1,9 @@
 //! The device that runs plans: this machine's processor.
 
+mod access;
 mod conv;
 mod norm;
+mod tiled;
 
 use std::ops::Range;
 
@@ -15,6 +17,8 @@ use crate::plan::constant::{ConstantId, Constants, Places};
 use crate::plan::op::{BufferId, LossKind, Maxima, Moving};
 use crate::plan::{Op, Plan, PlanOptions};
 use crate::profile::Laps;
+use access::Access;
+use tiled::Worker;
 
 /// A processor and the memory that plans run in. The memory grows to the largest plan that was run and is used again.
 #[derive(Debug)]
@@ -23,6 +27,9 @@ pub struct Device {
     exact: bool,
     arena: Buffer,
     scratch: Buffer,
+    workers: Vec<Worker>,
+    /// What each part of a batch that is run in parts leaves for the whole.
+    carried: Buffer,
     laps: Option<Laps>,
 }
 
@@ -55,7 +62,15 @@ pub(crate) struct Randomness {
 impl Device {
     /// A device that runs on `cpu`.
     pub fn new(cpu: Cpu) -> Self {
-        Self { cpu, exact: false, arena: Buffer::default(), scratch: Buffer::default(), laps: None }
+        Self {
+            cpu,
+            exact: false,
+            arena: Buffer::default(),
+            scratch: Buffer::default(),
+            workers: Vec::new(),
+            carried: Buffer::default(),
+            laps: None,
+        }
     }
 
     /// Sets whether every product of the definitions is computed; false by default: see [`PlanOptions::exact`].
@@ -87,6 +102,9 @@ impl Device {
     pub(crate) fn prepare(&mut self, plan: &Plan) {
         self.arena.grow(plan.arena_len());
         self.scratch.grow(plan.scratch_len(self.cpu.threads()));
+        if let Some(tiling) = plan.tiling() {
+            self.prepare_tiled(tiling, plan.batch() / tiling.plan.batch());
+        }
     }
 
     /// A buffer of the plan that was prepared.
@@ -113,8 +131,8 @@ impl Device {
             arena: &mut self.arena,
             scratch: &mut self.scratch,
             constants,
-            values,
-            statistics,
+            values: Access::Write(values),
+            statistics: Access::Write(statistics),
             gradients,
             randomness,
             updates,
@@ -149,8 +167,8 @@ struct Memory<'a, 'u> {
     arena: &'a mut [f32],
     scratch: &'a mut [f32],
     constants: Known<'a>,
-    values: &'a mut [f32],
-    statistics: &'a mut [f32],
+    values: Access<'a>,
+    statistics: Access<'a>,
     gradients: &'a mut [f32],
     randomness: Randomness,
     /// What becomes of gradients as soon as they are made, where it can: then they are kept nowhere.

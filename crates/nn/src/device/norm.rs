@@ -35,7 +35,7 @@ impl Memory<'_, '_> {
                 let Statistics { mean, invstd } = statistics;
                 let reads = [Some(x), residual, Some(mean), Some(invstd)].map(|id| self.part(id));
                 let ([x, other, mean, invstd], [y]) = parts(self.arena, reads, [self.plan.buffer(y)]);
-                let [gamma, beta] = affine_of(self.values, self.table, affine);
+                let [gamma, beta] = affine_of(&self.values, self.table, affine);
                 let norm = Normalisation { mean, invstd, gamma, beta };
                 let residual = residual.map(|_| other);
                 kernels::batch_norm_apply(self.cpu, shape, &norm, x, residual, activation, y);
@@ -56,7 +56,7 @@ impl Memory<'_, '_> {
                 let reads = [x, mean, invstd].map(|id| self.plan.buffer(id));
                 let writes = [argmax, y].map(|id| self.plan.buffer(id));
                 let ([x, mean, invstd], [argmax, y]) = parts(self.arena, reads, writes);
-                let [gamma, beta] = affine_of(self.values, self.table, affine);
+                let [gamma, beta] = affine_of(&self.values, self.table, affine);
                 let norm = Normalisation { mean, invstd, gamma, beta };
                 let places = &mut as_bytes_mut(argmax)[..y.len()];
                 let scratch = &mut *self.scratch;
@@ -89,7 +89,7 @@ impl Memory<'_, '_> {
                 let writes = [Some(dgamma), Some(dbeta), dresidual, Some(dx)].map(|id| self.part(id));
                 let ([x, y, dy, mean, invstd], [of_gamma, of_beta, of_residual, dx]) =
                     parts(self.arena, reads, writes);
-                let [gamma, beta] = affine_of(self.values, self.table, affine);
+                let [gamma, beta] = affine_of(&self.values, self.table, affine);
                 let norm = Normalisation { mean, invstd, gamma, beta };
                 let output = output.map(|(activation, _)| (activation, y));
                 let gradients = NormGradients {
@@ -120,7 +120,7 @@ impl Memory<'_, '_> {
                 let writes = [dgamma, dbeta, dx].map(|id| self.plan.buffer(id));
                 let ([x, y, argmax, dy, mean, invstd], [of_gamma, of_beta, dx]) =
                     parts(self.arena, reads, writes);
-                let [gamma, beta] = affine_of(self.values, self.table, affine);
+                let [gamma, beta] = affine_of(&self.values, self.table, affine);
                 let norm = Normalisation { mean, invstd, gamma, beta };
                 let argmax = &as_bytes(argmax)[..y.len()];
                 let operands = NormPoolBackward { x, y, argmax, dy, activation, input };

@@ -8,6 +8,7 @@ mod fuse;
 pub(crate) mod lower;
 pub(crate) mod op;
 mod place;
+pub(crate) mod tiling;
 
 use std::ops::Range;
 
@@ -27,6 +28,7 @@ use crate::network::Network;
 use crate::parameters::{ParameterId, ParameterTable};
 use lower::{BufferSpec, Lowering, Value};
 use place::{Interval, place};
+use tiling::Tiling;
 
 /// What a plan is for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -85,6 +87,7 @@ pub struct Plan {
     constants: Vec<Constant>,
     immediate: Vec<ParameterId>,
     ends: Ends,
+    tiling: Option<Box<Tiling>>,
     /// Each node's name, for those who print the plan.
     names: Vec<String>,
 }
@@ -118,6 +121,21 @@ impl Plan {
         batch: usize,
         options: PlanOptions,
     ) -> Self {
+        let mut plan = Self::compile_whole(network, table, mode, batch, options);
+        if mode == Mode::Infer {
+            plan.tiling = Tiling::of(&plan, network, table, options).map(Box::new);
+        }
+        plan
+    }
+
+    /// Compiles `network` for operations that all run over the whole batch.
+    fn compile_whole(
+        network: &Network,
+        table: &ParameterTable,
+        mode: Mode,
+        batch: usize,
+        options: PlanOptions,
+    ) -> Self {
         let mut lowering = Lowering::new(mode, batch, network.graph(), table);
         let (images, logits) = lower_layers(&mut lowering, network);
         let mut constants = Vec::new();
@@ -131,7 +149,19 @@ impl Plan {
         let is_loss = |step: &Step| matches!(step.op, Op::Loss { .. });
         let forward = steps.iter().position(is_loss).map_or(steps.len(), |at| at + 1);
         let immediate = immediate(&steps);
-        Self { mode, batch, steps, forward, buffers, arena_len, constants, immediate, ends, names }
+        Self {
+            mode,
+            batch,
+            steps,
+            forward,
+            buffers,
+            arena_len,
+            constants,
+            immediate,
+            ends,
+            tiling: None,
+            names,
+        }
     }
 
     /// What the plan is for.
@@ -176,7 +206,8 @@ impl Plan {
 
     /// The numbers that are made of the parameters whenever those change, beside the arena.
     pub fn constants_len(&self) -> usize {
-        constant::len(&self.constants)
+        let tiled = self.tiling().map_or(0, |tiling| tiling.plan.constants_len());
+        constant::len(&self.constants) + tiled
     }
 
     pub(crate) fn constants(&self) -> &[Constant] {
@@ -191,6 +222,16 @@ impl Plan {
     /// Where a buffer lies in the arena.
     pub fn buffer(&self, id: BufferId) -> Range<usize> {
         self.buffers[id.0].clone()
+    }
+
+    /// Whether the first operations are run from end to end for a few pictures at a time, rather than one by one for all.
+    pub fn is_tiled(&self) -> bool {
+        self.tiling.is_some()
+    }
+
+    /// The operations that are run a few pictures at a time, if any are.
+    pub(crate) fn tiling(&self) -> Option<&Tiling> {
+        self.tiling.as_deref()
     }
 
     pub(crate) fn ends(&self) -> Ends {

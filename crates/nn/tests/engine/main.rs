@@ -14,5 +14,6 @@ mod reference;
 mod same_bits;
 mod schedules;
 mod support;
+mod tiled;
 mod torchvision;
 mod trajectory;

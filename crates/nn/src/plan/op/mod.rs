@@ -13,7 +13,7 @@ use super::constant::ConstantId;
 use crate::parameters::ParameterId;
 
 /// A buffer of a plan, by its number.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct BufferId(pub(crate) usize);
 
 /// What a loss compares: see the kernels of the same names for the formulas.

@@ -1,0 +1,85 @@
+//! Running the first operations of a plan a few pictures at a time, each part of the batch on one thread.
+
+use divvy_kernels::Buffer;
+
+use super::access::Access;
+use super::{Device, Known, Memory, Randomness};
+use crate::parameters::Parameters;
+use crate::plan::Plan;
+use crate::plan::tiling::Tiling;
+
+/// The memory of one thread.
+#[derive(Debug, Default)]
+pub(super) struct Worker {
+    arena: Buffer,
+    scratch: Buffer,
+}
+
+impl Device {
+    /// Makes room for so many parts of a batch.
+    pub(super) fn prepare_tiled(&mut self, tiling: &Tiling, parts: usize) {
+        let threads = self.cpu.threads();
+        self.workers.resize_with(threads.max(self.workers.len()), Worker::default);
+        for worker in &mut self.workers {
+            worker.arena.grow(tiling.plan.arena_len());
+            // Kernels ask for as much as all threads would use; what only one of them uses is never touched.
+            worker.scratch.grow(tiling.plan.scratch_len(threads));
+        }
+        self.carried.grow(parts * tiling.carried_len());
+    }
+
+    /// Runs the operations that a plan for inference has tiled; how many those are. None where times are taken: operations are then
+    /// run over the whole batch, one after the other.
+    pub(crate) fn run_tiled(&mut self, plan: &Plan, constants: Known<'_>, parameters: &Parameters) -> usize {
+        let Some(tiling) = plan.tiling().filter(|_| self.laps.is_none()) else { return 0 };
+        let (table, (values, statistics)) = (parameters.table(), parameters.slices());
+        let images = &self.arena[plan.buffer(plan.ends().images)];
+        let part = tiling.plan.buffer(tiling.plan.ends().images);
+        let len = tiling.carried_len();
+        let parts = plan.batch() / tiling.plan.batch();
+        let cpu = &self.cpu;
+        cpu.for_chunks_with(&mut self.workers, &mut self.carried[..parts * len], len, |worker, at, out| {
+            worker.arena[part.clone()].copy_from_slice(&images[at * part.len()..][..part.len()]);
+            let mut memory = Memory {
+                cpu,
+                plan: &tiling.plan,
+                table,
+                arena: &mut worker.arena,
+                scratch: &mut worker.scratch,
+                constants,
+                values: Access::Read(values),
+                statistics: Access::Read(statistics),
+                gradients: &mut [],
+                randomness: Randomness { seed: 0, step: 0 },
+                updates: None,
+            };
+            for step in &tiling.plan.steps()[..tiling.steps] {
+                memory.execute(&step.op);
+            }
+            let mut out = out;
+            for &id in &tiling.carried {
+                let left = &worker.arena[tiling.plan.buffer(id)];
+                let (to, rest) = out.split_at_mut(left.len());
+                to.copy_from_slice(left);
+                out = rest;
+            }
+        });
+        self.gather(plan, tiling, parts);
+        tiling.steps
+    }
+
+    /// Puts together what the parts have left.
+    fn gather(&mut self, plan: &Plan, tiling: &Tiling, parts: usize) {
+        let len = tiling.carried_len();
+        let mut first = 0;
+        for &id in &tiling.carried {
+            let part = tiling.plan.buffer(id).len();
+            let whole = &mut self.arena[plan.buffer(id)];
+            let carried = &self.carried;
+            self.cpu.for_chunks(&mut whole[..parts * part], part, |at, to| {
+                to.copy_from_slice(&carried[at * len + first..][..part]);
+            });
+            first += part;
+        }
+    }
+}
