@@ -5,6 +5,7 @@ mod double;
 mod dropout;
 mod everything;
 mod finite_differences;
+mod folding;
 mod layers;
 mod logits;
 mod losses;
