@@ -1,7 +1,7 @@
 //! Convolutions of channels that keep to themselves: nothing is broadcast, each lane is a channel with its own weight.
 
 use super::path::{ByteKernel, ByteSimd};
-use super::tile::Finish;
+use super::tile::{Finish, Sums};
 use crate::microkernel::{Grid, Strides, Taps};
 
 /// Pixels that are computed together, so that a weight that was read is used as often.
@@ -31,15 +31,16 @@ impl ByteKernel for ChannelSweep<'_> {
             return;
         }
         self.check();
+        let mut sums = Sums::new();
         for row in 0..self.grid.rows {
             let mut column = 0;
             while column < self.grid.columns {
                 // SAFETY: `check` has shown that every pixel's windows lie within the source.
                 if self.grid.columns - column >= ROWS {
-                    unsafe { self.pixels::<S, ROWS>(simd, row, column) };
+                    unsafe { self.pixels::<S, ROWS>(simd, row, column, &mut sums) };
                     column += ROWS;
                 } else {
-                    unsafe { self.pixels::<S, 1>(simd, row, column) };
+                    unsafe { self.pixels::<S, 1>(simd, row, column, &mut sums) };
                     column += 1;
                 }
             }
@@ -67,7 +68,7 @@ impl ChannelSweep<'_> {
     /// # Safety
     /// The sweep was checked, and the pixels are of its grid.
     #[inline(always)]
-    unsafe fn pixels<S: ByteSimd, const R: usize>(&self, simd: S, row: usize, column: usize) {
+    unsafe fn pixels<S: ByteSimd, const R: usize>(&self, simd: S, row: usize, column: usize, out: &mut Sums) {
         let first = row * self.strides.row + column * self.strides.pixel;
         for place in (0..self.finish.columns).step_by(S::LANES) {
             let count = S::LANES.min(self.finish.columns - place);
@@ -87,7 +88,8 @@ impl ChannelSweep<'_> {
                         weights = weights.wrapping_add(self.weight_stride);
                     }
                 }
-                self.finish.finish(simd, &sums, row * self.grid.columns + column, place);
+                out.put(simd, sums);
+                self.finish.finish(simd, out, R, row * self.grid.columns + column, place);
             }
         }
     }

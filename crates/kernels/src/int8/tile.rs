@@ -54,44 +54,78 @@ impl Finish<'_> {
         }
     }
 
-    /// Finishes `N` vectors of sums of `R` pixels from the `pixel`th of the grid on, from the panel's place `place` on.
+    /// Finishes the sums of `rows` pixels from the `pixel`th of the grid on, in the panel's places from `place` on.
     ///
     /// # Safety
     /// The finish was checked; the pixels are of the grid that it was made for, and some of the columns from `place` on are
     /// the panel's.
     #[inline(always)]
-    pub(super) unsafe fn finish<S: ByteSimd, const R: usize, const N: usize>(
+    pub(super) unsafe fn finish<S: ByteSimd>(
         &self,
         simd: S,
-        sums: &[[S::I; N]; R],
+        sums: &Sums,
+        rows: usize,
         pixel: usize,
         place: usize,
     ) {
-        for n in 0..N {
-            let place = place + n * S::LANES;
-            let count = S::LANES.min(self.columns - place);
+        assert!(rows <= MAX_ROWS, "sums of {rows} rows");
+        let end = self.columns.min(place + sums.width);
+        for first in (place..end).step_by(S::LANES) {
+            let count = S::LANES.min(end - first);
             // SAFETY: `check` has shown that there is a number for each place of the panel, and vectors end with it.
             let [scale, bias, low, high] = unsafe {
                 [self.scale, self.bias, self.low, self.high]
-                    .map(|numbers| simd.floats(numbers.as_ptr().add(place)))
+                    .map(|numbers| simd.floats(numbers.as_ptr().add(first)))
             };
-            for (r, sums) in sums.iter().enumerate() {
-                let at = (pixel + r) * self.stride + place;
-                let mut value = simd.add(simd.mul(simd.to_float(sums[n]), scale), bias);
+            for r in 0..rows {
+                let at = (pixel + r) * self.stride + first;
+                // SAFETY: a row of sums is as wide as what was computed together.
+                let sum = unsafe { simd.integers(sums.rows[r].as_ptr().add(first - place)) };
+                let mut value = simd.add(simd.mul(simd.to_float(sum), scale), bias);
                 if let Some((residual, factor)) = self.residual {
                     // SAFETY: the residual has the same elements as the output.
                     let other = simd.to_float(unsafe { simd.unsigned(residual.add(at), count) });
                     value = simd.add(value, simd.mul(other, simd.splat(factor)));
                 }
                 value = simd.min(simd.max(value, low), high);
-                // SAFETY: promised by whoever made `out`.
                 match self.out {
                     Out::Bytes(out) => {
                         let value = simd.min(simd.max(value, simd.splat(0.0)), simd.splat(255.0));
+                        // SAFETY: promised by whoever made `out`.
                         unsafe { simd.store_bytes(value, out.add(at), count) };
                     }
+                    // SAFETY: promised by whoever made `out`.
                     Out::Floats(out) => unsafe { simd.store_floats(value, out.add(at), count) },
                 }
+            }
+        }
+    }
+}
+
+/// Rows of the highest tile of any path.
+const MAX_ROWS: usize = 14;
+
+/// The sums of a tile on their way from registers to bytes. They go through memory, which stays in the first-level cache: were the
+/// code that makes bytes of them inlined for each register, the compiler would keep them all in memory, in the innermost loop too.
+pub(super) struct Sums {
+    rows: [[i32; PANEL]; MAX_ROWS],
+    /// How many of a row are in use.
+    width: usize,
+}
+
+impl Sums {
+    pub(super) fn new() -> Self {
+        Self { rows: [[0; PANEL]; MAX_ROWS], width: 0 }
+    }
+
+    #[inline(always)]
+    pub(super) fn put<S: ByteSimd, const R: usize, const N: usize>(&mut self, simd: S, sums: [[S::I; N]; R]) {
+        const { assert!(R <= MAX_ROWS && N * S::LANES <= PANEL) };
+        self.width = N * S::LANES;
+        for (row, sums) in self.rows.iter_mut().zip(sums) {
+            for (n, sum) in sums.into_iter().enumerate() {
+                // SAFETY: N vectors have room in a row, asserted above.
+                unsafe { simd.store_integers(sum, row.as_mut_ptr().add(n * S::LANES)) };
             }
         }
     }
@@ -150,25 +184,29 @@ impl Sweep<'_> {
         let tiles = total.div_ceil(S::ROWS);
         let (each, more) = (total / tiles, total % tiles);
         let mut walk = Walk { sweep: self, row: 0, column: 0 };
+        let mut sums = Sums::new();
         let mut pixel = 0;
         for tile in 0..tiles {
             let rows = each + usize::from(tile < more);
-            // SAFETY: `check` has shown that each pixel's windows lie within the source and the taps within the weights; the
-            // finish was checked.
-            with_rows!(rows, S, |R| unsafe { self.tile::<S, R, N>(simd, &walk.take::<R>(), pixel, place) });
+            // SAFETY: `check` has shown that each pixel's windows lie within the source and the taps within the weights.
+            with_rows!(rows, S, |R| unsafe {
+                self.tile::<S, R, N>(simd, &walk.take::<R>(), &mut sums, place)
+            });
+            // SAFETY: the finish was checked, and the pixels are of the grid.
+            unsafe { self.finish.finish(simd, &sums, rows, pixel, place) };
             pixel += rows;
         }
     }
 
     /// # Safety
-    /// The sweep was checked, `sources` are where the windows of `R` pixels from `pixel` on begin, and the panel has columns
+    /// The sweep was checked, `sources` are where the windows of `R` of its pixels begin, and the panel has columns
     /// from `place` on.
     #[inline(always)]
     unsafe fn tile<S: ByteSimd, const R: usize, const N: usize>(
         &self,
         simd: S,
         sources: &[*const u8; R],
-        pixel: usize,
+        out: &mut Sums,
         place: usize,
     ) {
         // SAFETY: there is a start for each place of the panel.
@@ -187,8 +225,7 @@ impl Sweep<'_> {
                 weights = weights.wrapping_add(quads * PANEL * QUAD);
             }
         }
-        // SAFETY: promised by the caller.
-        unsafe { self.finish.finish(simd, &sums, pixel, place) };
+        out.put(simd, sums);
     }
 }
 

@@ -69,6 +69,12 @@ impl ByteSimd for Avx512Vnni {
     }
 
     #[inline(always)]
+    unsafe fn store_integers(self, v: __m512i, to: *mut i32) {
+        // SAFETY: the token proves AVX-512 F; the caller promises room for 16 integers.
+        unsafe { _mm512_storeu_si512(to.cast(), v) }
+    }
+
+    #[inline(always)]
     unsafe fn floats(self, from: *const f32) -> __m512 {
         // SAFETY: the token proves AVX-512 F; the caller promises 16 numbers.
         unsafe { _mm512_loadu_ps(from) }

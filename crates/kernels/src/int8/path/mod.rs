@@ -126,6 +126,12 @@ pub(super) trait ByteSimd: Copy + Send + Sync + 'static {
     /// They are there to be read.
     unsafe fn integers(self, from: *const i32) -> Self::I;
 
+    /// Writes integers, one a lane.
+    ///
+    /// # Safety
+    /// There is room for them.
+    unsafe fn store_integers(self, v: Self::I, to: *mut i32);
+
     /// Reads numbers, one a lane.
     ///
     /// # Safety

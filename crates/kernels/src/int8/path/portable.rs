@@ -50,6 +50,12 @@ impl ByteSimd for PortableBytes {
     }
 
     #[inline(always)]
+    unsafe fn store_integers(self, v: Self::I, to: *mut i32) {
+        // SAFETY: the caller promises room for LANES integers.
+        unsafe { to.cast::<Self::I>().write_unaligned(v) }
+    }
+
+    #[inline(always)]
     unsafe fn floats(self, from: *const f32) -> Self::F {
         // SAFETY: the caller promises LANES numbers.
         unsafe { from.cast::<Self::F>().read_unaligned() }

@@ -150,6 +150,12 @@ impl<D: Multiply> ByteSimd for Ymm<D> {
     }
 
     #[inline(always)]
+    unsafe fn store_integers(self, v: __m256i, to: *mut i32) {
+        // SAFETY: the token proves AVX2; the caller promises room for 8 integers.
+        unsafe { _mm256_storeu_si256(to.cast(), v) }
+    }
+
+    #[inline(always)]
     unsafe fn floats(self, from: *const f32) -> __m256 {
         // SAFETY: the token proves AVX2; the caller promises 8 numbers.
         unsafe { _mm256_loadu_ps(from) }
