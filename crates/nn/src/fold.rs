@@ -157,6 +157,18 @@ impl ChannelAffine {
         Self { scale, shift }
     }
 
+    /// This one, and then another.
+    pub(crate) fn then(&self, other: &Self) -> Self {
+        let of_both = |f: fn(f64, f64, f64) -> f64, ours: &[f64]| {
+            let theirs = other.scale.iter().zip(&other.shift);
+            ours.iter().zip(theirs).map(|(ours, (scale, shift))| f(*ours, *scale, *shift)).collect()
+        };
+        Self {
+            scale: of_both(|ours, scale, _| ours * scale, &self.scale),
+            shift: of_both(|ours, scale, shift| ours * scale + shift, &self.shift),
+        }
+    }
+
     /// Works it into a layer's kernel, whose last axis are the channels, and bias.
     fn apply(&self, layer: &str, tensors: &mut Vec<Tensor>) {
         let channels = self.scale.len();

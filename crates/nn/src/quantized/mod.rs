@@ -29,6 +29,7 @@ pub use range::ActivationRange;
 use crate::activation::Activation;
 use crate::error::BuildError;
 use crate::graph::{Graph, NodeId};
+use crate::head::Logits;
 use crate::layers::{Layer, ParamSpec};
 use crate::lint::own_activation;
 use crate::network::Network;
@@ -71,8 +72,20 @@ pub enum QuantizeError {
         /// The layer.
         layer: String,
     },
+    /// A layer with an activation that is to be a layer of its own.
+    #[error(
+        "'{layer}' applies {function} itself, which an 8-bit layer cannot; the file is damaged, quantise again"
+    )]
+    Function {
+        /// The layer.
+        layer: String,
+        /// Its activation.
+        function: Activation,
+    },
     /// Sums that could be larger than 32 bits hold.
-    #[error("'{layer}' adds up more products than fit a 32-bit sum; use the model as it is, or train a smaller network")]
+    #[error(
+        "'{layer}' adds up more products than fit a 32-bit sum; use the model as it is, or train a smaller network"
+    )]
     TooDeep {
         /// The layer.
         layer: String,
@@ -130,6 +143,7 @@ impl Quantized {
             if own_activation(&node.layer) == Some(Activation::Softmax) && id != self.graph().output() {
                 return Err(QuantizeError::Softmax { layer: node.name.clone() });
             }
+            self.check_function(id)?;
             for (name, shape) in tensors_of(self.graph(), id) {
                 expected += 1;
                 let name = format!("{}/{name}", node.name);
@@ -145,7 +159,9 @@ impl Quantized {
         if self.tensors.len() != expected {
             let of_layer = |name: &&String| {
                 let known = |(id, node): (NodeId, &crate::GraphNode)| {
-                    tensors_of(self.graph(), id).iter().any(|(one, _)| **name == format!("{}/{one}", node.name))
+                    tensors_of(self.graph(), id)
+                        .iter()
+                        .any(|(one, _)| **name == format!("{}/{one}", node.name))
                 };
                 !self.graph().iter().any(known)
             };
@@ -153,6 +169,16 @@ impl Quantized {
             return Err(QuantizeError::Tensor { name, problem: "belongs to no layer" });
         }
         Ok(())
+    }
+
+    /// Refuses activations that a convolution or dense layer cannot apply, but for that of the head, which is left out.
+    fn check_function(&self, id: NodeId) -> Result<(), QuantizeError> {
+        let node = self.graph().node(id);
+        let function = own_activation(&node.layer).unwrap_or_default();
+        let applies = matches!(function, Activation::Linear | Activation::Relu | Activation::Relu6)
+            || matches!(node.layer, Layer::Activation(_))
+            || self.network.logits() == Logits::BeforeActivationOf(id);
+        if applies { Ok(()) } else { Err(QuantizeError::Function { layer: node.name.clone(), function }) }
     }
 
     /// Makes sure that no sum can exceed 32 bits, nor the sum of a window's bytes what its kernel counts to.
@@ -202,7 +228,8 @@ impl Quantized {
 /// The names and shapes of the tensors that a layer has.
 fn tensors_of(graph: &Graph, id: NodeId) -> Vec<(&'static str, Vec<usize>)> {
     let parameters = graph.parameters(id);
-    let mut all: Vec<_> = parameters.iter().map(|ParamSpec { name, shape, .. }| (*name, shape.clone())).collect();
+    let mut all: Vec<_> =
+        parameters.iter().map(|ParamSpec { name, shape, .. }| (*name, shape.clone())).collect();
     if let Some(kernel) = parameters.iter().find(|spec| spec.name == "kernel") {
         let filters = kernel.shape.last().copied().unwrap_or_default();
         all.push(("kernel_step", vec![filters]));
@@ -237,9 +264,13 @@ impl QuantizedValues {
             return Err("has numbers that are infinite or none");
         }
         match (kind, numbers.as_slice()) {
-            ("kernel_step", steps) if !steps.iter().all(|step| *step >= f32::MIN_POSITIVE) => Err("has steps that are not above 0"),
+            ("kernel_step", steps) if !steps.iter().all(|step| *step >= f32::MIN_POSITIVE) => {
+                Err("has steps that are not above 0")
+            }
             ("moving_variance", all) if !all.iter().all(|variance| *variance >= 0.0) => Err("is below 0"),
-            ("range", &[low, high]) if !(low <= 0.0 && high >= 0.0 && high - low >= 1e-30 && (high - low).is_finite()) => {
+            ("range", &[low, high])
+                if !(low <= 0.0 && high >= 0.0 && high - low >= 1e-30 && (high - low).is_finite()) =>
+            {
                 Err("is no range around 0")
             }
             _ => Ok(()),

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use divvy_kernels::{self as kernels, Conv2dShape, Cpu, Int8Affine, Int8Filters, Int8Target, PadShape, PoolShape, Residual};
+use divvy_kernels::{
+    self as kernels, Conv2dShape, Cpu, Int8Affine, Int8Filters, Int8Target, PadShape, PoolShape, Residual,
+};
 
 use crate::plan::place::{Interval, place};
 
@@ -36,7 +38,11 @@ pub(super) enum Target {
 #[derive(Clone, Debug)]
 pub(super) enum ByteOp {
     /// The pictures, as bytes.
-    Quantize { scale: Vec<f32>, shift: Vec<f32>, y: ByteBuffer },
+    Quantize {
+        scale: Vec<f32>,
+        shift: Vec<f32>,
+        y: ByteBuffer,
+    },
     Conv2d {
         shape: Conv2dShape,
         x: ByteBuffer,
@@ -45,21 +51,55 @@ pub(super) enum ByteOp {
         residual: Option<(ByteBuffer, f32)>,
         y: Target,
     },
-    MaxPool { shape: PoolShape, x: ByteBuffer, y: ByteBuffer },
-    AvgPool { shape: PoolShape, affine: Int8Affine, x: ByteBuffer, y: ByteBuffer },
-    LookUp { table: Box<[u8; 256]>, x: ByteBuffer, y: ByteBuffer },
-    PutChannels { epilogue: ChannelEpilogue, width: usize, offset: usize, x: ByteBuffer, y: ByteBuffer },
-    Add { inputs: Vec<(ByteBuffer, f32)>, bias: f32, bounds: (f32, f32), y: ByteBuffer },
-    ZeroPad { shape: PadShape, zero_point: u8, x: ByteBuffer, y: ByteBuffer },
+    MaxPool {
+        shape: PoolShape,
+        x: ByteBuffer,
+        y: ByteBuffer,
+    },
+    AvgPool {
+        shape: PoolShape,
+        affine: Int8Affine,
+        x: ByteBuffer,
+        y: ByteBuffer,
+    },
+    LookUp {
+        table: Box<[u8; 256]>,
+        x: ByteBuffer,
+        y: ByteBuffer,
+    },
+    PutChannels {
+        epilogue: ChannelEpilogue,
+        width: usize,
+        offset: usize,
+        x: ByteBuffer,
+        y: ByteBuffer,
+    },
+    Add {
+        inputs: Vec<(ByteBuffer, f32)>,
+        bias: f32,
+        bounds: (f32, f32),
+        y: ByteBuffer,
+    },
+    ZeroPad {
+        shape: PadShape,
+        zero_point: u8,
+        x: ByteBuffer,
+        y: ByteBuffer,
+    },
     /// Bytes as the logits.
-    Dequantize { affine: Int8Affine, x: ByteBuffer },
+    Dequantize {
+        affine: Int8Affine,
+        x: ByteBuffer,
+    },
 }
 
 impl ByteOp {
     fn inputs(&self) -> Vec<ByteBuffer> {
         match self {
             Self::Quantize { .. } => Vec::new(),
-            Self::Conv2d { x, residual, .. } => [*x].into_iter().chain(residual.map(|(buffer, _)| buffer)).collect(),
+            Self::Conv2d { x, residual, .. } => {
+                [*x].into_iter().chain(residual.map(|(buffer, _)| buffer)).collect()
+            }
             Self::MaxPool { x, .. }
             | Self::AvgPool { x, .. }
             | Self::LookUp { x, .. }
@@ -212,7 +252,9 @@ fn execute<'a>(
             let shape = of_batch(shape, batch);
             kernels::int8_conv2d(cpu, &shape, get(*x), *zero_point, filters, residual, y, scratch);
         }
-        ByteOp::MaxPool { shape, x, .. } => kernels::int8_max_pool(cpu, &PoolShape { batch, ..*shape }, get(*x), y),
+        ByteOp::MaxPool { shape, x, .. } => {
+            kernels::int8_max_pool(cpu, &PoolShape { batch, ..*shape }, get(*x), y)
+        }
         ByteOp::AvgPool { shape, affine, x, .. } => {
             kernels::int8_avg_pool(cpu, &PoolShape { batch, ..*shape }, *affine, get(*x), y);
         }

@@ -85,7 +85,8 @@ impl Histogram {
     /// The range whose 256 values have the least mean squared distance from the activation's: a part of all values where
     /// the few beyond it lose less than all others gain by smaller steps.
     pub(super) fn best_range(&self) -> ActivationRange {
-        let candidates = (CANDIDATES / 8..=CANDIDATES).map(|part| self.narrowed(part as f32 / CANDIDATES as f32));
+        let candidates =
+            (CANDIDATES / 8..=CANDIDATES).map(|part| self.narrowed(part as f32 / CANDIDATES as f32));
         let by_error = candidates.map(|range| (self.error(range), range));
         by_error.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(self.extent, |(_, range)| range)
     }
@@ -127,7 +128,10 @@ mod tests {
         let range = ActivationRange { low: -1.0, high: 3.0 };
         let Quantization { step, zero_point } = range.quantization();
         assert_eq!((step, zero_point), (4.0 / 255.0, 64));
-        assert_eq!(ActivationRange { low: 0.0, high: 255.0 }.quantization(), Quantization { step: 1.0, zero_point: 0 });
+        assert_eq!(
+            ActivationRange { low: 0.0, high: 255.0 }.quantization(),
+            Quantization { step: 1.0, zero_point: 0 }
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::noise::noise;
 use crate::support::{Batch, assert_near, bits, engine, parameters, step};
 
 /// Moves weights and statistics away from their first values, which would hide a batch norm.
-fn trained(network: Network, batches: &[Batch]) -> Engine {
+pub(crate) fn trained(network: Network, batches: &[Batch]) -> Engine {
     let mut engine = Engine::new(network, Device::new(Cpu::new(1)), 3);
     for batch in batches {
         step(&mut engine, batch, &Optimizer::adam(), 0.02);
@@ -32,7 +32,7 @@ fn assert_folds(mut before: Engine, images: &[f32], count: usize) -> Folded {
 }
 
 /// Blocks as in residual networks: convolution, norm, activation, and a sum of two paths.
-fn residual() -> Network {
+pub(crate) fn residual() -> Network {
     let input = Input::new([9, 8, 3]);
     let conv = |filters| Conv2d::new(filters, 3).padding(Padding::Same).use_bias(false);
     let stem = Activation::Relu.on(&BatchNorm::new().on(&conv(8).on(&input)));
@@ -47,7 +47,7 @@ fn residual() -> Network {
     Network::new(graph, Task::MultiClass).expect("the head fits")
 }
 
-fn pictures(number: u32, size: usize) -> Batch {
+pub(crate) fn pictures(number: u32, size: usize) -> Batch {
     let targets = (0..size * 4).map(|i| if i / 4 % 4 == i % 4 { 1.0 } else { 0.0 }).collect();
     Batch { images: noise(number, size * 9 * 8 * 3).collect(), targets, size }
 }

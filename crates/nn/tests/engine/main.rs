@@ -11,6 +11,7 @@ mod logits;
 mod losses;
 mod noise;
 mod optimizers;
+mod quantizing;
 mod reference;
 mod same_bits;
 mod schedules;
