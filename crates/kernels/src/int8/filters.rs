@@ -100,11 +100,6 @@ impl Int8Filters {
         let Epilogue { scale, bias, low, high } = *epilogue;
         Self { weights, start, scale: place(scale), bias: place(bias), low: place(low), high: place(high) }
     }
-
-    /// Bytes of all that is kept.
-    pub fn bytes(&self) -> usize {
-        self.weights.len() + self.start.len() * 5 * size_of::<f32>()
-    }
 }
 
 /// The filter at each place of all panels; `usize::MAX` where a panel is filled up.

@@ -5,6 +5,7 @@ use divvy_kernels::Cpu;
 use super::Quantized;
 use super::lower::lower;
 use super::program::{ByteMemory, Program};
+use crate::memory::{OutOfMemory, check_free};
 use crate::network::Network;
 
 /// A quantised network on a processor, with the memory that it runs in. The memory grows to the largest batch and is used again.
@@ -33,14 +34,15 @@ impl QuantizedEngine {
         &self.cpu
     }
 
-    /// The bytes of packed weights, and of what a batch needs besides.
-    pub fn memory_len(&self, batch: usize) -> usize {
+    /// Makes sure that this machine has memory for batches of `batch` pictures. Nothing is allocated.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when they need more than is free. Where the system does not tell, nothing is refused.
+    pub fn check_memory(&self, batch: usize) -> Result<(), OutOfMemory> {
         let program = &self.program;
         let numbers = batch * (self.network.head().units() + self.network.graph().input_shape().len());
-        program.weights_len()
-            + program.arena_len(batch)
-            + program.scratch_len(batch, self.cpu.threads())
-            + numbers * size_of::<f32>()
+        let bytes = program.arena_len(batch) + program.scratch_len(batch, self.cpu.threads());
+        check_free((bytes + numbers * size_of::<f32>()) as u64, batch)
     }
 
     /// The logits of a batch, `[batch, units]`. The same on every instruction set, bit for bit.

@@ -172,15 +172,6 @@ impl Program {
         self.ops.iter().map(of_op).max().unwrap_or(0)
     }
 
-    /// The bytes of all weights and what belongs to them.
-    pub(super) fn weights_len(&self) -> usize {
-        let of_op = |op: &ByteOp| match op {
-            ByteOp::Conv2d { filters, .. } => filters.bytes(),
-            _ => 0,
-        };
-        self.ops.iter().map(of_op).sum()
-    }
-
     /// Computes the logits of a batch. `arena` and `scratch` are as long as the program says.
     pub(super) fn run(&self, cpu: &Cpu, images: &[f32], batch: usize, memory: &mut ByteMemory) {
         let ByteMemory { arena, scratch, logits } = memory;
