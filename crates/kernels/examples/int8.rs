@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use divvy_kernels::{
-    Conv2dShape, Cpu, Epilogue, Int8Filters, Int8Target, Isa, Padding, int8_conv2d, int8_conv2d_scratch,
+    Conv2dShape, Cpu, Int8Epilogue, Int8Filters, Int8Target, Isa, Padding, int8_conv2d, int8_conv2d_scratch,
 };
 
 fn main() {
@@ -63,7 +63,7 @@ fn best(cpu: &Cpu, shape: &Conv2dShape) -> Duration {
     let weights: Vec<i8> = (0..shape.weight_layout().keras_len()).map(|i| (i * 7919 % 255) as i8).collect();
     let of = |value| vec![value; shape.filters];
     let (scale, bias, low, high) = (of(1e-3), of(100.0), of(0.0), of(255.0));
-    let epilogue = Epilogue { scale: &scale, bias: &bias, low: &low, high: &high };
+    let epilogue = Int8Epilogue { scale: &scale, bias: &bias, low: &low, high: &high };
     let filters = Int8Filters::new(shape, &weights, 3, &epilogue);
     let mut y = vec![0; shape.output_len()];
     let mut scratch = vec![0; int8_conv2d_scratch(shape, cpu.threads())];

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | a linear `Conv2d` or `Dense`, read by a `BatchNorm` alone | the same layer with a bias, its filters scaled |
 //! | a linear `Conv2d` or `Dense`, read by an `Activation` alone | the same layer with that activation |
+//! | `DepthwiseConv2d` | `Conv2d` with a group for each channel |
+//! | `SeparableConv2d` | two of `Conv2d` |
 //! | `Dropout`, or an `Activation` that is linear | nothing |
 //!
 //! A batch norm anywhere else, as after an activation, stays: zeros around the next convolution would no longer be zeros if it
 //! were worked into that one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::activation::Activation;
@@ -55,6 +57,9 @@ impl Folded {
 
 /// The layers kept so far.
 struct Folding {
+    /// The names of all nodes, and the channels that each gives.
+    names: HashSet<String>,
+    channels: Vec<usize>,
     drafts: Vec<Draft>,
     /// For each node seen, the draft that gives its output.
     positions: Vec<usize>,
@@ -76,7 +81,17 @@ impl Folding {
             let layer = tensor.name.split('/').next().unwrap_or_default().to_owned();
             tensors.entry(layer).or_default().push(tensor);
         }
-        Self { drafts: Vec::new(), positions: Vec::new(), readers: Vec::new(), node_readers, tensors }
+        let names = graph.nodes().iter().map(|node| node.name.clone()).collect();
+        let channels = graph.nodes().iter().map(|node| node.shape.channels()).collect();
+        Self {
+            names,
+            channels,
+            drafts: Vec::new(),
+            positions: Vec::new(),
+            readers: Vec::new(),
+            node_readers,
+            tensors,
+        }
     }
 
     fn visit(&mut self, id: NodeId, node: &GraphNode) {
@@ -94,10 +109,60 @@ impl Folding {
             self.readers[input] = self.readers[input] + readers - 1;
             self.positions.push(input);
         } else {
-            self.positions.push(self.drafts.len());
-            self.readers.push(readers);
-            self.drafts.push(Draft { name: Some(node.name.clone()), layer: node.layer.clone(), inputs });
+            self.keep(node, inputs, readers);
         }
+    }
+
+    fn keep(&mut self, node: &GraphNode, inputs: Vec<usize>, readers: usize) {
+        let channels = node.inputs.first().map_or(0, |input| self.channels[input.index()]);
+        match &node.layer {
+            Layer::DepthwiseConv2d(layer) => {
+                self.as_one_kernel(&node.name, &node.name, "kernel");
+                self.push(node.name.clone(), layer.as_conv2d(channels), inputs, readers);
+            }
+            Layer::SeparableConv2d(layer) => {
+                let (depthwise, pointwise) = layer.as_conv2ds(channels);
+                let name = self.free_name(&node.name);
+                self.as_one_kernel(&node.name, &name, "depthwise_kernel");
+                self.as_one_kernel(&node.name, &node.name, "pointwise_kernel");
+                let between = self.drafts.len();
+                self.push(name, depthwise, inputs, 1);
+                self.push(node.name.clone(), pointwise, vec![between], readers);
+            }
+            layer => self.push(node.name.clone(), layer.clone(), inputs, readers),
+        }
+        self.positions.push(self.drafts.len() - 1);
+    }
+
+    fn push(&mut self, name: String, layer: impl Into<Layer>, inputs: Vec<usize>, readers: usize) {
+        self.readers.push(readers);
+        self.drafts.push(Draft { name: Some(name), layer: layer.into(), inputs });
+    }
+
+    /// Makes the kernel `kernel` of the layer `from` that of the convolution `to`: the same numbers, the last axis but one taken
+    /// into the last where each channel has its own.
+    fn as_one_kernel(&mut self, from: &str, to: &str, kernel: &str) {
+        let tensors = self.tensors.entry(from.to_owned()).or_default();
+        let Some(at) = tensors.iter().position(|tensor| tensor.name == format!("{from}/{kernel}")) else {
+            return;
+        };
+        let mut tensor = tensors.remove(at);
+        tensor.name = format!("{to}/kernel");
+        if let ([_, _, channels, filters], true) = (tensor.shape.as_mut_slice(), kernel != "pointwise_kernel")
+        {
+            (*channels, *filters) = (1, *channels * *filters);
+        }
+        self.tensors.entry(to.to_owned()).or_default().push(tensor);
+    }
+
+    /// A name for the first of the two layers that `name` becomes.
+    fn free_name(&self, name: &str) -> String {
+        let stem: String = name.chars().take(20).collect();
+        let names = (0..).map(|number| format!("{stem}_depthwise_{number}"));
+        let is_free = |name: &String| {
+            !self.names.contains(name) && self.drafts.iter().all(|draft| draft.name.as_ref() != Some(name))
+        };
+        names.into_iter().find(is_free).unwrap_or_default()
     }
 
     /// Gives a linear layer that nothing else reads the activation; whether there is such a layer.

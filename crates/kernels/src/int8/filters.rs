@@ -11,7 +11,7 @@ pub(super) const QUAD: usize = 4;
 /// A batch norm after the activation needs nothing more: `g * clamp(y, a, b) + h` is `clamp(g y + h, ...)` between `g a + h` and
 /// `g b + h`. Each slice has a number for each filter.
 #[derive(Clone, Copy, Debug)]
-pub struct Epilogue<'a> {
+pub struct Int8Epilogue<'a> {
     /// What sums are multiplied with.
     pub scale: &'a [f32],
     /// What is added.
@@ -78,7 +78,7 @@ impl Int8Filters {
     ///
     /// # Panics
     /// When a slice has not the length that the shape tells.
-    pub fn new(shape: &Conv2dShape, weights: &[i8], zero_point: u8, epilogue: &Epilogue<'_>) -> Self {
+    pub fn new(shape: &Conv2dShape, weights: &[i8], zero_point: u8, epilogue: &Int8Epilogue<'_>) -> Self {
         let layout = shape.weight_layout();
         assert_eq!(weights.len(), layout.keras_len(), "a convolution's weights");
         let depthwise = is_depthwise(shape.channels, shape.filters, shape.groups);
@@ -97,7 +97,7 @@ impl Int8Filters {
             *start = sum.wrapping_mul(-i32::from(zero_point));
         }
         let weights = if depthwise { weights.to_vec() } else { pack(shape, weights) };
-        let Epilogue { scale, bias, low, high } = *epilogue;
+        let Int8Epilogue { scale, bias, low, high } = *epilogue;
         Self { weights, start, scale: place(scale), bias: place(bias), low: place(low), high: place(high) }
     }
 }

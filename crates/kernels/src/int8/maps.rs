@@ -1,6 +1,6 @@
 //! From numbers to bytes and from bytes to other bytes, one by one.
 
-use super::{Epilogue, to_byte};
+use super::{Int8Epilogue, to_byte};
 use crate::Cpu;
 use crate::moves::PadShape;
 use crate::simd::{Kernel, Simd};
@@ -105,7 +105,7 @@ pub fn int8_dequantize(cpu: &Cpu, affine: Int8Affine, x: &[u8], y: &mut [f32]) {
 /// When the slices' lengths do not fit.
 pub fn int8_put_channels(
     cpu: &Cpu,
-    epilogue: &Epilogue<'_>,
+    epilogue: &Int8Epilogue<'_>,
     width: usize,
     offset: usize,
     x: &[u8],
@@ -127,7 +127,7 @@ pub fn int8_put_channels(
 }
 
 struct PutChannels<'a> {
-    epilogue: &'a Epilogue<'a>,
+    epilogue: &'a Int8Epilogue<'a>,
     width: usize,
     offset: usize,
     x: &'a [u8],
@@ -139,7 +139,7 @@ impl Kernel for PutChannels<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Self { epilogue: Epilogue { scale, bias, low, high }, width, offset, x, y } = self;
+        let Self { epilogue: Int8Epilogue { scale, bias, low, high }, width, offset, x, y } = self;
         let channels = scale.len();
         for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(channels)) {
             let y = &mut y[offset..offset + channels];

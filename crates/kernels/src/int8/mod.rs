@@ -2,7 +2,7 @@
 //!
 //! A byte `q` of an activation stands for the number `(q - zero point) * step`; a weight `w` of filter f for `w * step of f`. A
 //! convolution's sums of products are whole numbers and exact. They become bytes of the next activation in one pass over the
-//! registers that hold them ([`Epilogue`]): scaled for each filter, a bias added, a residual added, cut off at bounds that are
+//! registers that hold them ([`Int8Epilogue`]): scaled for each filter, a bias added, a residual added, cut off at bounds that are
 //! the activation function's (0 for ReLU, 0 and 6 for ReLU6), rounded. Padding is with the zero point, which stands for 0.
 //!
 //! | module | what it holds |
@@ -30,7 +30,7 @@ mod tile;
 mod window;
 
 pub use conv::{int8_conv2d, int8_conv2d_scratch};
-pub use filters::{Epilogue, Int8Filters};
+pub use filters::{Int8Epilogue, Int8Filters};
 pub use maps::{
     Int8Affine, int8_add, int8_dequantize, int8_look_up, int8_put_channels, int8_quantize, int8_zero_pad,
 };

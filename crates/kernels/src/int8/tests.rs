@@ -70,7 +70,7 @@ impl Case {
 
     fn check(&self) {
         let [scale, bias, low, high] = &self.epilogue;
-        let epilogue = Epilogue { scale, bias, low, high };
+        let epilogue = Int8Epilogue { scale, bias, low, high };
         let filters = Int8Filters::new(&self.shape, &self.weights, self.zero_point, &epilogue);
         let expected = self.expected();
         let rounded: Vec<u8> = expected.iter().map(|y| byte(f64::from(*y))).collect();
@@ -268,7 +268,7 @@ proptest! {
                 prop_assert_eq!(*y, byte(f64::from(x[i] * scale[i % channels] + shift[i % channels])));
             }
             let mut wide = vec![9; rows * (channels + 5)];
-            let epilogue = Epilogue { scale: &scale, bias: &shift, low: &low, high: &high };
+            let epilogue = Int8Epilogue { scale: &scale, bias: &shift, low: &low, high: &high };
             int8_put_channels(&cpu, &epilogue, channels + 5, 2, &other, &mut wide);
             for (i, y) in wide.iter().enumerate() {
                 let (row, at) = (i / (channels + 5), i % (channels + 5));
@@ -320,7 +320,7 @@ fn what_is_no_number_is_no_byte() {
 fn slices_are_checked() {
     let case = Case::new(square(1, 4, 4, 4, 3, 1), 0);
     let [scale, bias, low, high] = &case.epilogue;
-    let filters = Int8Filters::new(&case.shape, &case.weights, 0, &Epilogue { scale, bias, low, high });
+    let filters = Int8Filters::new(&case.shape, &case.weights, 0, &Int8Epilogue { scale, bias, low, high });
     let mut y = vec![0; case.shape.output_len()];
     let target = Int8Target::Bytes(&mut y);
     int8_conv2d(&Cpu::new(1), &case.shape, &case.x[1..], 0, &filters, None, target, &mut []);

@@ -159,7 +159,19 @@ impl Plan {
         let inputs: Vec<BufferId> = inputs.into_iter().map(|value| value.buffer).collect();
         let ends = Ends { images: inputs[0], logits: output, loss: None };
         let names = vec![graph.node(id).name.clone()];
-        (Self { mode: Mode::Infer, batch, steps, buffers, arena_len, ends, names }, inputs, output)
+        let plan = Self {
+            mode: Mode::Infer,
+            batch,
+            forward: steps.len(),
+            steps,
+            buffers,
+            arena_len,
+            constants: Vec::new(),
+            immediate: Vec::new(),
+            ends,
+            names,
+        };
+        (plan, inputs, output)
     }
 
     /// What the plan is for.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use super::range::{Extent, Histogram};
 use super::{ActivationRange, Numbers, QuantizeError, Quantized, QuantizedValues};
 use crate::activation::Activation;
-use crate::device::{Device, Randomness};
+use crate::device::{Context, Device, Known, Randomness};
 use crate::fold::Folded;
 use crate::graph::{Draft, Graph, NodeId};
 use crate::layers::{ActivationLayer, Layer};
 use crate::network::Network;
 use crate::parameters::{ParameterTable, Parameters, Tensor};
 use crate::plan::Plan;
+use crate::plan::constant::{Constants, Places};
 
 impl Quantized {
     /// The 8-bit form of `network` with `parameters`, which are of this network. `batches` are pictures as the network takes them,
@@ -151,8 +152,15 @@ impl Observer<'_> {
                 for (buffer, input) in inputs.into_iter().zip(&node.inputs) {
                     self.device.buffer_mut(&plan, buffer).copy_from_slice(&outputs[input.index()]);
                 }
-                let randomness = Randomness { seed: 0, step: 0 };
-                self.device.run(&plan, &mut self.parameters, &mut [], randomness);
+                let (constants, places) = (Constants::default(), Places::default());
+                let context = Context {
+                    constants: Known { constants: &constants, places: &places },
+                    parameters: &mut self.parameters,
+                    gradients: &mut [],
+                    randomness: Randomness { seed: 0, step: 0 },
+                    updates: None,
+                };
+                self.device.run(&plan, plan.forward(), context);
                 self.device.buffer(&plan, output).to_vec()
             };
             show(id, &output);

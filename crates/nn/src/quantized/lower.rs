@@ -119,6 +119,13 @@ impl Lowerer<'_> {
             Layer::MaxPool2d(layer) => self.max_pool(input, &layer.window(), id),
             Layer::GlobalMaxPool2d(_) => self.max_pool(input, &whole(graph.node(input).shape), id),
             Layer::AvgPool2d(layer) => self.avg_pool(input, &layer.window(), id),
+            Layer::AdaptiveAvgPool2d(layer) => match layer.even_window(graph.node(input).shape) {
+                Some(window) => self.avg_pool(input, &window, id),
+                None => unreachable!("a quantised network has even pooling only"),
+            },
+            Layer::DepthwiseConv2d(_) | Layer::SeparableConv2d(_) => {
+                unreachable!("a quantised network has plain convolutions only")
+            }
             Layer::GlobalAvgPool2d(_) => self.avg_pool(input, &whole(graph.node(input).shape), id),
             // As logits the sums of a convolution need not become bytes.
             Layer::Flatten(_) if id == self.last => self.values[input.index()].clone(),

@@ -72,6 +72,17 @@ pub enum QuantizeError {
         /// The layer.
         layer: String,
     },
+    /// A layer that has no 8-bit form.
+    #[error(
+        "'{layer}' ({kind}) has no 8-bit form here: a depthwise or separable convolution has to be folded, and an adaptive pooling to \
+         have windows that are all alike; use the model as it is, or train one for a --size that its pooling divides"
+    )]
+    Layer {
+        /// The layer.
+        layer: String,
+        /// Its type.
+        kind: &'static str,
+    },
     /// A layer with an activation that is to be a layer of its own.
     #[error(
         "'{layer}' applies {function} itself, which an 8-bit layer cannot; the file is damaged, quantise again"
@@ -143,6 +154,7 @@ impl Quantized {
             if own_activation(&node.layer) == Some(Activation::Softmax) && id != self.graph().output() {
                 return Err(QuantizeError::Softmax { layer: node.name.clone() });
             }
+            self.check_layer(id)?;
             self.check_function(id)?;
             for (name, shape) in tensors_of(self.graph(), id) {
                 expected += 1;
@@ -171,6 +183,18 @@ impl Quantized {
         Ok(())
     }
 
+    /// Refuses layers that are not lowered to bytes.
+    fn check_layer(&self, id: NodeId) -> Result<(), QuantizeError> {
+        let node = self.graph().node(id);
+        let is_lowered = match &node.layer {
+            Layer::DepthwiseConv2d(_) | Layer::SeparableConv2d(_) => false,
+            Layer::AdaptiveAvgPool2d(layer) => layer.even_window(self.graph().input_shapes(id)[0]).is_some(),
+            _ => true,
+        };
+        let (layer, kind) = (node.name.clone(), node.layer.type_label());
+        if is_lowered { Ok(()) } else { Err(QuantizeError::Layer { layer, kind }) }
+    }
+
     /// Refuses activations that a convolution or dense layer cannot apply, but for that of the head, which is left out.
     fn check_function(&self, id: NodeId) -> Result<(), QuantizeError> {
         let node = self.graph().node(id);
@@ -187,7 +211,8 @@ impl Quantized {
         const MOST_PIXELS: usize = 1 << 24;
         let node = self.graph().node(id);
         let too_deep = || QuantizeError::TooDeep { layer: node.name.clone() };
-        if matches!(node.layer, Layer::AvgPool2d(_) | Layer::GlobalAvgPool2d(_)) {
+        if matches!(node.layer, Layer::AvgPool2d(_) | Layer::GlobalAvgPool2d(_) | Layer::AdaptiveAvgPool2d(_))
+        {
             let input = self.graph().input_shapes(id)[0];
             return if input.len() / input.channels() > MOST_PIXELS { Err(too_deep()) } else { Ok(()) };
         }

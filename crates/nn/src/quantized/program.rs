@@ -22,8 +22,8 @@ pub(super) struct ChannelEpilogue {
 }
 
 impl ChannelEpilogue {
-    pub(super) fn borrow(&self) -> kernels::Epilogue<'_> {
-        kernels::Epilogue { scale: &self.scale, bias: &self.bias, low: &self.low, high: &self.high }
+    pub(super) fn borrow(&self) -> kernels::Int8Epilogue<'_> {
+        kernels::Int8Epilogue { scale: &self.scale, bias: &self.bias, low: &self.low, high: &self.high }
     }
 }
 

@@ -1,8 +1,9 @@
 //! A network in inference form gives the logits of the network it was made of.
 
 use divvy_nn::{
-    Activation, Add, BatchNorm, Connect, Conv2d, Cpu, Dense, Device, Dropout, Engine, Folded,
-    GlobalAvgPool2d, Graph, Input, Isa, Layer, Network, Optimizer, Padding, ParameterError, Task,
+    Activation, Add, BatchNorm, Connect, Conv2d, Cpu, Dense, DepthwiseConv2d, Device, Dropout, Engine,
+    Folded, GlobalAvgPool2d, Graph, Input, Isa, Layer, Network, Optimizer, Padding, ParameterError,
+    SeparableConv2d, Task,
 };
 
 use crate::everything::{batch, everything};
@@ -39,8 +40,9 @@ pub(crate) fn residual() -> Network {
     let path = BatchNorm::new().center(false).on(&conv(8).on(&stem));
     let other = BatchNorm::new().scale(false).on(&Conv2d::new(8, 1).on(&stem));
     let sum = Activation::Relu.on(&Add::new().on_all(&[&path, &other]));
-    let depthwise = Dropout::new(0.2).on(&conv(8).groups(8).on(&sum));
+    let depthwise = Dropout::new(0.2).on(&DepthwiseConv2d::new(3).depth_multiplier(2).on(&sum));
     let sum = Activation::Relu6.on(&BatchNorm::new().on(&depthwise));
+    let sum = BatchNorm::new().on(&SeparableConv2d::new(12, 2).depth_multiplier(3).use_bias(false).on(&sum));
     let hidden = BatchNorm::new().on(&Dense::new(7).on(&GlobalAvgPool2d::new().on(&sum)));
     let scores = Activation::Softmax.on(&Dense::new(4).on(&Dropout::new(0.5).on(&hidden)));
     let graph = Graph::new(&input, &scores).expect("the shapes fit");
@@ -64,6 +66,8 @@ fn norms_after_convolutions_and_dense_layers_vanish() {
         "conv2d",
         "add",
         "activation",
+        "conv2d",
+        "conv2d",
         "conv2d",
         "global_avg_pool2d",
         "dense",

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use divvy_nn::{
-    Activation, Add, AvgPool2d, BatchNorm, Concat, Connect, Conv2d, Cpu, Dense, Device, Engine, Flatten,
-    GlobalAvgPool2d, GlobalMaxPool2d, Graph, Input, Isa, MaxPool2d, Network, Node, Normalization, Numbers,
-    Padding, QuantizeError, Quantized, QuantizedEngine, QuantizedValues, Rescaling, Task, ZeroPad2d,
+    Activation, Add, AvgPool2d, BatchNorm, Concat, Connect, Conv2d, Cpu, Dense, DepthwiseConv2d, Device,
+    Engine, Flatten, GlobalAvgPool2d, GlobalMaxPool2d, Graph, Input, Isa, MaxPool2d, Network, Node,
+    Normalization, Numbers, Padding, QuantizeError, Quantized, QuantizedEngine, QuantizedValues, Rescaling,
+    SeparableConv2d, Task, ZeroPad2d,
 };
 
 use crate::folding::{pictures, residual, trained};
@@ -58,7 +59,7 @@ fn varied() -> Network {
     let x = Normalization::new([0.25, -0.5, 0.125], [0.5, 1.5, 2.0]).on(&x);
     // As in classic: a batch norm after the activation.
     let stem = BatchNorm::new().on(&same(8, 3).activation(Relu).on(&x));
-    let depthwise = same(8, 3).groups(8).activation(HardSwish).on(&stem);
+    let depthwise = DepthwiseConv2d::new(3).padding(Padding::Same).activation(HardSwish).on(&stem);
     let dilated = same(8, 3).groups(2).dilation(2).use_bias(false).activation(Silu).on(&stem);
     let sum = LeakyRelu { alpha: 0.3 }.on(&Add::new().on_all(&[&stem, &depthwise, &dilated]));
     let largest = MaxPool2d::new(2).on(&sum);
@@ -66,7 +67,8 @@ fn varied() -> Network {
     let pooled = Concat::new().on_all(&[&largest, &mean]);
     let framed = ZeroPad2d::new([[1, 0], [0, 1]]).on(&pooled);
     let maps = Conv2d::new(9, [3, 2]).strides([2, 1]).activation(Elu { alpha: 1.0 }).on(&framed);
-    let maps = Conv2d::new(16, 1).activation(Gelu).on(&maps);
+    let maps = SeparableConv2d::new(16, 1).depth_multiplier(2).activation(Gelu).on(&maps);
+    let maps = BatchNorm::new().on(&DepthwiseConv2d::new(1).depth_multiplier(1).on(&maps));
     let maps = BatchNorm::new().on(&Conv2d::new(16, 1).activation(Relu6).on(&maps));
     let around = MaxPool2d::new(3).strides(2).on(&ZeroPad2d::new(1).on(&Relu.on(&maps)));
     let below = MaxPool2d::new(3).strides(2).on(&ZeroPad2d::new(1).on(&Tanh.on(&maps)));
