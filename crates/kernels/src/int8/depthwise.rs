@@ -88,7 +88,7 @@ impl ChannelSweep<'_> {
                         weights = weights.wrapping_add(self.weight_stride);
                     }
                 }
-                out.put(simd, sums);
+                out.put(simd, &sums);
                 self.finish.finish(simd, out, R, row * self.grid.columns + column, place);
             }
         }

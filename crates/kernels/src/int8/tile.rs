@@ -119,13 +119,17 @@ impl Sums {
     }
 
     #[inline(always)]
-    pub(super) fn put<S: ByteSimd, const R: usize, const N: usize>(&mut self, simd: S, sums: [[S::I; N]; R]) {
+    pub(super) fn put<S: ByteSimd, const R: usize, const N: usize>(
+        &mut self,
+        simd: S,
+        sums: &[[S::I; N]; R],
+    ) {
         const { assert!(R <= MAX_ROWS && N * S::LANES <= PANEL) };
         self.width = N * S::LANES;
         for (row, sums) in self.rows.iter_mut().zip(sums) {
-            for (n, sum) in sums.into_iter().enumerate() {
+            for (n, sum) in sums.iter().enumerate() {
                 // SAFETY: N vectors have room in a row, asserted above.
-                unsafe { simd.store_integers(sum, row.as_mut_ptr().add(n * S::LANES)) };
+                unsafe { simd.store_integers(*sum, row.as_mut_ptr().add(n * S::LANES)) };
             }
         }
     }
@@ -225,7 +229,7 @@ impl Sweep<'_> {
                 weights = weights.wrapping_add(quads * PANEL * QUAD);
             }
         }
-        out.put(simd, sums);
+        out.put(simd, &sums);
     }
 }
 

@@ -82,14 +82,14 @@ impl ByteSimd for Avx512Vnni {
 
     #[inline(always)]
     unsafe fn unsigned(self, from: *const u8, n: usize) -> __m512i {
-        // SAFETY: the token proves AVX-512 BW and VL; the mask keeps bytes beyond n from being read.
-        unsafe { _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(first(n), from.cast())) }
+        // SAFETY: the token proves AVX-512 F; the caller promises n bytes.
+        unsafe { _mm512_cvtepu8_epi32(some_bytes(from, n)) }
     }
 
     #[inline(always)]
     unsafe fn signed(self, from: *const i8, n: usize) -> __m512i {
         // SAFETY: as above.
-        unsafe { _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(first(n), from)) }
+        unsafe { _mm512_cvtepi8_epi32(some_bytes(from.cast(), n)) }
     }
 
     #[inline(always)]
@@ -139,7 +139,12 @@ impl ByteSimd for Avx512Vnni {
         // SAFETY: the token proves AVX-512 F, BW and VL; the mask keeps bytes beyond n from being written.
         unsafe {
             let bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v));
-            _mm_mask_storeu_epi8(to.cast(), first(n), bytes);
+            // Masked stores are much slower than others on some processors.
+            if n == 16 {
+                _mm_storeu_si128(to.cast(), bytes);
+            } else {
+                _mm_mask_storeu_epi8(to.cast(), first(n), bytes);
+            }
         }
     }
 
@@ -147,5 +152,17 @@ impl ByteSimd for Avx512Vnni {
     unsafe fn store_floats(self, v: __m512, to: *mut f32, n: usize) {
         // SAFETY: the token proves AVX-512 F; the mask keeps numbers beyond n from being written.
         unsafe { _mm512_mask_storeu_ps(to, first(n), v) }
+    }
+}
+
+/// `n` bytes, 1 to 16, and zeros.
+///
+/// # Safety
+/// The CPU has AVX-512 BW and VL, and the bytes are there to be read.
+#[inline(always)]
+unsafe fn some_bytes(from: *const u8, n: usize) -> __m128i {
+    // SAFETY: promised by the caller; the mask keeps bytes beyond n from being read.
+    unsafe {
+        if n == 16 { _mm_loadu_si128(from.cast()) } else { _mm_maskz_loadu_epi8(first(n), from.cast()) }
     }
 }
