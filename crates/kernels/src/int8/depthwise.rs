@@ -35,11 +35,12 @@ impl ByteKernel for ChannelSweep<'_> {
         for row in 0..self.grid.rows {
             let mut column = 0;
             while column < self.grid.columns {
-                // SAFETY: `check` has shown that every pixel's windows lie within the source.
                 if self.grid.columns - column >= ROWS {
+                    // SAFETY: `check` has shown that every pixel's windows lie within the source.
                     unsafe { self.pixels::<S, ROWS>(simd, row, column, &mut sums) };
                     column += ROWS;
                 } else {
+                    // SAFETY: `check` has shown that every pixel's windows lie within the source.
                     unsafe { self.pixels::<S, 1>(simd, row, column, &mut sums) };
                     column += 1;
                 }

@@ -3,7 +3,7 @@
 //! A byte `q` of an activation stands for the number `(q - zero point) * step`; a weight `w` of filter f for `w * step of f`. A
 //! convolution's sums of products are whole numbers and exact. They become bytes of the next activation in one pass over the
 //! registers that hold them ([`Int8Epilogue`]): scaled for each filter, a bias added, a residual added, cut off at bounds that are
-//! the activation function's (0 for ReLU, 0 and 6 for ReLU6), rounded. Padding is with the zero point, which stands for 0.
+//! the activation function's (0 for `ReLU`, 0 and 6 for `ReLU6`), rounded. Padding is with the zero point, which stands for 0.
 //!
 //! | module | what it holds |
 //! |---|---|

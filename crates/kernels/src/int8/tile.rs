@@ -194,7 +194,7 @@ impl Sweep<'_> {
             let rows = each + usize::from(tile < more);
             // SAFETY: `check` has shown that each pixel's windows lie within the source and the taps within the weights.
             with_rows!(rows, S, |R| unsafe {
-                self.tile::<S, R, N>(simd, &walk.take::<R>(), &mut sums, place)
+                self.tile::<S, R, N>(simd, &walk.take::<R>(), &mut sums, place);
             });
             // SAFETY: the finish was checked, and the pixels are of the grid.
             unsafe { self.finish.finish(simd, &sums, rows, pixel, place) };
@@ -223,7 +223,9 @@ impl Sweep<'_> {
             for column in 0..self.taps.columns {
                 let offset = row * self.taps.row_stride + column * self.taps.column_stride;
                 let mut from = *sources;
-                from.iter_mut().for_each(|from| *from = from.wrapping_add(offset));
+                for from in &mut from {
+                    *from = from.wrapping_add(offset);
+                }
                 // SAFETY: the caller promises the quads of this run at every pixel, and their weights.
                 unsafe { multiply(simd, &mut sums, &from, weights, quads) };
                 weights = weights.wrapping_add(quads * PANEL * QUAD);
