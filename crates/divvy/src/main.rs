@@ -60,6 +60,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Compare(args) => commands::compare::run(&args, &mut terminal),
         Command::Explain(args) => Ok(commands::explain::run(&args, &mut terminal)),
         Command::Convert(args) => commands::convert::run(&args, &mut terminal),
+        Command::Quantize(args) => commands::quantize::run(&args, &mut terminal),
         Command::Summary(args) => commands::summary::run(&args, &mut terminal),
         Command::Plan(args) => commands::plan::run(&args, &mut terminal),
         Command::Bench(args) => commands::bench::run(&args, &mut terminal),

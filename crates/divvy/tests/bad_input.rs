@@ -139,7 +139,7 @@ fn labels_that_a_model_of_groups_cannot_answer() {
 fn with_weights(desk: &Desk, file: &str, value: impl Fn(&str) -> f32) {
     let model = Model::open(&desk.path("run")).unwrap();
     let table = Arc::new(ParameterTable::new(model.network().graph()));
-    let tensors = model.parameters().tensors().map(|mut tensor| {
+    let tensors = model.parameters().unwrap().tensors().map(|mut tensor| {
         tensor.values.fill(value(&tensor.name));
         tensor
     });

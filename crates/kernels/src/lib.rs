@@ -32,6 +32,7 @@ mod dropout;
 mod elementwise;
 mod fetch;
 mod flush;
+mod int8;
 mod loss;
 pub mod machine;
 mod microkernel;
@@ -64,6 +65,11 @@ pub use dense::{
     dense_forward,
 };
 pub use dropout::{DropoutKey, dropout, dropout_scale, mask_backward};
+pub use int8::{
+    Int8Affine, Int8Epilogue, Int8Filters, Int8Target, Residual, int8_add, int8_avg_pool, int8_conv2d,
+    int8_conv2d_scratch, int8_dequantize, int8_look_up, int8_max_pool, int8_put_channels, int8_quantize,
+    int8_zero_pad,
+};
 pub use loss::{mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy};
 pub use moves::{PadShape, add, copy, put_channels, take_channels, zero_pad_backward, zero_pad_forward};
 pub use norm::{

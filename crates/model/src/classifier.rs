@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use divvy_data::{ImageError, Limits, Pixels, Preprocess, stream_images};
-use divvy_nn::{Cpu, Device, Engine, Head, Mode, OutOfMemory, check_memory};
+use divvy_nn::{Cpu, Device, Engine, Head, Mode, Network, OutOfMemory, QuantizedEngine, check_memory};
 
-use crate::{Model, ModelError, Prediction};
+use crate::{Model, ModelError, Prediction, Weights};
 
 /// The most pictures that go through the network together. Larger batches are not faster; smaller ones stream weights more
 /// often.
@@ -14,10 +14,40 @@ const BATCH: usize = 32;
 /// A model on a device, ready to be asked. Pictures are prepared exactly as in training.
 #[derive(Debug)]
 pub struct Classifier {
-    engine: Engine,
+    engine: Machine,
     classes: Vec<String>,
     preprocess: Preprocess,
     batch: usize,
+}
+
+/// A network on a processor, in either precision.
+#[derive(Debug)]
+enum Machine {
+    F32(Box<Engine>),
+    Int8(Box<QuantizedEngine>),
+}
+
+impl Machine {
+    fn network(&self) -> &Network {
+        match self {
+            Self::F32(engine) => engine.network(),
+            Self::Int8(engine) => engine.network(),
+        }
+    }
+
+    fn cpu(&self) -> &Cpu {
+        match self {
+            Self::F32(engine) => engine.cpu(),
+            Self::Int8(engine) => engine.cpu(),
+        }
+    }
+
+    fn logits(&mut self, images: &[f32], batch: usize) -> &[f32] {
+        match self {
+            Self::F32(engine) => engine.logits(images, batch),
+            Self::Int8(engine) => engine.logits(images, batch),
+        }
+    }
 }
 
 impl Classifier {
@@ -26,10 +56,20 @@ impl Classifier {
     /// # Errors
     /// [`ModelError::Memory`] when this machine has no room for even one picture at a time.
     pub fn new(model: Model, cpu: Cpu) -> Result<Self, ModelError> {
-        let Model { network, classes, preprocess, parameters, .. } = model;
-        let batch = largest_batch(|batch| check_memory(&network, Mode::Infer, batch, cpu.threads()))?;
-        // Nothing random happens in inference, so the seed is of no account.
-        let engine = Engine::with_parameters(network, parameters, Device::new(cpu), 0);
+        let Model { network, classes, preprocess, weights, .. } = model;
+        let (engine, batch) = match weights {
+            Weights::F32(parameters) => {
+                let batch = largest_batch(|batch| check_memory(&network, Mode::Infer, batch, cpu.threads()))?;
+                // Nothing random happens in inference, so the seed is of no account.
+                let engine = Engine::with_parameters(network, parameters, Device::new(cpu), 0);
+                (Machine::F32(Box::new(engine)), batch)
+            }
+            Weights::Int8(quantized) => {
+                let engine = QuantizedEngine::new(&quantized, cpu);
+                let batch = largest_batch(|batch| engine.check_memory(batch))?;
+                (Machine::Int8(Box::new(engine)), batch)
+            }
+        };
         Ok(Self { engine, classes, preprocess, batch })
     }
 

@@ -12,7 +12,7 @@ use divvy_nn::{
 };
 use thiserror::Error;
 
-use crate::Model;
+use crate::{Model, Weights};
 
 /// Why a model is not the same model with another last layer. Each message says what to do instead.
 #[derive(Clone, PartialEq, Debug, Error)]
@@ -72,6 +72,11 @@ pub enum ConvertError {
         /// The activation of the head.
         activation: HeadKind,
     },
+    /// Weights in 8 bits, which cannot be joined without loss.
+    #[error(
+        "the model is in 8 bits; convert the one that it was made of, and quantise that with `divvy quantize`"
+    )]
+    Quantized,
     /// Weights that are no numbers, or whose difference is larger than a number can be.
     #[error(
         "the weights in '{parameter}' are not finite, or so large that their difference is not: the file is damaged or its \
@@ -108,6 +113,7 @@ impl Model {
     /// Never: the parameters that are changed are those of the layer that is changed.
     pub fn with_head(&self, kind: HeadKind) -> Result<Self, ConvertError> {
         let head = *self.network.head();
+        let parameters = self.parameters().ok_or(ConvertError::Quantized)?;
         check(head, kind)?;
         let end = End::of(&self.network)?;
         let network = Network::new(end.with(self.network.graph(), kind)?, Task::Binary)?;
@@ -116,11 +122,11 @@ impl Model {
             Some((owner, _)) if owner == layer => recast(tensor, kind),
             _ => Ok(tensor),
         };
-        let tensors = self.parameters.tensors().map(change).collect::<Result<Vec<_>, _>>()?;
+        let tensors = parameters.tensors().map(change).collect::<Result<Vec<_>, _>>()?;
         let table = Arc::new(ParameterTable::new(network.graph()));
         let parameters =
             Parameters::from_tensors(table, tensors).expect("only the units of the last layer are others");
-        Ok(Self { network, parameters, ..self.clone() })
+        Ok(Self { network, weights: Weights::F32(parameters), ..self.clone() })
     }
 }
 

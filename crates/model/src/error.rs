@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use divvy_nn::{OutOfMemory, ParameterError};
+use divvy_nn::{OutOfMemory, ParameterError, QuantizeError};
 use thiserror::Error;
 
 /// Why a model could not be read or written. Each message names the file, what was found and what to do.
@@ -90,6 +90,14 @@ pub enum ModelError {
         path: PathBuf,
         /// What does not fit.
         source: ParameterError,
+    },
+    /// The 8-bit weights are not those of the graph.
+    #[error("{path}: {source}")]
+    Quantized {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        source: QuantizeError,
     },
     /// The machine has no room for the model at work.
     #[error("the model cannot be used here: {0}; end other programs, or train one for a smaller --size")]

@@ -1,22 +1,24 @@
 //! The model file: safetensors, whose metadata holds the rest as JSON. docs/model-file.md has it byte for byte.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use divvy_data::{DataError, Preprocess, write_atomically};
-use divvy_nn::{Graph, Head, Network, ParameterTable, Parameters, Task, Tensor};
+use divvy_nn::{
+    Graph, Head, Network, Numbers, ParameterTable, Parameters, Quantized, QuantizedValues, Task, Tensor,
+};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, View, serialize};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::record::TrainingRecord;
-use crate::{MODEL_FILE, Model, ModelError};
+use crate::{MODEL_FILE, Model, ModelError, Weights};
 
-/// The newest version of the format, which is the one that is written.
-const VERSION: u64 = 1;
+/// The newest version of the format. Models in `f32` are written as version 1, which older readers know.
+const VERSION: u64 = 2;
 
 /// The metadata's only key. One key, because the order of several is not fixed and the same model is the same bytes.
 const KEY: &str = "divvy";
@@ -28,12 +30,46 @@ const MAX_FILE: u64 = (Graph::MAX_PARAMETERS as u64) * 4 + (100 << 20);
 #[derive(Serialize, Deserialize)]
 struct Header<'a> {
     version: u64,
+    /// Since version 2; `f32` where it is missing.
+    #[serde(default, skip_serializing_if = "Precision::is_f32")]
+    precision: Precision,
     task: Task,
     head: Head,
     classes: Cow<'a, [String]>,
     preprocess: Cow<'a, Preprocess>,
     graph: Cow<'a, Graph>,
     record: Cow<'a, TrainingRecord>,
+}
+
+/// How the weights are stored.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Precision {
+    #[default]
+    F32,
+    Int8,
+}
+
+impl Precision {
+    fn of(weights: &Weights) -> Self {
+        match weights {
+            Weights::F32(_) => Self::F32,
+            Weights::Int8(_) => Self::Int8,
+        }
+    }
+
+    /// The first version that knows it.
+    fn version(self) -> u64 {
+        match self {
+            Self::F32 => 1,
+            Self::Int8 => 2,
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    fn is_f32(&self) -> bool {
+        *self == Self::F32
+    }
 }
 
 /// What is read of a header before anything else is looked at.
@@ -63,8 +99,10 @@ impl Model {
     /// # Panics
     /// Never: names are unique, lengths are those of the shapes, and a header has nothing that JSON cannot hold.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let precision = Precision::of(&self.weights);
         let header = Header {
-            version: VERSION,
+            version: precision.version(),
+            precision,
             task: self.network.head().task(),
             head: *self.network.head(),
             classes: Cow::Borrowed(&self.classes),
@@ -74,7 +112,14 @@ impl Model {
         };
         let header =
             serde_json::to_string(&header).expect("a header has string keys only and no failing serialiser");
-        let tensors = self.parameters.tensors().map(|tensor| (tensor.name.clone(), Stored(tensor)));
+        let tensors: Vec<(String, Stored)> = match &self.weights {
+            Weights::F32(parameters) => parameters.tensors().map(Stored::named).collect(),
+            Weights::Int8(quantized) => {
+                let stored =
+                    |(name, values): (&String, &QuantizedValues)| (name.clone(), Stored(values.clone()));
+                quantized.tensors().iter().map(stored).collect()
+            }
+        };
         serialize(tensors, Some(HashMap::from([(KEY.to_owned(), header)])))
             .expect("names are unique, and lengths are those of the shapes")
     }
@@ -114,16 +159,19 @@ impl Model {
                 network.head()
             )));
         }
-        let table = ParameterTable::new(network.graph());
-        let parameters = read_parameters(bytes, table, path)?;
-        Self::new(
-            network,
-            header.classes.into_owned(),
-            header.preprocess.into_owned(),
-            parameters,
-            header.record.into_owned(),
-        )
-        .map_err(|reason| damaged(&reason))
+        let (network, weights) = match header.precision {
+            Precision::F32 => {
+                let parameters = read_parameters(bytes, ParameterTable::new(network.graph()), path)?;
+                (network, Weights::F32(parameters))
+            }
+            Precision::Int8 => {
+                let quantized = read_quantized(bytes, network, path)?;
+                (quantized.network().clone(), Weights::Int8(quantized))
+            }
+        };
+        let (classes, preprocess) = (header.classes.into_owned(), header.preprocess.into_owned());
+        let model = Self { network, classes, preprocess, weights, record: header.record.into_owned() };
+        model.checked().map_err(|reason| damaged(&reason))
     }
 }
 
@@ -181,6 +229,23 @@ fn read_parameters(bytes: &[u8], table: ParameterTable, path: &Path) -> Result<P
         .map_err(|source| ModelError::Weights { path: path.to_owned(), source })
 }
 
+fn read_quantized(bytes: &[u8], network: Network, path: &Path) -> Result<Quantized, ModelError> {
+    let file = SafeTensors::deserialize(bytes).map_err(|error| ModelError::damaged(path, &error))?;
+    let tensors = file.iter().map(|(name, view)| {
+        let numbers = match view.dtype() {
+            Dtype::F32 => Numbers::F32(numbers(view.data())),
+            Dtype::I8 => Numbers::I8(view.data().iter().map(|byte| byte.cast_signed()).collect()),
+            other => {
+                let found = format!("'{name}' holds {other:?} where i8 or f32 is expected");
+                return Err(ModelError::damaged(path, &found));
+            }
+        };
+        Ok((name.to_owned(), QuantizedValues { shape: view.shape().to_vec(), numbers }))
+    });
+    let tensors = tensors.collect::<Result<BTreeMap<_, _>, _>>()?;
+    Quantized::new(network, tensors).map_err(|source| ModelError::Quantized { path: path.to_owned(), source })
+}
+
 fn numbers(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect()
 }
@@ -205,11 +270,21 @@ fn unreadable(bytes: &[u8], error: &SafeTensorError, path: &Path) -> ModelError 
 }
 
 /// A tensor as safetensors takes it: little-endian numbers.
-struct Stored(Tensor);
+struct Stored(QuantizedValues);
+
+impl Stored {
+    fn named(tensor: Tensor) -> (String, Self) {
+        let Tensor { name, shape, values } = tensor;
+        (name, Self(QuantizedValues { shape, numbers: Numbers::F32(values) }))
+    }
+}
 
 impl View for Stored {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        match self.0.numbers {
+            Numbers::F32(_) => Dtype::F32,
+            Numbers::I8(_) => Dtype::I8,
+        }
     }
 
     fn shape(&self) -> &[usize] {
@@ -217,10 +292,20 @@ impl View for Stored {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        self.0.values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>().into()
+        match &self.0.numbers {
+            Numbers::F32(numbers) => {
+                numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>().into()
+            }
+            Numbers::I8(numbers) => {
+                numbers.iter().map(|number| number.cast_unsigned()).collect::<Vec<_>>().into()
+            }
+        }
     }
 
     fn data_len(&self) -> usize {
-        self.0.values.len() * size_of::<f32>()
+        match &self.0.numbers {
+            Numbers::F32(numbers) => numbers.len() * size_of::<f32>(),
+            Numbers::I8(numbers) => numbers.len(),
+        }
     }
 }

@@ -16,7 +16,7 @@ pub mod targets;
 pub use classifier::Classifier;
 pub use convert::ConvertError;
 pub use error::ModelError;
-pub use model::Model;
+pub use model::{Model, Weights};
 pub use prediction::Prediction;
 pub use record::{TrainingRecord, Validation};
 

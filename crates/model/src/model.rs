@@ -1,9 +1,28 @@
 //! What a model file holds.
 
 use divvy_data::Preprocess;
-use divvy_nn::{Network, Parameters};
+use divvy_nn::{Network, Parameters, Quantized};
 
 use crate::record::TrainingRecord;
+
+/// The numbers of a model.
+#[derive(Clone, Debug)]
+pub enum Weights {
+    /// As they were trained.
+    F32(Parameters),
+    /// In 8 bits, for classifying only.
+    Int8(Quantized),
+}
+
+impl Weights {
+    /// `f32` or `int8`.
+    pub fn precision(&self) -> &'static str {
+        match self {
+            Self::F32(_) => "f32",
+            Self::Int8(_) => "int8",
+        }
+    }
+}
 
 /// A trained network with everything that is needed to use it.
 #[derive(Clone, Debug)]
@@ -11,7 +30,7 @@ pub struct Model {
     pub(crate) network: Network,
     pub(crate) classes: Vec<String>,
     pub(crate) preprocess: Preprocess,
-    pub(crate) parameters: Parameters,
+    pub(crate) weights: Weights,
     pub(crate) record: TrainingRecord,
 }
 
@@ -28,6 +47,30 @@ impl Model {
         parameters: Parameters,
         record: TrainingRecord,
     ) -> Result<Self, String> {
+        if !parameters.fit(network.graph()) {
+            return Err("the parameters are those of another network".to_owned());
+        }
+        Self { network, classes, preprocess, weights: Weights::F32(parameters), record }.checked()
+    }
+
+    /// The same model in 8 bits: its network is that of `quantized`.
+    ///
+    /// # Errors
+    /// What does not fit, in words, as [`Model::new`].
+    pub fn quantized(&self, quantized: Quantized) -> Result<Self, String> {
+        Self {
+            network: quantized.network().clone(),
+            classes: self.classes.clone(),
+            preprocess: self.preprocess.clone(),
+            weights: Weights::Int8(quantized),
+            record: self.record.clone(),
+        }
+        .checked()
+    }
+
+    /// Makes sure that classes and preprocessing fit the network.
+    pub(crate) fn checked(self) -> Result<Self, String> {
+        let Self { network, classes, preprocess, .. } = &self;
         network.head().check_classes(classes.len()).map_err(|diagnostic| diagnostic.to_string())?;
         let (expected, found) = (network.graph().input_shape(), preprocess.shape());
         if expected != found.into() {
@@ -35,10 +78,7 @@ impl Model {
                 "the network takes pictures of {expected}, the preprocessing makes {found:?}"
             ));
         }
-        if !parameters.fit(network.graph()) {
-            return Err("the parameters are those of another network".to_owned());
-        }
-        Ok(Self { network, classes, preprocess, parameters, record })
+        Ok(self)
     }
 
     /// The checked graph and head.
@@ -57,9 +97,17 @@ impl Model {
         &self.preprocess
     }
 
-    /// The weights.
-    pub fn parameters(&self) -> &Parameters {
-        &self.parameters
+    /// The weights, in the precision that they have.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// The weights as they were trained; none of a model in 8 bits.
+    pub fn parameters(&self) -> Option<&Parameters> {
+        match &self.weights {
+            Weights::F32(parameters) => Some(parameters),
+            Weights::Int8(_) => None,
+        }
     }
 
     /// How it was made.

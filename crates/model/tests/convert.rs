@@ -80,7 +80,12 @@ fn linear_model(form: Form, weights: &[f32]) -> Model {
 
 /// The values of a parameter of the last layer; none where it has no such parameter.
 fn values(model: &Model, name: &str) -> Vec<f32> {
-    model.parameters().tensors().find(|tensor| tensor.name == name).map_or(Vec::new(), |tensor| tensor.values)
+    model
+        .parameters()
+        .unwrap()
+        .tensors()
+        .find(|tensor| tensor.name == name)
+        .map_or(Vec::new(), |tensor| tensor.values)
 }
 
 /// What one unit gives the numbers `x`, and the sum of the magnitudes that were added.
@@ -181,7 +186,7 @@ fn all_but_the_last_layer_stays() {
         model.network().graph().nodes().iter().map(|node| node.name.clone()).collect()
     };
     assert_eq!(names(&one), names(&two));
-    for (old, new) in two.parameters().tensors().zip(one.parameters().tensors()) {
+    for (old, new) in two.parameters().unwrap().tensors().zip(one.parameters().unwrap().tensors()) {
         assert_eq!(old.name, new.name);
         assert_eq!(old == new, !old.name.starts_with("head/"), "{}", old.name);
     }

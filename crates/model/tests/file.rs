@@ -64,7 +64,7 @@ fn what_is_written_is_what_is_read() {
         assert_eq!(read.classes(), model.classes());
         assert_eq!(read.preprocess(), model.preprocess());
         assert_eq!(read.record(), model.record());
-        assert!(read.parameters().tensors().eq(model.parameters().tensors()));
+        assert!(read.parameters().unwrap().tensors().eq(model.parameters().unwrap().tensors()));
         assert_eq!(read.to_bytes(), std::fs::read(&path).unwrap());
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");

@@ -40,7 +40,11 @@ pub fn check_memory(network: &Network, mode: Mode, batch: usize, threads: usize)
     let copies = if mode == Mode::Train { 4 } else { 1 };
     let numbers =
         plan.arena_len() + plan.scratch_len(threads) + plan.constants_len() + copies * table.trained_len();
-    let needed = (numbers * size_of::<f32>()) as u64;
+    check_free((numbers * size_of::<f32>()) as u64, batch)
+}
+
+/// Refuses what needs more bytes than are free.
+pub(crate) fn check_free(needed: u64, batch: usize) -> Result<(), OutOfMemory> {
     match free() {
         Some(free) if needed > free => Err(OutOfMemory { batch, needed, free }),
         _ => Ok(()),

@@ -30,6 +30,20 @@ pub enum TrainError {
     /// The model file.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A model that is in 8 bits already.
+    #[error("{path}: the model is in 8 bits already; use it as it is", path = path.display())]
+    Quantized {
+        /// The run or model.
+        path: PathBuf,
+    },
+    /// The 8-bit form is no model.
+    #[error("{path}: {reason}; train the model again", path = path.display())]
+    Unfit {
+        /// The run or model.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
     /// Metrics could not be computed.
     #[error(transparent)]
     Eval(#[from] EvalError),

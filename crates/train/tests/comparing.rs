@@ -145,7 +145,7 @@ fn networks_of_one_seed_start_alike_below_the_head() {
     run(&config, &out).0.unwrap();
     let below_the_head = |run: &str| -> Vec<Tensor> {
         let model = Model::open(&out.join(run)).unwrap();
-        model.parameters().tensors().filter(|tensor| !tensor.name.starts_with("head/")).collect()
+        model.parameters().unwrap().tensors().filter(|tensor| !tensor.name.starts_with("head/")).collect()
     };
     for seed in ["seed-0", "seed-1"] {
         let first = below_the_head(&format!("softmax2/{seed}"));

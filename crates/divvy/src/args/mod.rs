@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Write a model of two groups with the other last layer: two softmax units or one sigmoid
     Convert(ConvertArgs),
+    /// Write a model in 8 bits, smaller and faster, and see what that costs
+    Quantize(QuantizeArgs),
     /// Show a network's layers, shapes and parameters
     Summary(SummaryArgs),
     /// Show the steps that a network is compiled to, and with --profile where the time goes
@@ -186,6 +188,28 @@ pub(crate) struct ConvertArgs {
     /// The new model file [default: model.HEAD.divvy, beside the model]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+
+    /// Print what was done as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct QuantizeArgs {
+    /// The folder of a run, or the model file in it
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+
+    /// Pictures in groups to calibrate and compare on [default: those that the run was trained on]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// The new model file [default: model.int8.divvy, beside the model]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 
     /// Print what was done as JSON
     #[arg(long)]

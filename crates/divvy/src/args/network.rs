@@ -86,7 +86,7 @@ pub(crate) struct WorkArgs {
     #[arg(long, value_name = "S", default_value_t = 6.0, value_parser = above_zero)]
     pub(crate) seconds: f64,
 
-    /// The numbers that are computed with
+    /// The numbers that are computed with: f32, or int8 for classifying
     #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = precision)]
     pub(crate) precision: Precision,
 
@@ -113,12 +113,14 @@ pub(crate) struct MachineArgs {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Precision {
     F32,
+    Int8,
 }
 
 fn precision(text: &str) -> Result<Precision, String> {
     match text {
         "f32" => Ok(Precision::F32),
-        "bf16" | "f16" | "int8" => Err(format!("{text} is not available in this version; f32 is")),
-        _ => Err("give f32".to_owned()),
+        "int8" => Ok(Precision::Int8),
+        "bf16" | "f16" => Err(format!("{text} is not available in this version; f32 and int8 are")),
+        _ => Err("give f32 or int8".to_owned()),
     }
 }

@@ -108,7 +108,7 @@ fn beside(file: &Path, kind: HeadKind) -> PathBuf {
 }
 
 /// Whether nothing is at `path`. A file with just this content may be there; anything else is not to be written over.
-fn is_free(path: &Path, content: &[u8]) -> Result<bool, Failure> {
+pub(super) fn is_free(path: &Path, content: &[u8]) -> Result<bool, Failure> {
     let Ok(found) = fs::symlink_metadata(path) else { return Ok(true) };
     // The length is looked at first, so that no pipe or device is read.
     let is_same = found.is_file()

@@ -10,6 +10,7 @@ pub(crate) mod explain;
 mod network;
 pub(crate) mod plan;
 pub(crate) mod predict;
+pub(crate) mod quantize;
 pub(crate) mod sort;
 pub(crate) mod summary;
 pub(crate) mod train;

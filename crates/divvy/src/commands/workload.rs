@@ -39,10 +39,8 @@ impl Workload {
         let device = Device::new(cpu);
         let options = device.plan_options();
         refuse_too_large(&network, mode, batch, options, threads)?;
-        let mut random = ChaCha8Rng::seed_from_u64(0);
         let units = network.head().units();
-        let image_len = network.graph().input_shape().len();
-        let images = (0..batch * image_len).map(|_| random.random_range(-1.0..1.0)).collect();
+        let images = noise(&network, batch);
         let targets =
             (0..batch * units).map(|i| f32::from(u8::from(i % units == i / units % units))).collect();
         Ok(Self { engine: Engine::new(network, device, 0), options, mode, batch, images, targets })
@@ -59,14 +57,13 @@ impl Workload {
 
     /// Runs steps for so many seconds, or until someone asks to stop, after some to warm up; `told` hears how long each took.
     pub(super) fn run(&mut self, seconds: f64, mut told: impl FnMut(&mut Engine, Duration)) {
-        (0..WARM_UP).for_each(|_| self.step());
-        let (mut steps, begun) = (0, Instant::now());
-        while steps < FEWEST || (begun.elapsed().as_secs_f64() < seconds && !interrupt::is_asked()) {
+        repeat(seconds, |is_measured| {
             let start = Instant::now();
             self.step();
-            told(&mut self.engine, start.elapsed());
-            steps += 1;
-        }
+            if is_measured {
+                told(&mut self.engine, start.elapsed());
+            }
+        });
     }
 
     fn step(&mut self) {
@@ -83,7 +80,24 @@ impl Workload {
     }
 }
 
-fn refuse_too_large(
+/// Calls `step` some times to warm up, and then for so many seconds or until someone asks to stop; it is told which it is.
+pub(super) fn repeat(seconds: f64, mut step: impl FnMut(bool)) {
+    (0..WARM_UP).for_each(|_| step(false));
+    let (mut steps, begun) = (0, Instant::now());
+    while steps < FEWEST || (begun.elapsed().as_secs_f64() < seconds && !interrupt::is_asked()) {
+        step(true);
+        steps += 1;
+    }
+}
+
+/// Pictures of noise, as the network takes them.
+pub(super) fn noise(network: &Network, batch: usize) -> Vec<f32> {
+    let mut random = ChaCha8Rng::seed_from_u64(0);
+    (0..batch * network.graph().input_shape().len()).map(|_| random.random_range(-1.0..1.0)).collect()
+}
+
+/// Refuses a network and batch that this machine has no memory for.
+pub(super) fn refuse_too_large(
     network: &Network,
     mode: Mode,
     batch: usize,

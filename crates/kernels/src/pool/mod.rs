@@ -76,7 +76,7 @@ impl PoolShape {
         );
     }
 
-    fn assert_valid(&self) {
+    pub(crate) fn assert_valid(&self) {
         let Padding { top, bottom, left, right } = self.padding;
         assert!(
             top.max(bottom) < self.window.0 && left.max(right) < self.window.1,

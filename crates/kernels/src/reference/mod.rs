@@ -4,6 +4,7 @@ pub(crate) mod activation;
 pub(crate) mod conv;
 pub(crate) mod dense;
 pub(crate) mod differences;
+pub(crate) mod int8;
 pub(crate) mod norm;
 pub(crate) mod optimize;
 pub(crate) mod pool;

@@ -27,6 +27,13 @@ impl AdaptiveAvgPool2d {
     pub fn new(output_size: impl Into<Size2d>) -> Self {
         Self { output_size: output_size.into() }
     }
+
+    /// The window, where all windows over a map of that shape are alike and lie side by side.
+    pub(crate) fn even_window(&self, x: Shape) -> Option<Window> {
+        let (from, to) = (sides(x), self.output_size);
+        let is_even = from.height.is_multiple_of(to.height) && from.width.is_multiple_of(to.width);
+        is_even.then(|| touching([from.height / to.height, from.width / to.width].into()))
+    }
 }
 
 /// Window `index` of `outputs` over an axis of `inputs` values.
@@ -55,8 +62,7 @@ impl LayerRule for AdaptiveAvgPool2d {
         if from == to {
             return x;
         }
-        if from.height.is_multiple_of(to.height) && from.width.is_multiple_of(to.width) {
-            let window = touching([from.height / to.height, from.width / to.width].into());
+        if let Some(window) = self.even_window(x.shape) {
             let (shape, y) = (lowering.pool(&window, x.shape), lowering.output());
             lowering.push(Op::AvgPool { shape, x: x.buffer, y: y.buffer });
             return y;

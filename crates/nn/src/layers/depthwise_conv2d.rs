@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::conv2d::{convolve, glorot_uniform, one, yes, zeros};
+use super::conv2d::{Conv2d, convolve, glorot_uniform, one, yes, zeros};
 use super::{LayerRule, ParamRole, ParamSpec, at_least_one, only_map};
 use crate::activation::Activation;
 use crate::error::ShapeError;
@@ -115,6 +115,22 @@ impl DepthwiseConv2d {
     /// The window that slides over the input.
     pub fn window(&self) -> Window {
         Window { size: self.kernel, strides: self.strides, dilation: self.dilation, padding: self.padding }
+    }
+
+    /// The same convolution of so many channels, as one with a group for each of them.
+    pub(crate) fn as_conv2d(&self, channels: usize) -> Conv2d {
+        Conv2d {
+            filters: self.filters(channels),
+            kernel: self.kernel,
+            strides: self.strides,
+            padding: self.padding,
+            dilation: self.dilation,
+            groups: channels,
+            use_bias: self.use_bias,
+            activation: self.activation,
+            kernel_initializer: self.depthwise_initializer,
+            bias_initializer: self.bias_initializer,
+        }
     }
 
     /// The output channels made of so many input channels, at most `usize::MAX`.

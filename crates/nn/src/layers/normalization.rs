@@ -25,6 +25,15 @@ impl Normalization {
     pub fn new(mean: impl Into<Vec<f32>>, variance: impl Into<Vec<f32>>) -> Self {
         Self { mean: mean.into(), variance: variance.into() }
     }
+
+    /// What each of so many channels is multiplied with, and what is added then.
+    pub(crate) fn scale_shift(&self, channels: usize) -> (Vec<f32>, Vec<f32>) {
+        let each = |values: &[f32], channel: usize| values[channel % values.len()];
+        let scale: Vec<f32> =
+            (0..channels).map(|c| 1.0 / each(&self.variance, c).sqrt().max(Self::LEAST_DEVIATION)).collect();
+        let shift = scale.iter().enumerate().map(|(c, scale)| -each(&self.mean, c) * scale).collect();
+        (scale, shift)
+    }
 }
 
 impl LayerRule for Normalization {

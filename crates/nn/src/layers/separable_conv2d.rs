@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::conv2d::{convolve, glorot_uniform, one, yes, zeros};
+use super::conv2d::{Conv2d, convolve, glorot_uniform, one, yes, zeros};
 use super::depthwise_conv2d::one_each;
 use super::{DepthwiseConv2d, LayerRule, ParamRole, ParamSpec, at_least_one};
 use crate::activation::Activation;
@@ -140,6 +140,14 @@ impl SeparableConv2d {
     /// The channels that the 1x1 convolution reads, for inputs that fit.
     fn pointwise_channels(&self, inputs: &[Shape]) -> usize {
         inputs[0].channels().saturating_mul(self.depth_multiplier)
+    }
+
+    /// The same as two convolutions, of so many channels.
+    pub(crate) fn as_conv2ds(&self, channels: usize) -> (Conv2d, Conv2d) {
+        let mut pointwise = Conv2d::new(self.filters, 1).use_bias(self.use_bias).activation(self.activation);
+        pointwise.kernel_initializer = self.pointwise_initializer;
+        pointwise.bias_initializer = self.bias_initializer;
+        (self.depthwise().as_conv2d(channels), pointwise)
     }
 }
 

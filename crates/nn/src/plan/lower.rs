@@ -43,7 +43,7 @@ pub(crate) struct Value {
 }
 
 impl<'a> Lowering<'a> {
-    pub(super) fn new(mode: Mode, batch: usize, graph: &'a Graph, table: &'a ParameterTable) -> Self {
+    pub(crate) fn new(mode: Mode, batch: usize, graph: &'a Graph, table: &'a ParameterTable) -> Self {
         Self {
             mode,
             batch,
@@ -122,22 +122,12 @@ impl<'a> Lowering<'a> {
         if self.omit_activation {
             return x;
         }
-        let element_wise = match function {
-            Activation::Linear => return x,
-            Activation::Softmax => None,
-            Activation::Relu => Some(kernels::Activation::Relu),
-            Activation::Relu6 => Some(kernels::Activation::Relu6),
-            Activation::LeakyRelu { alpha } => Some(kernels::Activation::LeakyRelu { alpha }),
-            Activation::Elu { alpha } => Some(kernels::Activation::Elu { alpha }),
-            Activation::Gelu => Some(kernels::Activation::Gelu),
-            Activation::Silu => Some(kernels::Activation::Silu),
-            Activation::HardSwish => Some(kernels::Activation::HardSwish),
-            Activation::Tanh => Some(kernels::Activation::Tanh),
-            Activation::Sigmoid => Some(kernels::Activation::Sigmoid),
-        };
+        if function == Activation::Linear {
+            return x;
+        }
         let y = self.value(x.shape);
         let (x, y_buffer) = (x.buffer, y.buffer);
-        self.push(match element_wise {
+        self.push(match element_wise(function) {
             Some(function) => Op::Activation { function, x, y: y_buffer },
             None => Op::Softmax { rows, columns, x, y: y_buffer },
         });
@@ -202,6 +192,22 @@ impl<'a> Lowering<'a> {
     }
 }
 
+/// The kernels' name of a function that looks at one number at a time and changes it.
+pub(crate) fn element_wise(function: Activation) -> Option<kernels::Activation> {
+    match function {
+        Activation::Linear | Activation::Softmax => None,
+        Activation::Relu => Some(kernels::Activation::Relu),
+        Activation::Relu6 => Some(kernels::Activation::Relu6),
+        Activation::LeakyRelu { alpha } => Some(kernels::Activation::LeakyRelu { alpha }),
+        Activation::Elu { alpha } => Some(kernels::Activation::Elu { alpha }),
+        Activation::Gelu => Some(kernels::Activation::Gelu),
+        Activation::Silu => Some(kernels::Activation::Silu),
+        Activation::HardSwish => Some(kernels::Activation::HardSwish),
+        Activation::Tanh => Some(kernels::Activation::Tanh),
+        Activation::Sigmoid => Some(kernels::Activation::Sigmoid),
+    }
+}
+
 /// Height, width and channels; a vector is a map of one pixel.
 fn sides(shape: Shape) -> [usize; 3] {
     match shape {
@@ -216,7 +222,7 @@ fn placed(window: &Window, x: Shape) -> Geometry {
     window.over(height, width, channels).expect("the graph was built, so every window fits its input")
 }
 
-fn margins(margins: Margins) -> kernels::Padding {
+pub(crate) fn margins(margins: Margins) -> kernels::Padding {
     let Margins { top, bottom, left, right } = margins;
     kernels::Padding { top, bottom, left, right }
 }

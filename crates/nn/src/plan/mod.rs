@@ -7,7 +7,7 @@ mod display;
 mod fuse;
 pub(crate) mod lower;
 pub(crate) mod op;
-mod place;
+pub(crate) mod place;
 pub(crate) mod tiling;
 
 use std::ops::Range;
@@ -22,7 +22,7 @@ use op::ConvOperand;
 pub use op::Op;
 pub(crate) use op::{BufferId, LossKind};
 
-use crate::graph::NodeId;
+use crate::graph::{Graph, NodeId};
 use crate::head::{Logits, Loss};
 use crate::network::Network;
 use crate::parameters::{ParameterId, ParameterTable};
@@ -162,6 +162,47 @@ impl Plan {
             tiling: None,
             names,
         }
+    }
+
+    /// Compiles one layer for inference, for those who look at its output; with the buffers of its inputs and of its output.
+    ///
+    /// # Panics
+    /// When the node is the input, which has no operations.
+    pub(crate) fn of_layer(
+        graph: &Graph,
+        table: &ParameterTable,
+        id: NodeId,
+        batch: usize,
+    ) -> (Self, Vec<BufferId>, BufferId) {
+        let mut lowering = Lowering::new(Mode::Infer, batch, graph, table);
+        lowering.node = id;
+        let inputs = graph
+            .input_shapes(id)
+            .into_iter()
+            .map(|shape| Value { buffer: lowering.external(batch * shape.len()), shape });
+        let inputs: Vec<Value> = inputs.collect();
+        let layer = &graph.node(id).layer;
+        let output = layer.lower(&mut lowering, &inputs).expect("a layer that is not the input").buffer;
+        lowering.buffers[output.0].external = true;
+        let Lowering { ops: steps, buffers, .. } = lowering;
+        let (buffers, arena_len) = place(&intervals(&steps, &buffers));
+        let inputs: Vec<BufferId> = inputs.into_iter().map(|value| value.buffer).collect();
+        let ends = Ends { images: inputs[0], logits: output, loss: None };
+        let names = vec![graph.node(id).name.clone()];
+        let plan = Self {
+            mode: Mode::Infer,
+            batch,
+            forward: steps.len(),
+            steps,
+            buffers,
+            arena_len,
+            constants: Vec::new(),
+            immediate: Vec::new(),
+            ends,
+            tiling: None,
+            names,
+        };
+        (plan, inputs, output)
     }
 
     /// What the plan is for.

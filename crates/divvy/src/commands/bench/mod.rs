@@ -1,5 +1,6 @@
 //! `divvy bench`: how fast a network trains or classifies, and what the machine can do at most.
 
+mod int8;
 mod machine;
 
 use anyhow::Result;
@@ -46,7 +47,12 @@ fn measure(job: &'static str, mode: Mode, args: &WorkArgs, terminal: &mut Termin
     let cpu = args.compute.cpu();
     let (isa, threads) = (cpu.isa().name(), cpu.threads());
     let mut times = Vec::new();
-    Workload::new(network, mode, args.batch, cpu)?.run(args.seconds, |_, time| times.push(time));
+    match args.precision {
+        Precision::F32 => {
+            Workload::new(network, mode, args.batch, cpu)?.run(args.seconds, |_, time| times.push(time));
+        }
+        Precision::Int8 => times = int8::times(&network, mode, args, cpu)?,
+    }
     times.sort_unstable();
     let median = times[times.len() / 2].as_secs_f64();
     let measured = Measured {
@@ -57,6 +63,7 @@ fn measure(job: &'static str, mode: Mode, args: &WorkArgs, terminal: &mut Termin
         batch: args.batch,
         precision: match args.precision {
             Precision::F32 => "f32",
+            Precision::Int8 => "int8",
         },
         isa,
         threads,

@@ -1,0 +1,287 @@
+//! The innermost loop: a tile of pixels times a panel of filters, held in registers until its sums are bytes.
+
+use super::filters::{QUAD, Runs};
+use super::path::{ByteKernel, ByteSimd};
+use crate::microkernel::{Grid, Strides, Taps};
+use crate::packing::PANEL;
+
+/// Evaluates a call with `const R: usize`, chosen at run time from 1 to the rows of a path's tile. Higher tiles are not even
+/// compiled.
+macro_rules! with_rows {
+    ($rows:expr, $simd:ident, |$r:ident| $call:expr) => {
+        with_rows!($rows, $simd, |$r| $call, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+    };
+    ($rows:expr, $simd:ident, |$r:ident| $call:expr, $($n:literal)*) => {
+        match $rows {
+            $($n if const { $n <= $simd::ROWS } => {
+                const $r: usize = $n;
+                $call
+            })*
+            rows => unreachable!("a tile of {rows} rows"),
+        }
+    };
+}
+
+/// Where results go. Whoever makes one promises that the elements it is used for are there and nobody else's.
+#[derive(Clone, Copy)]
+pub(super) enum Out {
+    Bytes(*mut u8),
+    Floats(*mut f32),
+}
+
+/// What becomes of a panel's sums, a number for each place of the panel, and where it goes.
+pub(super) struct Finish<'a> {
+    pub(super) scale: &'a [f32],
+    pub(super) bias: &'a [f32],
+    pub(super) low: &'a [f32],
+    pub(super) high: &'a [f32],
+    /// The elements of the first pixel.
+    pub(super) out: Out,
+    /// In the same places as `out`.
+    pub(super) residual: Option<(*const u8, f32)>,
+    /// At most [`PANEL`].
+    pub(super) columns: usize,
+    /// From one pixel's elements to the next one's; pixels of a grid follow each other without a gap.
+    pub(super) stride: usize,
+}
+
+impl Finish<'_> {
+    /// Everything the raw pointers rely on, but for what whoever made `out` and `residual` promises.
+    pub(super) fn check(&self) {
+        assert!(self.columns > 0 && self.columns <= PANEL, "{} columns of a panel", self.columns);
+        for numbers in [self.scale, self.bias, self.low, self.high] {
+            assert!(numbers.len() >= PANEL, "a number for each place of a panel");
+        }
+    }
+
+    /// Finishes the sums of `rows` pixels from the `pixel`th of the grid on, in the panel's places from `place` on.
+    ///
+    /// # Safety
+    /// The finish was checked; the pixels are of the grid that it was made for, and some of the columns from `place` on are
+    /// the panel's.
+    #[inline(always)]
+    pub(super) unsafe fn finish<S: ByteSimd>(
+        &self,
+        simd: S,
+        sums: &Sums,
+        rows: usize,
+        pixel: usize,
+        place: usize,
+    ) {
+        assert!(rows <= MAX_ROWS, "sums of {rows} rows");
+        let end = self.columns.min(place + sums.width);
+        for first in (place..end).step_by(S::LANES) {
+            let count = S::LANES.min(end - first);
+            // SAFETY: `check` has shown that there is a number for each place of the panel, and vectors end with it.
+            let [scale, bias, low, high] = unsafe {
+                [self.scale, self.bias, self.low, self.high]
+                    .map(|numbers| simd.floats(numbers.as_ptr().add(first)))
+            };
+            for r in 0..rows {
+                let at = (pixel + r) * self.stride + first;
+                // SAFETY: a row of sums is as wide as what was computed together.
+                let sum = unsafe { simd.integers(sums.rows[r].as_ptr().add(first - place)) };
+                let mut value = simd.add(simd.mul(simd.to_float(sum), scale), bias);
+                if let Some((residual, factor)) = self.residual {
+                    // SAFETY: the residual has the same elements as the output.
+                    let other = simd.to_float(unsafe { simd.unsigned(residual.add(at), count) });
+                    value = simd.add(value, simd.mul(other, simd.splat(factor)));
+                }
+                value = simd.min(simd.max(value, low), high);
+                match self.out {
+                    Out::Bytes(out) => {
+                        let value = simd.min(simd.max(value, simd.splat(0.0)), simd.splat(255.0));
+                        // SAFETY: promised by whoever made `out`.
+                        unsafe { simd.store_bytes(value, out.add(at), count) };
+                    }
+                    // SAFETY: promised by whoever made `out`.
+                    Out::Floats(out) => unsafe { simd.store_floats(value, out.add(at), count) },
+                }
+            }
+        }
+    }
+}
+
+/// Rows of the highest tile of any path.
+const MAX_ROWS: usize = 14;
+
+/// The sums of a tile on their way from registers to bytes. They go through memory, which stays in the first-level cache: were the
+/// code that makes bytes of them inlined for each register, the compiler would keep them all in memory, in the innermost loop too.
+pub(super) struct Sums {
+    rows: [[i32; PANEL]; MAX_ROWS],
+    /// How many of a row are in use.
+    width: usize,
+}
+
+impl Sums {
+    pub(super) fn new() -> Self {
+        Self { rows: [[0; PANEL]; MAX_ROWS], width: 0 }
+    }
+
+    #[inline(always)]
+    pub(super) fn put<S: ByteSimd, const R: usize, const N: usize>(
+        &mut self,
+        simd: S,
+        sums: &[[S::I; N]; R],
+    ) {
+        const { assert!(R <= MAX_ROWS && N * S::LANES <= PANEL) };
+        self.width = N * S::LANES;
+        for (row, sums) in self.rows.iter_mut().zip(sums) {
+            for (n, sum) in sums.iter().enumerate() {
+                // SAFETY: N vectors have room in a row, asserted above.
+                unsafe { simd.store_integers(*sum, row.as_mut_ptr().add(n * S::LANES)) };
+            }
+        }
+    }
+}
+
+/// Multiplies what a window sees from each pixel of a grid with one panel of weights.
+pub(super) struct Sweep<'a> {
+    pub(super) grid: Grid,
+    /// From the first byte that the first pixel's window sees.
+    pub(super) source: &'a [u8],
+    pub(super) strides: Strides,
+    pub(super) taps: Taps,
+    pub(super) runs: Runs,
+    pub(super) weights: &'a [i8],
+    /// What sums begin with.
+    pub(super) start: &'a [i32],
+    pub(super) finish: Finish<'a>,
+}
+
+impl ByteKernel for Sweep<'_> {
+    #[inline(always)]
+    fn run<S: ByteSimd>(self, simd: S) {
+        if self.grid.len() == 0 {
+            return;
+        }
+        self.check();
+        let mut place = 0;
+        while place < self.finish.columns {
+            if self.finish.columns - place > S::LANES {
+                self.strip::<S, 2>(simd, place);
+                place += 2 * S::LANES;
+            } else {
+                self.strip::<S, 1>(simd, place);
+                place += S::LANES;
+            }
+        }
+    }
+}
+
+impl Sweep<'_> {
+    /// Everything the raw pointers below rely on.
+    fn check(&self) {
+        let Self { grid, source, strides, taps, runs, weights, start, finish } = self;
+        let quads = runs.quads() * QUAD;
+        let last = (taps.rows - 1) * taps.row_stride + (taps.columns - 1) * taps.column_stride + quads;
+        assert!(strides.last(*grid) + last <= source.len(), "windows reach beyond the source");
+        assert!(weights.len() >= taps.rows * taps.columns * quads * PANEL, "fewer weights than taps");
+        assert!(start.len() >= PANEL, "a start for each place of a panel");
+        finish.check();
+    }
+
+    /// Computes `N` vectors of the panel's places from `place` on.
+    #[inline(always)]
+    fn strip<S: ByteSimd, const N: usize>(&self, simd: S, place: usize) {
+        let total = self.grid.len();
+        let tiles = total.div_ceil(S::ROWS);
+        let (each, more) = (total / tiles, total % tiles);
+        let mut walk = Walk { sweep: self, row: 0, column: 0 };
+        let mut sums = Sums::new();
+        let mut pixel = 0;
+        for tile in 0..tiles {
+            let rows = each + usize::from(tile < more);
+            // SAFETY: `check` has shown that each pixel's windows lie within the source and the taps within the weights.
+            with_rows!(rows, S, |R| unsafe {
+                self.tile::<S, R, N>(simd, &walk.take::<R>(), &mut sums, place);
+            });
+            // SAFETY: the finish was checked, and the pixels are of the grid.
+            unsafe { self.finish.finish(simd, &sums, rows, pixel, place) };
+            pixel += rows;
+        }
+    }
+
+    /// # Safety
+    /// The sweep was checked, `sources` are where the windows of `R` of its pixels begin, and the panel has columns
+    /// from `place` on.
+    #[inline(always)]
+    unsafe fn tile<S: ByteSimd, const R: usize, const N: usize>(
+        &self,
+        simd: S,
+        sources: &[*const u8; R],
+        out: &mut Sums,
+        place: usize,
+    ) {
+        // SAFETY: there is a start for each place of the panel.
+        let first: [S::I; N] =
+            std::array::from_fn(|n| unsafe { simd.integers(self.start.as_ptr().add(place + n * S::LANES)) });
+        let mut sums = [first; R];
+        let quads = self.runs.quads();
+        let mut weights = self.weights.as_ptr().wrapping_add(place * QUAD);
+        for row in 0..self.taps.rows {
+            for column in 0..self.taps.columns {
+                let offset = row * self.taps.row_stride + column * self.taps.column_stride;
+                let mut from = *sources;
+                for from in &mut from {
+                    *from = from.wrapping_add(offset);
+                }
+                // SAFETY: the caller promises the quads of this run at every pixel, and their weights.
+                unsafe { multiply(simd, &mut sums, &from, weights, quads) };
+                weights = weights.wrapping_add(quads * PANEL * QUAD);
+            }
+        }
+        out.put(simd, &sums);
+    }
+}
+
+/// Adds the products of `quads` quads at each of `R` sources.
+///
+/// # Safety
+/// The quads are there at every source, and `N` vectors of weights for each, a panel apart.
+#[inline(always)]
+unsafe fn multiply<S: ByteSimd, const R: usize, const N: usize>(
+    simd: S,
+    sums: &mut [[S::I; N]; R],
+    from: &[*const u8; R],
+    weights: *const i8,
+    quads: usize,
+) {
+    for quad in 0..quads {
+        // SAFETY: promised by the caller.
+        let w: [S::W; N] = std::array::from_fn(|n| unsafe {
+            simd.weights(weights.add((quad * PANEL + n * S::LANES) * QUAD))
+        });
+        for (sums, from) in sums.iter_mut().zip(from) {
+            // SAFETY: promised by the caller.
+            let x = unsafe { simd.quad(from.add(quad * QUAD)) };
+            for (sum, w) in sums.iter_mut().zip(w) {
+                *sum = simd.dot(*sum, x, w);
+            }
+        }
+    }
+}
+
+/// Walks through the pixels of a sweep's grid, a tile at a time.
+struct Walk<'a> {
+    sweep: &'a Sweep<'a>,
+    row: usize,
+    column: usize,
+}
+
+impl Walk<'_> {
+    /// Where the windows of the next `R` pixels begin.
+    #[inline(always)]
+    fn take<const R: usize>(&mut self) -> [*const u8; R] {
+        let Sweep { grid, source, strides, .. } = self.sweep;
+        let mut sources = [source.as_ptr(); R];
+        for source in &mut sources {
+            *source = source.wrapping_add(self.row * strides.row + self.column * strides.pixel);
+            self.column += 1;
+            if self.column == grid.columns {
+                (self.row, self.column) = (self.row + 1, 0);
+            }
+        }
+        sources
+    }
+}

@@ -1,0 +1,229 @@
+//! Where windows lie, and how the work is cut into tasks.
+
+use std::ops::Range;
+
+use super::filters::{QUAD, Runs};
+use crate::Conv2dShape;
+use crate::microkernel::{Grid, Strides, Taps};
+use crate::packing::{PANEL, is_depthwise};
+
+/// Tasks that a convolution is cut into where its shape allows, at the least.
+const TASKS: usize = 16;
+/// Bytes of a task's source that stay in the first-level cache beside a panel of weights.
+const BLOCK_SOURCE: usize = 32 * 1024;
+/// Pixels a task has at the least: two tiles.
+const BLOCK_PIXELS: usize = 28;
+/// Bytes after a copy of source pixels: a run's last quad may reach so far beyond it.
+const SLACK: usize = QUAD;
+
+/// How a convolution is cut: a task is some rows of one image's outputs, and some panels of filters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Cut {
+    pub(super) rows: usize,
+    pub(super) panels: usize,
+}
+
+/// A task's part of the output.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Task {
+    pub(super) image: usize,
+    pub(super) rows: Range<usize>,
+    pub(super) panels: Range<usize>,
+}
+
+/// A convolution and what follows from its shape.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Windows<'a> {
+    pub(super) shape: &'a Conv2dShape,
+    pub(super) runs: Runs,
+    pub(super) outputs: (usize, usize),
+    pub(super) depthwise: bool,
+    pub(super) cut: Cut,
+}
+
+/// The source of a task's windows, from the first byte that the first one sees.
+pub(super) struct View<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) strides: Strides,
+}
+
+impl<'a> Windows<'a> {
+    pub(super) fn new(shape: &'a Conv2dShape) -> Self {
+        let depthwise = is_depthwise(shape.channels, shape.filters, shape.groups);
+        let outputs = (shape.out_height(), shape.out_width());
+        let mut windows =
+            Self { shape, runs: Runs::of(shape), outputs, depthwise, cut: Cut { rows: 1, panels: 1 } };
+        if !windows.is_empty() {
+            windows.cut = windows.best_cut();
+        }
+        windows
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.shape.batch * self.outputs.0 * self.outputs.1 * self.shape.filters == 0
+    }
+
+    /// What there is more of, weights or source, is divided first, since each task reads all of the other.
+    fn best_cut(&self) -> Cut {
+        let panels = self.panels();
+        let mut cut = Cut { rows: self.outputs.0, panels };
+        let weights = if self.depthwise { 0 } else { panels * self.runs.panel_len() };
+        if weights > self.frame_len(self.outputs.0) {
+            cut.panels = panels.div_ceil(TASKS.div_ceil(self.shape.batch));
+        } else {
+            let further = self.shape.strides.0 * self.frame_row_len();
+            let room = BLOCK_SOURCE.saturating_sub(self.frame_len(1));
+            cut.rows = (1 + room / further.max(1)).min(self.outputs.0);
+        }
+        let missing = TASKS.div_ceil(self.shape.batch * panels.div_ceil(cut.panels));
+        if self.outputs.0.div_ceil(cut.rows) < missing {
+            let least = BLOCK_PIXELS.div_ceil(self.outputs.1);
+            cut.rows = self.outputs.0.div_ceil(missing).max(least).min(cut.rows);
+        }
+        // As even as can be.
+        cut.rows = self.outputs.0.div_ceil(self.outputs.0.div_ceil(cut.rows));
+        let missing = TASKS.div_ceil(self.shape.batch * self.outputs.0.div_ceil(cut.rows));
+        cut.panels = cut.panels.min(panels.div_ceil(missing));
+        cut
+    }
+
+    pub(super) fn tasks(&self) -> usize {
+        self.shape.batch * self.outputs.0.div_ceil(self.cut.rows) * self.panels().div_ceil(self.cut.panels)
+    }
+
+    /// Tasks that share panels follow each other, so that these are in the cache.
+    pub(super) fn task(&self, task: usize) -> Task {
+        let piece = |index: usize, size: usize, total: usize| index * size..total.min((index + 1) * size);
+        let bands = self.outputs.0.div_ceil(self.cut.rows);
+        let blocks = self.shape.batch * bands;
+        Task {
+            image: task % blocks / bands,
+            rows: piece(task % bands, self.cut.rows, self.outputs.0),
+            panels: piece(task / blocks, self.cut.panels, self.panels()),
+        }
+    }
+
+    /// Panels of filters. Those of a depthwise convolution span groups.
+    pub(super) fn panels(&self) -> usize {
+        if self.depthwise {
+            self.shape.filters.div_ceil(PANEL)
+        } else {
+            self.shape.groups * self.panels_of_group()
+        }
+    }
+
+    fn panels_of_group(&self) -> usize {
+        (self.shape.filters / self.shape.groups).div_ceil(PANEL)
+    }
+
+    /// The filters of a panel.
+    pub(super) fn filters(&self, panel: usize) -> Range<usize> {
+        if self.depthwise {
+            return panel * PANEL..self.shape.filters.min((panel + 1) * PANEL);
+        }
+        let filters = self.shape.filters / self.shape.groups;
+        let (group, first) = (panel / self.panels_of_group(), panel % self.panels_of_group() * PANEL);
+        group * filters + first..group * filters + filters.min(first + PANEL)
+    }
+
+    /// The first channel that a panel's filters see.
+    pub(super) fn channel(&self, panel: usize) -> usize {
+        if self.depthwise {
+            panel * PANEL
+        } else {
+            panel / self.panels_of_group() * (self.shape.channels / self.shape.groups)
+        }
+    }
+
+    /// Whether windows cannot be read in place: they reach beyond the image, or their last quad beyond the last pixel.
+    fn needs_frame(&self) -> bool {
+        let padding = self.shape.padding;
+        let padded = padding.top + padding.bottom + padding.left + padding.right > 0;
+        padded || (!self.depthwise && !self.runs.len.is_multiple_of(QUAD))
+    }
+
+    /// Bytes of scratch that one thread needs.
+    pub(super) fn scratch(&self) -> usize {
+        if self.needs_frame() && !self.is_empty() { self.frame_len(self.cut.rows) + SLACK } else { 0 }
+    }
+
+    fn frame_row_len(&self) -> usize {
+        let covered = (self.outputs.1 - 1) * self.shape.strides.1
+            + (self.shape.kernel.1 - 1) * self.shape.dilation.1
+            + 1;
+        covered * self.shape.channels
+    }
+
+    fn frame_rows(&self, rows: usize) -> usize {
+        (rows - 1) * self.shape.strides.0 + (self.shape.kernel.0 - 1) * self.shape.dilation.0 + 1
+    }
+
+    fn frame_len(&self, rows: usize) -> usize {
+        self.frame_rows(rows) * self.frame_row_len()
+    }
+
+    /// What the windows of some rows of an image's outputs see: the image, or a copy of a part of it in `scratch`, framed with the
+    /// zero point.
+    pub(super) fn view<'b>(
+        &self,
+        x: &'b [u8],
+        zero_point: u8,
+        image: usize,
+        rows: &Range<usize>,
+        scratch: &'b mut [u8],
+    ) -> View<'b> {
+        let Conv2dShape { height, width, channels, strides, padding, .. } = *self.shape;
+        let row_len = width * channels;
+        let x = &x[image * height * row_len..][..height * row_len];
+        if !self.needs_frame() {
+            let strides = Strides { image: 0, row: row_len, pixel: channels };
+            return View { bytes: &x[rows.start * self.shape.strides.0 * row_len..], strides };
+        }
+        let frame_row = self.frame_row_len();
+        let len = self.frame_rows(rows.len()) * frame_row;
+        let top = rows.start * strides.0;
+        for (index, to) in scratch[..len].chunks_exact_mut(frame_row).enumerate() {
+            match (top + index).checked_sub(padding.top) {
+                Some(row) if row < height => {
+                    let before = (padding.left * channels).min(frame_row);
+                    let (before, rest) = to.split_at_mut(before);
+                    let (inside, after) = rest.split_at_mut(rest.len().min(row_len));
+                    before.fill(zero_point);
+                    inside.copy_from_slice(&x[row * row_len..][..inside.len()]);
+                    after.fill(zero_point);
+                }
+                _ => to.fill(zero_point),
+            }
+        }
+        let strides = Strides { image: 0, row: frame_row, pixel: channels };
+        View { bytes: &scratch[..len + SLACK], strides }
+    }
+
+    /// What a window sees in a view.
+    pub(super) fn taps(&self, strides: Strides) -> Taps {
+        let Conv2dShape { dilation, .. } = *self.shape;
+        let (columns, len) =
+            if self.depthwise { (self.shape.kernel.1, 1) } else { (self.runs.columns, self.runs.len) };
+        Taps {
+            rows: self.runs.rows,
+            columns,
+            len,
+            row_stride: dilation.0 * strides.row,
+            column_stride: dilation.1 * strides.pixel,
+        }
+    }
+
+    /// From one output's window to the next one's in a view.
+    pub(super) fn steps(&self, strides: Strides) -> Strides {
+        Strides {
+            image: 0,
+            row: self.shape.strides.0 * strides.row,
+            pixel: self.shape.strides.1 * strides.pixel,
+        }
+    }
+
+    /// A task's outputs.
+    pub(super) fn grid(&self, rows: &Range<usize>) -> Grid {
+        Grid { images: 1, rows: rows.len(), columns: self.outputs.1 }
+    }
+}

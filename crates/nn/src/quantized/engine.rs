@@ -1,0 +1,63 @@
+//! A quantised network on a processor.
+
+use divvy_kernels::Cpu;
+
+use super::Quantized;
+use super::lower::lower;
+use super::program::{ByteMemory, Program};
+use crate::memory::{OutOfMemory, check_free};
+use crate::network::Network;
+
+/// A quantised network on a processor, with the memory that it runs in. The memory grows to the largest batch and is used again.
+#[derive(Debug)]
+pub struct QuantizedEngine {
+    network: Network,
+    program: Program,
+    cpu: Cpu,
+    memory: ByteMemory,
+}
+
+impl QuantizedEngine {
+    /// Puts a quantised network on `cpu`.
+    pub fn new(quantized: &Quantized, cpu: Cpu) -> Self {
+        let network = quantized.network().clone();
+        Self { program: lower(quantized), network, cpu, memory: ByteMemory::default() }
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The processor that it runs on.
+    pub fn cpu(&self) -> &Cpu {
+        &self.cpu
+    }
+
+    /// Makes sure that this machine has memory for batches of `batch` pictures. Nothing is allocated.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when they need more than is free. Where the system does not tell, nothing is refused.
+    pub fn check_memory(&self, batch: usize) -> Result<(), OutOfMemory> {
+        let program = &self.program;
+        let numbers = batch * (self.network.head().units() + self.network.graph().input_shape().len());
+        let bytes = program.arena_len(batch) + program.scratch_len(batch, self.cpu.threads());
+        check_free((bytes + numbers * size_of::<f32>()) as u64, batch)
+    }
+
+    /// The logits of a batch, `[batch, units]`. The same on every instruction set, bit for bit.
+    ///
+    /// # Panics
+    /// When `images` is not `[batch, height, width, channels]`.
+    pub fn logits(&mut self, images: &[f32], batch: usize) -> &[f32] {
+        let len = self.network.graph().input_shape().len();
+        assert_eq!(images.len(), batch * len, "a batch of pictures");
+        let program = &self.program;
+        let grow = |memory: &mut Vec<u8>, len: usize| memory.resize(len.max(memory.len()), 0);
+        grow(&mut self.memory.arena, program.arena_len(batch));
+        grow(&mut self.memory.scratch, program.scratch_len(batch, self.cpu.threads()));
+        self.memory.logits.resize(batch * self.network.head().units(), 0.0);
+        program.run(&self.cpu, images, batch, &mut self.memory);
+        &self.memory.logits
+    }
+}

@@ -1,0 +1,203 @@
+//! A trained model in 8 bits, and how much that costs on pictures it was not trained on.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use divvy_data::{DataError, Dataset, ImageStore, Loader, OpenOptions, Split, StoreOptions};
+use divvy_eval::{Estimate, McNemar};
+use divvy_model::{Classifier, Model, ModelError, Weights};
+use divvy_nn::{Cpu, Device, Quantized};
+
+use crate::config::TrainConfig;
+use crate::error::TrainError;
+use crate::run::RunFolder;
+
+/// The most pictures that ranges are measured on, and the most bytes that they may take as numbers.
+const CALIBRATION: usize = 256;
+const CALIBRATION_BYTES: usize = 256 << 20;
+/// Pictures that are looked at together, layer by layer.
+const BATCH: usize = 8;
+
+/// A model in 8 bits beside the one that it was made of.
+#[derive(Clone, Debug)]
+pub struct Quantization {
+    /// The model in 8 bits.
+    pub model: Model,
+    /// Training pictures that the ranges of activations were measured on.
+    pub calibrated_on: usize,
+    /// Validation pictures on which both models were asked.
+    pub pictures: usize,
+    /// How many of those the trained model got all right.
+    pub right_f32: usize,
+    /// How many of those the 8-bit model got all right.
+    pub right_int8: usize,
+    /// The accuracy of the 8-bit model less that of the trained one, on the same pictures.
+    pub difference: Estimate,
+    /// The time that each took for them, pictures read and scaled: the trained model, then that in 8 bits.
+    pub times: [Duration; 2],
+    /// What was left out because it could not be read, a sentence each.
+    pub left_out: Vec<String>,
+}
+
+impl Quantization {
+    /// The loss of accuracy beyond which a model in 8 bits is said to be worse.
+    pub const TOLERANCE: f64 = 0.005;
+
+    /// Whether the 8-bit model lost more than [`Quantization::TOLERANCE`].
+    pub fn is_worse(&self) -> bool {
+        self.difference.value < -Self::TOLERANCE
+    }
+}
+
+/// Makes the 8-bit form of a run's model, calibrated on some of its training pictures, and compares both on its validation pictures.
+///
+/// `data` are other labelled pictures instead; they are divided as the run's list says, or anew where it does not name them.
+/// `options` say how pictures are read; `told` hears how many pictures of how many were classified.
+///
+/// # Errors
+/// A [`TrainError`] when the model has no 8-bit form, or pictures cannot be used or read.
+pub fn quantize(
+    run: &Path,
+    data: Option<&Path>,
+    options: &StoreOptions<'_>,
+    told: &dyn Fn(usize, usize),
+) -> Result<Quantization, TrainError> {
+    let model = Model::open(run)?;
+    let Weights::F32(parameters) = model.weights() else {
+        return Err(TrainError::Quantized { path: run.to_owned() });
+    };
+    let folder = RunFolder::at(run);
+    let config = folder.read_config();
+    let root = match data {
+        Some(data) => data.to_owned(),
+        None => config?.data,
+    };
+    let dataset = Arc::new(Dataset::open(&root, &OpenOptions::default())?.with_classes(model.classes())?);
+    let split = split(&folder, &dataset, model.record().seed)?;
+    let calibration = spread(&split.train, most_pictures(&model));
+    let samples: Vec<usize> = calibration.iter().chain(&split.validation).copied().collect();
+    let store = Arc::new(ImageStore::load(&dataset, model.preprocess(), &samples, options)?);
+    let bad = store.unreadable_samples();
+    let readable = |samples: &[usize]| -> Vec<usize> {
+        samples.iter().copied().filter(|sample| bad.binary_search(sample).is_err()).collect()
+    };
+    let (calibration, validation) = (readable(&calibration), readable(&split.validation));
+    let scaling = model.preprocess().scaling().clone();
+    let loader = |samples: &[usize], batch: usize| {
+        Loader::for_evaluation(&store, samples, &scaling, batch).with_threads(options.threads)
+    };
+    let batches = loader(&calibration, BATCH).epoch(0).map(|batch| Ok(batch?.images().to_vec()));
+    let batches = batches.collect::<Result<Vec<Vec<f32>>, DataError>>()?;
+    let mut device = Device::new(Cpu::new(options.threads));
+    let quantized =
+        Quantized::calibrate(model.network(), parameters, batches.iter().map(Vec::as_slice), &mut device)
+            .map_err(|source| ModelError::Quantized { path: run.to_owned(), source })?;
+    let smaller =
+        model.quantized(quantized).map_err(|reason| TrainError::Unfit { path: run.to_owned(), reason })?;
+
+    let mut asked = Asked {
+        classifiers: [
+            Classifier::new(model, Cpu::new(options.threads))?,
+            Classifier::new(smaller.clone(), Cpu::new(options.threads))?,
+        ],
+        times: [Duration::ZERO; 2],
+        right: Vec::new(),
+    };
+    for batch in loader(&validation, asked.batch()).epoch(0) {
+        let batch = batch?;
+        asked.ask(batch.images(), batch.samples(), &dataset);
+        told(asked.right.len(), validation.len());
+        if options.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            return Err(DataError::Interrupted.into());
+        }
+    }
+    let left_out = store.unreadable().iter().map(|bad| bad.error.to_string()).collect();
+    asked.quantization(smaller, calibration.len(), left_out).ok_or_else(|| {
+        let (path, images) = (root, split.validation.len());
+        DataError::NoValidation { path, images }.into()
+    })
+}
+
+/// The run's own division of the pictures, or a new one where it does not name any of these.
+fn split(folder: &RunFolder, dataset: &Dataset, seed: u64) -> Result<Split, TrainError> {
+    match Split::read_csv(&folder.split(), dataset) {
+        Ok(split) if !split.train.is_empty() && !split.validation.is_empty() => Ok(split),
+        _ => Ok(Split::new(dataset, TrainConfig::new(dataset.root()).validation_share, seed)?),
+    }
+}
+
+/// As many pictures of a model's size as there is room for.
+fn most_pictures(model: &Model) -> usize {
+    let bytes = model.preprocess().image_len() * size_of::<f32>();
+    (CALIBRATION_BYTES / bytes).clamp(1, CALIBRATION)
+}
+
+/// At most `most` samples from all over the list, which is in order of their classes.
+fn spread(samples: &[usize], most: usize) -> Vec<usize> {
+    let count = samples.len().min(most);
+    (0..count).map(|i| samples[i * samples.len() / count]).collect()
+}
+
+/// Both models, asked the same.
+struct Asked {
+    classifiers: [Classifier; 2],
+    times: [Duration; 2],
+    /// For each picture, whether either got it right.
+    right: Vec<[bool; 2]>,
+}
+
+impl Asked {
+    fn batch(&self) -> usize {
+        self.classifiers[0].batch().min(self.classifiers[1].batch())
+    }
+
+    fn ask(&mut self, images: &[f32], samples: &[usize], dataset: &Dataset) {
+        let first = self.right.len();
+        self.right.resize(first + samples.len(), [false; 2]);
+        for (which, classifier) in self.classifiers.iter_mut().enumerate() {
+            if first == 0 {
+                // The first time compiles the network and touches the memory.
+                classifier.classify(images);
+            }
+            let begun = Instant::now();
+            let predictions = classifier.classify(images);
+            self.times[which] += begun.elapsed();
+            for ((right, prediction), &sample) in self.right[first..].iter_mut().zip(predictions).zip(samples)
+            {
+                right[which] = prediction.chosen == dataset.samples()[sample].label.indices();
+            }
+        }
+    }
+
+    /// What came of it; none without pictures.
+    fn quantization(self, model: Model, calibrated_on: usize, left_out: Vec<String>) -> Option<Quantization> {
+        let count = |of: &dyn Fn(&[bool; 2]) -> bool| self.right.iter().filter(|right| of(right)).count();
+        let only_int8 = count(&|right| *right == [false, true]);
+        let only_f32 = count(&|right| *right == [true, false]);
+        Some(Quantization {
+            model,
+            calibrated_on,
+            pictures: self.right.len(),
+            right_f32: count(&|right| right[0]),
+            right_int8: count(&|right| right[1]),
+            difference: McNemar::new(only_int8, only_f32).difference(self.right.len())?,
+            times: self.times,
+            left_out,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calibration_pictures_come_from_all_over() {
+        let samples: Vec<usize> = (100..200).collect();
+        assert_eq!(spread(&samples, 4), [100, 125, 150, 175]);
+        assert_eq!(spread(&samples, 1000), samples);
+        assert!(spread(&[], 4).is_empty());
+    }
+}
