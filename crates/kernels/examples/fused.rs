@@ -8,11 +8,11 @@
 use std::time::{Duration, Instant};
 
 use divvy_kernels::{
-    Adam, Cpu, DenseShape, DenseWeights, InputMask, Isa, NormBackward, NormGradients, NormPoolBackward,
-    NormSettings, NormShape, NormStatistics, Normalisation, Padding, PoolShape, Rectifier, Rule, Update,
-    batch_norm_apply, batch_norm_gradients, batch_norm_max_pool_backward, batch_norm_max_pool_forward,
-    batch_statistics, dense_backward, dense_forward, mask_backward, max_pool_argmax_backward,
-    max_pool_argmax_forward, update,
+    Adam, Cpu, DenseShape, DenseWeights, InputMask, Isa, NormBackward, NormGradients, NormOutput,
+    NormPoolBackward, NormSettings, NormShape, NormStatistics, Normalisation, Padding, PoolShape, Rectifier,
+    Rule, Update, batch_norm_apply, batch_norm_gradients, batch_norm_max_pool_backward,
+    batch_norm_max_pool_forward, batch_statistics, dense_backward, dense_forward, mask_backward,
+    max_pool_argmax_backward, max_pool_argmax_forward, update,
 };
 
 fn main() {
@@ -102,12 +102,21 @@ fn maps(cpu: &Cpu, batch: usize, size: usize, channels: usize) {
     });
     report("norm after ReLU, backward", backward);
     let backward = best(|| {
-        let operands = NormBackward { x: &x, dy, output: Some((Rectifier::Relu, &y)), input: None };
+        let operands =
+            NormBackward { x: &x, dy, output: Some((Rectifier::Relu, NormOutput::Kept(&y))), input: None };
         let dresidual = Some(&mut dresidual[..]);
         let gradients = NormGradients { dx: &mut dx, dresidual, dgamma: &mut dgamma, dbeta: &mut dbeta };
         batch_norm_gradients(cpu, &shape, &norm, &operands, gradients, &mut scratch);
     });
     report("norm, residual, ReLU, backward", backward);
+    let backward = best(|| {
+        let operands =
+            NormBackward { x: &x, dy, output: Some((Rectifier::Relu, NormOutput::FromInput)), input: None };
+        let gradients =
+            NormGradients { dx: &mut dx, dresidual: None, dgamma: &mut dgamma, dbeta: &mut dbeta };
+        batch_norm_gradients(cpu, &shape, &norm, &operands, gradients, &mut scratch);
+    });
+    report("norm, ReLU, backward", backward);
     report("ReLU and dropout, backward", best(|| mask_backward(cpu, 2.0, &x, dy, &mut dx)));
     let one = Padding { top: 1, bottom: 1, left: 1, right: 1 };
     for (window, padding) in [(2, Padding::NONE), (3, one)] {

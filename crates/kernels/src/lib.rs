@@ -73,9 +73,10 @@ pub use int8::{
 pub use loss::{mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy};
 pub use moves::{PadShape, add, copy, put_channels, take_channels, zero_pad_backward, zero_pad_forward};
 pub use norm::{
-    NormBackward, NormGradients, NormSettings, NormShape, NormStatistics, Normalisation, batch_norm_affine,
-    batch_norm_apply, batch_norm_backward, batch_norm_gradients, batch_norm_infer, batch_norm_train,
-    batch_statistics, batch_statistics_from_sums, scale_shift_backward, scale_shift_forward,
+    NormBackward, NormGradients, NormOutput, NormSettings, NormShape, NormStatistics, Normalisation,
+    batch_norm_affine, batch_norm_apply, batch_norm_backward, batch_norm_gradients, batch_norm_infer,
+    batch_norm_train, batch_statistics, batch_statistics_from_sums, scale_shift_backward,
+    scale_shift_forward,
 };
 pub use optimize::{
     Adam, RmsProp, Rule, Sgd, Update, adam_step, rmsprop_step, scale, sgd_step, sum_of_squares,

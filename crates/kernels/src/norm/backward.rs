@@ -1,7 +1,7 @@
 //! Batch normalisation, backward.
 
-use super::{NormShape, Normalisation, assert_per_channel};
-use crate::columns::{Fold, OfChannel, column_sums, map_channels};
+use super::{NormShape, Normalisation, Normalise, assert_per_channel};
+use crate::columns::{Fold, Grid, OfChannel, Totals, column_sums, map_channels};
 use crate::rectifier::Bounds;
 use crate::simd::Simd;
 use crate::{Cpu, Rectifier};
@@ -13,10 +13,20 @@ pub struct NormBackward<'a> {
     pub x: &'a [f32],
     /// The loss's gradient to the output, after the activation if there was one.
     pub dy: &'a [f32],
-    /// The activation of the forward pass, and the output `y` that it made.
-    pub output: Option<(Rectifier, &'a [f32])>,
+    /// The activation of the forward pass, and what it passed.
+    pub output: Option<(Rectifier, NormOutput<'a>)>,
     /// The activation that made `x`: the gradient is then that to what went into it.
     pub input: Option<Rectifier>,
+}
+
+/// Where the backward pass finds the output `y`, which tells what the activation passed.
+#[derive(Clone, Copy, Debug)]
+pub enum NormOutput<'a> {
+    /// Nowhere: without a residual it follows from the input, with the operations of the forward pass and so to the bit. To make it
+    /// again costs less than to read it.
+    FromInput,
+    /// Kept, as it must be where there was a residual.
+    Kept(&'a [f32]),
 }
 
 /// What the backward pass of [`batch_norm_apply`](crate::batch_norm_apply) writes.
@@ -68,7 +78,7 @@ pub fn batch_norm_backward(
 ///
 /// # Panics
 /// When there are no rows, a slice's length does not fit the shape, `scratch` is shorter than
-/// [`NormShape::backward_scratch`], or `dresidual` is asked for where there was no activation.
+/// [`NormShape::backward_scratch`], or `dresidual` is asked for where there was no activation or no output is kept.
 pub fn batch_norm_gradients(
     cpu: &Cpu,
     shape: &NormShape,
@@ -82,30 +92,61 @@ pub fn batch_norm_gradients(
     let NormGradients { dx, dresidual, dgamma, dbeta } = gradients;
     assert_per_channel(shape.channels, &[dgamma, dbeta]);
     let grid = shape.grid();
-    let NormBackward { x, dy, output, input } = *operands;
-    let of_channel = |channel: usize| [norm.mean[channel]];
-    let totals = match output {
-        None => column_sums(cpu, grid, Correlation, of_channel, [x, dy], scratch),
-        Some((activation, y)) => {
-            let masked = Masked { output: Bounds::of(Some(activation)), inner: Correlation };
-            column_sums(cpu, grid, masked, of_channel, [x, dy, y], scratch)
-        }
-    };
+    let totals = sums(cpu, grid, norm, operands, scratch);
     totals.for_each(|channel, [sum, product]| {
         dbeta[channel] = sum as f32;
         dgamma[channel] = (product * f64::from(norm.invstd[channel])) as f32;
     });
     let of_channel = |channel| norm.backward_of_channel(channel, shape.rows, dgamma[channel], dbeta[channel]);
+    let NormBackward { x, dy, output, input } = *operands;
     let inner = NormaliseBackward { input: Bounds::of(input) };
-    let Some((activation, y)) = output else {
-        assert!(dresidual.is_none(), "without an activation, the residual's gradient is the output's");
-        map_channels(cpu, grid, inner, of_channel, [x, dy], [dx]);
-        return;
-    };
-    let masked = Masked { output: Bounds::of(Some(activation)), inner };
-    match dresidual {
-        None => map_channels(cpu, grid, masked, of_channel, [x, dy, y], [dx]),
-        Some(dresidual) => map_channels(cpu, grid, masked, of_channel, [x, dy, y], [dx, dresidual]),
+    match output {
+        None => {
+            assert!(dresidual.is_none(), "without an activation, the residual's gradient is the output's");
+            map_channels(cpu, grid, inner, of_channel, [x, dy], [dx]);
+        }
+        Some((activation, NormOutput::FromInput)) => {
+            assert!(dresidual.is_none(), "with a residual, the output does not follow from the input");
+            let masked = MaskedByInput { output: Bounds::of(Some(activation)), inner };
+            let of_channel = |channel| {
+                let [mean, scale, mean_dy, slope] = of_channel(channel);
+                [mean, scale, mean_dy, slope, norm.affine().shift(channel)]
+            };
+            map_channels(cpu, grid, masked, of_channel, [x, dy], [dx]);
+        }
+        Some((activation, NormOutput::Kept(y))) => {
+            let masked = Masked { output: Bounds::of(Some(activation)), inner };
+            match dresidual {
+                None => map_channels(cpu, grid, masked, of_channel, [x, dy, y], [dx]),
+                Some(dresidual) => {
+                    map_channels(cpu, grid, masked, of_channel, [x, dy, y], [dx, dresidual]);
+                }
+            }
+        }
+    }
+}
+
+/// The sums of g and of g times the difference of x from its mean.
+fn sums<'a>(
+    cpu: &Cpu,
+    grid: Grid,
+    norm: &Normalisation<'_>,
+    operands: &NormBackward<'_>,
+    scratch: &'a mut [f32],
+) -> Totals<'a, 2> {
+    let NormBackward { x, dy, output, .. } = *operands;
+    let mean = |channel: usize| [norm.mean[channel]];
+    let inner = Correlation;
+    match output {
+        None => column_sums(cpu, grid, inner, mean, [x, dy], scratch),
+        Some((activation, NormOutput::FromInput)) => {
+            let masked = MaskedByInput { output: Bounds::of(Some(activation)), inner };
+            column_sums(cpu, grid, masked, |channel| norm.of_channel(channel), [x, dy], scratch)
+        }
+        Some((activation, NormOutput::Kept(y))) => {
+            let masked = Masked { output: Bounds::of(Some(activation)), inner };
+            column_sums(cpu, grid, masked, mean, [x, dy, y], scratch)
+        }
     }
 }
 
@@ -164,6 +205,52 @@ impl<const P: usize, F: OfChannel<2, P, 1>> OfChannel<3, P, 2> for Masked<F> {
         let passed = self.output.pass(simd, y, dy);
         let [dx] = self.inner.apply(simd, [x, passed], of_channel);
         [dx, passed]
+    }
+}
+
+/// Something of x and dy, with the dy that passes the activation of what x was normalised to.
+#[derive(Clone, Copy)]
+struct MaskedByInput<F> {
+    output: Bounds,
+    inner: F,
+}
+
+impl<F> MaskedByInput<F> {
+    /// Takes what [`Normalise`] takes of a channel.
+    #[inline(always)]
+    fn pass<S: Simd>(&self, simd: S, x: S::V, dy: S::V, of_channel: [S::V; 3]) -> S::V {
+        let [y] = Normalise.apply(simd, [x], of_channel);
+        self.output.pass(simd, y, dy)
+    }
+}
+
+impl Fold<2, 3, 2> for MaskedByInput<Correlation> {
+    const START: f32 = Correlation::START;
+
+    #[inline(always)]
+    fn step<S: Simd>(
+        self,
+        simd: S,
+        so_far: [S::V; 2],
+        [x, dy]: [S::V; 2],
+        [mean, scale, beta]: [S::V; 3],
+    ) -> [S::V; 2] {
+        let passed = self.pass(simd, x, dy, [mean, scale, beta]);
+        self.inner.step(simd, so_far, [x, passed], [mean])
+    }
+}
+
+/// Takes what [`NormaliseBackward`] takes, and beta.
+impl OfChannel<2, 5, 1> for MaskedByInput<NormaliseBackward> {
+    #[inline(always)]
+    fn apply<S: Simd>(
+        self,
+        simd: S,
+        [x, dy]: [S::V; 2],
+        [mean, scale, mean_dy, slope, beta]: [S::V; 5],
+    ) -> [S::V; 1] {
+        let passed = self.pass(simd, x, dy, [mean, scale, beta]);
+        self.inner.apply(simd, [x, passed], [mean, scale, mean_dy, slope])
     }
 }
 

@@ -10,7 +10,7 @@ mod tests;
 
 pub use affine::batch_norm_affine;
 pub(crate) use backward::NormaliseBackward;
-pub use backward::{NormBackward, NormGradients, batch_norm_backward, batch_norm_gradients};
+pub use backward::{NormBackward, NormGradients, NormOutput, batch_norm_backward, batch_norm_gradients};
 pub(crate) use forward::Normalise;
 pub use forward::{batch_norm_apply, batch_norm_infer, batch_norm_train};
 pub use scale_shift::{scale_shift_backward, scale_shift_forward};

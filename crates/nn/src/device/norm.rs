@@ -2,7 +2,8 @@
 
 use divvy_kernels as kernels;
 use divvy_kernels::{
-    NormBackward, NormGradients, NormPoolBackward, NormStatistics, Normalisation, as_bytes, as_bytes_mut,
+    NormBackward, NormGradients, NormOutput, NormPoolBackward, NormStatistics, Normalisation, as_bytes,
+    as_bytes_mut,
 };
 
 use super::Memory;
@@ -84,13 +85,14 @@ impl Memory<'_, '_> {
                 dresidual,
                 dx,
             } => {
-                let y = output.map(|(_, y)| y);
-                let reads = [Some(x), y, Some(dy), Some(mean), Some(invstd)].map(|id| self.part(id));
+                let kept = output.and_then(|(_, y)| y);
+                let reads = [Some(x), kept, Some(dy), Some(mean), Some(invstd)].map(|id| self.part(id));
                 let writes = [Some(dgamma), Some(dbeta), dresidual, Some(dx)].map(|id| self.part(id));
                 let ([x, y, dy, mean, invstd], [of_gamma, of_beta, of_residual, dx]) =
                     parts(self.arena, reads, writes);
                 let [gamma, beta] = affine_of(&self.values, self.table, affine);
                 let norm = Normalisation { mean, invstd, gamma, beta };
+                let y = kept.map_or(NormOutput::FromInput, |_| NormOutput::Kept(y));
                 let output = output.map(|(activation, _)| (activation, y));
                 let gradients = NormGradients {
                     dx,

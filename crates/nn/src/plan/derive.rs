@@ -167,10 +167,11 @@ impl<'a, 'b> Backward<'a, 'b> {
         dy: BufferId,
         (affine, statistics): (Affine, Statistics),
     ) {
+        // Without a residual, the kernel makes y again from x.
+        let output = activation.map(|activation| (activation, residual.map(|_| y)));
         let residual = residual.filter(|residual| self.wanted[residual.0]);
         // Without an activation, the residual's gradient is the output's.
         let dresidual = residual.filter(|_| activation.is_some()).map(|x| self.lowering.gradient_of(x));
-        let output = activation.map(|activation| (activation, y));
         self.norm(shape.channels, x, |dgamma, dbeta, dx, input| Op::BatchNormBackward {
             shape,
             x,

@@ -86,7 +86,7 @@ fn assert_backward(shape: NormShape, activation: Option<Rectifier>, input: Optio
                 let (dresidual, out) = out.split_at_mut(shape.len());
                 let (dgamma, dbeta) = out.split_at_mut(shape.channels);
                 dresidual.fill(0.0);
-                let output = activation.map(|activation| (activation, &y[..]));
+                let output = activation.map(|activation| (activation, NormOutput::Kept(&y)));
                 let operands = NormBackward { x: &x, dy: &dy, output, input };
                 let dresidual = with_residual.then_some(dresidual);
                 let gradients = NormGradients { dx, dresidual, dgamma, dbeta };
@@ -101,7 +101,59 @@ fn assert_backward(shape: NormShape, activation: Option<Rectifier>, input: Optio
     }
 }
 
+/// The gradients of a forward pass without a residual: dx, dgamma and dbeta, with the output read and with it made again.
+fn backward_of_plain(
+    shape: NormShape,
+    x: &[f32],
+    channels: &Channels,
+    activation: Rectifier,
+    keep: bool,
+) -> Outputs {
+    let dy = numbers(shape.len(), 2);
+    on_every_cpu(
+        |_| (shape.len() + 2 * shape.channels, shape.backward_scratch()),
+        |cpu, out, scratch| {
+            let mut y = vec![0.0; shape.len()];
+            batch_norm_apply(cpu, &shape, &channels.norm(), x, None, Some(activation), &mut y);
+            let (dx, out) = out.split_at_mut(shape.len());
+            let (dgamma, dbeta) = out.split_at_mut(shape.channels);
+            let kept = if keep { NormOutput::Kept(&y) } else { NormOutput::FromInput };
+            let operands = NormBackward { x, dy: &dy, output: Some((activation, kept)), input: None };
+            let gradients = NormGradients { dx, dresidual: None, dgamma, dbeta };
+            batch_norm_gradients(cpu, &shape, &channels.norm(), &operands, gradients, scratch);
+        },
+    )
+}
+
+/// What is made again passes the same gradients, to the bit, as what was kept, also where the activation's bounds are met exactly
+/// and where there are numbers that are none.
+fn assert_made_again(shape: NormShape) {
+    let mut x = batch(shape, 1);
+    let channels = Channels::of(shape, &x);
+    for activation in [Rectifier::Relu, Rectifier::Relu6] {
+        let [kept, again] =
+            [true, false].map(|keep| backward_of_plain(shape, &x, &channels, activation, keep));
+        assert_eq!(kept, again, "{activation:?} after batch norm of {shape:?}");
+    }
+    let Channels([mean, invstd, gamma, beta]) = channels;
+    let bounds = [0.0, 6.0, 3.0].iter().cycle().copied();
+    let beta: Vec<f32> = beta.iter().zip(bounds).map(|(_, bound)| bound).collect();
+    // Rows that are the mean become beta itself.
+    x[..shape.channels].copy_from_slice(&mean);
+    x[shape.len() - 1] = f32::NAN;
+    let channels = Channels([mean, invstd, gamma, beta]);
+    let bits = |outputs: Outputs| -> Vec<Vec<u32>> {
+        outputs.iter().map(|(_, out)| out.iter().map(|x| x.to_bits()).collect()).collect()
+    };
+    for activation in [Rectifier::Relu, Rectifier::Relu6] {
+        let [kept, again] =
+            [true, false].map(|keep| bits(backward_of_plain(shape, &x, &channels, activation, keep)));
+        assert!(kept == again, "{activation:?} at the bounds, after batch norm of {shape:?}");
+    }
+}
+
 fn assert_all(shape: NormShape) {
+    assert_made_again(shape);
     for activation in ACTIVATIONS {
         assert_forward(shape, activation);
         for input in ACTIVATIONS {
@@ -182,6 +234,24 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+#[should_panic(expected = "the output does not follow from the input")]
+fn the_gradient_of_a_residual_needs_the_output() {
+    let shape = NormShape { rows: 2, channels: 1 };
+    let norm = Normalisation { mean: &[0.0], invstd: &[1.0], gamma: None, beta: None };
+    let output = Some((Rectifier::Relu, NormOutput::FromInput));
+    let operands = NormBackward { x: &[1.0, 2.0], dy: &[1.0, 2.0], output, input: None };
+    let (mut dx, mut dresidual, mut dgamma, mut dbeta) = ([0.0; 2], [0.0; 2], [0.0], [0.0]);
+    let gradients = NormGradients {
+        dx: &mut dx,
+        dresidual: Some(&mut dresidual),
+        dgamma: &mut dgamma,
+        dbeta: &mut dbeta,
+    };
+    let mut scratch = vec![0.0; shape.backward_scratch()];
+    batch_norm_gradients(&Cpu::new(1), &shape, &norm, &operands, gradients, &mut scratch);
 }
 
 #[test]

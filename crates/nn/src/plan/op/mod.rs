@@ -109,12 +109,12 @@ pub enum Op {
         moving: Moving,
         y: BufferId,
     },
-    /// The gradients of [`Op::BatchNormTrain`]; dx is that to what went into `input`, the activation that made x. dx is made of
+    /// The gradients of [`Op::BatchNormTrain`], whose output is read where there was a residual; dx is that to what went into `input`, the activation that made x. dx is made of
     /// dgamma and dbeta, which also become the parameters' gradients where there are such parameters
     BatchNormBackward {
         shape: NormShape,
         x: BufferId,
-        output: Option<(Rectifier, BufferId)>,
+        output: Option<(Rectifier, Option<BufferId>)>,
         input: Option<Rectifier>,
         dy: BufferId,
         affine: Affine,

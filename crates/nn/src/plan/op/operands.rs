@@ -87,7 +87,7 @@ impl Op {
                 dx,
                 ..
             } => Operands {
-                reads: [x, dy, mean, invstd].into_iter().chain(output.map(|(_, y)| y)).collect(),
+                reads: [x, dy, mean, invstd].into_iter().chain(output.and_then(|(_, y)| y)).collect(),
                 writes: dresidual.into_iter().chain([dgamma, dbeta, dx]).collect(),
             },
             Self::BatchNormMaxPoolBackward {
