@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 
-use super::ComputeArgs;
 use super::values::{above_zero, batch, networks, side};
+use super::{ComputeArgs, PrecisionArgs};
 
 /// A network that need not be trained.
 #[derive(Args, Debug)]
@@ -53,6 +53,9 @@ pub(crate) struct PlanArgs {
     pub(crate) json: bool,
 
     #[command(flatten)]
+    pub(crate) precision: PrecisionArgs,
+
+    #[command(flatten)]
     pub(crate) compute: ComputeArgs,
 }
 
@@ -86,13 +89,12 @@ pub(crate) struct WorkArgs {
     #[arg(long, value_name = "S", default_value_t = 6.0, value_parser = above_zero)]
     pub(crate) seconds: f64,
 
-    /// The numbers that are computed with
-    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = precision)]
-    pub(crate) precision: Precision,
-
     /// Print one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) precision: PrecisionArgs,
 
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
@@ -107,18 +109,4 @@ pub(crate) struct MachineArgs {
 
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
-}
-
-/// The type of the numbers that a network computes with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Precision {
-    F32,
-}
-
-fn precision(text: &str) -> Result<Precision, String> {
-    match text {
-        "f32" => Ok(Precision::F32),
-        "bf16" | "f16" | "int8" => Err(format!("{text} is not available in this version; f32 is")),
-        _ => Err("give f32".to_owned()),
-    }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::workload::{Workload, peak_rss_mib};
 use crate::Status;
-use crate::args::{BenchArgs, BenchJob, Precision, WorkArgs};
+use crate::args::{BenchArgs, BenchJob, WorkArgs};
 use crate::terminal::Terminal;
 
 /// What was measured, under which conditions.
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &BenchArgs, terminal: &mut Terminal) -> Result<Status> {
 fn measure(job: &'static str, mode: Mode, args: &WorkArgs, terminal: &mut Terminal) -> Result<Status> {
     let network = args.network.network()?;
     let input = network.graph().input_shape().to_string();
-    let cpu = args.compute.cpu();
+    let cpu = args.precision.precision.on(args.compute.cpu())?;
     let (isa, threads) = (cpu.isa().name(), cpu.threads());
     let mut times = Vec::new();
     Workload::new(network, mode, args.batch, cpu)?.run(args.seconds, |_, time| times.push(time));
@@ -55,9 +55,7 @@ fn measure(job: &'static str, mode: Mode, args: &WorkArgs, terminal: &mut Termin
         network: &args.network.network,
         input,
         batch: args.batch,
-        precision: match args.precision {
-            Precision::F32 => "f32",
-        },
+        precision: args.precision.precision.name(),
         isa,
         threads,
         steps: times.len(),
@@ -79,12 +77,23 @@ fn rounded(value: f64, digits: i32) -> f64 {
 }
 
 fn in_words(measured: &Measured<'_>) -> String {
-    let Measured { job, network, input, batch, isa, threads, steps, images_per_second, ms_per_batch, .. } =
-        measured;
+    let Measured {
+        job,
+        network,
+        input,
+        batch,
+        precision,
+        isa,
+        threads,
+        steps,
+        images_per_second,
+        ms_per_batch,
+        ..
+    } = measured;
     let memory =
         measured.peak_rss_mib.map(|mib| format!(", {mib} MiB of memory at most")).unwrap_or_default();
     format!(
-        "{job} {network} {input}, batch {batch}, {isa} on {threads} threads\n\
+        "{job} {network} {input}, batch {batch}, {precision}, {isa} on {threads} threads\n\
          {images_per_second:.1} images/s, {ms_per_batch:.3} ms a batch (median of {steps}){memory}"
     )
 }
