@@ -284,7 +284,7 @@ fn unknown_values_of_flags() {
         names(&desk.refuses(&["train", "photos", &format!("{flag}={value}")]), &[flag, value]);
     }
     names(&desk.refuses(&["sort", "run", "photos", "--into", "x", "--unsure", "80"]), &["--unsure", "80"]);
-    names(&desk.refuses(&["bench", "train", "classic", "--precision", "int8"]), &["int8", "not available"]);
+    names(&desk.refuses(&["bench", "train", "classic", "--precision", "f16"]), &["f16", "give f32 or bf16"]);
     names(&desk.refuses(&["bench", "train", "classic", "--isa", "avx1024"]), &["avx1024", "portable"]);
     assert!(!desk.path("runs").exists());
 }

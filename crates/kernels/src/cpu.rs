@@ -1,11 +1,12 @@
 //! The processor as kernels see it: an instruction set and a team of threads.
 
-use crate::{Isa, Team};
+use crate::{Bf16, Isa, Team};
 
 /// An instruction set that was found on this machine and the threads that run kernels with it.
 #[derive(Debug)]
 pub struct Cpu {
     isa: Isa,
+    bf16: Option<Bf16>,
     team: Team,
 }
 
@@ -21,12 +22,22 @@ impl Cpu {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
         };
-        Self { isa, team: Team::new(threads) }
+        Self { isa, bf16: None, team: Team::new(threads) }
     }
 
     /// The instruction set in use.
     pub fn isa(&self) -> Isa {
         self.isa
+    }
+
+    /// The same, where convolutions may round their operands to bf16 if algorithms are chosen for it; by default they may not.
+    pub fn with_bf16(self, bf16: Bf16) -> Self {
+        Self { bf16: Some(bf16), ..self }
+    }
+
+    /// What convolutions may round their operands to, if they may.
+    pub fn bf16(&self) -> Option<Bf16> {
+        self.bf16
     }
 
     /// The threads in use.

@@ -56,8 +56,8 @@ pub use bias::{bias_gradient, bias_gradient_scratch};
 pub use buffer::Buffer;
 pub use bytes::{as_bytes, as_bytes_mut};
 pub use conv::{
-    Conv2dShape, ConvAlgorithm, ConvPass, ConvWeights, Epilogue, WinogradTile, conv2d_backward_data,
-    conv2d_backward_weights, conv2d_forward, winograd_weights,
+    Conv2dShape, ConvAlgorithm, ConvPass, ConvWeights, Epilogue, WeightTransform, WinogradTile,
+    conv2d_backward_data, conv2d_backward_weights, conv2d_forward, transform_weights,
 };
 pub use cpu::Cpu;
 pub use dense::{
@@ -91,6 +91,6 @@ pub use pool::{
 };
 pub use rectifier::Rectifier;
 pub use shape::Padding;
-pub use simd::Isa;
+pub use simd::{Bf16, Isa};
 pub use softmax::{softmax_backward, softmax_forward};
 pub use team::Team;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use divvy_data::read_text_limited;
-use divvy_nn::{Optimizer, Plateau, Schedule, Task, Warmup, Wiring};
+use divvy_nn::{Optimizer, Plateau, Precision, Schedule, Task, Warmup, Wiring};
 use divvy_rules::{Policy, Rule};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,9 @@ pub struct TrainConfig {
     pub size: usize,
     /// Pictures in a step.
     pub batch: usize,
+    /// The numbers that convolutions multiply.
+    #[serde(default, skip_serializing_if = "is_f32")]
+    pub precision: Precision,
     /// The seed of everything random.
     pub seed: u64,
     /// The share of the training pictures that is set aside for validation where the data has no validation part;
@@ -62,6 +65,10 @@ pub struct TrainConfig {
     /// What is stated of head, loss, labels and metric. What is left out is what the architecture's file states, or follows.
     #[serde(default, rename = "head", skip_serializing_if = "Wiring::is_empty")]
     pub wiring: Wiring,
+}
+
+fn is_f32(precision: &Precision) -> bool {
+    *precision == Precision::F32
 }
 
 /// How long to train.
@@ -121,6 +128,7 @@ impl TrainConfig {
             positive: None,
             size: 64,
             batch: 32,
+            precision: Precision::F32,
             seed: 0,
             validation_share: 0.2,
             split: None,
@@ -169,6 +177,7 @@ mod tests {
         config.positive = Some("dogs".to_owned());
         config.allow.insert(Rule::T05);
         config.deny_warnings = true;
+        config.precision = Precision::Bf16;
         config.wiring.activation = Some(divvy_nn::Activation::Sigmoid);
         config.warmup = Some(Warmup { steps: 10, start: 0.1 });
         config.plateau = Some(Plateau::default());

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use divvy_data::{DataError, Part, PreprocessError};
 use divvy_eval::EvalError;
 use divvy_model::ModelError;
-use divvy_nn::{ArchitectureError, BuildError, Diagnostic, NotFinite, OutOfMemory};
+use divvy_nn::{ArchitectureError, BuildError, Diagnostic, NotFinite, OutOfMemory, PrecisionError};
 use thiserror::Error;
 
 /// Why a training or an evaluation could not be done. Each message says what was found and what to do.
@@ -50,6 +50,9 @@ pub enum TrainError {
     /// The batch is too large for the machine.
     #[error("{0}; give a smaller --batch or --size")]
     Memory(#[from] OutOfMemory),
+    /// The numbers that were asked for are not for this machine.
+    #[error(transparent)]
+    Precision(#[from] PrecisionError),
     /// The numbers ran away.
     #[error("{source}{}", kept(*.best_epoch))]
     NotFinite {

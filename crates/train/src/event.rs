@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use divvy_nn::{Diagnostic, HeadKind, Metric, Task};
+use divvy_nn::{Diagnostic, HeadKind, Metric, Precision, Task};
 use serde::{Deserialize, Serialize};
 
 /// One thing that happened in a training.
@@ -43,6 +43,9 @@ pub enum Event {
         minutes: Option<f64>,
         /// Steps of an epoch.
         steps_per_epoch: usize,
+        /// The numbers that convolutions multiply.
+        #[serde(default)]
+        precision: Precision,
     },
     /// Pictures are being read and resized.
     Loading {

@@ -50,6 +50,7 @@ pub fn train(
 ) -> Result<Outcome, TrainError> {
     let started = Instant::now();
     RunFolder::refuse_used(out)?;
+    let cpu = config.precision.on(cpu)?;
     let prepared = prepare(config, cpu.threads())?;
     let attempt = Attempt::begin(out)?;
     let run = attempt.run();
@@ -89,6 +90,7 @@ fn announce(
             Length::Auto | Length::Epochs(_) => None,
         },
         steps_per_epoch: split.train.len().div_ceil(config.batch),
+        precision: config.precision,
     })?;
     notes.iter().try_for_each(|note| recorder.note(note.clone()))?;
     findings.iter().try_for_each(|finding| recorder.finding(finding.clone()))

@@ -207,7 +207,7 @@ impl<'a> Prior<'a> {
 mod tests {
     use super::*;
     use crate::event::Score;
-    use divvy_nn::{Metric, Task};
+    use divvy_nn::{Metric, Precision, Task};
     use std::f64::consts::LN_2;
 
     /// A training of `classes` classes whose head is `head`, 100 steps an epoch.
@@ -233,6 +233,7 @@ mod tests {
             epochs: None,
             minutes: None,
             steps_per_epoch,
+            precision: Precision::F32,
         }
     }
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use divvy::nn::{Activation, LossName};
+use divvy::nn::{Activation, LossName, Precision};
 
-use super::values::{above_zero, batch, minutes, networks, side};
+use super::values::{above_zero, batch, minutes, networks, precision, side};
 use super::{ComputeArgs, PolicyArgs, TaskChoice};
 
 #[derive(Args, Debug)]
@@ -82,6 +82,10 @@ pub(crate) struct TrainArgs {
     /// How training pictures are changed at random; auto is light without what the groups' names forbid [default: auto]
     #[arg(long, value_name = "HOW")]
     pub(crate) augment: Option<AugmentFlag>,
+
+    /// The numbers that convolutions multiply: f32, or bf16 where that is faster [default: f32]
+    #[arg(long, value_name = "TYPE", value_parser = precision)]
+    pub(crate) precision: Option<Precision>,
 
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,

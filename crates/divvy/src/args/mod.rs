@@ -9,14 +9,14 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use divvy::nn::{HeadKind, Isa, Task};
+use divvy::nn::{HeadKind, Isa, Precision, Task};
 
 pub(crate) use learn::{AugmentFlag, CompareArgs, HeadChoice, HeadSpec, OptimizerChoice, TrainArgs};
 pub(crate) use network::{
-    BenchArgs, BenchJob, MachineArgs, NetworkArgs, PlanArgs, Precision, SummaryArgs, WorkArgs,
+    BenchArgs, BenchJob, BenchPrecision, MachineArgs, NetworkArgs, PlanArgs, SummaryArgs, WorkArgs,
 };
 pub(crate) use rules::{CheckArgs, Denied, ExplainArgs, PolicyArgs};
-use values::{isa, probability};
+use values::{isa, precision, probability};
 
 /// The most threads that can be asked for: more than any one machine has.
 const MAX_THREADS: i64 = 1024;
@@ -90,6 +90,14 @@ pub(crate) struct ComputeArgs {
     pub(crate) isa: Option<Isa>,
 }
 
+/// The numbers that a network computes with.
+#[derive(Args, Debug)]
+pub(crate) struct PrecisionArgs {
+    /// The numbers that convolutions multiply: f32, or bf16 where that is faster
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = precision)]
+    pub(crate) precision: Precision,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct EvaluateArgs {
     /// The folder of a run, or the model file in it
@@ -107,6 +115,9 @@ pub(crate) struct EvaluateArgs {
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) precision: PrecisionArgs,
 
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
@@ -129,6 +140,9 @@ pub(crate) struct PredictArgs {
     /// Print a table of comma-separated values
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
+
+    #[command(flatten)]
+    pub(crate) precision: PrecisionArgs,
 
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
@@ -154,6 +168,9 @@ pub(crate) struct SortArgs {
     /// Pictures whose group is less probable than this go to the folder `unsure` [default: 0.8]
     #[arg(long, value_name = "P", value_parser = probability)]
     pub(crate) unsure: Option<f32>,
+
+    #[command(flatten)]
+    pub(crate) precision: PrecisionArgs,
 
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,

@@ -2,8 +2,10 @@
 
 use clap::{Args, Subcommand};
 
-use super::ComputeArgs;
-use super::values::{above_zero, batch, networks, side};
+use divvy::nn::Precision;
+
+use super::values::{above_zero, batch, networks, precision, side};
+use super::{ComputeArgs, PrecisionArgs};
 
 /// A network that need not be trained.
 #[derive(Args, Debug)]
@@ -53,6 +55,9 @@ pub(crate) struct PlanArgs {
     pub(crate) json: bool,
 
     #[command(flatten)]
+    pub(crate) precision: PrecisionArgs,
+
+    #[command(flatten)]
     pub(crate) compute: ComputeArgs,
 }
 
@@ -86,9 +91,9 @@ pub(crate) struct WorkArgs {
     #[arg(long, value_name = "S", default_value_t = 6.0, value_parser = above_zero)]
     pub(crate) seconds: f64,
 
-    /// The numbers that are computed with: f32, or int8 for classifying
-    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = precision)]
-    pub(crate) precision: Precision,
+    /// The numbers that are computed with: f32, bf16, or int8 for classifying
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = bench_precision)]
+    pub(crate) precision: BenchPrecision,
 
     /// Print one line of JSON
     #[arg(long)]
@@ -109,18 +114,27 @@ pub(crate) struct MachineArgs {
     pub(crate) compute: ComputeArgs,
 }
 
-/// The type of the numbers that a network computes with.
+/// The type of the numbers that a network is measured with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Precision {
-    F32,
+pub(crate) enum BenchPrecision {
+    /// As networks are trained.
+    Float(Precision),
+    /// As quantised models classify.
     Int8,
 }
 
-fn precision(text: &str) -> Result<Precision, String> {
+impl BenchPrecision {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Float(precision) => precision.name(),
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+fn bench_precision(text: &str) -> Result<BenchPrecision, String> {
     match text {
-        "f32" => Ok(Precision::F32),
-        "int8" => Ok(Precision::Int8),
-        "bf16" | "f16" => Err(format!("{text} is not available in this version; f32 and int8 are")),
-        _ => Err("give f32 or int8".to_owned()),
+        "int8" => Ok(BenchPrecision::Int8),
+        _ => precision(text).map(BenchPrecision::Float).map_err(|_| "give f32, bf16 or int8".to_owned()),
     }
 }

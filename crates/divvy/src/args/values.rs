@@ -1,8 +1,7 @@
 //! Values as they are typed, and what help says of them.
 
 use divvy::data::MAX_SIDE;
-use divvy::nn::Architecture;
-use divvy::nn::Isa;
+use divvy::nn::{Architecture, Isa, Precision};
 use divvy::train::Length;
 
 pub(super) fn side(text: &str) -> Result<usize, String> {
@@ -40,6 +39,12 @@ pub(super) fn above_zero(text: &str) -> Result<f64, String> {
 /// What can be given as a network, for help.
 pub(super) fn networks(start: &str) -> String {
     format!("{start}: {}, a TOML file of layers", Architecture::NAMES.join(", "))
+}
+
+/// The numbers that a network computes with.
+pub(super) fn precision(text: &str) -> Result<Precision, String> {
+    let known = [Precision::F32, Precision::Bf16].into_iter().find(|precision| precision.name() == text);
+    known.ok_or_else(|| "give f32 or bf16".to_owned())
 }
 
 /// An instruction set that this machine has.

@@ -22,11 +22,13 @@ use std::path::Path;
 use anyhow::Result;
 use divvy::data::DataError;
 use divvy::model::{Classifier, Model, Prediction};
+use divvy::nn::{Precision, PrecisionError};
 use divvy::train::TrainError;
 use divvy::{Cpu, Isa};
 
-use crate::args::{ComputeArgs, ThreadArgs};
+use crate::args::{ComputeArgs, PrecisionArgs, ThreadArgs};
 use crate::interrupt;
+use crate::terminal::Terminal;
 
 impl ThreadArgs {
     /// The threads asked for, or as many as the machine has cores.
@@ -53,9 +55,20 @@ impl ComputeArgs {
     }
 }
 
+impl PrecisionArgs {
+    /// The processor that computes with the numbers asked for; says so where they are not the usual ones.
+    fn cpu(&self, compute: &ComputeArgs, terminal: &mut Terminal) -> Result<Cpu, PrecisionError> {
+        let cpu = self.precision.on(compute.cpu())?;
+        if self.precision != Precision::default() {
+            terminal.tell(format_args!("convolutions in {}", self.precision.name()));
+        }
+        Ok(cpu)
+    }
+}
+
 /// A trained model, ready to be asked.
-fn classifier(run: &Path, compute: &ComputeArgs) -> Result<Classifier> {
-    Ok(Classifier::new(Model::open(run)?, compute.cpu())?)
+fn classifier(run: &Path, cpu: Cpu) -> Result<Classifier> {
+    Ok(Classifier::new(Model::open(run)?, cpu)?)
 }
 
 /// Between the labels of a picture that carries several, as in a CSV of labels.

@@ -19,13 +19,16 @@ pub(crate) fn run(args: &PlanArgs, terminal: &mut Terminal) -> Result<Status> {
     let network = args.network.network()?;
     let mode = if args.infer { Mode::Infer } else { Mode::Train };
     if args.profile {
+        let cpu = args.precision.cpu(&args.compute, terminal)?;
         terminal.start("measuring");
-        let profile = profile(network, mode, args)?;
+        let profile = profile(network, mode, args, cpu)?;
         let width = terminal.palette().width();
         print(&profile, &profile.text(width), args.json, terminal)?;
     } else {
         let table = ParameterTable::new(network.graph());
-        let options = PlanOptions { isa: args.compute.isa(), ..PlanOptions::default() };
+        // Nothing is computed, so one thread will do.
+        let cpu = args.precision.precision.on(Cpu::with_isa(args.compute.isa(), 1))?;
+        let options = PlanOptions { isa: cpu.isa(), bf16: cpu.bf16(), ..PlanOptions::default() };
         let plan = Plan::compile(&network, &table, mode, args.batch, options).table(&table);
         print(&plan, &plan.to_string(), args.json, terminal)?;
     }
@@ -42,8 +45,7 @@ fn print(value: &impl Serialize, text: &str, json: bool, terminal: &mut Terminal
 }
 
 /// Runs the plan on noise and holds the times against what the machine can do.
-fn profile(network: Network, mode: Mode, args: &PlanArgs) -> Result<Profile> {
-    let cpu = args.compute.cpu();
+fn profile(network: Network, mode: Mode, args: &PlanArgs, cpu: Cpu) -> Result<Profile> {
     let limits = limits(&cpu)?;
     let mut workload = Workload::new(network, mode, args.batch, cpu)?;
     workload.engine().take_times();

@@ -61,6 +61,7 @@ fn config(args: TrainArgs) -> Result<TrainConfig> {
         deny_warnings: base.deny_warnings || args.policy.deny == Some(Denied::Warnings),
         size: args.size.unwrap_or(base.size),
         batch: args.batch.unwrap_or(base.batch),
+        precision: args.precision.unwrap_or(base.precision),
         seed: args.seed.unwrap_or(base.seed),
         augment: args.augment.map_or(base.augment, AugmentFlag::choice),
         learning_rate: args.lr.unwrap_or(usual_rate),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use divvy::eval::Interval;
-use divvy::nn::{Head, HeadKind, Metric, Task};
+use divvy::nn::{Head, HeadKind, Metric, Precision, Task};
 use divvy::train::{Ending, Event, Listener, Outcome};
 
 use crate::terminal::{Palette, Terminal, duration, thousands};
@@ -77,6 +77,7 @@ fn started(event: &Event) -> String {
         training_images,
         validation_images,
         test_images,
+        precision,
         ..
     } = event
     else {
@@ -88,16 +89,25 @@ fn started(event: &Event) -> String {
         n => format!(", {} left alone for testing", thousands(*n)),
     };
     format!(
-        "{architecture} with {} parameters, on {height} x {width} x {channels}\n{}\
+        "{architecture} with {} parameters, on {height} x {width} x {channels}{}\n{}\
          {} pictures to train on, {} to validate{test}\n\
          {} groups: {}\n",
         thousands(*parameters),
+        computed_with(*precision),
         trained_as(*task, *head, *units),
         thousands(*training_images),
         thousands(*validation_images),
         classes.len(),
         list(classes),
     )
+}
+
+/// What else is to be known of the numbers that are computed with.
+fn computed_with(precision: Precision) -> &'static str {
+    match precision {
+        Precision::F32 => "",
+        Precision::Bf16 => ", convolutions in bf16",
+    }
 }
 
 /// Task, head and loss in a line.

@@ -1,11 +1,10 @@
-//! The convolutions of common networks, by every algorithm that can compute them. Winograd's transforms its weights each time, as in
-//! training.
+//! The convolutions of common networks, by every algorithm that can compute them. Weights are transformed each time, as in training.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use divvy_kernels::{
     Conv2dShape, ConvAlgorithm, ConvPass, ConvWeights, Epilogue, Padding, conv2d_backward_data,
-    conv2d_backward_weights, conv2d_forward, winograd_weights,
+    conv2d_backward_weights, conv2d_forward, transform_weights,
 };
 
 use crate::case::{CPU, Case, chosen, numbers};
@@ -28,7 +27,7 @@ fn layers() -> Vec<Layer> {
             groups,
             padding: Padding { top: before, bottom: before, left: before, right: before },
         };
-        ConvAlgorithm::all(&shape)
+        ConvAlgorithm::all(&shape, CPU.isa().bf16())
             .map(|algorithm| Case { name: format!("{name}, {algorithm:?}"), shape: (shape, algorithm) })
             .collect::<Vec<_>>()
     };
@@ -72,10 +71,7 @@ struct Weights<'a> {
 
 impl<'a> Weights<'a> {
     fn new((shape, algorithm): &'a (Conv2dShape, ConvAlgorithm), pass: ConvPass) -> Self {
-        let len = match algorithm {
-            ConvAlgorithm::Direct => 0,
-            ConvAlgorithm::Winograd(tile) => shape.winograd_len(pass, *tile),
-        };
+        let len = algorithm.transform().map_or(0, |transform| shape.transformed_len(pass, transform));
         let (packed, transformed) = (numbers(shape.weights_len()), numbers(len));
         Self { shape, pass, algorithm: *algorithm, packed, transformed }
     }
@@ -83,29 +79,15 @@ impl<'a> Weights<'a> {
     /// Scratch for the pass and for transforming.
     fn scratch(&self) -> Vec<f32> {
         let pass = self.shape.scratch(self.pass, self.algorithm, CPU.threads());
-        let transform = match self.algorithm {
-            ConvAlgorithm::Direct => 0,
-            ConvAlgorithm::Winograd(_) => self.shape.winograd_scratch(self.pass),
-        };
+        let transform = self.algorithm.transform().map_or(0, |_| self.shape.transform_scratch(self.pass));
         numbers(pass.max(transform))
     }
 
     fn ready(&mut self, scratch: &mut [f32]) -> ConvWeights<'_> {
-        match self.algorithm {
-            ConvAlgorithm::Direct => ConvWeights::Packed(&self.packed),
-            ConvAlgorithm::Winograd(tile) => {
-                winograd_weights(
-                    &CPU,
-                    self.shape,
-                    self.pass,
-                    tile,
-                    &self.packed,
-                    &mut self.transformed,
-                    scratch,
-                );
-                ConvWeights::Winograd(tile, &self.transformed)
-            }
-        }
+        let Some(transform) = self.algorithm.transform() else { return ConvWeights::Packed(&self.packed) };
+        let (shape, u) = (self.shape, &mut self.transformed);
+        transform_weights(&CPU, shape, self.pass, transform, &self.packed, u, scratch);
+        ConvWeights::Transformed(transform, &self.transformed)
     }
 }
 

@@ -1,10 +1,12 @@
 //! The algorithms of a convolution's passes, and which is the fastest.
 
+use super::correlate;
 use super::correlation::Correlation;
+use super::operands::Operands;
 use super::winograd::{self, WinogradTile};
-use super::{Conv2dShape, backward_data};
-use crate::Isa;
+use super::{Conv2dShape, backward_data, backward_weights};
 use crate::packing::PANEL;
+use crate::{Bf16, Isa};
 
 /// A pass of a convolution.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -24,6 +26,18 @@ pub enum ConvAlgorithm {
     Direct,
     /// Winograd's minimal filtering, for 3x3 kernels of stride 1 without groups and dilation.
     Winograd(WinogradTile),
+    /// Every product of the definition, of operands that are rounded to bf16; sums are `f32`. For even numbers of channels and of
+    /// filters in a group, but not for depthwise convolutions.
+    Bf16(Bf16),
+}
+
+/// What is made of packed weights beforehand, for an algorithm that does not read them as they are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum WeightTransform {
+    /// That of Winograd's minimal filtering.
+    Winograd(WinogradTile),
+    /// Rounding to bf16, and pairing.
+    Bf16(Bf16),
 }
 
 /// The weights as an algorithm reads them.
@@ -31,8 +45,18 @@ pub enum ConvAlgorithm {
 pub enum ConvWeights<'a> {
     /// Packed as [`Conv2dShape::weight_layout`] tells.
     Packed(&'a [f32]),
-    /// Transformed by [`winograd_weights`](crate::winograd_weights) for this pass.
-    Winograd(WinogradTile, &'a [f32]),
+    /// Transformed by [`transform_weights`](crate::transform_weights) for this pass.
+    Transformed(WeightTransform, &'a [f32]),
+}
+
+impl WeightTransform {
+    /// The algorithm that reads what becomes of the weights.
+    pub fn algorithm(self) -> ConvAlgorithm {
+        match self {
+            Self::Winograd(tile) => ConvAlgorithm::Winograd(tile),
+            Self::Bf16(bf16) => ConvAlgorithm::Bf16(bf16),
+        }
+    }
 }
 
 impl ConvAlgorithm {
@@ -41,13 +65,29 @@ impl ConvAlgorithm {
         match self {
             Self::Direct => true,
             Self::Winograd(_) => winograd::applies(&shape.correlation()),
+            Self::Bf16(_) => {
+                let are_even = [shape.group_channels(), shape.group_filters()]
+                    .into_iter()
+                    .all(|count| count.is_multiple_of(Bf16::NUMBERS));
+                are_even && !shape.is_depthwise()
+            }
         }
     }
 
-    /// The algorithms that can compute a convolution of this shape.
-    pub fn all(shape: &Conv2dShape) -> impl Iterator<Item = Self> + '_ {
+    /// The algorithms that can compute a convolution of this shape; one that rounds to bf16 only where that is given.
+    pub fn all(shape: &Conv2dShape, bf16: Option<Bf16>) -> impl Iterator<Item = Self> + '_ {
         let winograd = [WinogradTile::Two, WinogradTile::Four].map(Self::Winograd);
-        [Self::Direct].into_iter().chain(winograd).filter(|algorithm| algorithm.applies(shape))
+        let all = [Self::Direct].into_iter().chain(winograd).chain(bf16.map(Self::Bf16));
+        all.filter(|algorithm| algorithm.applies(shape))
+    }
+
+    /// What its weights are transformed by, if they are.
+    pub fn transform(self) -> Option<WeightTransform> {
+        match self {
+            Self::Direct => None,
+            Self::Winograd(tile) => Some(WeightTransform::Winograd(tile)),
+            Self::Bf16(bf16) => Some(WeightTransform::Bf16(bf16)),
+        }
     }
 
     /// # Panics
@@ -62,7 +102,7 @@ impl ConvWeights<'_> {
     pub fn algorithm(&self) -> ConvAlgorithm {
         match self {
             Self::Packed(_) => ConvAlgorithm::Direct,
-            Self::Winograd(tile, _) => ConvAlgorithm::Winograd(*tile),
+            Self::Transformed(transform, _) => transform.algorithm(),
         }
     }
 
@@ -71,7 +111,7 @@ impl ConvWeights<'_> {
     pub(super) fn check(&self, shape: &Conv2dShape, pass: ConvPass) {
         let (found, needed) = match self {
             Self::Packed(w) => (w.len(), shape.weights_len()),
-            Self::Winograd(tile, u) => (u.len(), shape.winograd_len(pass, *tile)),
+            Self::Transformed(transform, u) => (u.len(), shape.transformed_len(pass, *transform)),
         };
         assert_eq!(found, needed, "a convolution's weights");
     }
@@ -91,6 +131,8 @@ const MULTIPLIERS: f64 = 2.0;
 /// Of those, the share that a sum over windows, or over products, keeps busy.
 const DIRECT: f64 = 0.95;
 const PRODUCTS: f64 = 0.8;
+/// Cycles to read two numbers from a cache further away, to round them, and to write a pair of bf16.
+const PAIR: f64 = 0.3;
 /// Bytes of transformed weights that stay in a second-level, and in a third-level cache.
 const NEAR: f64 = (1 << 19) as f64;
 const FAR: f64 = (1 << 23) as f64;
@@ -98,6 +140,12 @@ const FAR: f64 = (1 << 23) as f64;
 impl Cost {
     fn direct(&self, shape: &Conv2dShape) -> f64 {
         shape.flops() as f64 / 2.0 / (self.lanes * MULTIPLIERS * DIRECT)
+    }
+
+    /// `copied` are the pairs that are made of the source.
+    fn bf16(&self, shape: &Conv2dShape, copied: usize, weights: usize) -> f64 {
+        let products = self.direct(shape) / Bf16::NUMBERS as f64;
+        products + copied as f64 * PAIR + Self::bytes(4.0 * weights as f64, 4.0 * weights as f64)
     }
 
     /// Cycles to carry a vector of squares over, or back.
@@ -156,11 +204,28 @@ impl Cost {
 
 impl Conv2dShape {
     /// The algorithms for a pass and what each is reckoned to cost on one core, in clock cycles: the fastest first. `prepared` tells
-    /// whether weights are transformed beforehand, as where they do not change.
-    pub fn algorithms(&self, pass: ConvPass, isa: Isa, prepared: bool) -> Vec<(ConvAlgorithm, f64)> {
+    /// whether weights are transformed beforehand, as where they do not change; with `bf16`, operands may be rounded to that.
+    pub fn algorithms(
+        &self,
+        pass: ConvPass,
+        isa: Isa,
+        prepared: bool,
+        bf16: Option<Bf16>,
+    ) -> Vec<(ConvAlgorithm, f64)> {
         let cost = Cost { lanes: isa.lanes() as f64 };
+        let weights = if prepared { 0 } else { self.weights_len() };
         let of = |algorithm| match (algorithm, pass) {
             (ConvAlgorithm::Direct, _) => cost.direct(self),
+            (ConvAlgorithm::Bf16(bf16), ConvPass::Forward) => {
+                let copied = correlate::copied(Operands::Pairs(bf16), &self.correlation());
+                cost.bf16(self, copied, weights)
+            }
+            (ConvAlgorithm::Bf16(bf16), ConvPass::BackwardData) => {
+                cost.bf16(self, backward_data::copied_pairs(bf16, self), weights)
+            }
+            (ConvAlgorithm::Bf16(_), ConvPass::BackwardWeights) => {
+                cost.bf16(self, backward_weights::copied_pairs(self), 0)
+            }
             (ConvAlgorithm::Winograd(tile), ConvPass::Forward) => {
                 cost.winograd(&self.correlation(), tile, prepared)
             }
@@ -172,7 +237,7 @@ impl Conv2dShape {
             }
         };
         let mut algorithms: Vec<_> =
-            ConvAlgorithm::all(self).map(|algorithm| (algorithm, of(algorithm))).collect();
+            ConvAlgorithm::all(self, bf16).map(|algorithm| (algorithm, of(algorithm))).collect();
         // The sort is stable: of two that cost the same, the one with less rounding comes first.
         algorithms.sort_by(|a, b| a.1.total_cmp(&b.1));
         algorithms

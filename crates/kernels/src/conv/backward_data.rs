@@ -9,10 +9,11 @@
 use super::correlate::{self, correlate};
 use super::correlation::{Correlation, Map};
 use super::depthwise::{self, Pass};
+use super::operands::{Operands, pair_weights};
 use super::{Conv2dShape, Epilogue};
-use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::packing::PANEL;
+use crate::{Bf16, Cpu};
 
 /// Along one direction, the pixels whose place has a certain remainder by the stride, and the convolution that gives them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -153,9 +154,28 @@ pub(super) fn scratch(shape: &Conv2dShape, threads: usize) -> usize {
     if shape.is_depthwise() {
         return transposed_len(shape);
     }
-    let used = Class::of(shape).filter(|class| class.taps() > 0);
-    let halos = used.map(|class| correlate::scratch(&class.correlation(shape), threads)).max();
-    transposed_len(shape) + halos.unwrap_or(0)
+    transposed_len(shape) + halos_len(Operands::Numbers, shape, threads)
+}
+
+/// Elements of scratch that [`run_pairs`] needs on so many threads.
+pub(super) fn pairs_scratch(bf16: Bf16, shape: &Conv2dShape, threads: usize) -> usize {
+    halos_len(Operands::Pairs(bf16), shape, threads)
+}
+
+fn halos_len(operands: Operands, shape: &Conv2dShape, threads: usize) -> usize {
+    let halos = used(shape).map(|class| correlate::scratch(operands, &class.correlation(shape), threads));
+    halos.max().unwrap_or(0)
+}
+
+/// Elements of `dy` that [`run_pairs`] copies.
+pub(super) fn copied_pairs(bf16: Bf16, shape: &Conv2dShape) -> usize {
+    let operands = Operands::Pairs(bf16);
+    used(shape).map(|class| correlate::copied(operands, &class.correlation(shape))).sum()
+}
+
+/// The classes whose pixels some window saw.
+fn used(shape: &Conv2dShape) -> impl Iterator<Item = Class> {
+    Class::of(shape).filter(|class| class.taps() > 0)
 }
 
 pub(super) fn run(
@@ -170,16 +190,67 @@ pub(super) fn run(
     if shape.is_depthwise() {
         return run_depthwise(cpu, shape, dy, w, dx, transposed);
     }
+    transpose_all(cpu, shape, w, transposed);
+    correlate_all(cpu, Operands::Numbers, shape, dy, transposed, dx, halos);
+}
+
+/// The same in pairs of bf16, with the weights from [`transposed_pairs`].
+pub(super) fn run_pairs(
+    cpu: &Cpu,
+    bf16: Bf16,
+    shape: &Conv2dShape,
+    dy: &[f32],
+    weights: &[f32],
+    dx: &mut [f32],
+    scratch: &mut [f32],
+) {
+    correlate_all(cpu, Operands::Pairs(bf16), shape, dy, weights, dx, scratch);
+}
+
+/// Writes the weights that the classes' windows are multiplied with, as pairs of bf16: half as many as [`transposed_len`], which is
+/// what `scratch` has.
+pub(super) fn transposed_pairs(
+    cpu: &Cpu,
+    bf16: Bf16,
+    shape: &Conv2dShape,
+    w: &[f32],
+    pairs: &mut [f32],
+    scratch: &mut [f32],
+) {
+    let transposed = &mut scratch[..transposed_len(shape)];
+    transpose_all(cpu, shape, w, transposed);
+    pair_weights(cpu, bf16, transposed, pairs);
+}
+
+/// Writes the weights of all classes that have taps, one after the other.
+fn transpose_all(cpu: &Cpu, shape: &Conv2dShape, w: &[f32], mut to: &mut [f32]) {
+    for class in used(shape) {
+        let weights;
+        (weights, to) = to.split_at_mut(class_weights_len(shape, &class));
+        transpose(cpu, shape, &class, w, weights);
+    }
+}
+
+/// One class after the other. `weights` are those of all.
+fn correlate_all(
+    cpu: &Cpu,
+    operands: Operands,
+    shape: &Conv2dShape,
+    dy: &[f32],
+    mut weights: &[f32],
+    dx: &mut [f32],
+    halos: &mut [f32],
+) {
     // Pixels that no window saw have no gradient; there are none where windows touch.
     if Class::of(shape).any(|class| class.taps() == 0) {
         cpu.team().for_chunks(dx, 64 * 1024, |_, dx| dx.fill(0.0));
     }
-    let mut transposed = transposed;
-    for class in Class::of(shape).filter(|class| class.taps() > 0) {
-        let weights;
-        (weights, transposed) = transposed.split_at_mut(class_weights_len(shape, &class));
-        transpose(cpu, shape, &class, w, weights);
-        correlate(cpu, &class.correlation(shape), dy, weights, &Epilogue::default(), dx, halos);
+    for class in used(shape) {
+        let c = class.correlation(shape);
+        let of_class;
+        (of_class, weights) =
+            weights.split_at(operands.windows(&c).panels() * operands.windows(&c).panel_len());
+        correlate(cpu, operands, &c, dy, of_class, &Epilogue::default(), dx, halos);
     }
 }
 

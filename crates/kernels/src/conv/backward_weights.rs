@@ -8,14 +8,16 @@ use std::ops::Range;
 
 use super::Conv2dShape;
 use super::correlation::{Block, Correlation, Panel};
+use super::operands::Operands;
 use super::partial::{PARTS, Partials};
+use super::pixel_pairs::PixelPairs;
 use super::view::View;
-use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::microkernel::WeightSweep;
 use crate::packing::PANEL;
+use crate::{Bf16, Cpu};
 
-/// Pixels of a block, about: 16 KiB of a panel's gradients.
+/// Pixels, or pairs of them, of a block, about: 16 KiB of a panel's gradients.
 const BLOCK_PIXELS: usize = 128;
 
 /// How the work is cut into tasks: by panels of filters, and by parts of the batch's rows of outputs.
@@ -30,13 +32,13 @@ struct Cut {
 }
 
 impl Cut {
-    fn of(shape: &Conv2dShape) -> Self {
+    fn of(operands: Operands, shape: &Conv2dShape) -> Self {
         let panels = shape.groups * shape.group_filters().div_ceil(PANEL);
         let all_rows = shape.batch * shape.out_height();
         Self {
             panels,
             parts: PARTS.div_ceil(panels).min(all_rows),
-            rows: (BLOCK_PIXELS / shape.out_width()).clamp(1, shape.out_height()),
+            rows: (BLOCK_PIXELS / columns(operands, shape)).clamp(1, shape.out_height()),
             panel_len: shape.kernel.0 * shape.kernel.1 * shape.group_channels() * PANEL,
         }
     }
@@ -46,31 +48,54 @@ impl Cut {
     }
 
     /// Elements of a worker's copies of a block: of the source with its halo, and of the panel's output gradients.
-    fn block_len(&self, shape: &Conv2dShape) -> (usize, usize) {
-        let halo = shape.correlation().halo_len(1, self.rows) / shape.groups;
-        (halo, self.rows * shape.out_width() * PANEL)
+    fn block_len(&self, operands: Operands, shape: &Conv2dShape) -> (usize, usize) {
+        let c = shape.correlation();
+        let halo = match operands {
+            Operands::Numbers => c.halo_len(1, self.rows) / shape.groups,
+            Operands::Pairs(_) => PixelPairs::of(&c).source_len(&c, self.rows),
+        };
+        (halo, self.rows * columns(operands, shape) * PANEL)
     }
 }
 
-pub(super) fn scratch(shape: &Conv2dShape, threads: usize) -> usize {
+/// What a row of outputs has of the operands.
+fn columns(operands: Operands, shape: &Conv2dShape) -> usize {
+    match operands {
+        Operands::Numbers => shape.out_width(),
+        Operands::Pairs(_) => PixelPairs::of(&shape.correlation()).pairs,
+    }
+}
+
+/// Elements of scratch that [`run`] needs on so many threads.
+pub(super) fn scratch(operands: Operands, shape: &Conv2dShape, threads: usize) -> usize {
     if shape.output_len() == 0 {
         return 0;
     }
-    let cut = Cut::of(shape);
-    let (halo, outputs) = cut.block_len(shape);
+    let cut = Cut::of(operands, shape);
+    let (halo, outputs) = cut.block_len(operands, shape);
     cut.partials().scratch() + threads * (halo + outputs)
 }
 
+/// Pairs of pixels of the input and of the output's gradient that [`run`] makes.
+pub(super) fn copied_pairs(shape: &Conv2dShape) -> usize {
+    let (c, pairs) = (shape.correlation(), PixelPairs::of(&shape.correlation()));
+    let panels = shape.groups * shape.group_filters().div_ceil(PANEL);
+    let rows = shape.batch * shape.out_height();
+    panels * rows * (shape.strides.0 * pairs.source_len(&c, 1) / c.covered(1).0 + pairs.pairs * PANEL)
+}
+
+/// Pairs are of pixels here, since the sums are over pixels.
 pub(super) fn run(
     cpu: &Cpu,
+    operands: Operands,
     shape: &Conv2dShape,
     x: &[f32],
     dy: &[f32],
     dw: &mut [f32],
     scratch: &mut [f32],
 ) {
-    let cut = Cut::of(shape);
-    let (halo_len, outputs_len) = cut.block_len(shape);
+    let cut = Cut::of(operands, shape);
+    let (halo_len, outputs_len) = cut.block_len(operands, shape);
     let worker_len = halo_len + outputs_len;
     let c = shape.correlation();
     let (partials, workers) = scratch.split_at_mut(cut.partials().scratch());
@@ -92,9 +117,11 @@ pub(super) fn run(
             let panel = c.panel(panel);
             let mut gradient = Gradient { panel, values: gradient, begun: false };
             for block in blocks(pieces(shape.batch * c.outputs.0, cut.parts, part), c.outputs.0, cut.rows) {
-                let outputs = pack(&c, panel, dy, &block, outputs);
-                let view = c.view(x, &block, panel.channel..panel.channel + c.depth(), halo);
-                gradient.add(cpu, &c, &block, &view, outputs);
+                let factors = match operands {
+                    Operands::Numbers => Factors::numbers(&c, panel, [x, dy], &block, halo, outputs),
+                    Operands::Pairs(bf16) => Factors::pairs(bf16, &c, panel, [x, dy], &block, halo, outputs),
+                };
+                gradient.add(cpu, operands, &c, &factors);
             }
         });
     });
@@ -116,6 +143,50 @@ pub(super) fn blocks(rows: Range<usize>, height: usize, most: usize) -> impl Ite
     })
 }
 
+/// What is multiplied for a panel of filters and a block of outputs.
+struct Factors<'a> {
+    view: View<'a>,
+    /// Rows of outputs, and what each has of the operands.
+    rows: usize,
+    columns: usize,
+    /// Elements of the view from one of a row to the next.
+    pixel_stride: usize,
+    /// `[rows][columns][PANEL]`.
+    outputs: &'a [f32],
+}
+
+impl<'a> Factors<'a> {
+    fn numbers(
+        c: &Correlation,
+        panel: Panel,
+        [x, dy]: [&'a [f32]; 2],
+        block: &Block,
+        halo: &'a mut [f32],
+        outputs: &'a mut [f32],
+    ) -> Self {
+        let outputs = pack(c, panel, dy, block, outputs);
+        let view = c.view(x, block, panel.channel..panel.channel + c.depth(), halo);
+        let pixel_stride = c.steps(view.strides).pixel;
+        Self { view, rows: block.rows.len(), columns: c.outputs.1, pixel_stride, outputs }
+    }
+
+    fn pairs(
+        bf16: Bf16,
+        c: &Correlation,
+        panel: Panel,
+        [x, dy]: [&'a [f32]; 2],
+        block: &Block,
+        halo: &'a mut [f32],
+        outputs: &'a mut [f32],
+    ) -> Self {
+        let pairs = PixelPairs::of(c);
+        let outputs = pairs.outputs(bf16, c, panel, dy, block, outputs);
+        let view = pairs.view(bf16, c, x, block, panel.channel, halo);
+        let pixel_stride = pairs.step * view.strides.pixel;
+        Self { view, rows: block.rows.len(), columns: pairs.pairs, pixel_stride, outputs }
+    }
+}
+
 /// A panel of filters and its gradient.
 struct Gradient<'a> {
     panel: Panel,
@@ -125,24 +196,26 @@ struct Gradient<'a> {
 }
 
 impl Gradient<'_> {
-    /// Adds a block's products, one run of neighbouring weights after the other. `outputs` are from [`pack`].
-    fn add(&mut self, cpu: &Cpu, c: &Correlation, block: &Block, view: &View<'_>, outputs: &[f32]) {
+    /// Adds a block's products, one run of neighbouring weights after the other.
+    fn add(&mut self, cpu: &Cpu, operands: Operands, c: &Correlation, factors: &Factors<'_>) {
+        let Factors { view, rows, columns, pixel_stride, outputs } = factors;
         let window = c.window(view.strides).merged();
-        let steps = c.steps(view.strides);
+        let row_stride = c.steps(view.strides).row;
         for (run, gradient) in self.values.chunks_exact_mut(window.len * PANEL).enumerate() {
             let (row, column) = (run / window.columns, run % window.columns);
-            cpu.isa().call(WeightSweep {
-                rows: block.rows.len(),
-                columns: c.outputs.1,
+            let sweep = WeightSweep {
+                rows: *rows,
+                columns: *columns,
                 source: &view.channel(self.panel.channel)
                     [row * window.row_stride + column * window.column_stride..],
-                row_stride: steps.row,
-                pixel_stride: steps.pixel,
+                row_stride,
+                pixel_stride: *pixel_stride,
                 outputs,
                 width: self.panel.filters,
                 gradient,
                 add: self.begun,
-            });
+            };
+            operands.run(cpu, sweep);
         }
         self.begun = true;
     }

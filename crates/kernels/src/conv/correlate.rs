@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::Epilogue;
 use super::correlation::{Block, Correlation, Panel};
+use super::operands::Operands;
 use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::microkernel::{PixelSweep, TASKS, Target};
@@ -69,12 +70,12 @@ impl Cut {
     }
 
     fn tasks(&self, c: &Correlation) -> usize {
-        self.blocks(c) * c.panels().div_ceil(self.panels)
+        self.blocks(c) * self.parts(c)
     }
 
     fn task(&self, c: &Correlation, task: usize) -> (Block, Range<usize>) {
         let piece = |index: usize, size: usize, total: usize| index * size..total.min((index + 1) * size);
-        let (bands, parts) = (c.outputs.0.div_ceil(self.rows), c.panels().div_ceil(self.panels));
+        let (bands, parts) = (c.outputs.0.div_ceil(self.rows), self.parts(c));
         let block = Block {
             images: piece(task / (bands * parts), self.images, c.batch),
             rows: piece(task / parts % bands, self.rows, c.outputs.0),
@@ -82,8 +83,13 @@ impl Cut {
         (block, piece(task % parts, self.panels, c.panels()))
     }
 
-    fn halo_len(&self, c: &Correlation) -> usize {
-        c.halo_len(self.images, self.rows)
+    /// How often each block's source is read.
+    fn parts(&self, c: &Correlation) -> usize {
+        c.panels().div_ceil(self.panels)
+    }
+
+    fn halo_len(&self, operands: Operands, c: &Correlation) -> usize {
+        operands.halo_len(c, self.images, self.rows)
     }
 }
 
@@ -92,15 +98,27 @@ fn is_empty(c: &Correlation) -> bool {
 }
 
 /// Elements of scratch that [`correlate`] needs on so many threads.
-pub(super) fn scratch(c: &Correlation, threads: usize) -> usize {
-    if is_empty(c) { 0 } else { threads * Cut::of(c).halo_len(c) }
+pub(super) fn scratch(operands: Operands, c: &Correlation, threads: usize) -> usize {
+    let c = &operands.windows(c);
+    if is_empty(c) { 0 } else { threads * Cut::of(c).halo_len(operands, c) }
+}
+
+/// Elements of the source that all tasks together copy, where each copies its own.
+pub(super) fn copied(operands: Operands, c: &Correlation) -> usize {
+    let c = &operands.windows(c);
+    if is_empty(c) {
+        return 0;
+    }
+    let cut = Cut::of(c);
+    cut.blocks(c) * cut.parts(c) * c.source_len(cut.images, cut.rows)
 }
 
 /// Writes what `epilogue` makes of the sums over all windows of `x` to the places of `y` that `c` tells.
 ///
-/// `weights` are packed, `[group][panel][taps.0][taps.1][depth][PANEL]`.
+/// `weights` are packed, `[group][panel][taps.0][taps.1][depth][PANEL]`, and made of the operands.
 pub(super) fn correlate(
     cpu: &Cpu,
+    operands: Operands,
     c: &Correlation,
     x: &[f32],
     weights: &[f32],
@@ -108,23 +126,24 @@ pub(super) fn correlate(
     y: &mut [f32],
     scratch: &mut [f32],
 ) {
+    let c = &operands.windows(c);
     if is_empty(c) {
         return;
     }
     let cut = Cut::of(c);
-    let halo_len = cut.halo_len(c);
+    let halo_len = cut.halo_len(operands, c);
     let (y, scratch) = (Disjoint::new(y), Disjoint::new(scratch));
     cpu.team().run(cut.tasks(c), |member, task| {
         let (block, panels) = cut.task(c, task);
         // SAFETY: each member has a part of its own.
         let halo = unsafe { scratch.part(member * halo_len..(member + 1) * halo_len) };
-        let view = c.view(x, &block, c.channels(&panels), halo);
+        let view = operands.view(c, x, &block, c.channels(&panels), halo);
         for panel in panels {
             let (weights, next) = weights[panel * c.panel_len()..].split_at(c.panel_len());
             let Panel { channel, filter, filters } = c.panel(panel);
             // SAFETY: what is written are the panel's filters of the block's pixels; no other task has both.
             let target = unsafe { target(c, &y, &block, filter, filters, epilogue) };
-            cpu.isa().call(PixelSweep {
+            let sweep = PixelSweep {
                 grid: c.grid(&block),
                 source: view.channel(channel),
                 strides: c.steps(view.strides),
@@ -133,7 +152,8 @@ pub(super) fn correlate(
                 next: &next[..next.len().min(NEXT)],
                 start: epilogue.start(filter, filters),
                 target,
-            });
+            };
+            operands.run(cpu, sweep);
         }
     });
 }

@@ -5,6 +5,8 @@
 //! | `shape` | [`Conv2dShape`], what callers say |
 //! | `correlation` | windows over images: the geometry of every pass |
 //! | `epilogue` | what becomes of sums before they are stored |
+//! | `operands` | numbers, or pairs of bf16: two channels side by side |
+//! | `pixel_pairs` | pairs of bf16 of two pixels, for sums over pixels |
 //! | `view` | what windows see: images in place, or copies with the zeros around them |
 //! | `correlate` | sums over windows times weights: the forward pass |
 //! | `backward_data` | the same sums over `dy`, with the weights transposed |
@@ -26,20 +28,23 @@ mod correlation;
 mod depthwise;
 mod depthwise_weights;
 mod epilogue;
+mod operands;
 mod partial;
+mod pixel_pairs;
 mod shape;
 #[cfg(test)]
 mod tests;
 mod view;
 mod winograd;
 
-pub use algorithm::{ConvAlgorithm, ConvPass, ConvWeights};
+pub use algorithm::{ConvAlgorithm, ConvPass, ConvWeights, WeightTransform};
 pub use epilogue::Epilogue;
 pub use shape::Conv2dShape;
 pub use winograd::WinogradTile;
 
 use crate::Cpu;
 use depthwise::Pass;
+use operands::Operands;
 
 /// `y = convolution(x, w)` and what `epilogue` makes of it.
 ///
@@ -67,9 +72,14 @@ pub fn conv2d_forward(
             let pass = || std::iter::once(Pass { correlation, weights });
             depthwise::correlate(cpu, pass, x, epilogue, y);
         }
-        ConvWeights::Packed(w) => correlate::correlate(cpu, &correlation, x, w, epilogue, y, scratch),
-        ConvWeights::Winograd(tile, u) => {
+        ConvWeights::Packed(w) => {
+            correlate::correlate(cpu, Operands::Numbers, &correlation, x, w, epilogue, y, scratch);
+        }
+        ConvWeights::Transformed(WeightTransform::Winograd(tile), u) => {
             winograd::forward(cpu, &correlation, tile, x, u, epilogue, y, scratch);
+        }
+        ConvWeights::Transformed(WeightTransform::Bf16(bf16), w) => {
+            correlate::correlate(cpu, Operands::Pairs(bf16), &correlation, x, w, epilogue, y, scratch);
         }
     }
 }
@@ -94,9 +104,12 @@ pub fn conv2d_backward_data(
     match weights {
         _ if shape.output_len() == 0 => dx.fill(0.0),
         ConvWeights::Packed(w) => backward_data::run(cpu, shape, dy, w, dx, scratch),
-        ConvWeights::Winograd(tile, u) => {
+        ConvWeights::Transformed(WeightTransform::Winograd(tile), u) => {
             let c = backward_data::whole(shape);
             winograd::forward(cpu, &c, tile, dy, u, &Epilogue::default(), dx, scratch);
+        }
+        ConvWeights::Transformed(WeightTransform::Bf16(bf16), w) => {
+            backward_data::run_pairs(cpu, bf16, shape, dy, w, dx, scratch);
         }
     }
 }
@@ -128,35 +141,46 @@ pub fn conv2d_backward_weights(
         ConvAlgorithm::Direct if shape.is_depthwise() => {
             depthwise_weights::run(cpu, shape, x, dy, dw, scratch);
         }
-        ConvAlgorithm::Direct => backward_weights::run(cpu, shape, x, dy, dw, scratch),
+        ConvAlgorithm::Direct => {
+            backward_weights::run(cpu, Operands::Numbers, shape, x, dy, dw, scratch);
+        }
+        ConvAlgorithm::Bf16(bf16) => {
+            backward_weights::run(cpu, Operands::Pairs(bf16), shape, x, dy, dw, scratch);
+        }
     }
 }
 
-/// Carries packed weights to where Winograd's algorithm multiplies them, for the forward pass or the one to the data.
+/// Makes of packed weights what an algorithm reads in the forward pass, or in the one to the data.
 ///
-/// `u` has [`Conv2dShape::winograd_len`] elements, `scratch` [`Conv2dShape::winograd_scratch`].
+/// `u` has [`Conv2dShape::transformed_len`] elements, `scratch` [`Conv2dShape::transform_scratch`].
 ///
 /// # Panics
-/// When a slice has not the length that the shape tells, or the algorithm is not one for this shape.
-pub fn winograd_weights(
+/// When a slice has not the length that the shape tells, or the transform's algorithm is not one for this shape.
+pub fn transform_weights(
     cpu: &Cpu,
     shape: &Conv2dShape,
     pass: ConvPass,
-    tile: WinogradTile,
+    transform: WeightTransform,
     w: &[f32],
     u: &mut [f32],
     scratch: &mut [f32],
 ) {
-    ConvAlgorithm::Winograd(tile).check(shape);
+    assert_eq!(u.len(), shape.transformed_len(pass, transform), "transformed weights");
     assert_eq!(w.len(), shape.weights_len(), "a convolution's weights");
-    check_scratch(scratch, shape.winograd_scratch(pass));
-    match pass {
-        ConvPass::Forward => winograd::transform_weights(cpu, &shape.correlation(), tile, w, u),
-        ConvPass::BackwardData => {
+    check_scratch(scratch, shape.transform_scratch(pass));
+    match (transform, pass) {
+        (WeightTransform::Winograd(tile), ConvPass::Forward) => {
+            winograd::transform_weights(cpu, &shape.correlation(), tile, w, u);
+        }
+        (WeightTransform::Winograd(tile), ConvPass::BackwardData) => {
             let transposed = backward_data::transposed(cpu, shape, w, scratch);
             winograd::transform_weights(cpu, &backward_data::whole(shape), tile, transposed, u);
         }
-        ConvPass::BackwardWeights => panic!("the pass to the weights reads none"),
+        (WeightTransform::Bf16(bf16), ConvPass::Forward) => operands::pair_weights(cpu, bf16, w, u),
+        (WeightTransform::Bf16(bf16), ConvPass::BackwardData) => {
+            backward_data::transposed_pairs(cpu, bf16, shape, w, u, scratch);
+        }
+        (_, ConvPass::BackwardWeights) => panic!("the pass to the weights reads none"),
     }
 }
 

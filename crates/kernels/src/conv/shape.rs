@@ -1,8 +1,9 @@
 //! The shape of a convolution and what follows from it.
 
-use super::algorithm::{ConvAlgorithm, ConvPass};
-use super::winograd::{self, WinogradTile};
-use super::{backward_data, backward_weights, correlate, depthwise_weights};
+use super::algorithm::{ConvAlgorithm, ConvPass, WeightTransform};
+use super::operands::Operands;
+use super::{backward_data, backward_weights, correlate, depthwise_weights, winograd};
+use crate::Bf16;
 use crate::packing::{WeightLayout, is_depthwise};
 use crate::shape::{Padding, windows};
 
@@ -87,12 +88,16 @@ impl Conv2dShape {
         }
         match (pass, algorithm) {
             (ConvPass::Forward, ConvAlgorithm::Direct) if self.is_depthwise() => 0,
-            (ConvPass::Forward, ConvAlgorithm::Direct) => correlate::scratch(&self.correlation(), threads),
+            (ConvPass::Forward, ConvAlgorithm::Direct) => {
+                correlate::scratch(Operands::Numbers, &self.correlation(), threads)
+            }
             (ConvPass::BackwardData, ConvAlgorithm::Direct) => backward_data::scratch(self, threads),
             (ConvPass::BackwardWeights, ConvAlgorithm::Direct) if self.is_depthwise() => {
                 depthwise_weights::scratch(self)
             }
-            (ConvPass::BackwardWeights, ConvAlgorithm::Direct) => backward_weights::scratch(self, threads),
+            (ConvPass::BackwardWeights, ConvAlgorithm::Direct) => {
+                backward_weights::scratch(Operands::Numbers, self, threads)
+            }
             (ConvPass::Forward, ConvAlgorithm::Winograd(tile)) => {
                 winograd::forward_scratch(&self.correlation(), tile, threads)
             }
@@ -102,21 +107,38 @@ impl Conv2dShape {
             (ConvPass::BackwardWeights, ConvAlgorithm::Winograd(tile)) => {
                 winograd::backward_weights_scratch(&self.correlation(), tile, threads)
             }
+            (ConvPass::Forward, ConvAlgorithm::Bf16(bf16)) => {
+                correlate::scratch(Operands::Pairs(bf16), &self.correlation(), threads)
+            }
+            (ConvPass::BackwardData, ConvAlgorithm::Bf16(bf16)) => {
+                backward_data::pairs_scratch(bf16, self, threads)
+            }
+            (ConvPass::BackwardWeights, ConvAlgorithm::Bf16(bf16)) => {
+                backward_weights::scratch(Operands::Pairs(bf16), self, threads)
+            }
         }
     }
 
-    /// Elements of the weights as Winograd's algorithm multiplies them in a pass.
+    /// Elements of the weights as they are transformed for a pass.
     ///
     /// # Panics
-    /// When the algorithm is not one for this shape.
-    pub fn winograd_len(&self, pass: ConvPass, tile: WinogradTile) -> usize {
-        ConvAlgorithm::Winograd(tile).check(self);
-        let c = if pass == ConvPass::BackwardData { backward_data::whole(self) } else { self.correlation() };
-        winograd::weights_len(&c, tile)
+    /// When the transform's algorithm is not one for this shape.
+    pub fn transformed_len(&self, pass: ConvPass, transform: WeightTransform) -> usize {
+        transform.algorithm().check(self);
+        match (transform, pass) {
+            (WeightTransform::Winograd(tile), ConvPass::BackwardData) => {
+                winograd::weights_len(&backward_data::whole(self), tile)
+            }
+            (WeightTransform::Winograd(tile), _) => winograd::weights_len(&self.correlation(), tile),
+            (WeightTransform::Bf16(_), ConvPass::BackwardData) => {
+                backward_data::transposed_len(self) / Bf16::NUMBERS
+            }
+            (WeightTransform::Bf16(_), _) => self.weights_len() / Bf16::NUMBERS,
+        }
     }
 
-    /// Elements of scratch that [`winograd_weights`](crate::winograd_weights) needs.
-    pub fn winograd_scratch(&self, pass: ConvPass) -> usize {
+    /// Elements of scratch that [`transform_weights`](crate::transform_weights) needs.
+    pub fn transform_scratch(&self, pass: ConvPass) -> usize {
         if pass == ConvPass::BackwardData { backward_data::transposed_len(self) } else { 0 }
     }
 

@@ -1,7 +1,8 @@
 use super::*;
+use crate::reference::bf16::nearest;
 use crate::reference::conv as reference;
 use crate::reference::trial::{assert_sums, dot, magnitudes, numbers, on_every_cpu, wide};
-use crate::{Padding, Rectifier};
+use crate::{Isa, Padding, Rectifier};
 use proptest::prelude::*;
 
 /// Numbers for one convolution; weights in Keras's layout.
@@ -32,7 +33,7 @@ impl Case {
     }
 
     fn check(&self) {
-        for algorithm in ALGORITHMS.into_iter().filter(|algorithm| algorithm.applies(&self.shape)) {
+        for algorithm in ConvAlgorithm::all(&self.shape, Isa::best().bf16()) {
             self.check_forward(algorithm);
             self.check_backward_data(algorithm);
             self.check_backward_weights(algorithm);
@@ -48,20 +49,16 @@ impl Case {
         run: impl FnOnce(ConvWeights<'_>),
     ) {
         let packed = self.packed();
-        match algorithm {
-            ConvAlgorithm::Direct => run(ConvWeights::Packed(&packed)),
-            ConvAlgorithm::Winograd(tile) => {
-                let mut u = vec![f32::NAN; self.shape.winograd_len(pass, tile)];
-                let mut scratch = vec![f32::NAN; self.shape.winograd_scratch(pass)];
-                winograd_weights(cpu, &self.shape, pass, tile, &packed, &mut u, &mut scratch);
-                run(ConvWeights::Winograd(tile, &u));
-            }
-        }
+        let Some(transform) = algorithm.transform() else { return run(ConvWeights::Packed(&packed)) };
+        let mut u = vec![f32::NAN; self.shape.transformed_len(pass, transform)];
+        let mut scratch = vec![f32::NAN; self.shape.transform_scratch(pass)];
+        transform_weights(cpu, &self.shape, pass, transform, &packed, &mut u, &mut scratch);
+        run(ConvWeights::Transformed(transform, &u));
     }
 
     fn check_forward(&self, algorithm: ConvAlgorithm) {
         let shape = &self.shape;
-        let (x, w, bias) = (wide(&self.x), wide(&self.w), wide(&self.bias));
+        let (x, w, bias) = (as_read(algorithm, &self.x), as_read(algorithm, &self.w), wide(&self.bias));
         let none = vec![0.0; bias.len()];
         for (given, bias) in [(Some(&self.bias[..]), bias), (None, none)] {
             let y = on_every_cpu(
@@ -81,7 +78,7 @@ impl Case {
 
     fn check_backward_data(&self, algorithm: ConvAlgorithm) {
         let shape = &self.shape;
-        let (w, dy) = (wide(&self.w), wide(&self.dy));
+        let (w, dy) = (as_read(algorithm, &self.w), as_read(algorithm, &self.dy));
         let dx = on_every_cpu(
             |threads| (shape.input_len(), shape.scratch(ConvPass::BackwardData, algorithm, threads)),
             |cpu, dx, scratch| {
@@ -97,7 +94,7 @@ impl Case {
 
     fn check_backward_weights(&self, algorithm: ConvAlgorithm) {
         let (shape, layout) = (&self.shape, self.shape.weight_layout());
-        let (x, dy) = (wide(&self.x), wide(&self.dy));
+        let (x, dy) = (as_read(algorithm, &self.x), as_read(algorithm, &self.dy));
         let packed = on_every_cpu(
             |threads| (layout.packed_len(), shape.scratch(ConvPass::BackwardWeights, algorithm, threads)),
             |cpu, dw, scratch| {
@@ -119,11 +116,13 @@ impl Case {
     }
 }
 
-const ALGORITHMS: [ConvAlgorithm; 3] = [
-    ConvAlgorithm::Direct,
-    ConvAlgorithm::Winograd(WinogradTile::Two),
-    ConvAlgorithm::Winograd(WinogradTile::Four),
-];
+/// Operands as an algorithm reads them.
+fn as_read(algorithm: ConvAlgorithm, numbers: &[f32]) -> Vec<f64> {
+    match algorithm {
+        ConvAlgorithm::Bf16(_) => numbers.iter().map(|x| f64::from(nearest(*x))).collect(),
+        ConvAlgorithm::Direct | ConvAlgorithm::Winograd(_) => wide(numbers),
+    }
+}
 
 /// Asserts that sums are right: each to within rounding where every product is computed, all together to within 1e-5 of the terms'
 /// magnitudes where a sum's terms are mixed with those of its neighbours.
@@ -134,7 +133,7 @@ fn assert_close(
     truth: &[f64],
     sizes: &[f64],
 ) {
-    if algorithm == ConvAlgorithm::Direct {
+    if !matches!(algorithm, ConvAlgorithm::Winograd(_)) {
         return assert_sums(what, outputs, truth, sizes);
     }
     let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
@@ -181,6 +180,7 @@ fn widths() -> impl Strategy<Value = (usize, usize, usize)> {
         (2_usize..=4, 1_usize..=5, 1_usize..=5),
         (2_usize..=70, Just(1), Just(1)),
         (2_usize..=5, Just(1), 2_usize..=40),
+        (1_usize..=2, (1_usize..=20).prop_map(|half| 2 * half), (1_usize..=35).prop_map(|half| 2 * half)),
     ]
 }
 
@@ -278,6 +278,9 @@ fn larger_shapes_agree_with_the_reference() {
         Conv2dShape { strides: (2, 2), ..square(1, 65, 36, 5, 3, 1) },
         // Several panels to a task, and several tasks to the weights.
         square(17, 7, 16, 100, 3, 1),
+        // Pairs of bf16: several tasks to the weights of each pass, of which the last is short.
+        square(2, 5, 66, 98, 3, 1),
+        Conv2dShape { strides: (2, 2), ..square(3, 9, 34, 130, 3, 1) },
         square(1, 4, 32, 300, 1, 0),
         // Groups whose filters together are one panel.
         Conv2dShape { groups: 4, ..square(2, 5, 8, 32, 3, 1) },
@@ -332,7 +335,7 @@ proptest! {
             activation: Some(Rectifier::Relu6),
             behind: Some([&scale, &shift]),
         };
-        for algorithm in ALGORITHMS.into_iter().filter(|algorithm| algorithm.applies(&shape)) {
+        for algorithm in ConvAlgorithm::all(&shape, Isa::best().bf16()) {
             let run = |epilogue: &Epilogue<'_>| {
                 on_every_cpu(
                     |threads| (shape.output_len(), shape.scratch(ConvPass::Forward, algorithm, threads)),

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::correlation::{Block, Correlation};
+use crate::Bf16;
 use crate::microkernel::Strides;
 
 /// The source pixels of a block's windows, from the first window's first pixel on.
@@ -15,9 +16,43 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// Data that begins with a channel.
+    pub(super) fn new(data: &'a [f32], first_channel: usize, strides: Strides) -> Self {
+        Self { data, first_channel, strides }
+    }
+
     /// The pixels from one of their channels on.
     pub(super) fn channel(&self, channel: usize) -> &'a [f32] {
         &self.data[channel - self.first_channel..]
+    }
+}
+
+/// How numbers of an image become the elements of a copy.
+pub(super) trait Framing: Copy {
+    /// Neighbouring numbers that become one element.
+    const NUMBERS: usize;
+
+    /// Makes as many elements as there is room for.
+    fn frame(self, from: &[f32], to: &mut [f32]);
+}
+
+/// Numbers stay what they are.
+#[derive(Clone, Copy, Debug)]
+struct AsTheyAre;
+
+impl Framing for AsTheyAre {
+    const NUMBERS: usize = 1;
+
+    fn frame(self, from: &[f32], to: &mut [f32]) {
+        to.copy_from_slice(from);
+    }
+}
+
+impl Framing for Bf16 {
+    const NUMBERS: usize = Self::NUMBERS;
+
+    fn frame(self, from: &[f32], to: &mut [f32]) {
+        self.round(from, to);
     }
 }
 
@@ -46,7 +81,7 @@ impl Correlation {
         scratch: &'a mut [f32],
     ) -> View<'a> {
         if self.needs_halo() {
-            return self.framed(x, block, channels, scratch);
+            return self.framed(AsTheyAre, x, block, channels, scratch);
         }
         let strides = self.source.strides();
         let row = block.rows.start * self.step.0 + self.origin.0 as usize;
@@ -57,8 +92,11 @@ impl Correlation {
         View { data: &x[first..], first_channel: channels.start, strides }
     }
 
-    fn framed<'a>(
+    /// A copy of a block's source in `scratch`, with the zeros around. Channels are those of the copy: each is made of
+    /// [`Framing::NUMBERS`] of the image's.
+    pub(super) fn framed<'a, F: Framing>(
         &self,
+        framing: F,
         x: &[f32],
         block: &Block,
         channels: Range<usize>,
@@ -71,11 +109,12 @@ impl Correlation {
         let frame = &mut scratch[..block.images.len() * strides.image];
         for (image, frame) in block.images.clone().zip(frame.chunks_exact_mut(strides.image)) {
             let from = self.source.strides();
-            let x = &x[image * from.image..][..from.image];
+            let x = &x[F::NUMBERS * image * from.image..][..F::NUMBERS * from.image];
             for (row, to) in frame.chunks_exact_mut(row_len).enumerate() {
                 match usize::try_from(top + row.cast_signed()) {
                     Ok(row) if row < self.source.height => {
-                        self.frame_row(&x[row * from.row..][..from.row], channels.clone(), to);
+                        let x = &x[F::NUMBERS * row * from.row..][..F::NUMBERS * from.row];
+                        self.frame_row(framing, x, channels.clone(), to);
                     }
                     _ => to.fill(0.0),
                 }
@@ -85,7 +124,7 @@ impl Correlation {
     }
 
     /// Copies one row of an image, with the zeros before and after it.
-    fn frame_row(&self, row: &[f32], channels: Range<usize>, to: &mut [f32]) {
+    fn frame_row<F: Framing>(&self, framing: F, row: &[f32], channels: Range<usize>, to: &mut [f32]) {
         let (depth, width) = (channels.len(), self.source.width.cast_signed());
         let columns = (to.len() / depth).cast_signed();
         // Column c of the frame is column c + origin of the image.
@@ -99,11 +138,11 @@ impl Correlation {
         let first = (start.cast_signed() + self.origin.1) as usize;
         let to = &mut to[start * depth..end * depth];
         if depth == self.source.channels {
-            to.copy_from_slice(&row[first * depth..][..to.len()]);
+            framing.frame(&row[F::NUMBERS * first * depth..][..F::NUMBERS * to.len()], to);
         } else {
-            let pixels = row.chunks_exact(self.source.channels).skip(first);
+            let pixels = row.chunks_exact(F::NUMBERS * self.source.channels).skip(first);
             for (to, pixel) in to.chunks_exact_mut(depth).zip(pixels) {
-                to.copy_from_slice(&pixel[channels.clone()]);
+                framing.frame(&pixel[F::NUMBERS * channels.start..F::NUMBERS * channels.end], to);
             }
         }
     }

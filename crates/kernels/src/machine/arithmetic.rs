@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::clock::shortest;
 use super::dot::DotProduct;
-use crate::Cpu;
 use crate::simd::{Kernel, Simd};
+use crate::{Cpu, Isa};
 
 /// How long each rate is measured.
 const BUDGET: Duration = Duration::from_millis(60);
@@ -31,6 +31,29 @@ pub fn dot_rate(cpu: &Cpu, product: DotProduct) -> Option<f64> {
     let dot = product.instruction(cpu.isa())?;
     let seconds = shortest(BUDGET, || cpu.team().run(cpu.threads(), |_, _| dot.run(ROUNDS)));
     Some((dot.operations() * ROUNDS * cpu.threads()) as f64 / seconds)
+}
+
+/// What one thread does in a second with `f32`, and with pairs of bf16, by [`fma_rate`] and [`dot_rate`].
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Bf16Rates {
+    /// Multiplications and additions of `f32`, counted as two.
+    pub f32: f64,
+    /// The same of bf16, summed in `f32`.
+    pub bf16: f64,
+}
+
+impl Bf16Rates {
+    /// Measures for some ten milliseconds; none where the processor has no instruction that goes with `isa`.
+    pub fn measure(isa: Isa) -> Option<Self> {
+        const BUDGET: Duration = Duration::from_millis(5);
+        let dot = DotProduct::Bf16.instruction(isa)?;
+        let bf16 = (dot.operations() * ROUNDS) as f64 / shortest(BUDGET, || dot.run(ROUNDS));
+        let fma = || {
+            black_box(isa.call(Fma(ROUNDS)));
+        };
+        let f32 = (isa.call(Fma(1)) * ROUNDS) as f64 / shortest(BUDGET, fma);
+        Some(Self { f32, bf16 })
+    }
 }
 
 /// So many rounds of multiply-adds on independent accumulators; the operations of one round.
@@ -65,7 +88,6 @@ fn chains<S: Simd, const CHAINS: usize>(simd: S, rounds: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Isa;
 
     #[test]
     fn rates_are_positive_and_narrow_numbers_are_optional() {
@@ -86,6 +108,15 @@ mod tests {
         }
         let portable = Cpu::with_isa(Isa::PORTABLE, 1);
         assert!(DotProduct::ALL.into_iter().all(|product| dot_rate(&portable, product).is_none()));
+    }
+
+    #[test]
+    fn rates_of_bf16_are_those_of_where_there_is_such_an_instruction() {
+        for isa in Isa::present() {
+            let rates = Bf16Rates::measure(isa);
+            assert_eq!(rates.is_some(), isa.bf16().is_some(), "{}", isa.name());
+            assert!(rates.is_none_or(|Bf16Rates { f32, bf16 }| f32 > 1e6 && bf16 > 1e6), "{rates:?}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod dot;
 mod limits;
 mod memory;
 
-pub use arithmetic::{dot_rate, fma_rate};
+pub use arithmetic::{Bf16Rates, dot_rate, fma_rate};
 pub use barrier::barrier_seconds;
 pub use caches::Caches;
 pub use dot::DotProduct;

@@ -30,7 +30,7 @@ pub(crate) use windows::Windows;
 
 use crate::fetch::fetch;
 use crate::packing::PANEL;
-use crate::simd::Simd;
+use crate::simd::{Product, Simd};
 
 /// Tasks that a kernel is cut into where its shape allows, at the least: enough to share evenly among the threads of a desktop,
 /// few enough to cost nothing.
@@ -107,13 +107,13 @@ impl Ahead {
     }
 }
 
-/// `tile[r][n] += sum over k of a[r][k * step] * b[k][n]`.
+/// `tile[r][n] += sum over k of a[r][k * step] * b[k][n]`, with `product` for the multiplication.
 ///
 /// # Safety
 /// `a[r]` can be read at `k * step`, and `b` at `k * PANEL` for `N` vectors, for every `k < len`.
 #[inline(always)]
-unsafe fn multiply<S: Simd, const R: usize, const N: usize>(
-    simd: S,
+unsafe fn multiply<S: Simd, P: Product<S>, const R: usize, const N: usize>(
+    (simd, product): (S, P),
     tile: &mut [[S::V; N]; R],
     a: [*const f32; R],
     step: usize,
@@ -132,7 +132,7 @@ unsafe fn multiply<S: Simd, const R: usize, const N: usize>(
             // SAFETY: the caller promises a number at a[r][k * step].
             let x = simd.splat(unsafe { *a.add(k * step) });
             for (sum, column) in sums.iter_mut().zip(columns) {
-                *sum = simd.mul_add(x, column, *sum);
+                *sum = product.add_to(*sum, x, column);
             }
         }
     }

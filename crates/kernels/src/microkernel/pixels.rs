@@ -5,7 +5,7 @@ use super::taps::{Pieces, Taps};
 use super::target::{Last, begin, finish};
 use super::{Ahead, Grid, Start, Strides, Target, even_pieces, multiply, tile_rows, with_rows};
 use crate::packing::PANEL;
-use crate::simd::{Kernel, Simd};
+use crate::simd::{Product, ProductKernel, Simd};
 
 /// Taps of one pass over the pixels: their weights, 24 KiB, stay in the first-level cache (32 KiB at the least) while
 /// pixels stream by.
@@ -27,11 +27,11 @@ pub(crate) struct PixelSweep<'a> {
     pub target: Target<'a>,
 }
 
-impl Kernel for PixelSweep<'_> {
+impl ProductKernel for PixelSweep<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
+    fn run_with<S: Simd, P: Product<S>>(self, simd: S, product: P) {
         if self.grid.len() == 0 {
             return;
         }
@@ -40,10 +40,10 @@ impl Kernel for PixelSweep<'_> {
         let mut column = 0;
         while column < columns {
             if columns - column > S::LANES {
-                self.strip::<S, 2>(simd, column);
+                self.strip::<S, P, 2>((simd, product), column);
                 column += 2 * S::LANES;
             } else {
-                self.strip::<S, 1>(simd, column);
+                self.strip::<S, P, 1>((simd, product), column);
                 column += S::LANES;
             }
         }
@@ -76,7 +76,7 @@ impl PixelSweep<'_> {
 
     /// Computes `N` vectors of columns from `column` on.
     #[inline(always)]
-    fn strip<S: Simd, const N: usize>(&self, simd: S, column: usize) {
+    fn strip<S: Simd, P: Product<S>, const N: usize>(&self, of: (S, P), column: usize) {
         let columns = (N * S::LANES).min(self.target.columns - column);
         let mut depth = 0;
         for (offset, taps) in Pieces::new(self.taps.merged(), PASS) {
@@ -86,14 +86,20 @@ impl PixelSweep<'_> {
             let next = if rest.is_empty() { self.next } else { &rest[..rest.len().min(weights.len())] };
             let weights = &weights[column..];
             let last = if rest.is_empty() { self.target.last(column) } else { None };
-            self.pass::<S, N>(simd, offset, column, &Pass { taps, weights, columns, start, next, last });
+            self.pass::<S, P, N>(of, offset, column, &Pass { taps, weights, columns, start, next, last });
             depth += taps.depth();
         }
     }
 
     /// Adds a piece of the taps, `offset` away from each pixel's first, to the columns from `column` on.
     #[inline(always)]
-    fn pass<S: Simd, const N: usize>(&self, simd: S, offset: usize, column: usize, pass: &Pass<'_>) {
+    fn pass<S: Simd, P: Product<S>, const N: usize>(
+        &self,
+        of: (S, P),
+        offset: usize,
+        column: usize,
+        pass: &Pass<'_>,
+    ) {
         let source = (self.source.as_ptr().wrapping_add(offset), self.strides);
         let target = (self.target.first.wrapping_add(column), self.target.strides);
         let mut cursor = Cursor::new(self.grid, source, target);
@@ -106,7 +112,7 @@ impl PixelSweep<'_> {
             let pixels = cursor.take(rows);
             // SAFETY: `check` has shown that each pixel's windows lie within the source, the taps within the weights, and
             // the columns within the target, which is this sweep's alone.
-            with_rows!(rows, S, N, |R| unsafe { tile::<S, R, N>(simd, &pixels, pass, &mut ahead) });
+            with_rows!(rows, S, N, |R| unsafe { tile::<S, P, R, N>(of, &pixels, pass, &mut ahead) });
         }
     }
 }
@@ -117,8 +123,8 @@ impl PixelSweep<'_> {
 /// The first `R` pixels can be read wherever the pass's taps are, and written at the pass's columns; the weights hold `N`
 /// vectors for each tap.
 #[inline(always)]
-unsafe fn tile<S: Simd, const R: usize, const N: usize>(
-    simd: S,
+unsafe fn tile<S: Simd, P: Product<S>, const R: usize, const N: usize>(
+    (simd, product): (S, P),
     pixels: &Pixels,
     pass: &Pass<'_>,
     ahead: &mut Ahead,
@@ -135,7 +141,7 @@ unsafe fn tile<S: Simd, const R: usize, const N: usize>(
                 *from = pixel.wrapping_add(offset);
             }
             // SAFETY: the caller promises that this run of every pixel lies within the image, and its weights.
-            unsafe { multiply(simd, &mut sums, from, 1, weights, taps.len, *ahead) };
+            unsafe { multiply((simd, product), &mut sums, from, 1, weights, taps.len, *ahead) };
             ahead.advance(taps.len);
             weights = weights.wrapping_add(taps.len * PANEL);
         }

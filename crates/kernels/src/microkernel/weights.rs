@@ -3,7 +3,7 @@
 use super::target::{Start, begin, finish};
 use super::{Ahead, even_pieces, multiply, tile_rows, with_rows};
 use crate::packing::PANEL;
-use crate::simd::{Kernel, Simd};
+use crate::simd::{Product, ProductKernel, Simd};
 
 /// Adds up a run of neighbouring weights' gradients, for one panel of outputs, over pixels.
 pub(crate) struct WeightSweep<'a> {
@@ -24,11 +24,11 @@ pub(crate) struct WeightSweep<'a> {
     pub add: bool,
 }
 
-impl Kernel for WeightSweep<'_> {
+impl ProductKernel for WeightSweep<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
+    fn run_with<S: Simd, P: Product<S>>(mut self, simd: S, product: P) {
         self.check();
         let mut column = 0;
         while column < PANEL {
@@ -37,10 +37,10 @@ impl Kernel for WeightSweep<'_> {
                 return;
             }
             if self.width - column > S::LANES {
-                self.strip::<S, 2>(simd, column);
+                self.strip::<S, P, 2>((simd, product), column);
                 column += 2 * S::LANES;
             } else {
-                self.strip::<S, 1>(simd, column);
+                self.strip::<S, P, 1>((simd, product), column);
                 column += S::LANES;
             }
         }
@@ -69,12 +69,12 @@ impl WeightSweep<'_> {
 
     /// Computes `N` vectors of columns from `column` on.
     #[inline(always)]
-    fn strip<S: Simd, const N: usize>(&mut self, simd: S, column: usize) {
+    fn strip<S: Simd, P: Product<S>, const N: usize>(&mut self, of: (S, P), column: usize) {
         let mut first = 0;
         for rows in even_pieces(self.weights(), tile_rows(S::REGISTERS, N)) {
             // SAFETY: `check` has shown that `rows` weights from `first` on lie within the image at every pixel, and a panel
             // is a whole number of strips.
-            with_rows!(rows, S, N, |R| unsafe { self.tile::<S, R, N>(simd, first, column) });
+            with_rows!(rows, S, N, |R| unsafe { self.tile::<S, P, R, N>(of, first, column) });
             first += rows;
         }
     }
@@ -82,7 +82,12 @@ impl WeightSweep<'_> {
     /// # Safety
     /// The sweep was checked, `first + R` is at most the number of weights, and `N` vectors from `column` on lie within a panel.
     #[inline(always)]
-    unsafe fn tile<S: Simd, const R: usize, const N: usize>(&mut self, simd: S, first: usize, column: usize) {
+    unsafe fn tile<S: Simd, P: Product<S>, const R: usize, const N: usize>(
+        &mut self,
+        (simd, product): (S, P),
+        first: usize,
+        column: usize,
+    ) {
         let mut gradient = [self.gradient[first * PANEL..(first + R) * PANEL].as_mut_ptr(); R];
         for (r, weight) in gradient.iter_mut().enumerate() {
             *weight = weight.wrapping_add(r * PANEL + column);
@@ -98,7 +103,9 @@ impl WeightSweep<'_> {
             let outputs = self.outputs.as_ptr().wrapping_add(row * self.columns * PANEL + column);
             let ahead = Ahead::nothing(outputs);
             // SAFETY: the last pixel's numbers lie within the source and the outputs, as checked.
-            unsafe { multiply(simd, &mut sums, source, self.pixel_stride, outputs, self.columns, ahead) };
+            unsafe {
+                multiply((simd, product), &mut sums, source, self.pixel_stride, outputs, self.columns, ahead)
+            };
         }
         // SAFETY: as above.
         unsafe { finish(simd, &sums, &gradient, N * S::LANES, None) };

@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 use super::{Kernel, Simd, WIDEST};
 
 /// Proof that the CPU has AVX-512 F, BW, DQ and VL, and AVX2 and FMA.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Avx512(());
 
 impl Avx512 {
@@ -33,7 +33,7 @@ impl Avx512 {
 
 /// A mask of the first `n` lanes.
 #[inline(always)]
-fn first(n: usize) -> __mmask16 {
+pub(super) fn first(n: usize) -> __mmask16 {
     ((1_u32 << n.min(16)) - 1) as __mmask16
 }
 

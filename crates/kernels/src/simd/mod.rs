@@ -8,6 +8,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod bf16;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
@@ -16,6 +17,7 @@ mod portable;
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
+pub use bf16::Bf16;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::Neon;
 pub(crate) use portable::Portable;
@@ -119,6 +121,40 @@ pub(crate) trait Kernel {
 
     /// The loop itself. Implementations are `#[inline(always)]`, as is everything they call that takes `simd`.
     fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// What a sum of products is made of.
+pub(crate) trait Product<S: Simd>: Copy {
+    /// `sum + a b`, lane by lane.
+    fn add_to(self, sum: S::V, a: S::V, b: S::V) -> S::V;
+}
+
+/// Products of numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OfNumbers<S>(pub S);
+
+impl<S: Simd> Product<S> for OfNumbers<S> {
+    #[inline(always)]
+    fn add_to(self, sum: S::V, a: S::V, b: S::V) -> S::V {
+        self.0.mul_add(a, b, sum)
+    }
+}
+
+/// A loop of sums of products, whatever those are of.
+pub(crate) trait ProductKernel {
+    type Output;
+
+    /// The loop itself, as [`Kernel::run`].
+    fn run_with<S: Simd, P: Product<S>>(self, simd: S, product: P) -> Self::Output;
+}
+
+impl<K: ProductKernel> Kernel for K {
+    type Output = K::Output;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> K::Output {
+        self.run_with(simd, OfNumbers(simd))
+    }
 }
 
 /// The operations of one instruction set. Holding a value proves that the CPU has it.

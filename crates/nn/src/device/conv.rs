@@ -18,8 +18,8 @@ fn weights_of<'a>(
 ) -> ConvWeights<'a> {
     match operand {
         ConvOperand::Packed(id) => ConvWeights::Packed(&values[table.range(id)]),
-        ConvOperand::Transformed(_, tile, _) => ConvWeights::Winograd(tile, transformed),
-        ConvOperand::Prepared(_, tile, id) => ConvWeights::Winograd(tile, known.get(id)),
+        ConvOperand::Transformed(_, transform, _) => ConvWeights::Transformed(transform, transformed),
+        ConvOperand::Prepared(_, transform, id) => ConvWeights::Transformed(transform, known.get(id)),
     }
 }
 

@@ -80,7 +80,7 @@ impl Device {
 
     /// What plans are compiled for.
     pub fn plan_options(&self) -> PlanOptions {
-        PlanOptions { isa: self.cpu.isa(), exact: self.exact }
+        PlanOptions { isa: self.cpu.isa(), exact: self.exact, bf16: self.cpu.bf16() }
     }
 
     /// The processor.
@@ -217,9 +217,9 @@ impl Memory<'_, '_> {
                 let dw = &mut self.gradients[dw];
                 kernels::conv2d_backward_weights(cpu, shape, algorithm, x, dy, dw, self.scratch);
             }
-            Op::WinogradWeights { ref shape, pass, tile, weights, u } => {
+            Op::ConvWeights { ref shape, pass, transform, weights, u } => {
                 let [u] = buffers(self.arena, plan, [u]);
-                kernels::winograd_weights(cpu, shape, pass, tile, value(weights), u, self.scratch);
+                kernels::transform_weights(cpu, shape, pass, transform, value(weights), u, self.scratch);
             }
             Op::Dense { ref shape, x, weights, bias, y } => {
                 let [x, y] = buffers(self.arena, plan, [x, y]);

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use divvy_kernels::{Buffer, Conv2dShape, ConvPass, Cpu, WinogradTile, batch_norm_affine, winograd_weights};
+use divvy_kernels::{
+    Buffer, Conv2dShape, ConvPass, Cpu, WeightTransform, batch_norm_affine, transform_weights,
+};
 
 use super::op::{Affine, Moving};
 use crate::parameters::{ParameterId, Parameters};
@@ -14,8 +16,8 @@ pub struct ConstantId(pub(crate) usize);
 /// Numbers that follow from the parameters alone.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Constant {
-    /// The weights of a convolution's forward pass as Winograd's algorithm multiplies them. The shape is that of one picture.
-    Winograd { shape: Conv2dShape, tile: WinogradTile, weights: ParameterId },
+    /// The weights of a convolution's forward pass as its algorithm reads them. The shape is that of one picture.
+    ConvWeights { shape: Conv2dShape, transform: WeightTransform, weights: ParameterId },
     /// A batch norm with moving statistics, as a scale for each channel and then a shift for each.
     Norm { channels: usize, epsilon: f32, affine: Affine, moving: Moving },
 }
@@ -23,7 +25,9 @@ pub(crate) enum Constant {
 impl Constant {
     fn len(&self) -> usize {
         match self {
-            Self::Winograd { shape, tile, .. } => shape.winograd_len(ConvPass::Forward, *tile),
+            Self::ConvWeights { shape, transform, .. } => {
+                shape.transformed_len(ConvPass::Forward, *transform)
+            }
             Self::Norm { channels, .. } => 2 * channels,
         }
     }
@@ -31,8 +35,8 @@ impl Constant {
     fn make(&self, cpu: &Cpu, parameters: &Parameters, to: &mut [f32]) {
         let value = |id: ParameterId| parameters.value(id);
         match *self {
-            Self::Winograd { shape, tile, weights } => {
-                winograd_weights(cpu, &shape, ConvPass::Forward, tile, value(weights), to, &mut []);
+            Self::ConvWeights { shape, transform, weights } => {
+                transform_weights(cpu, &shape, ConvPass::Forward, transform, value(weights), to, &mut []);
             }
             Self::Norm { channels, epsilon, affine, moving } => {
                 let (scale, shift) = to.split_at_mut(channels);

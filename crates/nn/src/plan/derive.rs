@@ -296,7 +296,7 @@ impl<'a, 'b> Backward<'a, 'b> {
             Op::BatchNormInfer { .. }
             | Op::TakeChannels { .. }
             | Op::Loss { .. }
-            | Op::WinogradWeights { .. }
+            | Op::ConvWeights { .. }
             | Op::Conv2dBackwardData { .. }
             | Op::Conv2dBackwardWeights { .. }
             | Op::DenseBackward { .. }

@@ -12,7 +12,7 @@ pub(crate) mod tiling;
 
 use std::ops::Range;
 
-use divvy_kernels::{Conv2dShape, ConvAlgorithm, ConvPass, Isa};
+use divvy_kernels::{Bf16, Conv2dShape, ConvAlgorithm, ConvPass, Isa};
 
 pub use algorithm::{Algorithm, AlgorithmChoice, PassedOver};
 use constant::{Constant, ConstantId};
@@ -46,12 +46,15 @@ pub struct PlanOptions {
     pub isa: Isa,
     /// Whether every product of the definitions is computed: no algorithm that saves multiplications at the price of rounding.
     pub exact: bool,
+    /// What rounds operands of convolutions to bf16 where that is faster, if they may be; sums and everything in memory are `f32`
+    /// all the same.
+    pub bf16: Option<Bf16>,
 }
 
 impl Default for PlanOptions {
-    /// The best instruction set of this machine, and whatever is fastest.
+    /// The best instruction set of this machine, and whatever is fastest with `f32`.
     fn default() -> Self {
-        Self { isa: Isa::best(), exact: false }
+        Self { isa: Isa::best(), exact: false, bf16: None }
     }
 }
 
@@ -61,7 +64,7 @@ impl PlanOptions {
         if self.exact {
             return ConvAlgorithm::Direct;
         }
-        shape.algorithms(pass, self.isa, prepared)[0].0
+        shape.algorithms(pass, self.isa, prepared, self.bf16)[0].0
     }
 }
 
@@ -348,16 +351,16 @@ fn choose_algorithms(lowering: &mut Lowering<'_>, options: PlanOptions, constant
                 continue;
             }
         };
-        if let ConvAlgorithm::Winograd(tile) = options.algorithm(&shape, pass, prepared) {
+        if let Some(transform) = options.algorithm(&shape, pass, prepared).transform() {
             let parameter = weights.parameter();
             if prepared {
-                *weights = ConvOperand::Prepared(parameter, tile, ConstantId(constants.len()));
+                *weights = ConvOperand::Prepared(parameter, transform, ConstantId(constants.len()));
                 let shape = Conv2dShape { batch: 1, ..shape };
-                constants.push(Constant::Winograd { shape, tile, weights: parameter });
+                constants.push(Constant::ConvWeights { shape, transform, weights: parameter });
             } else {
-                let u = lowering.buffer(shape.winograd_len(pass, tile));
-                *weights = ConvOperand::Transformed(parameter, tile, u);
-                let op = Op::WinogradWeights { shape, pass, tile, weights: parameter, u };
+                let u = lowering.buffer(shape.transformed_len(pass, transform));
+                *weights = ConvOperand::Transformed(parameter, transform, u);
+                let op = Op::ConvWeights { shape, pass, transform, weights: parameter, u };
                 lowering.ops.push(Step { node: step.node, op });
             }
         }

@@ -7,7 +7,7 @@ use crate::plan::{Algorithm, Mode, PassedOver};
 use crate::{Activation, BatchNorm, Conv2d, Dense, Flatten, Graph, Isa, Network, Sequential, Task};
 
 /// The same choices on every machine.
-const PLAIN: PlanOptions = PlanOptions { isa: Isa::PORTABLE, exact: true };
+const PLAIN: PlanOptions = PlanOptions { isa: Isa::PORTABLE, exact: true, bf16: None };
 
 fn limits() -> Limits {
     let level = |level, read: f64| LevelLimits { level, bytes: 1, read, write: read / 2.0, copy: read / 4.0 };

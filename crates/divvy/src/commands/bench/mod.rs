@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::workload::{Workload, peak_rss_mib};
 use crate::Status;
-use crate::args::{BenchArgs, BenchJob, Precision, WorkArgs};
+use crate::args::{BenchArgs, BenchJob, BenchPrecision, WorkArgs};
 use crate::terminal::Terminal;
 
 /// What was measured, under which conditions.
@@ -44,14 +44,17 @@ pub(crate) fn run(args: &BenchArgs, terminal: &mut Terminal) -> Result<Status> {
 fn measure(job: &'static str, mode: Mode, args: &WorkArgs, terminal: &mut Terminal) -> Result<Status> {
     let network = args.network.network()?;
     let input = network.graph().input_shape().to_string();
-    let cpu = args.compute.cpu();
+    let cpu = match args.precision {
+        BenchPrecision::Float(precision) => precision.on(args.compute.cpu())?,
+        BenchPrecision::Int8 => args.compute.cpu(),
+    };
     let (isa, threads) = (cpu.isa().name(), cpu.threads());
     let mut times = Vec::new();
     match args.precision {
-        Precision::F32 => {
+        BenchPrecision::Float(_) => {
             Workload::new(network, mode, args.batch, cpu)?.run(args.seconds, |_, time| times.push(time));
         }
-        Precision::Int8 => times = int8::times(&network, mode, args, cpu)?,
+        BenchPrecision::Int8 => times = int8::times(&network, mode, args, cpu)?,
     }
     times.sort_unstable();
     let median = times[times.len() / 2].as_secs_f64();
@@ -61,10 +64,7 @@ fn measure(job: &'static str, mode: Mode, args: &WorkArgs, terminal: &mut Termin
         network: &args.network.network,
         input,
         batch: args.batch,
-        precision: match args.precision {
-            Precision::F32 => "f32",
-            Precision::Int8 => "int8",
-        },
+        precision: args.precision.name(),
         isa,
         threads,
         steps: times.len(),
@@ -86,12 +86,23 @@ fn rounded(value: f64, digits: i32) -> f64 {
 }
 
 fn in_words(measured: &Measured<'_>) -> String {
-    let Measured { job, network, input, batch, isa, threads, steps, images_per_second, ms_per_batch, .. } =
-        measured;
+    let Measured {
+        job,
+        network,
+        input,
+        batch,
+        precision,
+        isa,
+        threads,
+        steps,
+        images_per_second,
+        ms_per_batch,
+        ..
+    } = measured;
     let memory =
         measured.peak_rss_mib.map(|mib| format!(", {mib} MiB of memory at most")).unwrap_or_default();
     format!(
-        "{job} {network} {input}, batch {batch}, {isa} on {threads} threads\n\
+        "{job} {network} {input}, batch {batch}, {precision}, {isa} on {threads} threads\n\
          {images_per_second:.1} images/s, {ms_per_batch:.3} ms a batch (median of {steps}){memory}"
     )
 }

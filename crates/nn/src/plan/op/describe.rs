@@ -1,6 +1,6 @@
 //! What is told of an operation: its name, its sizes, its cost.
 
-use divvy_kernels::{ConvPass, PoolShape};
+use divvy_kernels::{ConvPass, PoolShape, WeightTransform};
 
 use super::{Op, norm_shape};
 
@@ -11,7 +11,8 @@ impl Op {
             Self::Conv2d { .. } => "conv2d",
             Self::Conv2dBackwardData { .. } => "conv2d backward data",
             Self::Conv2dBackwardWeights { .. } => "conv2d backward weights",
-            Self::WinogradWeights { .. } => "winograd weights",
+            Self::ConvWeights { transform: WeightTransform::Winograd(_), .. } => "winograd weights",
+            Self::ConvWeights { transform: WeightTransform::Bf16(_), .. } => "bf16 weights",
             Self::Add { .. } => "add",
             Self::Dense { .. } => "dense",
             Self::DenseBackward { .. } => "dense backward",
@@ -72,7 +73,7 @@ impl Op {
             Self::Conv2d { shape: s, .. }
             | Self::Conv2dBackwardData { shape: s, .. }
             | Self::Conv2dBackwardWeights { shape: s, .. }
-            | Self::WinogradWeights { shape: s, .. } => {
+            | Self::ConvWeights { shape: s, .. } => {
                 let (from, to) =
                     (map(s.height, s.width, s.channels), map(s.out_height(), s.out_width(), s.filters));
                 format!("{}x{from} -> {to}, {}x{}", s.batch, s.kernel.0, s.kernel.1)
@@ -135,7 +136,7 @@ impl Op {
             Self::Conv2dBackwardWeights { shape, algorithm, .. } => {
                 shape.scratch(ConvPass::BackwardWeights, *algorithm, threads)
             }
-            Self::WinogradWeights { shape, pass, .. } => shape.winograd_scratch(*pass),
+            Self::ConvWeights { shape, pass, .. } => shape.transform_scratch(*pass),
             Self::Dense { shape, .. } => shape.forward_scratch(threads),
             Self::DenseBackward { shape, .. } => shape.backward_scratch(threads),
             Self::BiasGradient { rows, channels, .. } => {

@@ -5,7 +5,7 @@ mod operands;
 
 use divvy_kernels::{
     Activation, Conv2dShape, ConvAlgorithm, ConvPass, DenseShape, NormSettings, NormShape, PadShape,
-    PoolShape, Rectifier, Saved, WinogradTile,
+    PoolShape, Rectifier, Saved, WeightTransform,
 };
 use std::sync::Arc;
 
@@ -46,11 +46,11 @@ pub enum Op {
         dy: BufferId,
         weights: ParameterId,
     },
-    /// `u = weights` as Winograd's algorithm multiplies them in a pass
-    WinogradWeights {
+    /// `u = weights` as an algorithm reads them in a pass
+    ConvWeights {
         shape: Conv2dShape,
         pass: ConvPass,
-        tile: WinogradTile,
+        transform: WeightTransform,
         weights: ParameterId,
         u: BufferId,
     },
@@ -202,10 +202,10 @@ pub enum Op {
 pub enum ConvOperand {
     /// The parameter, packed: the direct algorithm.
     Packed(ParameterId),
-    /// A buffer that [`Op::WinogradWeights`] filled.
-    Transformed(ParameterId, WinogradTile, BufferId),
+    /// A buffer that [`Op::ConvWeights`] filled.
+    Transformed(ParameterId, WeightTransform, BufferId),
     /// The same, made when the parameters changed last.
-    Prepared(ParameterId, WinogradTile, ConstantId),
+    Prepared(ParameterId, WeightTransform, ConstantId),
 }
 
 impl ConvOperand {
@@ -220,7 +220,7 @@ impl ConvOperand {
     pub fn algorithm(self) -> ConvAlgorithm {
         match self {
             Self::Packed(_) => ConvAlgorithm::Direct,
-            Self::Transformed(_, tile, _) | Self::Prepared(_, tile, _) => ConvAlgorithm::Winograd(tile),
+            Self::Transformed(_, transform, _) | Self::Prepared(_, transform, _) => transform.algorithm(),
         }
     }
 

@@ -37,7 +37,7 @@ impl Op {
             Self::Conv2dBackwardData { dy, weights, dx, .. } => {
                 Operands::new(&[dy], &[dx]).and_reads(weights.buffer())
             }
-            Self::WinogradWeights { u, .. } => Operands::new(&[], &[u]),
+            Self::ConvWeights { u, .. } => Operands::new(&[], &[u]),
             Self::Add { a, b, y, .. } => Operands::new(&[a, b], &[y]),
             Self::Dense { x, y, .. }
             | Self::Activation { x, y, .. }
@@ -122,7 +122,7 @@ impl Op {
             }
             Self::Dense { weights, bias, .. } => std::iter::once(weights).chain(bias).collect(),
             Self::Conv2dBackwardData { weights, .. } => vec![weights.parameter()],
-            Self::WinogradWeights { weights, .. }
+            Self::ConvWeights { weights, .. }
             | Self::Conv2dBackwardWeights { weights, .. }
             | Self::DenseBackward { weights, .. } => vec![weights],
             Self::BiasGradient { bias, .. } => vec![bias],

@@ -1,0 +1,93 @@
+//! Convolutions of operands that are rounded to bf16: close to those of `f32`, and the same bits on any number of threads. Where the
+//! machine has no such instruction, there is nothing to prove.
+
+use divvy_nn::{
+    Activation, BatchNorm, Conv2d, Cpu, Dense, Device, Engine, GlobalAvgPool2d, Graph, Isa, Mode, Network,
+    Op, Optimizer, Padding, Sequential, Task,
+};
+
+use crate::noise::noise;
+use crate::support::{Batch, assert_near, bits, loss_and_gradients, parameters, step};
+
+const SIZE: usize = 12;
+const UNITS: usize = 4;
+
+/// Kernels that Winograd's algorithm is not for; the first layer has three channels, which are no pairs.
+fn network() -> Network {
+    let relu = |filters, kernel| Conv2d::new(filters, kernel).activation(Activation::Relu);
+    let graph: Graph = Sequential::new([SIZE, SIZE, 3])
+        .add(relu(64, 3).padding(Padding::Same))
+        .add(relu(128, 5).padding(Padding::Same))
+        .add(BatchNorm::new())
+        .add(relu(192, 3).strides(2).padding(Padding::Same))
+        .add(relu(128, 1))
+        .add(GlobalAvgPool2d::new())
+        .add(Dense::new(UNITS).activation(Activation::Softmax))
+        .build()
+        .unwrap();
+    Network::new(graph, Task::MultiClass).unwrap()
+}
+
+fn batch(size: usize) -> Batch {
+    let images = noise(1, size * SIZE * SIZE * 3).collect();
+    let targets = (0..size * UNITS).map(|i| f32::from(u8::from(i % UNITS == i / UNITS % UNITS))).collect();
+    Batch { images, targets, size }
+}
+
+fn cpu(threads: usize) -> Cpu {
+    Cpu::with_isa(Isa::best(), threads)
+}
+
+fn engine(cpu: Cpu) -> Engine {
+    Engine::new(network(), Device::new(cpu), 5)
+}
+
+#[test]
+fn each_pass_is_computed_so_where_that_is_faster() {
+    let Some(bf16) = Isa::best().bf16() else { return };
+    let device = Device::new(cpu(1).with_bf16(bf16));
+    let options = device.plan_options();
+    let mut engine = Engine::new(network(), device, 0);
+    for (mode, expected) in [(Mode::Train, [3, 3, 3]), (Mode::Infer, [3, 0, 0])] {
+        let plan = engine.plan(mode, 16);
+        let mut found = [0; 3];
+        for step in plan.steps() {
+            let pass = match step.op {
+                Op::Conv2d { .. } => 0,
+                Op::Conv2dBackwardData { .. } => 1,
+                Op::Conv2dBackwardWeights { .. } => 2,
+                _ => continue,
+            };
+            let choice = step.op.algorithms(options).unwrap();
+            found[pass] += usize::from(choice.chosen.name == "direct bf16");
+        }
+        assert_eq!(found, expected, "{mode:?}");
+    }
+}
+
+#[test]
+fn loss_and_gradients_are_those_of_f32_to_within_three_hundredths() {
+    let Some(bf16) = Isa::best().bf16() else { return };
+    let batch = batch(16);
+    let (truth, gradients) = loss_and_gradients(&mut engine(cpu(2)), &batch);
+    let (loss, rounded) = loss_and_gradients(&mut engine(cpu(2).with_bf16(bf16)), &batch);
+    assert!((loss - truth).abs() < 3e-3 * truth, "a loss of {loss}, not {truth}");
+    assert!(bits(&rounded) != bits(&gradients), "nothing was rounded");
+    for (ours, theirs) in rounded.iter().zip(&gradients) {
+        assert_near(&ours.values, &theirs.values, 0.03, &ours.name);
+    }
+}
+
+#[test]
+fn one_two_and_three_threads_train_alike() {
+    let Some(bf16) = Isa::best().bf16() else { return };
+    let train = |threads| {
+        let mut engine = engine(cpu(threads).with_bf16(bf16));
+        for size in [7, 8, 7] {
+            step(&mut engine, &batch(size), &Optimizer::adam(), 0.01);
+        }
+        bits(&parameters(&engine))
+    };
+    let alone = train(1);
+    assert!([2, 3].into_iter().all(|threads| train(threads) == alone));
+}
