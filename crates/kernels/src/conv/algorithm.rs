@@ -131,11 +131,19 @@ const MULTIPLIERS: f64 = 2.0;
 /// Of those, the share that a sum over windows, or over products, keeps busy.
 const DIRECT: f64 = 0.95;
 const PRODUCTS: f64 = 0.8;
+<<<<<<< ours
 /// Cycles to read two numbers from a cache further away, to round them, and to write a pair of bf16.
 const PAIR: f64 = 0.3;
 /// Bytes of transformed weights that stay in a second-level, and in a third-level cache.
 const NEAR: f64 = (1 << 19) as f64;
 const FAR: f64 = (1 << 23) as f64;
+=======
+/// Bytes of transformed weights that stay in a third-level cache. They are fetched ahead of the products, so that it hardly matters
+/// whether the second-level cache has them.
+const CACHE: f64 = (1 << 25) as f64;
+/// Bytes of a task's own sums that stay in a second-level cache beside its block.
+const OWN: f64 = (3 << 18) as f64;
+>>>>>>> theirs
 
 impl Cost {
     fn direct(&self, shape: &Conv2dShape) -> f64 {
@@ -151,7 +159,7 @@ impl Cost {
     /// Cycles to carry a vector of squares over, or back.
     fn carry(tile: WinogradTile) -> f64 {
         match tile {
-            WinogradTile::Two => 120.0,
+            WinogradTile::Two => 85.0,
             WinogradTile::Four => 300.0,
         }
     }
@@ -160,13 +168,14 @@ impl Cost {
         (channels as f64 / self.lanes).ceil()
     }
 
-    /// Moving so many bytes of weights, which lie in the cache that holds `all` of them.
+    /// Moving so many bytes of weights, from the cache if that holds `all` of them.
     fn bytes(moved: f64, all: f64) -> f64 {
-        match all {
-            all if all <= NEAR => moved / 32.0,
-            all if all <= FAR => moved / 12.0,
-            _ => moved / 2.5,
-        }
+        if all <= CACHE { moved / 32.0 } else { moved / 2.5 }
+    }
+
+    /// Reading and writing so many bytes of the sums over tiles, of which a task has `own`: most of that goes on while products do.
+    fn sums(moved: f64, own: f64) -> f64 {
+        if own <= OWN { moved / 64.0 } else { moved / 48.0 }
     }
 
     /// Sums over windows by Winograd's algorithm; `prepared` where the weights are transformed already.
@@ -196,9 +205,9 @@ impl Cost {
         let products = tiles * planes * channels * filters / (self.lanes * MULTIPLIERS * PRODUCTS);
         let carried = self.vectors(c.depth()) * blocks.passes as f64 + self.vectors(c.filters());
         let sums = winograd::weights_len(c, tile) as f64;
-        let moved = Self::bytes(8.0 * sums * blocks.count as f64, 4.0 * sums);
-        let back = 2.0 * channels * filters / self.lanes * Self::carry(tile) * blocks.parts as f64;
-        products + tiles * carried * Self::carry(tile) + moved + back
+        let moved = Self::sums(8.0 * sums * blocks.count as f64, 4.0 * blocks.sums as f64);
+        let back = channels * filters / self.lanes * blocks.parts as f64;
+        products + (tiles * carried + back) * Self::carry(tile) + moved
     }
 }
 

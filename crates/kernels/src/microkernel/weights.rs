@@ -104,7 +104,7 @@ impl WeightSweep<'_> {
             let ahead = Ahead::nothing(outputs);
             // SAFETY: the last pixel's numbers lie within the source and the outputs, as checked.
             unsafe {
-                multiply((simd, product), &mut sums, source, self.pixel_stride, outputs, self.columns, ahead)
+                multiply((simd, product), &mut sums, source, self.pixel_stride, outputs, self.columns, ahead);
             };
         }
         // SAFETY: as above.

@@ -75,7 +75,7 @@ pub(in crate::conv) fn blocks(c: &Correlation, tile: WinogradTile) -> Blocks {
     let tiles = Tiles::of(c, tile.side());
     let cut = Cut::of(c, &tiles, tile.planes());
     let count = cut.parts * tiles.len().div_ceil(cut.parts).div_ceil(cut.tiles);
-    Blocks { count, passes: cut.groups(c), parts: cut.parts }
+    Blocks { count, passes: cut.groups(c), parts: cut.parts, sums: cut.panels * cut.sums_len }
 }
 
 pub(in crate::conv) fn scratch(c: &Correlation, tile: WinogradTile, threads: usize) -> usize {

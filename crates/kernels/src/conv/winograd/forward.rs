@@ -60,7 +60,7 @@ impl Cut {
 pub(in crate::conv) fn blocks(c: &Correlation, tile: WinogradTile) -> Blocks {
     let tiles = Tiles::of(c, tile.side());
     let cut = Cut::of(c, &tiles, tile.planes());
-    Blocks { count: cut.blocks(&tiles), passes: cut.parts(c), parts: 0 }
+    Blocks { count: cut.blocks(&tiles), passes: cut.parts(c), parts: 0, sums: 0 }
 }
 
 /// Elements of scratch that [`run`] needs on so many threads.

@@ -86,6 +86,8 @@ pub(super) struct Blocks {
     pub passes: usize,
     /// Copies of the gradient.
     pub parts: usize,
+    /// Elements of the sums that a task adds to; none where it keeps its sums in registers.
+    pub sums: usize,
 }
 
 /// Elements of the transformed weights, `[panel][plane][channel][PANEL]`.
