@@ -131,19 +131,13 @@ const MULTIPLIERS: f64 = 2.0;
 /// Of those, the share that a sum over windows, or over products, keeps busy.
 const DIRECT: f64 = 0.95;
 const PRODUCTS: f64 = 0.8;
-<<<<<<< ours
 /// Cycles to read two numbers from a cache further away, to round them, and to write a pair of bf16.
 const PAIR: f64 = 0.3;
-/// Bytes of transformed weights that stay in a second-level, and in a third-level cache.
-const NEAR: f64 = (1 << 19) as f64;
-const FAR: f64 = (1 << 23) as f64;
-=======
 /// Bytes of transformed weights that stay in a third-level cache. They are fetched ahead of the products, so that it hardly matters
 /// whether the second-level cache has them.
 const CACHE: f64 = (1 << 25) as f64;
 /// Bytes of a task's own sums that stay in a second-level cache beside its block.
 const OWN: f64 = (3 << 18) as f64;
->>>>>>> theirs
 
 impl Cost {
     fn direct(&self, shape: &Conv2dShape) -> f64 {

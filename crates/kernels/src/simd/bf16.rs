@@ -113,6 +113,7 @@ mod x86 {
         }
 
         #[inline]
+        #[expect(clippy::unused_self, reason = "the token is the proof that the CPU can")]
         pub(super) fn round(self, from: &[f32], to: &mut [f32]) {
             #[target_feature(enable = "avx512f,avx512bf16")]
             fn compiled(from: &[f32], to: &mut [f32]) {
@@ -133,6 +134,7 @@ mod x86 {
         }
 
         #[inline]
+        #[expect(clippy::unused_self, reason = "the token is the proof that the CPU can")]
         pub(super) fn interleave(self, low: &[f32], high: &[f32], to: &mut [f32]) {
             #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
             fn compiled(low: &[f32], high: &[f32], to: &mut [f32]) {

@@ -33,7 +33,7 @@ impl Memory<'_, '_> {
     ) {
         let reads = [Some(dy), weights.buffer()].map(|id| self.part(id));
         let ([dy, transformed], [dx]) = parts(self.arena, reads, [self.plan.buffer(dx)]);
-        let weights = weights_of(&*self.values, self.table, self.constants, weights, transformed);
+        let weights = weights_of(&self.values, self.table, self.constants, weights, transformed);
         kernels::conv2d_backward_data(self.cpu, shape, dy, weights, dx, self.scratch);
     }
 
