@@ -1,7 +1,7 @@
 //! From layers to operations on bytes.
 //!
 //! What can be fused waits for its reader: a convolution becomes an operation only when something reads it that is not a
-//! residual sum, a ReLU or a batch norm, and zeros around a picture only where no window can read them from its padding.
+//! residual sum, a `ReLU` or a batch norm, and zeros around a picture only where no window can read them from its padding.
 
 use divvy_kernels::{
     Conv2dShape, Cpu, Int8Affine, Int8Filters, Isa, PadShape, PoolShape, activation_forward,
@@ -114,7 +114,7 @@ impl Lowerer<'_> {
                 let x = self.bytes(input);
                 let shape =
                     self.shapes.convolution(&layer.window(), Shape::from([1, 1, inputs]), layer.filters, 1);
-                self.waiting(id, shape, x, activation)
+                Self::waiting(id, shape, x, activation)
             }
             Layer::MaxPool2d(layer) => self.max_pool(input, &layer.window(), id),
             Layer::GlobalMaxPool2d(_) => self.max_pool(input, &whole(graph.node(input).shape), id),
@@ -211,14 +211,14 @@ impl Lowerer<'_> {
             shape.padding.bottom += around.bottom;
             shape.padding.left += around.left;
             shape.padding.right += around.right;
-            return self.waiting(id, shape, x, activation);
+            return Self::waiting(id, shape, x, activation);
         }
         let shape = self.shapes.convolution(&layer.window(), shape_of(input), layer.filters, layer.groups);
         let x = self.bytes(input);
-        self.waiting(id, shape, x, activation)
+        Self::waiting(id, shape, x, activation)
     }
 
-    fn waiting(&self, layer: NodeId, shape: Conv2dShape, x: Bytes, activation: Activation) -> Value {
+    fn waiting(layer: NodeId, shape: Conv2dShape, x: Bytes, activation: Activation) -> Value {
         let bounds = bounds_of(activation).filter(|_| activation != Activation::Linear);
         Value::Waiting(Box::new(Waiting { layer, shape, x, residual: None, bounds, norm: None }))
     }

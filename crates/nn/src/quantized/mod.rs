@@ -121,7 +121,7 @@ pub enum QuantizeError {
 }
 
 impl Quantized {
-    /// Joins a folded network, in which activations other than ReLU and ReLU6 are layers of their own, with its tensors.
+    /// Joins a folded network, in which activations other than `ReLU` and `ReLU6` are layers of their own, with its tensors.
     ///
     /// Each convolution and dense layer has `kernel` (`i8`), `kernel_step` (a step above 0 for each filter) and `bias`; each
     /// batch norm its four; every layer `range`, the least and the largest value of its output, around 0.

@@ -244,7 +244,7 @@ fn execute<'a>(
             kernels::int8_conv2d(cpu, &shape, get(*x), *zero_point, filters, residual, y, scratch);
         }
         ByteOp::MaxPool { shape, x, .. } => {
-            kernels::int8_max_pool(cpu, &PoolShape { batch, ..*shape }, get(*x), y)
+            kernels::int8_max_pool(cpu, &PoolShape { batch, ..*shape }, get(*x), y);
         }
         ByteOp::AvgPool { shape, affine, x, .. } => {
             kernels::int8_avg_pool(cpu, &PoolShape { batch, ..*shape }, *affine, get(*x), y);

@@ -5,7 +5,7 @@ const BINS: usize = 2048;
 /// The most that 255 steps can be narrowed: a range of at least an eighth of all values is tried.
 const CANDIDATES: usize = 64;
 
-/// The values that the bytes of an activation stand for. 0 is one of them, exactly: padding and what ReLU cuts off.
+/// The values that the bytes of an activation stand for. 0 is one of them, exactly: padding and what `ReLU` cuts off.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ActivationRange {
     /// What byte 0 stands for; at most 0.
