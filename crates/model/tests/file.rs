@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use divvy_data::{Channels, Preprocess};
-use divvy_model::{Classifier, Model, ModelError, TrainingRecord, Validation};
+use divvy_model::{Classifier, Model, ModelError, TrainingRecord, Validation, Weights};
 use divvy_nn::{
-    Activation, BatchNorm, Conv2d, Cpu, Dense, Flatten, Network, Optimizer, ParameterError, ParameterTable,
-    Parameters, Schedule, Sequential, Task,
+    Activation, BatchNorm, Conv2d, Cpu, Dense, Device, Flatten, Network, Optimizer, ParameterError,
+    ParameterTable, Parameters, Quantized, Schedule, Sequential, Task,
 };
 use proptest::prelude::*;
 
@@ -177,7 +177,7 @@ fn with_text(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
 fn what_does_not_fit_together_is_refused() {
     let bytes = model(5).to_bytes();
     let newer = with_text(&bytes, r#"{\"version\":1"#, r#"{\"version\":9"#);
-    assert!(matches!(read(&newer), Err(ModelError::Version { found: 9, known: 1, .. })));
+    assert!(matches!(read(&newer), Err(ModelError::Version { found: 9, known: 2, .. })));
     let other_task = with_text(&bytes, r#"\"task\":\"binary\",\"head\""#, r#"\"task\":\"bunary\",\"head\""#);
     assert!(matches!(read(&other_task), Err(ModelError::Damaged { .. })));
     let other_graph = with_text(&bytes, r#"\"filters\":5"#, r#"\"filters\":4"#);
@@ -221,4 +221,43 @@ fn a_failed_save_leaves_the_old_file() {
     assert!(matches!(model(2).save(&path), Err(ModelError::Write { .. })));
     assert!(path.join("precious").exists());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+}
+
+/// The model in 8 bits, calibrated on a slope.
+fn quantized(model: &Model) -> Model {
+    let pictures: Vec<f32> = (0..2 * 108).map(|i| i as f32 / 108.0 - 1.0).collect();
+    let (network, parameters) = (model.network(), model.parameters().unwrap());
+    let mut device = Device::new(Cpu::new(1));
+    let batches = std::iter::once(pictures.as_slice());
+    model.quantized(Quantized::calibrate(network, parameters, batches, &mut device).unwrap()).unwrap()
+}
+
+#[test]
+fn a_model_in_8_bits_is_read_as_it_was_written_and_answers_the_same() {
+    let model = quantized(&model(5));
+    let read = read(&model.to_bytes()).unwrap();
+    let (Weights::Int8(ours), Weights::Int8(theirs)) = (model.weights(), read.weights()) else {
+        panic!("{} and {}", model.weights().precision(), read.weights().precision());
+    };
+    assert_eq!(ours, theirs);
+    assert_eq!(read.to_bytes(), model.to_bytes());
+    let pictures: Vec<f32> = (0..3 * 108).map(|i| (i * 37 % 100) as f32 / 50.0 - 1.0).collect();
+    let classify = |model: Model| Classifier::new(model, Cpu::new(1)).unwrap().classify(&pictures);
+    assert_eq!(classify(read), classify(model));
+}
+
+#[test]
+fn models_in_8_bits_that_were_changed_are_refused() {
+    let bytes = quantized(&model(5)).to_bytes();
+    // A network in f32 beside tensors in 8 bits, and a newer version.
+    let changed = |from: &str, to: &str| {
+        let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+        let mut bytes = bytes.clone();
+        bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
+        read(&bytes).map(|_| ())
+    };
+    assert!(matches!(changed(r#"\"int8\""#, r#"\"f32\" "#), Err(ModelError::Damaged { .. })));
+    assert!(matches!(changed(r#"\"version\":2"#, r#"\"version\":9"#), Err(ModelError::Version { .. })));
+    assert!(matches!(changed("conv2d/range", "conv2d/ranch"), Err(ModelError::Quantized { .. })));
+    assert!(read(&bytes[..bytes.len() - 1]).is_err());
 }
