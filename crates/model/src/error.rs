@@ -97,7 +97,7 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
         /// What does not fit.
-        source: QuantizeError,
+        source: Box<QuantizeError>,
     },
     /// The machine has no room for the model at work.
     #[error("the model cannot be used here: {0}; end other programs, or train one for a smaller --size")]

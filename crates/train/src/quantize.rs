@@ -93,7 +93,7 @@ pub fn quantize(
     let mut device = Device::new(Cpu::new(options.threads));
     let quantized =
         Quantized::calibrate(model.network(), parameters, batches.iter().map(Vec::as_slice), &mut device)
-            .map_err(|source| ModelError::Quantized { path: run.to_owned(), source })?;
+            .map_err(|source| ModelError::Quantized { path: run.to_owned(), source: Box::new(source) })?;
     let smaller =
         model.quantized(quantized).map_err(|reason| TrainError::Unfit { path: run.to_owned(), reason })?;
 

