@@ -357,6 +357,69 @@ proptest! {
     }
 }
 
+/// The largest error of all numbers together, as a share of theirs.
+fn relative_error(outputs: &[(&str, Vec<f32>)], truth: &[f64]) -> f64 {
+    let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
+    let size = norm(&mut truth.iter().copied());
+    let off = |(_, output): &(&str, Vec<f32>)| {
+        assert_eq!(output.len(), truth.len());
+        norm(&mut output.iter().zip(truth).map(|(y, truth)| f64::from(*y) - truth)) / size
+    };
+    // Unlike `f64::max`, the total order does not pass over NaN.
+    outputs.iter().map(off).max_by(f64::total_cmp).expect("there is a portable one")
+}
+
+/// Sums of 4608 terms of either sign are far smaller than the sum of their magnitudes: what counts is the error in the result.
+#[test]
+fn winograd_of_512_channels_is_right_to_a_ten_thousandth_of_the_result() {
+    let case = Case::new(square(1, 7, 512, 512, 3, 1), 7);
+    let (shape, layout) = (&case.shape, case.shape.weight_layout());
+    let (x, w, dy) = (wide(&case.x), wide(&case.w), wide(&case.dy));
+    let forward = reference::forward(shape, &x, &w, &vec![0.0; shape.filters]);
+    let backward_data = reference::backward_data(shape, &dy, &w);
+    let backward_weights = reference::backward_weights(shape, &x, &dy);
+    for tile in [WinogradTile::Two, WinogradTile::Four] {
+        let algorithm = ConvAlgorithm::Winograd(tile);
+        let scratch = |pass, threads| shape.scratch(pass, algorithm, threads);
+        let y = on_every_cpu(
+            |threads| (shape.output_len(), scratch(ConvPass::Forward, threads)),
+            |cpu, y, scratch| {
+                case.with_weights(cpu, ConvPass::Forward, algorithm, |weights| {
+                    conv2d_forward(cpu, shape, &case.x, weights, &Epilogue::default(), y, scratch);
+                });
+            },
+        );
+        let dx = on_every_cpu(
+            |threads| (shape.input_len(), scratch(ConvPass::BackwardData, threads)),
+            |cpu, dx, scratch| {
+                case.with_weights(cpu, ConvPass::BackwardData, algorithm, |weights| {
+                    conv2d_backward_data(cpu, shape, &case.dy, weights, dx, scratch);
+                });
+            },
+        );
+        let packed = on_every_cpu(
+            |threads| (layout.packed_len(), scratch(ConvPass::BackwardWeights, threads)),
+            |cpu, dw, scratch| {
+                conv2d_backward_weights(cpu, shape, algorithm, &case.x, &case.dy, dw, scratch);
+            },
+        );
+        let unpack = |(isa, packed): (&'static str, Vec<f32>)| {
+            let mut dw = vec![f32::NAN; layout.keras_len()];
+            layout.unpack(&packed, &mut dw);
+            (isa, dw)
+        };
+        let dw: Vec<_> = packed.into_iter().map(unpack).collect();
+        for (what, outputs, truth) in [
+            ("forward", y, &forward),
+            ("backward to the data", dx, &backward_data),
+            ("backward to the weights", dw, &backward_weights),
+        ] {
+            let error = relative_error(&outputs, truth);
+            assert!(error < 1e-4, "{what} by {algorithm:?}: off by {error:.1e} of the result");
+        }
+    }
+}
+
 #[test]
 fn a_kernel_larger_than_the_image_has_no_outputs_and_no_gradients() {
     let case = Case::new(square(2, 3, 4, 5, 4, 0), 1);
