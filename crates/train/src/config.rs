@@ -67,6 +67,7 @@ pub struct TrainConfig {
     pub wiring: Wiring,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_f32(precision: &Precision) -> bool {
     *precision == Precision::F32
 }
