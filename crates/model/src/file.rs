@@ -243,7 +243,8 @@ fn read_quantized(bytes: &[u8], network: Network, path: &Path) -> Result<Quantiz
         Ok((name.to_owned(), QuantizedValues { shape: view.shape().to_vec(), numbers }))
     });
     let tensors = tensors.collect::<Result<BTreeMap<_, _>, _>>()?;
-    Quantized::new(network, tensors).map_err(|source| ModelError::Quantized { path: path.to_owned(), source: Box::new(source) })
+    Quantized::new(network, tensors)
+        .map_err(|source| ModelError::Quantized { path: path.to_owned(), source: Box::new(source) })
 }
 
 fn numbers(bytes: &[u8]) -> Vec<f32> {
