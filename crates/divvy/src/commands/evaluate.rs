@@ -26,7 +26,8 @@ struct Printed<'a> {
 
 /// Evaluates and prints the report.
 pub(crate) fn run(args: &EvaluateArgs, terminal: &mut Terminal) -> Result<Status> {
-    let mut classifier = super::classifier(&args.run, args.precision.cpu(&args.compute, terminal)?)?;
+    let mut classifier = super::classifier(&args.run, args.precision.cpu(&args.compute)?)?;
+    args.precision.tell(!args.json, terminal);
     let evaluation = {
         let progress = terminal.start("reading pictures");
         let count = |done, total| progress.count(done, total);

@@ -21,12 +21,13 @@ use std::path::Path;
 
 use anyhow::Result;
 use divvy::data::DataError;
-use divvy::model::{Classifier, Model, Prediction};
+use divvy::model::{Classifier, Model, Prediction, Weights};
 use divvy::nn::{Precision, PrecisionError};
 use divvy::train::TrainError;
 use divvy::{Cpu, Isa};
 
 use crate::args::{ComputeArgs, PrecisionArgs, ThreadArgs};
+use crate::failure::Failure;
 use crate::interrupt;
 use crate::terminal::Terminal;
 
@@ -56,19 +57,27 @@ impl ComputeArgs {
 }
 
 impl PrecisionArgs {
-    /// The processor that computes with the numbers asked for; says so where they are not the usual ones.
-    fn cpu(&self, compute: &ComputeArgs, terminal: &mut Terminal) -> Result<Cpu, PrecisionError> {
-        let cpu = self.precision.on(compute.cpu())?;
-        if self.precision != Precision::default() {
+    /// The processor that computes with the numbers asked for.
+    fn cpu(&self, compute: &ComputeArgs) -> Result<Cpu, PrecisionError> {
+        self.precision.on(compute.cpu())
+    }
+
+    /// Says what is computed with, where it is not the usual and people read the output.
+    fn tell(&self, for_people: bool, terminal: &mut Terminal) {
+        if for_people && self.precision != Precision::default() {
             terminal.tell(format_args!("convolutions in {}", self.precision.name()));
         }
-        Ok(cpu)
     }
 }
 
 /// A trained model, ready to be asked.
 fn classifier(run: &Path, cpu: Cpu) -> Result<Classifier> {
-    Ok(Classifier::new(Model::open(run)?, cpu)?)
+    let model = Model::open(run)?;
+    if cpu.bf16().is_some() && matches!(model.weights(), Weights::Int8(_)) {
+        let message = format!("--precision bf16: {} is in 8 bits, and computes with those", run.display());
+        return Err(Failure::new(message).help("leave --precision out").into());
+    }
+    Ok(Classifier::new(model, cpu)?)
 }
 
 /// Between the labels of a picture that carries several, as in a CSV of labels.

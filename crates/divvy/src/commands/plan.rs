@@ -19,7 +19,8 @@ pub(crate) fn run(args: &PlanArgs, terminal: &mut Terminal) -> Result<Status> {
     let network = args.network.network()?;
     let mode = if args.infer { Mode::Infer } else { Mode::Train };
     if args.profile {
-        let cpu = args.precision.cpu(&args.compute, terminal)?;
+        let cpu = args.precision.cpu(&args.compute)?;
+        args.precision.tell(!args.json, terminal);
         terminal.start("measuring");
         let profile = profile(network, mode, args, cpu)?;
         let width = terminal.palette().width();
