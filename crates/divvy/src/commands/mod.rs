@@ -22,11 +22,11 @@ use std::path::Path;
 use anyhow::Result;
 use divvy::data::DataError;
 use divvy::model::{Classifier, Model, Prediction};
-use divvy::nn::{Precision, PrecisionError};
+use divvy::nn::{Algorithms, Device, Precision, PrecisionError};
 use divvy::train::TrainError;
 use divvy::{Cpu, Isa};
 
-use crate::args::{ComputeArgs, PrecisionArgs, ThreadArgs};
+use crate::args::{ComputeArgs, PrecisionArgs, ProcessorArgs, ThreadArgs};
 use crate::interrupt;
 use crate::terminal::Terminal;
 
@@ -38,7 +38,7 @@ impl ThreadArgs {
     }
 }
 
-impl ComputeArgs {
+impl ProcessorArgs {
     /// The threads asked for, or as many as the machine has cores.
     fn threads(&self) -> usize {
         self.threads.count()
@@ -55,20 +55,28 @@ impl ComputeArgs {
     }
 }
 
+impl ComputeArgs {
+    /// The processor asked for, which computes as it was asked to.
+    fn device(&self, precision: Precision) -> Result<Device, PrecisionError> {
+        let algorithms = if self.exact { Algorithms::Exact } else { Algorithms::Fastest };
+        Ok(Device::new(precision.on(self.processor.cpu())?).algorithms(algorithms))
+    }
+}
+
 impl PrecisionArgs {
     /// The processor that computes with the numbers asked for; says so where they are not the usual ones.
-    fn cpu(&self, compute: &ComputeArgs, terminal: &mut Terminal) -> Result<Cpu, PrecisionError> {
-        let cpu = self.precision.on(compute.cpu())?;
+    fn device(&self, compute: &ComputeArgs, terminal: &mut Terminal) -> Result<Device, PrecisionError> {
+        let device = compute.device(self.precision)?;
         if self.precision != Precision::default() {
             terminal.tell(format_args!("convolutions in {}", self.precision.name()));
         }
-        Ok(cpu)
+        Ok(device)
     }
 }
 
 /// A trained model, ready to be asked.
-fn classifier(run: &Path, cpu: Cpu) -> Result<Classifier> {
-    Ok(Classifier::new(Model::open(run)?, cpu)?)
+fn classifier(run: &Path, device: Device) -> Result<Classifier> {
+    Ok(Classifier::new(Model::open(run)?, device)?)
 }
 
 /// Between the labels of a picture that carries several, as in a CSV of labels.
