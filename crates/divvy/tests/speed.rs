@@ -120,6 +120,27 @@ fn what_computes_takes_an_instruction_set() {
 }
 
 #[test]
+fn exact_leaves_winograd_out_and_a_run_keeps_it() {
+    let desk = Desk::with_photos();
+    let winograd = |line: &str| {
+        let plan = json(&desk, &format!("{line} --isa portable --json"));
+        let of_winograd = |row: &&Value| row["op"] == "winograd weights";
+        plan["ops"].as_array().unwrap().iter().filter(of_winograd).count()
+    };
+    assert!(winograd("plan classic") > 0);
+    assert_eq!(winograd("plan classic --exact"), 0);
+
+    desk.train("photos", "one", &["--exact"]).assert().success();
+    let file = |run: &str, name: &str| std::fs::read(desk.path(run).join(name)).unwrap();
+    assert!(String::from_utf8(file("one", "config.toml")).unwrap().contains("exact = true"));
+    text(&desk, "train --config one/config.toml --out two");
+    assert!(file("one", "model.divvy") == file("two", "model.divvy"), "a run is repeated by its config.toml");
+    text(&desk, "evaluate one photos --exact");
+    text(&desk, "predict one photos --exact");
+    desk.refuses(&["bench", "machine", "--exact"]);
+}
+
+#[test]
 fn a_setting_that_would_do_nothing_is_refused() {
     let desk = Desk::new();
     for (line, named) in [

@@ -60,10 +60,7 @@ pub use conv::{
     conv2d_backward_data, conv2d_backward_weights, conv2d_forward, transform_weights,
 };
 pub use cpu::Cpu;
-pub use dense::{
-    DenseShape, DenseWeights, InputMask, dense_backward, dense_backward_data, dense_backward_weights,
-    dense_forward,
-};
+pub use dense::{DenseShape, DenseWeights, InputMask, dense_backward, dense_forward};
 pub use dropout::{DropoutKey, dropout, dropout_scale, mask_backward};
 pub use int8::{
     Int8Affine, Int8Epilogue, Int8Filters, Int8Target, Residual, int8_add, int8_avg_pool, int8_conv2d,
@@ -74,14 +71,10 @@ pub use loss::{mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy}
 pub use moves::{PadShape, add, copy, put_channels, take_channels, zero_pad_backward, zero_pad_forward};
 pub use norm::{
     NormBackward, NormGradients, NormOutput, NormSettings, NormShape, NormStatistics, Normalisation,
-    batch_norm_affine, batch_norm_apply, batch_norm_backward, batch_norm_gradients, batch_norm_infer,
-    batch_norm_train, batch_statistics, batch_statistics_from_sums, scale_shift_backward,
-    scale_shift_forward,
+    batch_norm_affine, batch_norm_apply, batch_norm_gradients, batch_norm_infer, batch_statistics,
+    batch_statistics_from_sums, scale_shift_backward, scale_shift_forward,
 };
-pub use optimize::{
-    Adam, RmsProp, Rule, Sgd, Update, adam_step, rmsprop_step, scale, sgd_step, sum_of_squares,
-    sum_of_squares_scratch, update,
-};
+pub use optimize::{Adam, RmsProp, Rule, Sgd, Update, sum_of_squares, sum_of_squares_scratch, update};
 pub use packing::WeightLayout;
 pub use pool::{
     NormPoolBackward, PoolShape, avg_pool_backward, avg_pool_forward, batch_norm_max_pool_backward,

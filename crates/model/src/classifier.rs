@@ -51,21 +51,23 @@ impl Machine {
 }
 
 impl Classifier {
-    /// Puts a model on `cpu`.
+    /// Puts a model on `device`, or on a processor, which then takes the fastest algorithms.
     ///
     /// # Errors
     /// [`ModelError::Memory`] when this machine has no room for even one picture at a time.
-    pub fn new(model: Model, cpu: Cpu) -> Result<Self, ModelError> {
+    pub fn new(model: Model, device: impl Into<Device>) -> Result<Self, ModelError> {
         let Model { network, classes, preprocess, weights, .. } = model;
+        let device = device.into();
         let (engine, batch) = match weights {
             Weights::F32(parameters) => {
-                let batch = largest_batch(|batch| check_memory(&network, Mode::Infer, batch, cpu.threads()))?;
+                let threads = device.cpu().threads();
+                let batch = largest_batch(|batch| check_memory(&network, Mode::Infer, batch, threads))?;
                 // Nothing random happens in inference, so the seed is of no account.
-                let engine = Engine::with_parameters(network, parameters, Device::new(cpu), 0);
+                let engine = Engine::with_parameters(network, parameters, device, 0);
                 (Machine::F32(Box::new(engine)), batch)
             }
             Weights::Int8(quantized) => {
-                let engine = QuantizedEngine::new(&quantized, cpu);
+                let engine = QuantizedEngine::new(&quantized, device.into_cpu());
                 let batch = largest_batch(|batch| engine.check_memory(batch))?;
                 (Machine::Int8(Box::new(engine)), batch)
             }

@@ -49,7 +49,7 @@ mod wiring;
 pub use activation::Activation;
 pub use architecture::{Architecture, ArchitectureError};
 pub use device::Device;
-pub use divvy_kernels::{Bf16, Cpu, Isa, machine};
+pub use divvy_kernels::{Bf16, Cpu, Isa, WinogradTile, machine};
 pub use divvy_rules::{Diagnostic, Place, Rule, Severity};
 pub use engine::{Engine, NotFinite};
 pub use error::{BuildError, ShapeError};
@@ -68,7 +68,9 @@ pub use names::UnknownName;
 pub use network::Network;
 pub use optimizer::{BadSetting, Moments, Optimizer, UpdateRule};
 pub use parameters::{ParameterError, ParameterTable, Parameters, Tensor};
-pub use plan::{Algorithm, AlgorithmChoice, Mode, Op, PassedOver, Plan, PlanOptions, PlanRow, PlanTable};
+pub use plan::{
+    Algorithm, AlgorithmChoice, Algorithms, Mode, Op, PassedOver, Plan, PlanOptions, PlanRow, PlanTable,
+};
 pub use precision::{Precision, PrecisionError};
 pub use profile::{Profile, ProfileKind, ProfileLimits, ProfileRow, StepTimes};
 pub use quantized::{ActivationRange, Numbers, QuantizeError, Quantized, QuantizedEngine, QuantizedValues};

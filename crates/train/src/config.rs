@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use divvy_data::read_text_limited;
-use divvy_nn::{Optimizer, Plateau, Precision, Schedule, Task, Warmup, Wiring};
+use divvy_nn::{Algorithms, Cpu, Device, Optimizer, Plateau, Precision, Schedule, Task, Warmup, Wiring};
 use divvy_rules::{Policy, Rule};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,10 @@ pub struct TrainConfig {
     /// Whether a warning stops the training.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deny_warnings: bool,
+    /// Whether convolutions compute every product of their definition, rather than fewer with a little more rounding where that
+    /// is faster.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exact: bool,
     /// How training pictures are changed at random.
     pub augment: AugmentChoice,
     /// The base learning rate.
@@ -135,6 +139,7 @@ impl TrainConfig {
             split: None,
             allow: BTreeSet::new(),
             deny_warnings: false,
+            exact: false,
             augment: AugmentChoice::Auto,
             learning_rate: 1e-3,
             length: Length::Auto,
@@ -161,6 +166,12 @@ impl TrainConfig {
         })
     }
 
+    /// The device that trains and tests the network on `cpu`.
+    pub(crate) fn device(&self, cpu: Cpu) -> Device {
+        let algorithms = if self.exact { Algorithms::Exact } else { Algorithms::Fastest };
+        Device::new(cpu).algorithms(algorithms)
+    }
+
     /// What is to be done about findings.
     pub(crate) fn policy(&self) -> Policy {
         Policy { allow: self.allow.clone(), deny_warnings: self.deny_warnings }
@@ -179,6 +190,7 @@ mod tests {
         config.allow.insert(Rule::T05);
         config.deny_warnings = true;
         config.precision = Precision::Bf16;
+        config.exact = true;
         config.wiring.activation = Some(divvy_nn::Activation::Sigmoid);
         config.warmup = Some(Warmup { steps: 10, start: 0.1 });
         config.plateau = Some(Plateau::default());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use divvy_data::{DataError, Dataset, ImageStore, Loader, Preprocess, Scaling, Split, StoreOptions, check};
 use divvy_model::{Model, TrainingRecord, Validation, targets};
-use divvy_nn::{Cpu, Device, Engine, Metric, PlateauState};
+use divvy_nn::{Cpu, Engine, Metric, PlateauState};
 
 use crate::clock::Clock;
 use crate::config::{Length, TrainConfig};
@@ -218,7 +218,7 @@ impl<'a> Trainer<'a> {
         Self {
             config,
             run,
-            engine: Engine::new(network, Device::new(cpu), config.seed),
+            engine: Engine::new(network, config.device(cpu), config.seed),
             preprocess: preprocess
                 .with_scaling(scaling)
                 .expect("the scaling was measured on pictures of this recipe"),

@@ -79,15 +79,26 @@ pub(crate) struct ThreadArgs {
     pub(crate) threads: Option<u16>,
 }
 
-/// How the machine is used by what computes with networks.
+/// What the machine is asked for by what computes.
 #[derive(Args, Debug)]
-pub(crate) struct ComputeArgs {
+pub(crate) struct ProcessorArgs {
     #[command(flatten)]
     pub(crate) threads: ThreadArgs,
 
     /// The instruction set: avx512, avx2, neon or portable [default: the best of this machine]
     #[arg(long, value_name = "ISA", value_parser = isa)]
     pub(crate) isa: Option<Isa>,
+}
+
+/// How networks are computed.
+#[derive(Args, Debug)]
+pub(crate) struct ComputeArgs {
+    #[command(flatten)]
+    pub(crate) processor: ProcessorArgs,
+
+    /// Compute every product of a convolution, rather than fewer with a little more rounding where that is faster
+    #[arg(long)]
+    pub(crate) exact: bool,
 }
 
 /// The numbers that a network computes with.
@@ -233,7 +244,7 @@ pub(crate) struct QuantizeArgs {
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) compute: ComputeArgs,
+    pub(crate) threads: ThreadArgs,
 }
 
 #[derive(Args, Debug)]

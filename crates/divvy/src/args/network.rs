@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use divvy::nn::Precision;
 
 use super::values::{above_zero, batch, networks, precision, side};
-use super::{ComputeArgs, PrecisionArgs};
+use super::{ComputeArgs, PrecisionArgs, ProcessorArgs};
 
 /// A network that need not be trained.
 #[derive(Args, Debug)]
@@ -111,7 +111,7 @@ pub(crate) struct MachineArgs {
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) compute: ComputeArgs,
+    pub(crate) processor: ProcessorArgs,
 }
 
 /// The type of the numbers that a network is measured with.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use divvy::model::{Classifier, MODEL_FILE, Model};
-use divvy::nn::{Head, HeadKind};
+use divvy::nn::{Head, HeadKind, Precision};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -128,8 +128,10 @@ pub(super) fn is_free(path: &Path, content: &[u8]) -> Result<bool, Failure> {
 /// number.
 fn largest_difference(model: Model, other: Model, compute: &ComputeArgs) -> Result<f32> {
     let len = model.preprocess().image_len();
-    let (mut ours, mut theirs) =
-        (Classifier::new(model, compute.cpu())?, Classifier::new(other, compute.cpu())?);
+    let (mut ours, mut theirs) = (
+        Classifier::new(model, compute.device(Precision::F32)?)?,
+        Classifier::new(other, compute.device(Precision::F32)?)?,
+    );
     let mut chance = ChaCha8Rng::seed_from_u64(0);
     let mut largest = 0.0;
     // One by one, so that large pictures need no more memory than they need to be classified.

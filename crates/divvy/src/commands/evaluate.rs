@@ -26,12 +26,12 @@ struct Printed<'a> {
 
 /// Evaluates and prints the report.
 pub(crate) fn run(args: &EvaluateArgs, terminal: &mut Terminal) -> Result<Status> {
-    let mut classifier = super::classifier(&args.run, args.precision.cpu(&args.compute)?)?;
+    let mut classifier = super::classifier(&args.run, args.precision.device(&args.compute)?)?;
     args.precision.tell(!args.json, terminal);
     let evaluation = {
         let progress = terminal.start("reading pictures");
         let count = |done, total| progress.count(done, total);
-        let (threads, cancel) = (args.compute.threads(), Some(interrupt::asked()));
+        let (threads, cancel) = (args.compute.processor.threads(), Some(interrupt::asked()));
         let options = StoreOptions { threads, progress: Some(&count), cancel, ..StoreOptions::default() };
         let classified = |done, total| progress.renamed("classifying").count(done, total);
         evaluate(&mut classifier, &args.data, args.positive.as_deref(), &options, &classified)?

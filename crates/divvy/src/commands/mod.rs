@@ -22,11 +22,11 @@ use std::path::Path;
 use anyhow::Result;
 use divvy::data::DataError;
 use divvy::model::{Classifier, Model, Prediction, Weights};
-use divvy::nn::{Precision, PrecisionError};
+use divvy::nn::{Algorithms, Device, Precision, PrecisionError};
 use divvy::train::TrainError;
 use divvy::{Cpu, Isa};
 
-use crate::args::{ComputeArgs, PrecisionArgs, ThreadArgs};
+use crate::args::{ComputeArgs, PrecisionArgs, ProcessorArgs, ThreadArgs};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::terminal::Terminal;
@@ -39,7 +39,7 @@ impl ThreadArgs {
     }
 }
 
-impl ComputeArgs {
+impl ProcessorArgs {
     /// The threads asked for, or as many as the machine has cores.
     fn threads(&self) -> usize {
         self.threads.count()
@@ -56,10 +56,18 @@ impl ComputeArgs {
     }
 }
 
+impl ComputeArgs {
+    /// The processor asked for, which computes as it was asked to.
+    fn device(&self, precision: Precision) -> Result<Device, PrecisionError> {
+        let algorithms = if self.exact { Algorithms::Exact } else { Algorithms::Fastest };
+        Ok(Device::new(precision.on(self.processor.cpu())?).algorithms(algorithms))
+    }
+}
+
 impl PrecisionArgs {
-    /// The processor that computes with the numbers asked for.
-    fn cpu(&self, compute: &ComputeArgs) -> Result<Cpu, PrecisionError> {
-        self.precision.on(compute.cpu())
+    /// The device that computes with the numbers asked for.
+    fn device(&self, compute: &ComputeArgs) -> Result<Device, PrecisionError> {
+        compute.device(self.precision)
     }
 
     /// Says what is computed with, where it is not the usual and people read the output.
@@ -71,13 +79,13 @@ impl PrecisionArgs {
 }
 
 /// A trained model, ready to be asked.
-fn classifier(run: &Path, cpu: Cpu) -> Result<Classifier> {
+fn classifier(run: &Path, device: Device) -> Result<Classifier> {
     let model = Model::open(run)?;
-    if cpu.bf16().is_some() && matches!(model.weights(), Weights::Int8(_)) {
+    if device.cpu().bf16().is_some() && matches!(model.weights(), Weights::Int8(_)) {
         let message = format!("--precision bf16: {} is in 8 bits, and computes with those", run.display());
         return Err(Failure::new(message).help("leave --precision out").into());
     }
-    Ok(Classifier::new(model, cpu)?)
+    Ok(Classifier::new(model, device)?)
 }
 
 /// Between the labels of a picture that carries several, as in a CSV of labels.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use divvy::Cpu;
 use divvy::nn::machine::{Caches, Limits};
-use divvy::nn::{Mode, Network, ParameterTable, Plan, PlanOptions, Profile, StepTimes};
+use divvy::nn::{Device, Mode, Network, ParameterTable, Plan, Profile, StepTimes};
 use serde::Serialize;
 
 use super::workload::{Workload, refuse_more_than_free};
@@ -19,17 +19,15 @@ pub(crate) fn run(args: &PlanArgs, terminal: &mut Terminal) -> Result<Status> {
     let network = args.network.network()?;
     let mode = if args.infer { Mode::Infer } else { Mode::Train };
     if args.profile {
-        let cpu = args.precision.cpu(&args.compute)?;
+        let device = args.precision.device(&args.compute)?;
         args.precision.tell(!args.json, terminal);
         terminal.start("measuring");
-        let profile = profile(network, mode, args, cpu)?;
+        let profile = profile(network, mode, args, device)?;
         let width = terminal.palette().width();
         print(&profile, &profile.text(width), args.json, terminal)?;
     } else {
         let table = ParameterTable::new(network.graph());
-        // Nothing is computed, so one thread will do.
-        let cpu = args.precision.precision.on(Cpu::with_isa(args.compute.isa(), 1))?;
-        let options = PlanOptions { isa: cpu.isa(), bf16: cpu.bf16(), ..PlanOptions::default() };
+        let options = args.compute.device(args.precision.precision)?.plan_options();
         let plan = Plan::compile(&network, &table, mode, args.batch, options).table(&table);
         print(&plan, &plan.to_string(), args.json, terminal)?;
     }
@@ -46,9 +44,9 @@ fn print(value: &impl Serialize, text: &str, json: bool, terminal: &mut Terminal
 }
 
 /// Runs the plan on noise and holds the times against what the machine can do.
-fn profile(network: Network, mode: Mode, args: &PlanArgs, cpu: Cpu) -> Result<Profile> {
-    let limits = limits(&cpu)?;
-    let mut workload = Workload::new(network, mode, args.batch, cpu)?;
+fn profile(network: Network, mode: Mode, args: &PlanArgs, device: Device) -> Result<Profile> {
+    let limits = limits(device.cpu())?;
+    let mut workload = Workload::new(network, mode, args.batch, device)?;
     workload.engine().take_times();
     let mut times = StepTimes::new();
     workload.run(args.seconds.unwrap_or(USUAL_SECONDS), |engine, whole| times.record(whole, engine.times()));

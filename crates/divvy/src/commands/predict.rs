@@ -28,7 +28,7 @@ pub(crate) fn run(args: &PredictArgs, terminal: &mut Terminal) -> Result<Status>
         (_, true) => Format::Csv,
         _ => Format::Text,
     };
-    let mut classifier = super::classifier(&args.run, args.precision.cpu(&args.compute)?)?;
+    let mut classifier = super::classifier(&args.run, args.precision.device(&args.compute)?)?;
     args.precision.tell(matches!(format, Format::Text), terminal);
     let (paths, skipped) = gather(&args.paths, terminal)?;
     let writer = Writer { format, classes: classifier.classes().to_vec() };

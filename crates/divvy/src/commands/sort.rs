@@ -39,7 +39,7 @@ pub(super) struct Tally {
 
 /// Sorts, and says how many pictures went where.
 pub(crate) fn run(args: &SortArgs, terminal: &mut Terminal) -> Result<Status> {
-    let mut classifier = super::classifier(&args.run, args.precision.cpu(&args.compute)?)?;
+    let mut classifier = super::classifier(&args.run, args.precision.device(&args.compute)?)?;
     args.precision.tell(true, terminal);
     if args.unsure.is_some() && !classifier.head().has_probabilities() {
         let message = "--unsure: this model gives numbers that are no probabilities to compare with";

@@ -13,7 +13,7 @@ use crate::{Status, interrupt};
 
 /// Trains, shows how it goes, and says what came of it and what to type next.
 pub(crate) fn run(args: TrainArgs, terminal: &mut Terminal) -> Result<Status> {
-    let cpu = args.compute.cpu();
+    let cpu = args.compute.processor.cpu();
     let out = args.out.clone();
     let config = config(args)?;
     let out = out.unwrap_or_else(|| default_run(&config.data));
@@ -59,6 +59,7 @@ fn config(args: TrainArgs) -> Result<TrainConfig> {
         split: args.split.or(base.split),
         allow,
         deny_warnings: base.deny_warnings || args.policy.deny == Some(Denied::Warnings),
+        exact: base.exact || args.compute.exact,
         size: args.size.unwrap_or(base.size),
         batch: args.batch.unwrap_or(base.batch),
         precision: args.precision.unwrap_or(base.precision),

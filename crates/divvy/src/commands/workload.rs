@@ -3,7 +3,6 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use divvy::Cpu;
 use divvy::nn::{Device, Engine, Mode, Network, Optimizer, ParameterTable, Plan, PlanOptions};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -34,9 +33,8 @@ impl Workload {
     }
 
     /// Refuses a network and batch that this machine has no memory for, before it is asked for.
-    pub(super) fn new(network: Network, mode: Mode, batch: usize, cpu: Cpu) -> Result<Self, Failure> {
-        let threads = cpu.threads();
-        let device = Device::new(cpu);
+    pub(super) fn new(network: Network, mode: Mode, batch: usize, device: Device) -> Result<Self, Failure> {
+        let threads = device.cpu().threads();
         let options = device.plan_options();
         refuse_too_large(&network, mode, batch, options, threads)?;
         let units = network.head().units();

@@ -1,12 +1,12 @@
-//! The dense layers of common networks.
+//! The dense layers of common networks, forward; backward is in `fused`.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use divvy_kernels::{DenseShape, dense_backward_data, dense_backward_weights, dense_forward};
+use divvy_kernels::{DenseShape, dense_forward};
 
 use crate::case::{CPU, Case, chosen, numbers};
 
-fn layers() -> Vec<Case<DenseShape>> {
+pub(crate) fn layers() -> Vec<Case<DenseShape>> {
     let dense = |name: &str, batch, inputs, outputs| Case {
         name: name.to_owned(),
         shape: DenseShape { batch, inputs, outputs },
@@ -28,26 +28,4 @@ fn forward(bencher: Bencher<'_, '_>, layer: &Case<DenseShape>) {
     bencher
         .counter(ItemsCount::new(shape.flops()))
         .bench_local(|| dense_forward(&CPU, shape, &x, &w, None, &mut y, &mut scratch));
-}
-
-#[divan::bench(args = layers())]
-fn backward_data(bencher: Bencher<'_, '_>, layer: &Case<DenseShape>) {
-    let shape = &layer.shape;
-    let (dy, w) = (numbers(shape.output_len()), numbers(shape.weights_len()));
-    let (mut dx, mut scratch) =
-        (numbers(shape.input_len()), numbers(shape.backward_data_scratch(CPU.threads())));
-    bencher
-        .counter(ItemsCount::new(shape.flops()))
-        .bench_local(|| dense_backward_data(&CPU, shape, &dy, &w, &mut dx, &mut scratch));
-}
-
-#[divan::bench(args = layers())]
-fn backward_weights(bencher: Bencher<'_, '_>, layer: &Case<DenseShape>) {
-    let shape = &layer.shape;
-    let (x, dy) = (numbers(shape.input_len()), numbers(shape.output_len()));
-    let (mut dw, mut scratch) =
-        (numbers(shape.weights_len()), numbers(shape.backward_weights_scratch(CPU.threads())));
-    bencher
-        .counter(ItemsCount::new(shape.flops()))
-        .bench_local(|| dense_backward_weights(&CPU, shape, &x, &dy, &mut dw, &mut scratch));
 }

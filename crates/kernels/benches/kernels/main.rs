@@ -12,6 +12,7 @@
 mod case;
 mod conv;
 mod dense;
+mod fused;
 mod memory;
 mod team;
 

@@ -2,15 +2,16 @@
 
 use divan::Bencher;
 use divvy_kernels::{
-    Activation, Adam, DropoutKey, NormSettings, NormShape, Padding, PoolShape, activation_backward,
-    activation_forward, adam_step, batch_norm_backward, batch_norm_train, bias_gradient,
-    bias_gradient_scratch, copy, dropout, max_pool_backward, max_pool_forward,
+    Activation, Adam, DropoutKey, NormBackward, NormGradients, NormSettings, NormShape, NormStatistics,
+    Normalisation, Padding, PoolShape, Rule, Update, activation_backward, activation_forward,
+    batch_norm_apply, batch_norm_gradients, batch_statistics, bias_gradient, bias_gradient_scratch, copy,
+    dropout, max_pool_backward, max_pool_forward, update,
 };
 
 use crate::case::{CPU, Case, bytes, chosen, numbers};
 
 /// Maps after the convolutions of common networks.
-fn maps() -> Vec<Case<PoolShape>> {
+pub(crate) fn maps() -> Vec<Case<PoolShape>> {
     let map = |name: &str, batch, size, channels| {
         let none = Padding { top: 0, bottom: 0, left: 0, right: 0 };
         let (window, strides) = ((2, 2), (2, 2));
@@ -25,7 +26,7 @@ fn maps() -> Vec<Case<PoolShape>> {
     ])
 }
 
-fn norm(shape: &PoolShape) -> NormShape {
+pub(crate) fn norm(shape: &PoolShape) -> NormShape {
     NormShape { rows: shape.batch * shape.height * shape.width, channels: shape.channels }
 }
 
@@ -57,20 +58,15 @@ fn norm_forward(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
     let (mut mean, mut invstd, mut moving_mean, mut moving_variance) =
         (channel(), channel(), channel(), channel());
     bencher.counter(bytes(2 * x.len())).bench_local(|| {
-        batch_norm_train(
-            &CPU,
-            &shape,
-            &settings,
-            &x,
-            Some(&gamma),
-            Some(&beta),
-            &mut y,
-            &mut mean,
-            &mut invstd,
-            &mut moving_mean,
-            &mut moving_variance,
-            &mut scratch,
-        );
+        let statistics = NormStatistics {
+            mean: &mut mean,
+            invstd: &mut invstd,
+            moving_mean: &mut moving_mean,
+            moving_variance: &mut moving_variance,
+        };
+        batch_statistics(&CPU, &shape, &settings, &x, statistics, &mut scratch);
+        let norm = Normalisation { mean: &mean, invstd: &invstd, gamma: Some(&gamma), beta: Some(&beta) };
+        batch_norm_apply(&CPU, &shape, &norm, &x, None, None, &mut y);
     });
 }
 
@@ -83,19 +79,11 @@ fn norm_backward(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
     let (gamma, mean, invstd) = (channel(), channel(), channel());
     let (mut dgamma, mut dbeta) = (channel(), channel());
     bencher.counter(bytes(3 * x.len())).bench_local(|| {
-        batch_norm_backward(
-            &CPU,
-            &shape,
-            &x,
-            &dy,
-            Some(&gamma),
-            &mean,
-            &invstd,
-            &mut dx,
-            &mut dgamma,
-            &mut dbeta,
-            &mut scratch,
-        );
+        let norm = Normalisation { mean: &mean, invstd: &invstd, gamma: Some(&gamma), beta: None };
+        let operands = NormBackward { x: &x, dy: &dy, output: None, input: None };
+        let gradients =
+            NormGradients { dx: &mut dx, dresidual: None, dgamma: &mut dgamma, dbeta: &mut dbeta };
+        batch_norm_gradients(&CPU, &shape, &norm, &operands, gradients, &mut scratch);
     });
 }
 
@@ -157,6 +145,8 @@ fn adam(bencher: Bencher<'_, '_>, parameters: usize) {
     };
     bencher.counter(bytes(7 * parameters)).bench_local(|| {
         adam.step += 1;
-        adam_step(&CPU, &adam, &mut values, &gradients, &mut first, &mut second);
+        let state = [&mut first[..], &mut second];
+        let step = Update { rule: Rule::Adam(adam), gradient_scale: 1.0, state };
+        update(&CPU, step, &mut values, &gradients);
     });
 }

@@ -4,14 +4,10 @@
 //! number by number, each block of them once and where it lies.
 
 use super::DenseShape;
-use super::write::WriteRows;
 use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::microkernel::{Grid, PixelSweep, Start, Strides, Taps, Target};
 use crate::packing::PANEL;
-
-/// Inputs of a task: 16 KiB of a panel's weights.
-const INPUTS: usize = 128;
 
 /// Elements of `dyᵀ` for 32 rows of the batch, `[outputs, filled up to whole panels][PANEL rows]`.
 pub(super) fn panel_len(shape: &DenseShape) -> usize {
@@ -20,32 +16,6 @@ pub(super) fn panel_len(shape: &DenseShape) -> usize {
 
 pub(super) fn batch_panels(shape: &DenseShape) -> usize {
     shape.batch.div_ceil(PANEL)
-}
-
-pub(super) fn scratch(shape: &DenseShape, threads: usize) -> usize {
-    batch_panels(shape) * (panel_len(shape) + threads * INPUTS * PANEL)
-}
-
-pub(super) fn run(cpu: &Cpu, shape: &DenseShape, dy: &[f32], w: &[f32], dx: &mut [f32], scratch: &mut [f32]) {
-    let (transposed, tiles) = scratch.split_at_mut(batch_panels(shape) * panel_len(shape));
-    transpose(cpu, shape, dy, transposed);
-    let (dx, tiles) = (Disjoint::new(dx), Disjoint::new(tiles));
-    let tile_len = batch_panels(shape) * INPUTS * PANEL;
-    cpu.team().run(shape.inputs.div_ceil(INPUTS), |member, task| {
-        let first = task * INPUTS;
-        let inputs = INPUTS.min(shape.inputs - first);
-        // SAFETY: each member has a tile of its own.
-        let tile = unsafe { tiles.part(member * tile_len..(member + 1) * tile_len) };
-        for panel in 0..shape.panels() {
-            let weights = &w[(panel * shape.inputs + first) * PANEL..][..inputs * PANEL];
-            let following = if panel + 1 < shape.panels() { panel + 1 } else { panel };
-            let next = &w[(following * shape.inputs + first) * PANEL..][..inputs * PANEL];
-            add_panel(cpu, shape, panel, weights, next, transposed, tile);
-        }
-        // SAFETY: each task has columns of its own.
-        cpu.isa()
-            .call(unsafe { WriteRows::new(&dx, (shape.batch, shape.inputs), (first, inputs), tile, None) });
-    });
 }
 
 /// Adds what a panel's weights of some inputs make of `dyᵀ` to the gradients of these inputs, or sets them, where the panel

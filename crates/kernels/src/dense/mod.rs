@@ -1,4 +1,4 @@
-//! Dense (fully connected) layers: forward, backward to the input, backward to the weights.
+//! Dense (fully connected) layers: forward, and backward to the input and to the weights at once.
 //!
 //! Their cost is reading the weights, of which a network for images may have ten million in one layer, while a batch has
 //! a few dozen rows. So each pass reads the weights once, in order, and it is the batch that is copied about.
@@ -58,16 +58,6 @@ impl DenseShape {
     /// Elements of scratch that [`dense_forward`] needs on so many threads.
     pub fn forward_scratch(&self, threads: usize) -> usize {
         forward::scratch(self, threads)
-    }
-
-    /// Elements of scratch that [`dense_backward_data`] needs on so many threads.
-    pub fn backward_data_scratch(&self, threads: usize) -> usize {
-        backward_data::scratch(self, threads)
-    }
-
-    /// Elements of scratch that [`dense_backward_weights`] needs on so many threads.
-    pub fn backward_weights_scratch(&self, threads: usize) -> usize {
-        backward_weights::scratch(self, threads)
     }
 
     /// Elements of scratch that [`dense_backward`] needs on so many threads.
@@ -135,44 +125,6 @@ pub fn dense_forward(
     assert!(bias.is_none_or(|bias| bias.len() == shape.outputs), "a dense layer's biases");
     check_scratch(scratch, shape.forward_scratch(cpu.threads()));
     forward::run(cpu, shape, x, w, bias, y, scratch);
-}
-
-/// `dx = dy wᵀ`, the loss's gradient to the input.
-///
-/// Shapes are those of the forward pass; `scratch` has at least [`DenseShape::backward_data_scratch`] elements.
-///
-/// # Panics
-/// When a slice has not the length that the shape tells, or the layer is empty.
-pub fn dense_backward_data(
-    cpu: &Cpu,
-    shape: &DenseShape,
-    dy: &[f32],
-    w: &[f32],
-    dx: &mut [f32],
-    scratch: &mut [f32],
-) {
-    shape.check(dx, w, dy);
-    check_scratch(scratch, shape.backward_data_scratch(cpu.threads()));
-    backward_data::run(cpu, shape, dy, w, dx, scratch);
-}
-
-/// `dw = xᵀ dy`, the loss's gradient to the weights, packed; the zeros that fill up the last panel stay zero.
-///
-/// Shapes are those of the forward pass; `scratch` has at least [`DenseShape::backward_weights_scratch`] elements.
-///
-/// # Panics
-/// When a slice has not the length that the shape tells, or the layer is empty.
-pub fn dense_backward_weights(
-    cpu: &Cpu,
-    shape: &DenseShape,
-    x: &[f32],
-    dy: &[f32],
-    dw: &mut [f32],
-    scratch: &mut [f32],
-) {
-    shape.check(x, dw, dy);
-    check_scratch(scratch, shape.backward_weights_scratch(cpu.threads()));
-    backward_weights::run(cpu, shape, x, dy, dw, scratch);
 }
 
 /// `dx = dy wᵀ` and `dw = xᵀ dy`, with what becomes of `dw`, in one pass over the weights.

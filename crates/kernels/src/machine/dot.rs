@@ -66,6 +66,8 @@ impl Instruction {
 
     /// So many rounds on independent accumulators.
     pub(super) fn run(self, rounds: usize) {
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = rounds;
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Vnni512(token) => token.run(rounds),
@@ -74,8 +76,6 @@ impl Instruction {
             #[cfg(target_arch = "x86_64")]
             Self::Bf16(token) => token.run(rounds),
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = rounds;
     }
 }
 

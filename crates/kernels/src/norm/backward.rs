@@ -43,33 +43,6 @@ pub struct NormGradients<'a> {
     pub dbeta: &'a mut [f32],
 }
 
-/// The backward pass of [`batch_norm_train`](crate::batch_norm_train), from its input `x` and the statistics it saved.
-///
-/// With n = (x - mean) * invstd: `dbeta = sum dy`, `dgamma = sum dy n` (sums over the rows), and
-/// `dx = gamma * invstd * (dy - dbeta / rows - n * dgamma / rows)`.
-///
-/// # Panics
-/// When there are no rows, a slice's length does not fit the shape, or `scratch` is shorter than
-/// [`NormShape::backward_scratch`].
-pub fn batch_norm_backward(
-    cpu: &Cpu,
-    shape: &NormShape,
-    x: &[f32],
-    dy: &[f32],
-    gamma: Option<&[f32]>,
-    mean: &[f32],
-    invstd: &[f32],
-    dx: &mut [f32],
-    dgamma: &mut [f32],
-    dbeta: &mut [f32],
-    scratch: &mut [f32],
-) {
-    let norm = Normalisation { mean, invstd, gamma, beta: None };
-    let operands = NormBackward { x, dy, output: None, input: None };
-    let gradients = NormGradients { dx, dresidual: None, dgamma, dbeta };
-    batch_norm_gradients(cpu, shape, &norm, &operands, gradients, scratch);
-}
-
 /// The backward pass of [`batch_norm_apply`](crate::batch_norm_apply) with the statistics of its own input.
 ///
 /// With g = dy * activation'(y) and n = (x - mean) * invstd: `dbeta = sum g`, `dgamma = sum g n` (sums over the rows),

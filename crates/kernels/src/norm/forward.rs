@@ -1,42 +1,10 @@
 //! Batch normalisation, forward.
 
-use super::statistics::{NormStatistics, batch_statistics};
-use super::{Affine, NormSettings, NormShape, Normalisation, assert_per_channel, inverse_deviation};
+use super::{Affine, NormShape, Normalisation, assert_per_channel, inverse_deviation};
 use crate::columns::{OfChannel, map_channels};
 use crate::rectifier::Bounds;
 use crate::simd::Simd;
 use crate::{Cpu, Rectifier};
-
-/// `y = gamma * (x - mean) * invstd + beta` with the mean and the (biased) variance of the batch, by channel.
-///
-/// `mean` and `invstd = 1 / sqrt(variance + epsilon)` are set for the backward pass; the moving statistics become
-/// `momentum * moving + (1 - momentum) * batch`, as in Keras. Ioffe and Szegedy, arXiv 1502.03167.
-///
-/// Without `gamma` or `beta`, they are 1 and 0.
-///
-/// The variance is that of the differences from a first guess at the mean, so it keeps its digits where the mean is large.
-///
-/// # Panics
-/// When there are no rows, a slice's length does not fit the shape, or `scratch` is shorter than
-/// [`NormShape::train_scratch`].
-pub fn batch_norm_train(
-    cpu: &Cpu,
-    shape: &NormShape,
-    settings: &NormSettings,
-    x: &[f32],
-    gamma: Option<&[f32]>,
-    beta: Option<&[f32]>,
-    y: &mut [f32],
-    mean: &mut [f32],
-    invstd: &mut [f32],
-    moving_mean: &mut [f32],
-    moving_variance: &mut [f32],
-    scratch: &mut [f32],
-) {
-    let statistics = NormStatistics { mean, invstd, moving_mean, moving_variance };
-    batch_statistics(cpu, shape, settings, x, statistics, scratch);
-    batch_norm_apply(cpu, shape, &Normalisation { mean, invstd, gamma, beta }, x, None, None, y);
-}
 
 /// `y = activation(gamma * (x - mean) * invstd + beta + residual)`, by channel, in one pass.
 ///

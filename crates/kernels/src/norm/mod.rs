@@ -10,9 +10,9 @@ mod tests;
 
 pub use affine::batch_norm_affine;
 pub(crate) use backward::NormaliseBackward;
-pub use backward::{NormBackward, NormGradients, NormOutput, batch_norm_backward, batch_norm_gradients};
+pub use backward::{NormBackward, NormGradients, NormOutput, batch_norm_gradients};
 pub(crate) use forward::Normalise;
-pub use forward::{batch_norm_apply, batch_norm_infer, batch_norm_train};
+pub use forward::{batch_norm_apply, batch_norm_infer};
 pub use scale_shift::{scale_shift_backward, scale_shift_forward};
 pub use statistics::{NormStatistics, batch_statistics, batch_statistics_from_sums};
 
@@ -38,12 +38,12 @@ impl NormShape {
         self.len() == 0
     }
 
-    /// Numbers of scratch that [`batch_norm_train`] and [`batch_statistics`] need.
+    /// Numbers of scratch that [`batch_statistics`] needs.
     pub fn train_scratch(&self) -> usize {
         column_sums_scratch(self.grid(), 2)
     }
 
-    /// Numbers of scratch that [`batch_norm_backward`] and [`batch_norm_gradients`] need.
+    /// Numbers of scratch that [`batch_norm_gradients`] needs.
     pub fn backward_scratch(&self) -> usize {
         column_sums_scratch(self.grid(), 2)
     }

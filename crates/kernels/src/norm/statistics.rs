@@ -18,7 +18,7 @@ pub struct NormStatistics<'a> {
     pub moving_variance: &'a mut [f32],
 }
 
-/// The mean and the variance of each channel of `x`.
+/// The mean and the variance of each channel of `x` (Ioffe and Szegedy, arXiv 1502.03167).
 ///
 /// The variance is that of the differences from a first guess at the mean, so it keeps its digits where the mean is large.
 ///

@@ -140,44 +140,6 @@ impl UpdateVisitor for WholeSlice<'_> {
     }
 }
 
-/// [`Rule::Sgd`] with the gradients as they are.
-///
-/// # Panics
-/// When the lengths differ.
-pub fn sgd_step(cpu: &Cpu, sgd: &Sgd, params: &mut [f32], grads: &[f32], velocity: &mut [f32]) {
-    let state = [velocity, &mut []];
-    update(cpu, Update { rule: Rule::Sgd(*sgd), gradient_scale: 1.0, state }, params, grads);
-}
-
-/// [`Rule::Adam`] with the gradients as they are.
-///
-/// # Panics
-/// When the lengths differ, or the step is 0.
-pub fn adam_step(cpu: &Cpu, adam: &Adam, params: &mut [f32], grads: &[f32], m: &mut [f32], v: &mut [f32]) {
-    update(cpu, Update { rule: Rule::Adam(*adam), gradient_scale: 1.0, state: [m, v] }, params, grads);
-}
-
-/// [`Rule::RmsProp`] with the gradients as they are.
-///
-/// # Panics
-/// When the lengths differ.
-pub fn rmsprop_step(
-    cpu: &Cpu,
-    rmsprop: &RmsProp,
-    params: &mut [f32],
-    grads: &[f32],
-    mean_square: &mut [f32],
-    velocity: &mut [f32],
-) {
-    let state = [mean_square, velocity];
-    update(cpu, Update { rule: Rule::RmsProp(*rmsprop), gradient_scale: 1.0, state }, params, grads);
-}
-
-/// `x = x * factor`, as gradient clipping needs it.
-pub fn scale(cpu: &Cpu, factor: f32, x: &mut [f32]) {
-    elementwise(cpu, Scale { factor }, [], [x]);
-}
-
 /// The sum of the squares of `x`. `scratch` has [`sum_of_squares_scratch`] numbers at least.
 ///
 /// # Panics
@@ -192,18 +154,6 @@ pub fn sum_of_squares(cpu: &Cpu, x: &[f32], scratch: &mut [f32]) -> f64 {
 /// Numbers of scratch that [`sum_of_squares`] of `len` numbers needs.
 pub fn sum_of_squares_scratch(len: usize) -> usize {
     column_sums_scratch(Grid::new(len, 1), 1)
-}
-
-#[derive(Clone, Copy)]
-struct Scale {
-    factor: f32,
-}
-
-impl Elementwise<0, 1> for Scale {
-    #[inline(always)]
-    fn apply<S: Simd>(self, simd: S, _: [S::V; 0], [x]: [S::V; 1]) -> [S::V; 1] {
-        [simd.mul(x, simd.splat(self.factor))]
-    }
 }
 
 #[derive(Clone, Copy)]

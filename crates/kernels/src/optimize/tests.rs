@@ -5,12 +5,13 @@ use crate::reference::trial::{assert_sums, magnitudes, numbers, on_every_cpu, wi
 const LEN: usize = 8209;
 const STEPS: u64 = 5;
 
-/// Asserts that `step`, given the parameters and two slices of state, follows `of_one` for some steps.
-fn assert_follows(
-    what: &str,
-    step: impl Fn(&Cpu, u64, &[f32], [&mut [f32]; 3]),
-    of_one: impl Fn(State, f64, u64) -> State,
-) {
+/// A step by the gradients as they are.
+fn step(cpu: &Cpu, rule: Rule, params: &mut [f32], grads: &[f32], state: [&mut [f32]; 2]) {
+    update(cpu, Update { rule, gradient_scale: 1.0, state }, params, grads);
+}
+
+/// Asserts that the rule of each step, from 1 on, follows `of_one`.
+fn assert_follows(what: &str, rule: impl Fn(u64) -> Rule, of_one: impl Fn(State, f64, u64) -> State) {
     let start = numbers(LEN, 1);
     let gradients: Vec<Vec<f32>> = (1..=STEPS).map(|step| numbers(LEN, 10 + step)).collect();
     let outputs = on_every_cpu(
@@ -21,7 +22,7 @@ fn assert_follows(
             let (first, second) = state.split_at_mut(LEN);
             params.copy_from_slice(&start);
             for (number, gradients) in (1..).zip(&gradients) {
-                step(cpu, number, gradients, [params, first, second]);
+                step(cpu, rule(number), params, gradients, [first, second]);
             }
         },
     );
@@ -43,7 +44,7 @@ fn sgd_follows_its_definition() {
         let sgd = Sgd { lr: 0.1, momentum, nesterov, weight_decay: 0.01 };
         assert_follows(
             &format!("{sgd:?}"),
-            |cpu, _, grads, [params, velocity, _]| sgd_step(cpu, &sgd, params, grads, velocity),
+            |_| Rule::Sgd(sgd),
             |state, g, step| reference::sgd(&sgd, state, g, step),
         );
     }
@@ -56,7 +57,7 @@ fn adam_follows_its_definition() {
             |step| Adam { lr: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay, decoupled, step };
         assert_follows(
             &format!("{:?}", adam(1)),
-            |cpu, step, grads, [params, m, v]| adam_step(cpu, &adam(step), params, grads, m, v),
+            |step| Rule::Adam(adam(step)),
             |state, g, step| reference::adam(&adam(step), state, g),
         );
     }
@@ -68,9 +69,7 @@ fn rmsprop_follows_its_definition() {
         let rmsprop = RmsProp { lr: 0.01, rho: 0.99, epsilon: 1e-3, momentum, weight_decay: 0.05 };
         assert_follows(
             &format!("{rmsprop:?}"),
-            |cpu, _, grads, [params, velocity, square]| {
-                rmsprop_step(cpu, &rmsprop, params, grads, square, velocity);
-            },
+            |_| Rule::RmsProp(rmsprop),
             |state, g, _| reference::rmsprop(&rmsprop, state, g),
         );
     }
@@ -81,10 +80,10 @@ fn without_momentum_no_velocity_is_needed() {
     let cpu = Cpu::new(1);
     let mut params = [1.0, 2.0];
     let sgd = Sgd { lr: 0.5, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
-    sgd_step(&cpu, &sgd, &mut params, &[1.0, -2.0], &mut []);
+    step(&cpu, Rule::Sgd(sgd), &mut params, &[1.0, -2.0], [&mut [], &mut []]);
     assert_eq!(params, [0.5, 3.0]);
     let rmsprop = RmsProp { lr: 0.5, rho: 0.0, epsilon: 0.0, momentum: 0.0, weight_decay: 0.0 };
-    rmsprop_step(&cpu, &rmsprop, &mut params, &[4.0, -4.0], &mut [0.0; 2], &mut []);
+    step(&cpu, Rule::RmsProp(rmsprop), &mut params, &[4.0, -4.0], [&mut [0.0; 2], &mut []]);
     assert_eq!(params, [0.0, 3.5]);
 }
 
@@ -101,7 +100,8 @@ fn the_first_step_of_adam_is_the_learning_rate() {
         step: 1,
     };
     let mut params = [0.0; 3];
-    adam_step(&Cpu::new(1), &adam, &mut params, &[1e-3, -7.0, 100.0], &mut [0.0; 3], &mut [0.0; 3]);
+    let state = [&mut [0.0; 3][..], &mut [0.0; 3]];
+    step(&Cpu::new(1), Rule::Adam(adam), &mut params, &[1e-3, -7.0, 100.0], state);
     for (param, expected) in params.into_iter().zip([-0.25, 0.25, -0.25]) {
         assert!((param - expected).abs() < 1e-6, "{param}, not {expected}");
     }
@@ -118,19 +118,6 @@ fn sums_of_squares_of_any_length() {
         );
         assert_sums("sum of squares", &outputs, &[truth], &[truth]);
     }
-}
-
-#[test]
-fn scaling_multiplies_every_element() {
-    let outputs = on_every_cpu(
-        |_| (LEN, 0),
-        |cpu, x, _| {
-            x.copy_from_slice(&numbers(LEN, 1));
-            scale(cpu, 0.5, x);
-        },
-    );
-    let halves: Vec<f32> = numbers(LEN, 1).iter().map(|x| x / 2.0).collect();
-    assert!(outputs.iter().all(|(_, x)| *x == halves));
 }
 
 #[test]

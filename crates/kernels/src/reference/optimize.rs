@@ -36,14 +36,14 @@ pub(crate) fn adam(o: &Adam, mut s: State, mut g: f64) -> State {
     s
 }
 
-/// `first` is the velocity, `second` the mean square.
+/// `first` is the mean square, `second` the velocity.
 pub(crate) fn rmsprop(o: &RmsProp, mut s: State, mut g: f64) -> State {
     g += o.weight_decay * s.param;
-    s.second = o.rho * s.second + (1.0 - o.rho) * g * g;
-    let scaled = g / (s.second.sqrt() + o.epsilon);
+    s.first = o.rho * s.first + (1.0 - o.rho) * g * g;
+    let scaled = g / (s.first.sqrt() + o.epsilon);
     if o.momentum > 0.0 {
-        s.first = o.momentum * s.first + scaled;
-        s.param -= o.lr * s.first;
+        s.second = o.momentum * s.second + scaled;
+        s.param -= o.lr * s.second;
     } else {
         s.param -= o.lr * scaled;
     }

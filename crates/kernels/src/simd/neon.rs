@@ -3,7 +3,7 @@
 #[allow(clippy::wildcard_imports, reason = "every name in it says what it is")]
 use std::arch::aarch64::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, Simd, WIDEST};
 
 /// Proof that the CPU has NEON.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +77,25 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    unsafe fn load_bytes(self, from: *const u8) -> float32x4_t {
+        // SAFETY: the token proves NEON; the caller promises 4 readable bytes.
+        unsafe {
+            let bytes = vreinterpret_u8_u32(vdup_n_u32(from.cast::<u32>().read_unaligned()));
+            vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(bytes))))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(self, v: float32x4_t, to: *mut u8) {
+        // SAFETY: the token proves NEON; the caller promises room for 4 bytes.
+        unsafe {
+            let halves = vmovn_u32(vcvtq_u32_f32(v));
+            let bytes = vmovn_u16(vcombine_u16(halves, halves));
+            to.cast::<u32>().write_unaligned(vget_lane_u32::<0>(vreinterpret_u32_u8(bytes)));
+        }
+    }
+
+    #[inline(always)]
     fn add(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
         // SAFETY: the token proves NEON.
         unsafe { vaddq_f32(a, b) }
@@ -136,11 +155,36 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn select_eq(self, a: float32x4_t, b: float32x4_t, yes: float32x4_t, no: float32x4_t) -> float32x4_t {
+        // SAFETY: the token proves NEON.
+        unsafe { vbslq_f32(vceqq_f32(a, b), yes, no) }
+    }
+
+    #[inline(always)]
     fn exp2_int(self, n: float32x4_t) -> float32x4_t {
         // SAFETY: the token proves NEON. The bits of 2^n are n + 127 in the exponent field.
         unsafe {
             let exponent = vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127));
             vreinterpretq_f32_s32(vshlq_n_s32::<23>(exponent))
+        }
+    }
+
+    #[inline(always)]
+    fn transpose(self, v: &mut [float32x4_t; WIDEST]) {
+        // SAFETY: the token proves NEON.
+        unsafe {
+            // Pairs of numbers, one of each of two vectors; then pairs of such pairs.
+            let [even_low, odd_low, even_high, odd_high] = [
+                vtrn1q_f32(v[0], v[1]),
+                vtrn2q_f32(v[0], v[1]),
+                vtrn1q_f32(v[2], v[3]),
+                vtrn2q_f32(v[2], v[3]),
+            ]
+            .map(|pair| vreinterpretq_f64_f32(pair));
+            v[0] = vreinterpretq_f32_f64(vzip1q_f64(even_low, even_high));
+            v[1] = vreinterpretq_f32_f64(vzip1q_f64(odd_low, odd_high));
+            v[2] = vreinterpretq_f32_f64(vzip2q_f64(even_low, even_high));
+            v[3] = vreinterpretq_f32_f64(vzip2q_f64(odd_low, odd_high));
         }
     }
 

@@ -15,7 +15,7 @@ use crate::optimizer::Updates;
 use crate::parameters::{ParameterId, ParameterTable, Parameters};
 use crate::plan::constant::{ConstantId, Constants, Places};
 use crate::plan::op::{BufferId, LossKind, Maxima, Moving};
-use crate::plan::{Op, Plan, PlanOptions};
+use crate::plan::{Algorithms, Op, Plan, PlanOptions};
 use crate::profile::Laps;
 use access::Access;
 use tiled::Worker;
@@ -24,13 +24,20 @@ use tiled::Worker;
 #[derive(Debug)]
 pub struct Device {
     cpu: Cpu,
-    exact: bool,
+    options: PlanOptions,
     arena: Buffer,
     scratch: Buffer,
     workers: Vec<Worker>,
     /// What each part of a batch that is run in parts leaves for the whole.
     carried: Buffer,
     laps: Option<Laps>,
+}
+
+impl From<Cpu> for Device {
+    /// [`Device::new`].
+    fn from(cpu: Cpu) -> Self {
+        Self::new(cpu)
+    }
 }
 
 /// The constants of a plan, as they are for the present parameters.
@@ -60,11 +67,12 @@ pub(crate) struct Randomness {
 }
 
 impl Device {
-    /// A device that runs on `cpu`.
+    /// A device that runs on `cpu`, by the fastest algorithms.
     pub fn new(cpu: Cpu) -> Self {
+        let options = PlanOptions { isa: cpu.isa(), bf16: cpu.bf16(), ..PlanOptions::default() };
         Self {
             cpu,
-            exact: false,
+            options,
             arena: Buffer::default(),
             scratch: Buffer::default(),
             workers: Vec::new(),
@@ -73,14 +81,26 @@ impl Device {
         }
     }
 
-    /// Sets whether every product of the definitions is computed; false by default: see [`PlanOptions::exact`].
-    pub fn exact(self, exact: bool) -> Self {
-        Self { exact, ..self }
+    /// Sets which algorithms plans may take; [`Algorithms::Fastest`] by default.
+    pub fn algorithms(mut self, algorithms: Algorithms) -> Self {
+        self.options.algorithms = algorithms;
+        self
+    }
+
+    /// Sets whether operations are fused; true by default: see [`PlanOptions::fused`].
+    pub fn fused(mut self, fused: bool) -> Self {
+        self.options.fused = fused;
+        self
     }
 
     /// What plans are compiled for.
     pub fn plan_options(&self) -> PlanOptions {
-        PlanOptions { isa: self.cpu.isa(), exact: self.exact, bf16: self.cpu.bf16() }
+        self.options
+    }
+
+    /// The processor, without the memory.
+    pub fn into_cpu(self) -> Cpu {
+        self.cpu
     }
 
     /// The processor.

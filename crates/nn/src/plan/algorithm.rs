@@ -3,8 +3,8 @@
 use divvy_kernels::{Conv2dShape, ConvAlgorithm, ConvPass, WinogradTile};
 use serde::Serialize;
 
-use super::PlanOptions;
 use super::op::{ConvOperand, Op};
+use super::{Algorithms, PlanOptions};
 
 /// The algorithm that an operation is computed by, and those that were passed over for it.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -66,11 +66,15 @@ impl AlgorithmChoice {
         let megacycles =
             |wanted| candidates.iter().find(|(one, _)| *one == wanted).map(|(_, cost)| cost / 1e6);
         let others = candidates.iter().filter(|(other, _)| *other != chosen);
-        let why = || if options.exact { "not exact" } else { "reckoned to cost more" };
+        let why = match options.algorithms {
+            Algorithms::Fastest => "reckoned to cost more",
+            Algorithms::Exact => "not exact",
+            Algorithms::Only(_) => "not asked for",
+        };
         let passed_over = others
             .map(|&(other, cost)| PassedOver {
                 algorithm: Algorithm::new(other, Some(cost / 1e6)),
-                reason: why().to_owned(),
+                reason: why.to_owned(),
             })
             .collect();
         Self { chosen: Algorithm::new(chosen, megacycles(chosen)), passed_over }

@@ -12,7 +12,7 @@ pub(crate) mod tiling;
 
 use std::ops::Range;
 
-use divvy_kernels::{Bf16, Conv2dShape, ConvAlgorithm, ConvPass, Isa};
+use divvy_kernels::{Bf16, Conv2dShape, ConvAlgorithm, ConvPass, Isa, WinogradTile};
 
 pub use algorithm::{Algorithm, AlgorithmChoice, PassedOver};
 use constant::{Constant, ConstantId};
@@ -44,27 +44,50 @@ pub enum Mode {
 pub struct PlanOptions {
     /// The instruction set that it will run on.
     pub isa: Isa,
-    /// Whether every product of the definitions is computed: no algorithm that saves multiplications at the price of rounding.
-    pub exact: bool,
     /// What rounds operands of convolutions to bf16 where that is faster, if they may be; sums and everything in memory are `f32`
     /// all the same.
     pub bf16: Option<Bf16>,
+    /// Which algorithms it may take.
+    pub algorithms: Algorithms,
+    /// Whether operations are fused where one kernel does two better together. The plan without says what the fused one must
+    /// compute.
+    pub fused: bool,
+}
+
+/// Which algorithms a plan may take for convolutions, of those that apply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Algorithms {
+    /// For each pass the one that is reckoned the fastest.
+    #[default]
+    Fastest,
+    /// The fastest of those that compute every product of the definition: none that saves multiplications at the price of
+    /// rounding. In which numbers is another question: see [`PlanOptions::bf16`].
+    Exact,
+    /// Winograd's with this tile wherever it applies, be it slower or not, and elsewhere as with [`Self::Exact`].
+    Only(WinogradTile),
 }
 
 impl Default for PlanOptions {
     /// The best instruction set of this machine, and whatever is fastest with `f32`.
     fn default() -> Self {
-        Self { isa: Isa::best(), exact: false, bf16: None }
+        Self { isa: Isa::best(), bf16: None, algorithms: Algorithms::Fastest, fused: true }
     }
 }
 
 impl PlanOptions {
-    /// The fastest algorithm of a pass; `prepared` where its weights are transformed beforehand.
+    /// The algorithm of a pass; `prepared` where its weights are transformed beforehand.
     fn algorithm(self, shape: &Conv2dShape, pass: ConvPass, prepared: bool) -> ConvAlgorithm {
-        if self.exact {
-            return ConvAlgorithm::Direct;
-        }
-        shape.algorithms(pass, self.isa, prepared, self.bf16)[0].0
+        let by_speed =
+            || shape.algorithms(pass, self.isa, prepared, self.bf16).into_iter().map(|(one, _)| one);
+        let is_winograd = |one: &ConvAlgorithm| matches!(one, ConvAlgorithm::Winograd(_));
+        let wanted = match self.algorithms {
+            Algorithms::Fastest => by_speed().next(),
+            Algorithms::Exact => None,
+            Algorithms::Only(tile) => by_speed().find(|one| *one == ConvAlgorithm::Winograd(tile)),
+        };
+        wanted
+            .or_else(|| by_speed().find(|one| !is_winograd(one)))
+            .expect("every product can always be computed")
     }
 }
 
@@ -142,7 +165,9 @@ impl Plan {
         let mut lowering = Lowering::new(mode, batch, network.graph(), table);
         let (images, logits) = lower_layers(&mut lowering, network);
         let mut constants = Vec::new();
-        lowering.ops = fuse(std::mem::take(&mut lowering.ops), &lowering.buffers, &mut constants);
+        if options.fused {
+            lowering.ops = fuse(std::mem::take(&mut lowering.ops), &lowering.buffers, &mut constants);
+        }
         let loss = (mode == Mode::Train).then(|| lower_loss(&mut lowering, network, logits));
         choose_algorithms(&mut lowering, options, &mut constants);
         let Lowering { ops: steps, buffers, .. } = lowering;
@@ -333,7 +358,7 @@ fn immediate(steps: &[Step]) -> Vec<ParameterId> {
     parameters
 }
 
-/// Gives every convolution the fastest algorithm. Where weights change with each step, they are transformed by an operation
+/// Gives every convolution its algorithm. Where weights change with each step, they are transformed by an operation
 /// before it; else they are a constant.
 fn choose_algorithms(lowering: &mut Lowering<'_>, options: PlanOptions, constants: &mut Vec<Constant>) {
     let prepared = lowering.mode == Mode::Infer;

@@ -3,11 +3,12 @@ use std::time::Duration;
 use divvy_kernels::machine::{Caches, LevelLimits};
 
 use super::*;
-use crate::plan::{Algorithm, Mode, PassedOver};
+use crate::plan::{Algorithm, Algorithms, Mode, PassedOver};
 use crate::{Activation, BatchNorm, Conv2d, Dense, Flatten, Graph, Isa, Network, Sequential, Task};
 
 /// The same choices on every machine.
-const PLAIN: PlanOptions = PlanOptions { isa: Isa::PORTABLE, exact: true, bf16: None };
+const PLAIN: PlanOptions =
+    PlanOptions { isa: Isa::PORTABLE, bf16: None, algorithms: Algorithms::Exact, fused: true };
 
 fn limits() -> Limits {
     let level = |level, read: f64| LevelLimits { level, bytes: 1, read, write: read / 2.0, copy: read / 4.0 };

@@ -27,7 +27,8 @@ pub(crate) fn everything(dropout: f32) -> Network {
     let input = Input::new(PICTURE);
     let x = Rescaling::new(2.0).offset(-0.5).on(&input);
     let x = Normalization::new([0.25, -0.5, 0.125], [0.5, 1.5, 2.0]).on(&x);
-    let stem = BatchNorm::new().on(&same(8, 3).activation(Relu).on(&x));
+    let x = BatchNorm::new().on(&same(8, 3).activation(Relu).on(&x));
+    let stem = same(8, 3).on(&x);
 
     let depthwise = same(8, 3).groups(8).activation(HardSwish).on(&stem);
     let dilated = same(8, 3).groups(2).dilation(2).use_bias(false).activation(Silu).on(&stem);

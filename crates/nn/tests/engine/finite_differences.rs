@@ -5,12 +5,12 @@
 
 use std::collections::HashMap;
 
-use divvy_nn::{Cpu, Device, Engine, Isa, Network, Tensor};
+use divvy_nn::{Cpu, Device, Engine, Network, Tensor};
 
 use crate::double::loss;
 use crate::everything::{batch, everything};
 use crate::noise::noise;
-use crate::support::{Batch, assert_near, engine, is_trained, loss_and_gradients};
+use crate::support::{Batch, assert_near, engine_on, is_trained, loss_and_gradients, ways};
 
 /// How far each number of a parameter is moved: too little for any rectifier to open or pool to change its mind on the way.
 const STEP: f64 = 1e-6;
@@ -65,13 +65,15 @@ impl Truth {
 }
 
 #[test]
-fn gradients_agree_with_differences_of_the_loss_on_every_instruction_set() {
+fn gradients_agree_with_differences_of_the_loss_on_every_instruction_set_by_every_algorithm() {
     let (network, batch) = (everything(0.0), batch(0, 6));
     let start = some_parameters(&network);
     let truth = Truth::of(&network, &start, &batch);
-    for isa in Isa::present() {
-        let (loss, gradients) = loss_and_gradients(&mut engine(&network, start.clone(), isa, 2), &batch);
-        assert_near(&[loss], &[truth.loss as f32], 1e-6, &format!("loss on {}", isa.name()));
+    for (isa, algorithms) in ways() {
+        let place = format!("{}, {algorithms:?}", isa.name());
+        let device = Device::new(Cpu::with_isa(isa, 2)).algorithms(algorithms);
+        let (loss, gradients) = loss_and_gradients(&mut engine_on(device, &network, start.clone()), &batch);
+        assert_near(&[loss], &[truth.loss as f32], 1e-6, &format!("loss on {place}"));
         for Slope { parameter, direction, rise } in &truth.slopes {
             let gradient = gradients.iter().find(|it| it.name == *parameter).expect("it is trained");
             let gradient = || gradient.values.iter().copied().map(f64::from);
@@ -79,8 +81,7 @@ fn gradients_agree_with_differences_of_the_loss_on_every_instruction_set() {
             let length = gradient().map(|g| g * g).sum::<f64>().sqrt();
             assert!(
                 (along - rise).abs() <= TOLERANCE * length,
-                "{parameter} on {}: the gradient says {along:.8}, the loss {rise:.8}; its length is {length:.8}",
-                isa.name(),
+                "{parameter} on {place}: the gradient says {along:.8}, the loss {rise:.8}; its length is {length:.8}",
             );
         }
     }

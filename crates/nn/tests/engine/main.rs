@@ -7,6 +7,7 @@ mod dropout;
 mod everything;
 mod finite_differences;
 mod folding;
+mod fusing;
 mod layers;
 mod logits;
 mod losses;

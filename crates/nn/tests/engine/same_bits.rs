@@ -1,14 +1,19 @@
 //! The same seed gives the same bits, whatever the number of threads and whatever else was asked of the engine.
 
-use divvy_nn::{Cpu, Device, Engine, Isa, Optimizer, Tensor};
+use divvy_nn::{Algorithms, Cpu, Device, Engine, Isa, Optimizer, Tensor};
 
 use crate::everything::{batch, everything};
-use crate::support::{bits, is_trained, parameters, step};
+use crate::support::{bits, is_trained, parameters, step, ways};
 
 const STEPS: u32 = 5;
 
 fn fresh(isa: Isa, threads: usize, seed: u64) -> Engine {
-    Engine::new(everything(0.25), Device::new(Cpu::with_isa(isa, threads)), seed)
+    fresh_by(Algorithms::Fastest, isa, threads, seed)
+}
+
+fn fresh_by(algorithms: Algorithms, isa: Isa, threads: usize, seed: u64) -> Engine {
+    let device = Device::new(Cpu::with_isa(isa, threads)).algorithms(algorithms);
+    Engine::new(everything(0.25), device, seed)
 }
 
 /// Some steps with dropout and batch norms, on batches of changing size; every bit of the parameters after them.
@@ -23,12 +28,12 @@ fn train(engine: &mut Engine, mut between: impl FnMut(&mut Engine)) -> Vec<(Stri
 
 #[test]
 fn one_two_and_three_threads_train_alike() {
-    for isa in Isa::present() {
-        let alone = train(&mut fresh(isa, 1, 3), |_| {});
+    for (isa, algorithms) in ways() {
+        let alone = train(&mut fresh_by(algorithms, isa, 1, 3), |_| {});
         for threads in [2, 3] {
             assert!(
-                train(&mut fresh(isa, threads, 3), |_| {}) == alone,
-                "{threads} threads on {}",
+                train(&mut fresh_by(algorithms, isa, threads, 3), |_| {}) == alone,
+                "{threads} threads on {}, {algorithms:?}",
                 isa.name()
             );
         }

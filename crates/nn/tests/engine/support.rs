@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use divvy_nn::{Cpu, Device, Engine, Isa, Network, Optimizer, ParameterTable, Parameters, Tensor};
+use divvy_nn::{
+    Algorithms, Cpu, Device, Engine, Isa, Network, Optimizer, ParameterTable, Parameters, Tensor,
+    WinogradTile,
+};
 
 /// Images and targets as the engine takes them.
 #[derive(Clone)]
@@ -12,11 +15,29 @@ pub(crate) struct Batch {
     pub(crate) size: usize,
 }
 
-/// An engine with the parameters given.
+/// Every choice of algorithms.
+pub(crate) const ALGORITHMS: [Algorithms; 4] = [
+    Algorithms::Exact,
+    Algorithms::Only(WinogradTile::Two),
+    Algorithms::Only(WinogradTile::Four),
+    Algorithms::Fastest,
+];
+
+/// Every instruction set of this machine with every choice of algorithms.
+pub(crate) fn ways() -> impl Iterator<Item = (Isa, Algorithms)> {
+    Isa::present().into_iter().flat_map(|isa| ALGORITHMS.map(|algorithms| (isa, algorithms)))
+}
+
+/// An engine with the parameters given, and the fastest algorithms.
 pub(crate) fn engine(network: &Network, parameters: Vec<Tensor>, isa: Isa, threads: usize) -> Engine {
+    engine_on(Device::new(Cpu::with_isa(isa, threads)), network, parameters)
+}
+
+/// An engine with the parameters given.
+pub(crate) fn engine_on(device: Device, network: &Network, parameters: Vec<Tensor>) -> Engine {
     let table = Arc::new(ParameterTable::new(network.graph()));
     let parameters = Parameters::from_tensors(table, parameters).unwrap_or_else(|error| panic!("{error}"));
-    Engine::with_parameters(network.clone(), parameters, Device::new(Cpu::with_isa(isa, threads)), 0)
+    Engine::with_parameters(network.clone(), parameters, device, 0)
 }
 
 /// All parameters, by name.

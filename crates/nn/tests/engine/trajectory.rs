@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use divvy_nn::{Isa, Network, Optimizer, ParameterTable, Parameters, Tensor};
+use divvy_nn::{Algorithms, Cpu, Device, Isa, Network, Optimizer, ParameterTable, Parameters, Tensor};
 
 use crate::noise::noise;
 use crate::reference::Reference;
-use crate::support::{Batch, assert_near, engine, step};
+use crate::support::{Batch, assert_near, engine_on, step, ways};
 
 const STEPS: u32 = 50;
 const BATCH: usize = 8;
@@ -14,6 +14,9 @@ const RATE: f64 = 1.0 / 32768.0;
 
 /// PyTorch's own two precisions are 3e-6 apart.
 const TOLERANCE: f64 = 1e-4;
+
+/// How far the logits of two ways to compute may be apart after ten steps.
+const AGREEMENT: f64 = 2e-5;
 
 /// The first parameters: kernels from `noise`, the others as the engine starts them, which is as Keras does.
 fn first_parameters(network: &Network) -> Vec<Tensor> {
@@ -43,30 +46,52 @@ fn batch(number: u32, pixels: usize) -> Batch {
     Batch { images, targets, size: BATCH }
 }
 
+fn batches(network: &Network, steps: u32) -> Vec<Batch> {
+    let pixels = network.graph().input_shape().len();
+    (0..=steps).map(|number| batch(number, pixels)).collect()
+}
+
 /// The loss at each step, and the logits of one more batch afterwards.
-fn train(network: &Network, batches: &[Batch], isa: Isa, threads: usize) -> (Vec<f32>, Vec<f32>) {
-    let mut engine = engine(network, first_parameters(network), isa, threads);
+fn train(network: &Network, batches: &[Batch], device: Device) -> (Vec<f32>, Vec<f32>) {
+    let mut engine = engine_on(device, network, first_parameters(network));
     let (last, batches) = batches.split_last().expect("there are batches");
     let losses = batches.iter().map(|batch| step(&mut engine, batch, &Optimizer::adam(), RATE)).collect();
     (losses, engine.logits(&last.images, BATCH).to_vec())
 }
 
 #[test]
-fn fifty_losses_agree_with_pytorch_on_every_instruction_set_and_number_of_threads() {
+fn fifty_losses_agree_with_pytorch_on_every_instruction_set_by_every_algorithm_and_number_of_threads() {
     let reference = Reference::read(include_bytes!("../reference/trajectory.safetensors"));
     let network: Network = reference.case("float32").description();
-    let pixels = network.graph().input_shape().len();
-    let batches: Vec<Batch> = (0..=STEPS).map(|number| batch(number, pixels)).collect();
-    for isa in Isa::present() {
-        let (losses, logits) = train(&network, &batches, isa, 1);
+    let batches = batches(&network, STEPS);
+    for (isa, algorithms) in ways() {
+        let device = |threads| Device::new(Cpu::with_isa(isa, threads)).algorithms(algorithms);
+        let (losses, logits) = train(&network, &batches, device(1));
         for case in reference.cases() {
-            let place = format!("{}, {}", case.name, isa.name());
+            let place = format!("{}, {}, {algorithms:?}", case.name, isa.name());
             let narrow = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect::<Vec<_>>();
             for (step, (ours, theirs)) in losses.iter().zip(narrow(case.f64("losses"))).enumerate() {
                 assert_near(&[*ours], &[theirs], TOLERANCE, &format!("loss {step}, {place}"));
             }
             assert_near(&logits, &narrow(case.f64("logits")), TOLERANCE, &format!("logits, {place}"));
         }
-        assert_eq!(train(&network, &batches, isa, 2), (losses, logits), "two threads on {}", isa.name());
+        let place = format!("two threads on {}, {algorithms:?}", isa.name());
+        assert_eq!(train(&network, &batches, device(2)), (losses, logits), "{place}");
+    }
+}
+
+#[test]
+fn instruction_sets_and_algorithms_agree_after_ten_steps() {
+    let reference = Reference::read(include_bytes!("../reference/trajectory.safetensors"));
+    let network: Network = reference.case("float32").description();
+    let batches = batches(&network, 10);
+    let logits = |(isa, algorithms)| {
+        let device = Device::new(Cpu::with_isa(isa, 2)).algorithms(algorithms);
+        train(&network, &batches, device).1
+    };
+    let plain = logits((Isa::PORTABLE, Algorithms::Exact));
+    for (isa, algorithms) in ways() {
+        let place = format!("{}, {algorithms:?}", isa.name());
+        assert_near(&logits((isa, algorithms)), &plain, AGREEMENT, &place);
     }
 }

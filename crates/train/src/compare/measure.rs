@@ -44,7 +44,7 @@ pub(super) fn run(
     let options = StoreOptions { threads: cpu.threads(), cancel: Some(stop), ..StoreOptions::default() };
     let model = Model::open(training.run.path())?;
     let parameters = model.network().graph().summary().trainable;
-    let mut classifier = Classifier::new(model, cpu)?;
+    let mut classifier = Classifier::new(model, training.settings.device(cpu))?;
     let classified = classify(&mut classifier, dataset, test.to_vec(), &options, &|_, _| {})?;
     let (head, predictions) = (*classifier.head(), classified.predictions.as_slice());
     let labels = classified.labels(dataset);

@@ -18,7 +18,7 @@ pub(super) struct Training {
     pub(super) contender: usize,
     pub(super) seed: u64,
     pub(super) run: RunFolder,
-    settings: TrainConfig,
+    pub(super) settings: TrainConfig,
 }
 
 /// All trainings, seed by seed, so that what a noisy machine does to one it does to its neighbours.

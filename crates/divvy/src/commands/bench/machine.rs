@@ -71,10 +71,10 @@ struct Barrier {
 pub(crate) fn run(args: &MachineArgs, terminal: &mut Terminal) -> Result<Status> {
     let caches = Caches::of_this_machine();
     refuse_more_than_free(caches.memory_len())?;
-    let isas = args.compute.isa.map_or_else(Isa::present, |isa| vec![isa]);
-    let threads = match args.compute.threads() {
+    let isas = args.processor.isa.map_or_else(Isa::present, |isa| vec![isa]);
+    let threads = match args.processor.threads() {
         // The threads asked for are what is wanted; without, one thread beside all of them.
-        all if all == 1 || args.compute.threads.threads.is_some() => vec![all],
+        all if all == 1 || args.processor.threads.threads.is_some() => vec![all],
         all => vec![1, all],
     };
     terminal.start("measuring");

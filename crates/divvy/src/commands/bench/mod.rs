@@ -4,7 +4,7 @@ mod int8;
 mod machine;
 
 use anyhow::Result;
-use divvy::nn::Mode;
+use divvy::nn::{Mode, Precision};
 use serde::Serialize;
 
 use super::workload::{Workload, peak_rss_mib};
@@ -44,17 +44,17 @@ pub(crate) fn run(args: &BenchArgs, terminal: &mut Terminal) -> Result<Status> {
 fn measure(job: &'static str, mode: Mode, args: &WorkArgs, terminal: &mut Terminal) -> Result<Status> {
     let network = args.network.network()?;
     let input = network.graph().input_shape().to_string();
-    let cpu = match args.precision {
-        BenchPrecision::Float(precision) => precision.on(args.compute.cpu())?,
-        BenchPrecision::Int8 => args.compute.cpu(),
+    let device = match args.precision {
+        BenchPrecision::Float(precision) => args.compute.device(precision)?,
+        BenchPrecision::Int8 => args.compute.device(Precision::F32)?,
     };
-    let (isa, threads) = (cpu.isa().name(), cpu.threads());
+    let (isa, threads) = (device.cpu().isa().name(), device.cpu().threads());
     let mut times = Vec::new();
     match args.precision {
         BenchPrecision::Float(_) => {
-            Workload::new(network, mode, args.batch, cpu)?.run(args.seconds, |_, time| times.push(time));
+            Workload::new(network, mode, args.batch, device)?.run(args.seconds, |_, time| times.push(time));
         }
-        BenchPrecision::Int8 => times = int8::times(&network, mode, args, cpu)?,
+        BenchPrecision::Int8 => times = int8::times(&network, mode, args, device.into_cpu())?,
     }
     times.sort_unstable();
     let median = times[times.len() / 2].as_secs_f64();

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &CompareArgs, terminal: &mut Terminal) -> Result<Status>
         terminal.start("comparing");
         let mut screen = Screen { terminal: &mut *terminal, found: Vec::new() };
         let mut told = |turn: Turn<'_>, event: &Event| screen.show(turn, event);
-        compare(&config, &out, &|| args.compute.cpu(), &mut told, interrupt::asked())
+        compare(&config, &out, &|| args.compute.processor.cpu(), &mut told, interrupt::asked())
     };
     terminal.stop();
     let comparison = compared?;
@@ -154,6 +154,7 @@ fn settings(
         ..Wiring::default()
     };
     TrainConfig {
+        exact: args.compute.exact,
         architecture: net.cloned().unwrap_or(usual.architecture),
         wiring: head.map(stated).unwrap_or_default(),
         size: args.size,

@@ -10,6 +10,7 @@ use anyhow::Result;
 use divvy::data::StoreOptions;
 use divvy::eval::Report;
 use divvy::model::{Classifier, Model};
+use divvy::nn::Precision;
 use divvy::rules::Rule;
 use divvy::sort::{Mode, Sorter};
 use divvy::train::{Ending, Length, TrainConfig, evaluate, train};
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &DemoArgs, terminal: &mut Terminal) -> Result<Status> {
     let (album, run, sorted) = (Album::new(&root), root.join("run"), root.join("sorted"));
 
     heading("1. Pictures of healthy and of spotted leaves", terminal);
-    album.draw(args.compute.threads(), terminal.start("drawing"))?;
+    album.draw(args.compute.processor.threads(), terminal.start("drawing"))?;
     terminal.stop();
     let (training, test) = (2 * Album::TRAINING, 2 * Album::TEST);
     let (photos, kept) = (album.photos.display(), album.test.display());
@@ -46,14 +47,17 @@ pub(crate) fn run(args: &DemoArgs, terminal: &mut Terminal) -> Result<Status> {
     heading("\n2. Learning to tell them apart", terminal);
     // Few pictures validate; what is told in the end is measured on others.
     let allow = BTreeSet::from([Rule::V06]);
-    let config = TrainConfig { length: Length::Epochs(EPOCHS), allow, ..TrainConfig::new(&album.photos) };
-    let outcome = train(&config, &run, args.compute.cpu(), &mut Screen::new(terminal), interrupt::asked())?;
+    let exact = args.compute.exact;
+    let config =
+        TrainConfig { length: Length::Epochs(EPOCHS), allow, exact, ..TrainConfig::new(&album.photos) };
+    let outcome =
+        train(&config, &run, args.compute.processor.cpu(), &mut Screen::new(terminal), interrupt::asked())?;
     if outcome.ending == Ending::Interrupted {
         return Ok(Status::Partial);
     }
 
     heading("\n3. How good it is on pictures it has not seen", terminal);
-    let mut classifier = Classifier::new(Model::open(&run)?, args.compute.cpu())?;
+    let mut classifier = Classifier::new(Model::open(&run)?, args.compute.device(Precision::F32)?)?;
     terminal.print(measured(&mut classifier, &album.test)?);
 
     heading("\n4. Sorting a folder of both kinds", terminal);

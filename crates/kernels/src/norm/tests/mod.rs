@@ -33,20 +33,10 @@ fn train(shape: NormShape, x: &[f32], gamma: Option<&[f32]>, beta: Option<&[f32]
             let (moving_mean, moving_variance) = out.split_at_mut(channels);
             moving_mean.fill(2.0);
             moving_variance.fill(5.0);
-            batch_norm_train(
-                cpu,
-                &shape,
-                &SETTINGS,
-                x,
-                gamma,
-                beta,
-                y,
-                mean,
-                invstd,
-                moving_mean,
-                moving_variance,
-                scratch,
-            );
+            let statistics = NormStatistics { mean, invstd, moving_mean, moving_variance };
+            batch_statistics(cpu, &shape, &SETTINGS, x, statistics, scratch);
+            let norm = Normalisation { mean, invstd, gamma, beta };
+            batch_norm_apply(cpu, &shape, &norm, x, None, None, y);
         },
     )
 }
@@ -85,7 +75,10 @@ fn backward(
         |cpu, out, scratch| {
             let (dx, out) = out.split_at_mut(shape.len());
             let (dgamma, dbeta) = out.split_at_mut(shape.channels);
-            batch_norm_backward(cpu, &shape, x, dy, gamma, mean, invstd, dx, dgamma, dbeta, scratch);
+            let norm = Normalisation { mean, invstd, gamma, beta: None };
+            let operands = NormBackward { x, dy, output: None, input: None };
+            let gradients = NormGradients { dx, dresidual: None, dgamma, dbeta };
+            batch_norm_gradients(cpu, &shape, &norm, &operands, gradients, scratch);
         },
     )
 }
