@@ -22,7 +22,7 @@ mod conv;
 mod depthwise;
 mod filters;
 mod maps;
-mod path;
+pub(crate) mod path;
 mod pool;
 #[cfg(test)]
 mod tests;

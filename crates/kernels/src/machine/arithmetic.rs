@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::clock::shortest;
 use super::dot::DotProduct;
-use crate::simd::{Kernel, Simd};
+use crate::simd::{Product, ProductKernel, Simd};
 use crate::{Cpu, Isa};
 
 /// How long each rate is measured.
@@ -29,8 +29,12 @@ pub fn fma_rate(cpu: &Cpu) -> f64 {
 /// registers of the [`Cpu`]'s instruction set; none where the processor has no instruction for it.
 pub fn dot_rate(cpu: &Cpu, product: DotProduct) -> Option<f64> {
     let dot = product.instruction(cpu.isa())?;
-    let seconds = shortest(BUDGET, || cpu.team().run(cpu.threads(), |_, _| dot.run(ROUNDS)));
-    Some((dot.operations() * ROUNDS * cpu.threads()) as f64 / seconds)
+    let seconds = shortest(BUDGET, || {
+        cpu.team().run(cpu.threads(), |_, _| {
+            black_box(dot.run(ROUNDS));
+        });
+    });
+    Some((dot.run(1) * ROUNDS * cpu.threads()) as f64 / seconds)
 }
 
 /// What one thread does in a second with `f32`, and with pairs of bf16, by [`fma_rate`] and [`dot_rate`].
@@ -47,7 +51,10 @@ impl Bf16Rates {
     pub fn measure(isa: Isa) -> Option<Self> {
         const BUDGET: Duration = Duration::from_millis(5);
         let dot = DotProduct::Bf16.instruction(isa)?;
-        let bf16 = (dot.operations() * ROUNDS) as f64 / shortest(BUDGET, || dot.run(ROUNDS));
+        let dots = || {
+            black_box(dot.run(ROUNDS));
+        };
+        let bf16 = (dot.run(1) * ROUNDS) as f64 / shortest(BUDGET, dots);
         let fma = || {
             black_box(isa.call(Fma(ROUNDS)));
         };
@@ -56,28 +63,33 @@ impl Bf16Rates {
     }
 }
 
-/// So many rounds of multiply-adds on independent accumulators; the operations of one round.
-struct Fma(usize);
+/// So many rounds of multiply-adds in independent chains; the operations of one round, where products are of single numbers.
+pub(super) struct Fma(pub(super) usize);
 
-impl Kernel for Fma {
+impl ProductKernel for Fma {
     type Output = usize;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> usize {
+    fn run_with<S: Simd, P: Product<S>>(self, simd: S, product: P) -> usize {
         // A multiply-add takes four cycles and two begin in each, so eight hide its latency. The accumulators and two operands must
         // fit the registers, of which the portable vectors take two each.
-        if S::REGISTERS < 16 { chains::<S, 6>(simd, self.0) } else { chains::<S, 12>(simd, self.0) }
+        if S::REGISTERS < 16 {
+            chains::<S, P, 6>(simd, product, self.0)
+        } else {
+            chains::<S, P, 12>(simd, product, self.0)
+        }
     }
 }
 
 #[inline(always)]
-fn chains<S: Simd, const CHAINS: usize>(simd: S, rounds: usize) -> usize {
-    // The numbers approach 1: they neither overflow nor become denormal.
+fn chains<S: Simd, P: Product<S>, const CHAINS: usize>(simd: S, product: P, rounds: usize) -> usize {
+    // The numbers approach 1, as pairs of bf16 too: they neither overflow nor become denormal. Each product is of the one before, or a
+    // compiler would make it once for all.
     let (factor, term) = (simd.splat(black_box(0.5)), simd.splat(black_box(0.5)));
     let mut sums = [simd.splat(black_box(2.0)); CHAINS];
     for _ in 0..rounds {
         for sum in &mut sums {
-            *sum = simd.mul_add(*sum, factor, term);
+            *sum = product.add_to(term, *sum, factor);
         }
     }
     let total = sums.into_iter().fold(simd.zero(), |a, b| simd.add(a, b));

@@ -1,6 +1,11 @@
-//! Dot products of narrow numbers, one token for each instruction: what int8 and bf16 networks could be computed with.
+//! Dot products of narrow numbers: what int8 and bf16 networks could be computed with.
 
+use std::hint::black_box;
+
+use super::arithmetic::Fma;
 use crate::Isa;
+use crate::int8::path::{ByteKernel, ByteSimd, Path};
+use crate::simd::Bf16;
 
 /// A dot product of narrow numbers that is summed in wide ones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,17 +30,9 @@ impl DotProduct {
 
     /// The instruction for it on registers of `isa`, if the processor has one.
     pub(super) fn instruction(self, isa: Isa) -> Option<Instruction> {
-        #[cfg(target_arch = "x86_64")]
-        return match (self, isa.name()) {
-            (Self::Int8, "avx512") => x86::Vnni512::detect().map(Instruction::Vnni512),
-            (Self::Int8, "avx2") => x86::Vnni256::detect().map(Instruction::Vnni256),
-            (Self::Bf16, "avx512") => x86::Bf16::detect().map(Instruction::Bf16),
-            _ => None,
-        };
-        #[cfg(not(target_arch = "x86_64"))]
-        {
-            let _ = isa;
-            None
+        match self {
+            Self::Int8 => Some(Path::of(isa)).filter(|path| path.has_vnni()).map(Instruction::Int8),
+            Self::Bf16 => isa.bf16().map(Instruction::Bf16),
         }
     }
 }
@@ -43,115 +40,55 @@ impl DotProduct {
 /// An instruction that was found on this processor.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Instruction {
-    #[cfg(target_arch = "x86_64")]
-    Vnni512(x86::Vnni512),
-    #[cfg(target_arch = "x86_64")]
-    Vnni256(x86::Vnni256),
-    #[cfg(target_arch = "x86_64")]
-    Bf16(x86::Bf16),
+    Int8(Path),
+    Bf16(Bf16),
 }
 
 impl Instruction {
-    /// Multiplications and additions of one round.
-    pub(super) fn operations(self) -> usize {
+    /// So many rounds on independent accumulators; the multiplications and additions of one.
+    pub(super) fn run(self, rounds: usize) -> usize {
         match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni512(_) => 2 * 64 * x86::CHAINS,
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni256(_) => 2 * 32 * x86::CHAINS,
-            #[cfg(target_arch = "x86_64")]
-            Self::Bf16(_) => 2 * 32 * x86::CHAINS,
-        }
-    }
-
-    /// So many rounds on independent accumulators.
-    pub(super) fn run(self, rounds: usize) {
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = rounds;
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni512(token) => token.run(rounds),
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni256(token) => token.run(rounds),
-            #[cfg(target_arch = "x86_64")]
-            Self::Bf16(token) => token.run(rounds),
+            Self::Int8(path) => {
+                let mut operations = 0;
+                path.call(Dot { rounds, operations: &mut operations });
+                operations
+            }
+            Self::Bf16(bf16) => Bf16::NUMBERS * bf16.call(Fma(rounds)),
         }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    #[allow(clippy::wildcard_imports, reason = "every name in it says what it is")]
-    use std::arch::x86_64::*;
-    use std::hint::black_box;
+/// Independent accumulators: with two operands they fit sixteen registers, and hide a latency of five cycles.
+const CHAINS: usize = 12;
 
-    /// Independent accumulators: with two operands they fit sixteen registers, and hide a latency of five cycles.
-    pub(in super::super) const CHAINS: usize = 12;
+/// Rounds of dot products of bytes.
+struct Dot<'a> {
+    rounds: usize,
+    /// What one round does, told afterwards.
+    operations: &'a mut usize,
+}
 
-    /// A token of an instruction, and its loop on `CHAINS` accumulators.
-    macro_rules! instruction {
-        ($(#[$doc:meta])* $token:ident, $features:literal, [$($needs:tt),+], $start:expr, $step:expr) => {
-            $(#[$doc])*
-            #[derive(Clone, Copy, Debug)]
-            pub(in super::super) struct $token(());
-
-            impl $token {
-                pub(in super::super) fn detect() -> Option<Self> {
-                    let found = $(is_x86_feature_detected!($needs))&&+;
-                    found.then_some(Self(()))
-                }
-
-                pub(in super::super) fn run(self, rounds: usize) {
-                    #[target_feature(enable = $features)]
-                    fn compiled(rounds: usize) {
-                        let (start, step) = ($start, $step);
-                        let mut sums = [black_box(start()); CHAINS];
-                        for _ in 0..rounds {
-                            for sum in &mut sums {
-                                *sum = step(*sum);
-                            }
-                        }
-                        black_box(sums);
-                    }
-                    // SAFETY: the token exists only where `detect` found these features.
-                    unsafe { compiled(rounds) }
+impl ByteKernel for Dot<'_> {
+    #[inline(always)]
+    fn run<S: ByteSimd>(self, simd: S) {
+        /// Lanes of the widest path.
+        const WIDEST: usize = 16;
+        let (x, w, mut sums) = (black_box([1_u8; 4]), black_box([-1_i8; 4 * WIDEST]), [0_i32; WIDEST]);
+        const { assert!(S::LANES <= WIDEST) };
+        // SAFETY: there are four bytes, and four weights and an integer for each lane.
+        unsafe {
+            let (x, w) = (simd.quad(x.as_ptr()), simd.weights(w.as_ptr()));
+            let mut chains = [simd.integers(sums.as_ptr()); CHAINS];
+            for _ in 0..self.rounds {
+                for chain in &mut chains {
+                    *chain = simd.dot(*chain, x, w);
                 }
             }
-        };
+            for chain in chains {
+                simd.store_integers(chain, sums.as_mut_ptr());
+                black_box(&sums);
+            }
+        }
+        *self.operations = 2 * 4 * S::LANES * CHAINS;
     }
-
-    instruction!(
-        /// Proof that the CPU has AVX-512 VNNI.
-        Vnni512,
-        "avx512f,avx512vnni",
-        ["avx512f", "avx512vnni"],
-        || _mm512_setzero_si512(),
-        {
-            let (a, b) = (black_box(_mm512_set1_epi8(1)), black_box(_mm512_set1_epi8(-1)));
-            move |sum| _mm512_dpbusd_epi32(sum, a, b)
-        }
-    );
-    instruction!(
-        /// Proof that the CPU has AVX-VNNI.
-        Vnni256,
-        "avx2,avxvnni",
-        ["avx2", "avxvnni"],
-        || _mm256_setzero_si256(),
-        {
-            let (a, b) = (black_box(_mm256_set1_epi8(1)), black_box(_mm256_set1_epi8(-1)));
-            move |sum| _mm256_dpbusd_avx_epi32(sum, a, b)
-        }
-    );
-    instruction!(
-        /// Proof that the CPU has AVX-512 BF16.
-        Bf16,
-        "avx512f,avx512bf16",
-        ["avx512f", "avx512bf16"],
-        || _mm512_setzero_ps(),
-        {
-            // The bits of zero: sums stay numbers however long this runs.
-            let zero = black_box(_mm512_cvtne2ps_pbh(_mm512_setzero_ps(), _mm512_setzero_ps()));
-            move |sum| _mm512_dpbf16_ps(sum, zero, zero)
-        }
-    );
 }

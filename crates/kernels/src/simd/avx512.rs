@@ -33,7 +33,7 @@ impl Avx512 {
 
 /// A mask of the first `n` lanes.
 #[inline(always)]
-pub(super) fn first(n: usize) -> __mmask16 {
+pub(crate) fn first(n: usize) -> __mmask16 {
     ((1_u32 << n.min(16)) - 1) as __mmask16
 }
 

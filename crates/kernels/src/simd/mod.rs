@@ -16,7 +16,7 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use avx512::Avx512;
+pub(crate) use avx512::{Avx512, first};
 pub use bf16::Bf16;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::Neon;

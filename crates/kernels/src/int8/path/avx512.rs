@@ -4,10 +4,11 @@
 use std::arch::x86_64::*;
 
 use super::{ByteKernel, ByteSimd};
+use crate::simd::first;
 
 /// Proof that the CPU has AVX-512 F, BW, VL and VNNI.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::int8) struct Avx512Vnni(());
+pub(crate) struct Avx512Vnni(());
 
 impl Avx512Vnni {
     pub(super) fn detect() -> Option<Self> {
@@ -27,12 +28,6 @@ impl Avx512Vnni {
         // SAFETY: the token exists only where `detect` found these features.
         unsafe { compiled(self, kernel) }
     }
-}
-
-/// A mask of the first `n` lanes.
-#[inline(always)]
-fn first(n: usize) -> __mmask16 {
-    ((1_u32 << n.min(16)) - 1) as __mmask16
 }
 
 impl ByteSimd for Avx512Vnni {

@@ -25,7 +25,7 @@ use ymm::{AvxVnni, Widened, Ymm};
 
 /// A way to multiply bytes that this machine has.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Path {
+pub(crate) enum Path {
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni(Avx512Vnni),
     #[cfg(target_arch = "x86_64")]
@@ -37,7 +37,7 @@ pub(super) enum Path {
 
 impl Path {
     /// The best that an instruction set allows.
-    pub(super) fn of(isa: Isa) -> Self {
+    pub(crate) fn of(isa: Isa) -> Self {
         #[cfg(target_arch = "x86_64")]
         {
             let wide = if isa.name() == "avx512" { Avx512Vnni::detect().map(Self::Avx512Vnni) } else { None };
@@ -51,6 +51,17 @@ impl Path {
         }
         let _ = isa;
         Self::Portable(PortableBytes)
+    }
+
+    /// Whether one instruction multiplies bytes and adds their products.
+    pub(crate) fn has_vnni(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni(_) | Self::AvxVnni(_) => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => false,
+            Self::Portable(_) => false,
+        }
     }
 
     /// All that this machine has.
@@ -72,7 +83,7 @@ impl Path {
 
     /// Runs `kernel` compiled for this path.
     #[inline]
-    pub(super) fn call<K: ByteKernel>(self, kernel: K) {
+    pub(crate) fn call<K: ByteKernel>(self, kernel: K) {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni(token) => token.call(kernel),
@@ -87,12 +98,12 @@ impl Path {
 
 /// A loop over bytes that can be compiled for every path. Implementations, and all that they call with a token, are
 /// `#[inline(always)]`.
-pub(super) trait ByteKernel {
+pub(crate) trait ByteKernel {
     fn run<S: ByteSimd>(self, simd: S);
 }
 
 /// The operations of one path. Holding a value proves that the processor has them.
-pub(super) trait ByteSimd: Copy + Send + Sync + 'static {
+pub(crate) trait ByteSimd: Copy + Send + Sync + 'static {
     /// [`Self::LANES`] 32-bit integers.
     type I: Copy;
     /// As many `f32`.

@@ -4,7 +4,7 @@ use super::ByteSimd;
 
 /// The portable token: any processor will do.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::int8) struct PortableBytes;
+pub(crate) struct PortableBytes;
 
 const LANES: usize = 8;
 

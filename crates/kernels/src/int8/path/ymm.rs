@@ -8,10 +8,10 @@ use super::{ByteKernel, ByteSimd};
 
 /// AVX2 vectors whose bytes are multiplied as `D` does it.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::int8) struct Ymm<D>(D);
+pub(crate) struct Ymm<D>(D);
 
 /// Four products a lane on AVX2 registers. Holding a value proves AVX2 and what the way needs besides.
-pub(in crate::int8) trait Multiply: Copy + Debug + Send + Sync + 'static {
+pub(crate) trait Multiply: Copy + Debug + Send + Sync + 'static {
     type W: Copy;
     type X: Copy;
     const ROWS: usize;
@@ -23,7 +23,7 @@ pub(in crate::int8) trait Multiply: Copy + Debug + Send + Sync + 'static {
 
 /// Proof that the CPU has AVX2.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::int8) struct Widened(());
+pub(crate) struct Widened(());
 
 impl Widened {
     pub(super) fn detect() -> Option<Ymm<Self>> {
@@ -62,7 +62,7 @@ impl Multiply for Widened {
 
 /// Proof that the CPU has AVX2 and AVX-VNNI.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::int8) struct AvxVnni(());
+pub(crate) struct AvxVnni(());
 
 impl AvxVnni {
     pub(super) fn detect() -> Option<Ymm<Self>> {
