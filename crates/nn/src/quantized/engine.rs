@@ -53,9 +53,9 @@ impl QuantizedEngine {
         let len = self.network.graph().input_shape().len();
         assert_eq!(images.len(), batch * len, "a batch of pictures");
         let program = &self.program;
-        let grow = |memory: &mut Vec<u8>, len: usize| memory.resize(len.max(memory.len()), 0);
-        grow(&mut self.memory.arena, program.arena_len(batch));
-        grow(&mut self.memory.scratch, program.scratch_len(batch, self.cpu.threads()));
+        // Four bytes to a number.
+        self.memory.arena.grow(program.arena_len(batch).div_ceil(4));
+        self.memory.scratch.grow(program.scratch_len(batch, self.cpu.threads()).div_ceil(4));
         self.memory.logits.resize(batch * self.network.head().units(), 0.0);
         program.run(&self.cpu, images, batch, &mut self.memory);
         &self.memory.logits

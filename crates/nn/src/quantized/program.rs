@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use divvy_kernels::{
-    self as kernels, Conv2dShape, Cpu, Int8Affine, Int8Filters, Int8Target, PadShape, PoolShape, Residual,
+    self as kernels, Buffer, Conv2dShape, Cpu, Int8Affine, Int8Filters, Int8Target, PadShape, PoolShape,
+    Residual, as_bytes_mut,
 };
 
 use crate::plan::place::{Interval, place};
@@ -175,6 +176,7 @@ impl Program {
     /// Computes the logits of a batch. `arena` and `scratch` are as long as the program says.
     pub(super) fn run(&self, cpu: &Cpu, images: &[f32], batch: usize, memory: &mut ByteMemory) {
         let ByteMemory { arena, scratch, logits } = memory;
+        let (arena, scratch) = (as_bytes_mut(arena), as_bytes_mut(scratch));
         for op in &self.ops {
             let y = op.output().map_or(0..0, |y| self.range(y, batch));
             let (arena, y) = Arena::around(arena, y);
@@ -192,8 +194,8 @@ impl Program {
 /// What a program runs in.
 #[derive(Debug, Default)]
 pub(super) struct ByteMemory {
-    pub(super) arena: Vec<u8>,
-    pub(super) scratch: Vec<u8>,
+    pub(super) arena: Buffer,
+    pub(super) scratch: Buffer,
     pub(super) logits: Vec<f32>,
 }
 
