@@ -12,21 +12,31 @@ use crate::case::{CPU, Case, chosen, numbers};
 /// A layer and an algorithm for it.
 type Layer = Case<(Conv2dShape, ConvAlgorithm)>;
 
+/// A square kernel over square images, whose outputs cover the image.
+pub(crate) fn square(
+    [batch, size, channels, filters]: [usize; 4],
+    kernel: usize,
+    stride: usize,
+    groups: usize,
+) -> Conv2dShape {
+    let before = (kernel - 1) / 2;
+    Conv2dShape {
+        batch,
+        height: size,
+        width: size,
+        channels,
+        filters,
+        kernel: (kernel, kernel),
+        strides: (stride, stride),
+        dilation: (1, 1),
+        groups,
+        padding: Padding { top: before, bottom: before, left: before, right: before },
+    }
+}
+
 fn layers() -> Vec<Layer> {
-    let conv = |name, [batch, size, channels, filters]: [usize; 4], kernel, stride, groups| {
-        let before = (kernel - 1) / 2;
-        let shape = Conv2dShape {
-            batch,
-            height: size,
-            width: size,
-            channels,
-            filters,
-            kernel: (kernel, kernel),
-            strides: (stride, stride),
-            dilation: (1, 1),
-            groups,
-            padding: Padding { top: before, bottom: before, left: before, right: before },
-        };
+    let conv = |name, sizes, kernel, stride, groups| {
+        let shape = square(sizes, kernel, stride, groups);
         ConvAlgorithm::all(&shape, CPU.isa().bf16())
             .map(|algorithm| Case { name: format!("{name}, {algorithm:?}"), shape: (shape, algorithm) })
             .collect::<Vec<_>>()

@@ -13,6 +13,7 @@ mod case;
 mod conv;
 mod dense;
 mod fused;
+mod int8;
 mod memory;
 mod team;
 

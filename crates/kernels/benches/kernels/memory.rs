@@ -3,9 +3,9 @@
 use divan::Bencher;
 use divvy_kernels::{
     Activation, Adam, DropoutKey, NormBackward, NormGradients, NormSettings, NormShape, NormStatistics,
-    Normalisation, Padding, PoolShape, Rule, Update, activation_backward, activation_forward,
-    batch_norm_apply, batch_norm_gradients, batch_statistics, bias_gradient, bias_gradient_scratch, copy,
-    dropout, max_pool_backward, max_pool_forward, update,
+    Normalisation, Padding, PoolShape, Rule, Update, activation_backward, activation_forward, add,
+    batch_norm_apply, batch_norm_gradients, batch_statistics, bias_gradient, bias_gradient_scratch, dropout,
+    max_pool_backward, max_pool_forward, update,
 };
 
 use crate::case::{CPU, Case, bytes, chosen, numbers};
@@ -122,10 +122,10 @@ fn bias(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
 }
 
 #[divan::bench(args = maps())]
-fn copying(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
-    let x = numbers(map.shape.input_len());
-    let mut y = x.clone();
-    bencher.counter(bytes(2 * x.len())).bench_local(|| copy(&CPU, &x, &mut y));
+fn adding(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
+    let a = numbers(map.shape.input_len());
+    let (b, mut y) = (a.clone(), a.clone());
+    bencher.counter(bytes(3 * a.len())).bench_local(|| add(&CPU, &a, &b, None, &mut y));
 }
 
 /// The parameters of a small layer, and those of `classic`.
