@@ -68,7 +68,7 @@ pub use int8::{
     int8_zero_pad,
 };
 pub use loss::{mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy};
-pub use moves::{PadShape, add, copy, put_channels, take_channels, zero_pad_backward, zero_pad_forward};
+pub use moves::{PadShape, add, put_channels, take_channels, zero_pad_backward, zero_pad_forward};
 pub use norm::{
     NormBackward, NormGradients, NormOutput, NormSettings, NormShape, NormStatistics, Normalisation,
     batch_norm_affine, batch_norm_apply, batch_norm_gradients, batch_norm_infer, batch_statistics,

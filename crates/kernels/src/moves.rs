@@ -1,4 +1,4 @@
-//! Kernels that move numbers and compute nothing, or only add: padding, joining and splitting channels, copies.
+//! Kernels that move numbers and compute nothing, or only add: padding, joining and splitting channels, sums.
 
 use crate::elementwise::{CHUNK, Elementwise, elementwise};
 use crate::rectifier::Bounds;
@@ -124,15 +124,6 @@ pub fn take_channels(
     });
 }
 
-/// `y = x`.
-///
-/// # Panics
-/// When the lengths differ.
-pub fn copy(cpu: &Cpu, x: &[f32], y: &mut [f32]) {
-    assert_eq!(x.len(), y.len(), "a copy is as long as the original");
-    cpu.team().for_chunks(y, CHUNK, |task, y| y.copy_from_slice(&x[task * CHUNK..][..y.len()]));
-}
-
 /// `y = activation(a + b)`.
 ///
 /// # Panics
@@ -227,15 +218,13 @@ mod tests {
     }
 
     #[test]
-    fn copies_and_sums_of_any_length() {
+    fn sums_of_any_length() {
         for len in [0, 1, 15, 16, 17, CHUNK, 2 * CHUNK + 5] {
             let (x, start) = (numbers(len, 1), numbers(len, 2));
             let sums: Vec<f32> = x.iter().zip(&start).map(|(x, y)| (x + y).max(0.0)).collect();
             let outputs =
                 on_every_cpu(|_| (len, 0), |cpu, y, _| add(cpu, &x, &start, Some(Rectifier::Relu), y));
             assert!(outputs.iter().all(|(_, y)| *y == sums), "{len} elements");
-            let copies = on_every_cpu(|_| (len, 0), |cpu, y, _| copy(cpu, &start, y));
-            assert!(copies.iter().all(|(_, y)| *y == start), "{len} elements");
         }
     }
 }

@@ -343,10 +343,6 @@ impl Memory<'_, '_> {
                 let [dy, dx] = buffers(self.arena, plan, [dy, dx]);
                 kernels::zero_pad_backward(cpu, shape, dy, dx);
             }
-            Op::Copy { x, y } => {
-                let [x, y] = buffers(self.arena, plan, [x, y]);
-                kernels::copy(cpu, x, y);
-            }
             Op::Add { a, b, activation, y } => {
                 let ([a, b], [y]) = parts(self.arena, [plan.buffer(a), plan.buffer(b)], [plan.buffer(y)]);
                 kernels::add(cpu, a, b, activation, y);

@@ -288,7 +288,6 @@ impl<'a, 'b> Backward<'a, 'b> {
                 self.give(x, |dx| Op::DropoutBackward { rate, layer, dy, dx });
             }
             Op::ZeroPad { shape, x, .. } => self.give(x, |dx| Op::ZeroPadBackward { shape, dy, dx }),
-            Op::Copy { x, .. } => self.receive(x, dy),
             Op::PutChannels { rows, channels, width, offset, x, .. } => {
                 self.give(x, |dx| Op::TakeChannels { rows, channels, width, offset, x: dy, y: dx });
             }

@@ -41,7 +41,6 @@ impl Op {
             Self::DropoutBackward { .. } => "dropout backward",
             Self::ZeroPad { .. } => "zero pad",
             Self::ZeroPadBackward { .. } => "zero pad backward",
-            Self::Copy { .. } => "copy",
             Self::PutChannels { .. } => "put channels",
             Self::TakeChannels { .. } => "take channels",
             Self::Loss { .. } => "loss and its gradient",
@@ -119,7 +118,6 @@ impl Op {
             | Self::Dropout { .. }
             | Self::DropoutBackward { .. }
             | Self::MaskBackward { .. }
-            | Self::Copy { .. }
             | Self::Add { .. } => String::new(),
         }
     }

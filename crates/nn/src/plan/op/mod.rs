@@ -177,8 +177,6 @@ pub enum Op {
     ZeroPad { shape: PadShape, x: BufferId, y: BufferId },
     /// `dx = dy` without its border
     ZeroPadBackward { shape: PadShape, dy: BufferId, dx: BufferId },
-    /// `y = x`
-    Copy { x: BufferId, y: BufferId },
     /// `y = activation(a + b)`
     Add { a: BufferId, b: BufferId, activation: Option<Rectifier>, y: BufferId },
     /// `y[.., offset..offset + channels] = x`; `width` is the channels of y
@@ -228,6 +226,13 @@ impl ConvOperand {
         match self {
             Self::Transformed(_, _, buffer) => Some(buffer),
             Self::Packed(_) | Self::Prepared(..) => None,
+        }
+    }
+
+    fn constant(self) -> Option<ConstantId> {
+        match self {
+            Self::Prepared(_, _, constant) => Some(constant),
+            Self::Packed(_) | Self::Transformed(..) => None,
         }
     }
 }

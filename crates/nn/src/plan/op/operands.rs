@@ -2,6 +2,7 @@
 
 use super::{BufferId, Maxima, Op, Statistics};
 use crate::parameters::ParameterId;
+use crate::plan::constant::ConstantId;
 
 /// The buffers that an operation reads and writes; what it accumulates into is in both.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -27,6 +28,15 @@ impl Operands {
 }
 
 impl Op {
+    /// The constants that this operation reads.
+    pub(crate) fn constants(&self) -> impl Iterator<Item = ConstantId> + use<> {
+        let read = match *self {
+            Self::Conv2d { weights, epilogue, .. } => [weights.constant(), epilogue.before, epilogue.behind],
+            _ => [None; 3],
+        };
+        read.into_iter().flatten()
+    }
+
     /// The buffers that this operation touches.
     pub(crate) fn operands(&self) -> Operands {
         match *self {
@@ -49,7 +59,6 @@ impl Op {
             | Self::GlobalMaxPool { x, y, .. }
             | Self::Dropout { x, y, .. }
             | Self::ZeroPad { x, y, .. }
-            | Self::Copy { x, y }
             | Self::TakeChannels { x, y, .. } => Operands::new(&[x], &[y]),
             // What is put beside the channels written before must not be seen as dead until then.
             Self::PutChannels { x, y, .. } => Operands::new(&[x, y], &[y]),
