@@ -165,7 +165,6 @@ impl Engine {
         let loss_ends = ends.loss.expect("a training plan ends in a loss");
         self.device.buffer_mut(plan, ends.images).copy_from_slice(images);
         self.device.buffer_mut(plan, loss_ends.targets).copy_from_slice(targets);
-        self.constants.refresh(&compiled.places, self.device.cpu(), &self.parameters);
         self.device.run(
             plan,
             plan.forward(),
@@ -194,7 +193,7 @@ impl Engine {
     fn backward(&mut self, compiled: &Compiled, optimizer: &Optimizer, rate: f64) {
         let (plan, table) = (&compiled.plan, self.parameters.table().clone());
         let mut updates = self.optimizer_state.begin(optimizer, rate, &table);
-        let is_immediate = updates.can_be_immediate();
+        let moved = plan.immediate(optimizer);
         self.device.run(
             plan,
             plan.backward(),
@@ -203,11 +202,10 @@ impl Engine {
                 parameters: &mut self.parameters,
                 gradients: &mut self.gradients,
                 randomness: Randomness { seed: self.seed, step: self.steps },
-                updates: is_immediate.then_some(&mut updates),
+                updates: (!moved.is_empty()).then_some(&mut updates),
             },
         );
         updates.clip(self.device.cpu(), &self.gradients);
-        let moved = if is_immediate { plan.immediate() } else { &[] };
         let mut start = 0;
         let len = table.trained_len();
         for range in moved.iter().map(|id| table.range(*id)).chain(std::iter::once(len..len)) {
@@ -231,14 +229,16 @@ impl Engine {
         self.start_laps(&compiled.plan);
         let ends = compiled.plan.ends();
         self.device.buffer_mut(&compiled.plan, ends.images).copy_from_slice(images);
-        for places in [&compiled.places, &compiled.tiled_places] {
-            self.constants.refresh(places, self.device.cpu(), &self.parameters);
-        }
+        let (cpu, parameters) = (self.device.cpu(), &self.parameters);
+        let tiled = self.device.tiling(&compiled.plan).map_or(&[][..], |tiling| tiling.plan.steps());
+        let whole = tiled.len()..compiled.plan.steps().len();
+        self.constants.refresh(&compiled.tiled_places, tiled, cpu, parameters);
+        self.constants.refresh(&compiled.places, &compiled.plan.steps()[whole.clone()], cpu, parameters);
         let known = |places| Known { constants: &self.constants, places };
-        let done = self.device.run_tiled(&compiled.plan, known(&compiled.tiled_places), &self.parameters);
+        self.device.run_tiled(&compiled.plan, known(&compiled.tiled_places), &self.parameters);
         self.device.run(
             &compiled.plan,
-            done..compiled.plan.steps().len(),
+            whole,
             Context {
                 constants: known(&compiled.places),
                 parameters: &mut self.parameters,

@@ -224,11 +224,6 @@ pub(crate) struct Updates<'a> {
 }
 
 impl Updates<'_> {
-    /// Whether parameters can be moved as soon as their gradients are made: nothing must be known of the others'.
-    pub(crate) fn can_be_immediate(&self) -> bool {
-        self.optimizer.clip_norm.is_none()
-    }
-
     /// Shortens all gradients, from here on, to the norm asked for where theirs is larger. `torch.nn.utils.clip_grad_norm_`.
     pub(crate) fn clip(&mut self, cpu: &Cpu, gradients: &[f32]) {
         let Some(limit) = self.optimizer.clip_norm else { return };

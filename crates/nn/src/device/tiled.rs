@@ -28,10 +28,15 @@ impl Device {
         self.carried.grow(parts * tiling.carried_len());
     }
 
-    /// Runs the operations that a plan for inference has tiled; how many those are. None where times are taken: operations are then
-    /// run over the whole batch, one after the other.
-    pub(crate) fn run_tiled(&mut self, plan: &Plan, constants: Known<'_>, parameters: &Parameters) -> usize {
-        let Some(tiling) = plan.tiling().filter(|_| self.laps.is_none()) else { return 0 };
+    /// How the first operations of a plan are run a few pictures at a time. Where times are taken none are: operations are then run
+    /// over the whole batch, one after the other.
+    pub(crate) fn tiling<'p>(&self, plan: &'p Plan) -> Option<&'p Tiling> {
+        plan.tiling().filter(|_| self.laps.is_none())
+    }
+
+    /// Runs the operations of a plan's [tiling](Self::tiling), if it has one.
+    pub(crate) fn run_tiled(&mut self, plan: &Plan, constants: Known<'_>, parameters: &Parameters) {
+        let Some(tiling) = self.tiling(plan) else { return };
         let (table, (values, statistics)) = (parameters.table(), parameters.slices());
         let images = &self.arena[plan.buffer(plan.ends().images)];
         let part = tiling.plan.buffer(tiling.plan.ends().images);
@@ -53,7 +58,7 @@ impl Device {
                 randomness: Randomness { seed: 0, step: 0 },
                 updates: None,
             };
-            for step in &tiling.plan.steps()[..tiling.steps] {
+            for step in tiling.plan.steps() {
                 memory.execute(&step.op);
             }
             let mut out = out;
@@ -65,7 +70,6 @@ impl Device {
             }
         });
         self.gather(plan, tiling, parts);
-        tiling.steps
     }
 
     /// Puts together what the parts have left.

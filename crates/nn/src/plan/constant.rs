@@ -6,6 +6,7 @@ use divvy_kernels::{
     Buffer, Conv2dShape, ConvPass, Cpu, WeightTransform, batch_norm_affine, transform_weights,
 };
 
+use super::Step;
 use super::op::{Affine, Moving};
 use crate::parameters::{ParameterId, Parameters};
 
@@ -77,15 +78,17 @@ pub(crate) struct Places(Vec<usize>);
 impl Constants {
     /// Makes room for a plan's constants.
     pub(crate) fn place(&mut self, constants: &[Constant]) -> Places {
-        Places(constants.iter().map(|constant| self.entry(constant)).collect())
+        let places = Places(constants.iter().map(|constant| self.entry(constant)).collect());
+        self.values.grow(self.entries.last().map_or(0, |entry| entry.range.end));
+        places
     }
 
+    /// The place of a constant, behind all others where it is new.
     fn entry(&mut self, constant: &Constant) -> usize {
         let known = self.entries.iter().position(|entry| entry.constant == *constant);
         known.unwrap_or_else(|| {
-            let start = self.values.len().next_multiple_of(16);
+            let start = self.entries.last().map_or(0, |entry| entry.range.end.next_multiple_of(16));
             let range = start..start + constant.len();
-            self.values.grow(range.end);
             self.entries.push(Entry { constant: *constant, range, version: None });
             self.entries.len() - 1
         })
@@ -96,10 +99,10 @@ impl Constants {
         self.version += 1;
     }
 
-    /// Makes those of a plan that were made of other parameters, or never.
-    pub(crate) fn refresh(&mut self, places: &Places, cpu: &Cpu, parameters: &Parameters) {
-        for &place in &places.0 {
-            let entry = &mut self.entries[place];
+    /// Makes those that some steps of a plan read and that were made of other parameters, or never.
+    pub(crate) fn refresh(&mut self, places: &Places, steps: &[Step], cpu: &Cpu, parameters: &Parameters) {
+        for id in steps.iter().flat_map(|step| step.op.constants()) {
+            let entry = &mut self.entries[places.0[id.0]];
             if entry.version != Some(self.version) {
                 entry.constant.make(cpu, parameters, &mut self.values[entry.range.clone()]);
                 entry.version = Some(self.version);

@@ -25,6 +25,7 @@ pub(crate) use op::{BufferId, LossKind};
 use crate::graph::{Graph, NodeId};
 use crate::head::{Logits, Loss};
 use crate::network::Network;
+use crate::optimizer::Optimizer;
 use crate::parameters::{ParameterId, ParameterTable};
 use lower::{BufferSpec, Lowering, Value};
 use place::{Interval, place};
@@ -118,6 +119,17 @@ pub struct Plan {
     names: Vec<String>,
 }
 
+/// What of a network is compiled.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    Whole,
+    /// The first operations, and the buffers that they leave for those behind.
+    First {
+        steps: usize,
+        carried: &'a [BufferId],
+    },
+}
+
 /// The buffers by which a plan meets its caller.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends {
@@ -147,26 +159,33 @@ impl Plan {
         batch: usize,
         options: PlanOptions,
     ) -> Self {
-        let mut plan = Self::compile_whole(network, table, mode, batch, options);
+        let mut plan = Self::compile_part(network, table, mode, batch, options, Part::Whole);
         if mode == Mode::Infer {
             plan.tiling = Tiling::of(&plan, network, table, options).map(Box::new);
         }
         plan
     }
 
-    /// Compiles `network` for operations that all run over the whole batch.
-    fn compile_whole(
+    /// Compiles a part of `network` for operations that all run over the whole batch.
+    fn compile_part(
         network: &Network,
         table: &ParameterTable,
         mode: Mode,
         batch: usize,
         options: PlanOptions,
+        part: Part<'_>,
     ) -> Self {
         let mut lowering = Lowering::new(mode, batch, network.graph(), table);
         let (images, logits) = lower_layers(&mut lowering, network);
         let mut constants = Vec::new();
         if options.fused {
             lowering.ops = fuse(std::mem::take(&mut lowering.ops), &lowering.buffers, &mut constants);
+        }
+        if let Part::First { steps, carried } = part {
+            lowering.ops.truncate(steps);
+            for id in carried {
+                lowering.buffers[id.0].external = true;
+            }
         }
         let loss = (mode == Mode::Train).then(|| lower_loss(&mut lowering, network, logits));
         choose_algorithms(&mut lowering, options, &mut constants);
@@ -258,9 +277,10 @@ impl Plan {
         self.forward..self.steps.len()
     }
 
-    /// The parameters that can be moved while their gradients are made, in the order in which they lie.
-    pub(crate) fn immediate(&self) -> &[ParameterId] {
-        &self.immediate
+    /// The parameters that an optimizer moves while their gradients are made, in the order in which they lie: none where something
+    /// must be known of all gradients first.
+    pub(crate) fn immediate(&self, optimizer: &Optimizer) -> &[ParameterId] {
+        if optimizer.clip_norm.is_none() { &self.immediate } else { &[] }
     }
 
     /// The numbers in the arena.

@@ -34,7 +34,9 @@ pub(crate) fn place(intervals: &[Interval]) -> (Vec<Range<usize>>, usize) {
         placed.insert(at, i);
     }
     let ranges: Vec<_> = offsets.iter().zip(intervals).map(|(&start, it)| start..start + it.len).collect();
-    let arena = ranges.iter().map(|range| range.end).max().unwrap_or(0);
+    let is_alive = |it: &Interval| it.first <= it.last;
+    let alive = ranges.iter().zip(intervals).filter(|(_, it)| is_alive(it));
+    let arena = alive.map(|(range, _)| range.end).max().unwrap_or(0);
     (ranges, arena)
 }
 

@@ -5,7 +5,7 @@
 //! for each; behind that, the whole batch goes through each operation, and the weights are read once.
 
 use super::op::BufferId;
-use super::{Mode, Op, Plan, PlanOptions};
+use super::{Mode, Op, Part, Plan, PlanOptions};
 use crate::network::Network;
 use crate::parameters::ParameterTable;
 
@@ -17,10 +17,8 @@ const PARTS: usize = 8;
 /// The part of a plan that is run a few pictures at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct Tiling {
-    /// The whole network, compiled for those pictures; its operations and buffers have the numbers of the whole batch's.
+    /// The operations that are run so, compiled for those pictures; they and their buffers have the numbers of the whole batch's.
     pub(crate) plan: Plan,
-    /// How many of its operations are run so.
-    pub(crate) steps: usize,
     /// What they leave for those behind.
     pub(crate) carried: Vec<BufferId>,
 }
@@ -53,9 +51,9 @@ impl Tiling {
         let mut carried: Vec<_> = behind.chain([whole.ends().logits]).filter(written).collect();
         carried.sort_unstable();
         carried.dedup();
-        let plan = Plan::compile_whole(network, table, Mode::Infer, pictures, options);
-        debug_assert_eq!(plan.steps().len(), whole.steps().len(), "the same operations");
-        Some(Self { plan, steps, carried })
+        let part = Part::First { steps, carried: &carried };
+        let plan = Plan::compile_part(network, table, Mode::Infer, pictures, options, part);
+        Some(Self { plan, carried })
     }
 
     /// The numbers that each part leaves.

@@ -220,9 +220,7 @@ impl ProfileRow {
 /// value's reading, which counts already, and the gradient, which is never in memory.
 fn moved(plan: &Plan, table: &ParameterTable, optimizer: &Optimizer, step: &Step) -> u64 {
     match step.op {
-        Op::DenseBackward { weights, .. }
-            if optimizer.clip_norm.is_none() && plan.immediate().contains(&weights) =>
-        {
+        Op::DenseBackward { weights, .. } if plan.immediate(optimizer).contains(&weights) => {
             let len = table.range(weights).len();
             optimizer.bytes(len) - 2 * (len * size_of::<f32>()) as u64
         }
@@ -232,8 +230,8 @@ fn moved(plan: &Plan, table: &ParameterTable, optimizer: &Optimizer, step: &Step
 
 /// The parameters that no operation moves.
 fn left(plan: &Plan, table: &ParameterTable, optimizer: &Optimizer) -> usize {
-    let immediate = if optimizer.clip_norm.is_none() { plan.immediate() } else { &[] };
-    table.trained_len() - immediate.iter().map(|&id| table.range(id).len()).sum::<usize>()
+    let immediate = plan.immediate(optimizer).iter();
+    table.trained_len() - immediate.map(|&id| table.range(id).len()).sum::<usize>()
 }
 
 /// The rows summed by what they do, the longest first.
