@@ -24,9 +24,7 @@ pub(crate) fn elementwise<const IN: usize, const OUT: usize, F: Elementwise<IN, 
     inputs: [&[f32]; IN],
     outputs: [&mut [f32]; OUT],
 ) {
-    let len = outputs[0].len();
-    assert!(inputs.iter().all(|x| x.len() == len), "inputs and outputs are of one length");
-    assert!(outputs.iter().all(|y| y.len() == len), "outputs are of one length");
+    let len = common_len(&inputs, &outputs);
     let outputs = outputs.map(Disjoint::new);
     cpu.team().run(len.div_ceil(CHUNK), |_, task| {
         let range = task * CHUNK..len.min((task + 1) * CHUNK);
@@ -49,15 +47,24 @@ pub(crate) fn elementwise_here<const IN: usize, const OUT: usize, F: Elementwise
     inputs: [&[f32]; IN],
     outputs: [&mut [f32]; OUT],
 ) {
-    let len = outputs[0].len();
-    assert!(inputs.iter().all(|x| x.len() == len), "inputs and outputs are of one length");
-    assert!(outputs.iter().all(|y| y.len() == len), "outputs are of one length");
+    let len = common_len(&inputs, &outputs);
     isa.call(Piece {
         f,
         len,
         inputs: inputs.map(<[f32]>::as_ptr),
         outputs: outputs.map(<[f32]>::as_mut_ptr),
     });
+}
+
+/// The one length of all slices.
+///
+/// # Panics
+/// When they differ in length.
+fn common_len(inputs: &[&[f32]], outputs: &[&mut [f32]]) -> usize {
+    let len = outputs[0].len();
+    assert!(inputs.iter().all(|x| x.len() == len), "inputs and outputs are of one length");
+    assert!(outputs.iter().all(|y| y.len() == len), "outputs are of one length");
+    len
 }
 
 /// The part of a call that one task does: every pointer is to `len` elements, those of the outputs in no other task's.

@@ -125,7 +125,7 @@ fn sums<'a>(
 
 /// The sums of dy and of dy times the difference of x from its mean.
 #[derive(Clone, Copy)]
-struct Correlation;
+pub(crate) struct Correlation;
 
 impl Fold<2, 1, 2> for Correlation {
     const START: f32 = 0.0;

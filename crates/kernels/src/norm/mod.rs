@@ -9,7 +9,7 @@ mod statistics;
 mod tests;
 
 pub use affine::batch_norm_affine;
-pub(crate) use backward::NormaliseBackward;
+pub(crate) use backward::{Correlation, NormaliseBackward};
 pub use backward::{NormBackward, NormGradients, NormOutput, batch_norm_gradients};
 pub(crate) use forward::Normalise;
 pub use forward::{batch_norm_apply, batch_norm_infer};

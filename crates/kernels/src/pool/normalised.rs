@@ -6,7 +6,7 @@ use super::pixels::{OnPixel, collect};
 use super::windows::{OnWindow, Window, tasks, visit_outputs};
 use crate::columns::{Fold, Grid, OfChannel, Totals, column_sums, column_sums_scratch, load_each};
 use crate::disjoint::Disjoint;
-use crate::norm::{Normalise, NormaliseBackward};
+use crate::norm::{Correlation, Normalise, NormaliseBackward};
 use crate::rectifier::Bounds;
 use crate::simd::Simd;
 use crate::{Cpu, Normalisation, Rectifier};
@@ -171,7 +171,7 @@ impl Fold<2, 1, 2> for Maxima {
         [beta]: [S::V; 1],
     ) -> [S::V; 2] {
         let passed = self.output.pass(simd, y, dy);
-        [simd.add(sum, passed), simd.mul_add(passed, simd.sub(y, beta), product)]
+        Correlation.step(simd, [sum, product], [y, passed], [beta])
     }
 }
 
