@@ -65,7 +65,7 @@ impl Cpu {
         self.team.for_chunks_with(workers, out, len, work);
     }
 
-    /// The number of threads in use; scratch is laid out for one of each.
+    /// The number of threads that a kernel called here is run on: one inside a task. Scratch is laid out for one of each.
     pub fn threads(&self) -> usize {
         self.team.threads()
     }

@@ -7,7 +7,7 @@ use super::correlation::{Block, Correlation, Panel};
 use super::operands::Operands;
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::microkernel::{PixelSweep, TASKS, Target};
+use crate::microkernel::{PixelSweep, Target, tasks_for};
 
 /// Elements of a block's source: 512 KiB, which stay in the second-level cache while all panels of weights pass by.
 const BLOCK_SOURCE: usize = 128 * 1024;
@@ -26,16 +26,17 @@ struct Cut {
 }
 
 impl Cut {
-    /// Tasks are as large as the cache allows, but at least [`TASKS`] if possible. What there is more of, weights or source, is
-    /// divided first, since each task reads all of the other.
-    fn of(c: &Correlation) -> Self {
+    /// Tasks are as large as the cache allows, but as many as that number of threads asks for if possible. What there is more of,
+    /// weights or source, is divided first, since each task reads all of the other.
+    fn of(c: &Correlation, threads: usize) -> Self {
+        let tasks = tasks_for(threads);
         let mut cut = Self { panels: c.panels(), ..Self::of_source(c) };
         let source = c.source_len(cut.images, cut.rows);
         if c.panels() * c.panel_len() > source {
-            cut.divide_panels(c);
+            cut.divide_panels(c, tasks);
         }
-        cut.divide_pixels(c);
-        cut.divide_panels(c);
+        cut.divide_pixels(c, tasks);
+        cut.divide_panels(c, tasks);
         cut
     }
 
@@ -48,13 +49,13 @@ impl Cut {
         Self { images: 1, rows: c.rows_within(BLOCK_SOURCE), panels: 0 }
     }
 
-    fn divide_panels(&mut self, c: &Correlation) {
-        let missing = TASKS.div_ceil(self.blocks(c));
+    fn divide_panels(&mut self, c: &Correlation, tasks: usize) {
+        let missing = tasks.div_ceil(self.blocks(c));
         self.panels = self.panels.min(c.panels().div_ceil(missing));
     }
 
-    fn divide_pixels(&mut self, c: &Correlation) {
-        let missing = TASKS.div_ceil(c.panels().div_ceil(self.panels));
+    fn divide_pixels(&mut self, c: &Correlation, tasks: usize) {
+        let missing = tasks.div_ceil(c.panels().div_ceil(self.panels));
         if self.blocks(c) >= missing {
             return;
         }
@@ -100,16 +101,16 @@ fn is_empty(c: &Correlation) -> bool {
 /// Elements of scratch that [`correlate`] needs on so many threads.
 pub(super) fn scratch(operands: Operands, c: &Correlation, threads: usize) -> usize {
     let c = &operands.windows(c);
-    if is_empty(c) { 0 } else { threads * Cut::of(c).halo_len(operands, c) }
+    if is_empty(c) { 0 } else { threads * Cut::of(c, threads).halo_len(operands, c) }
 }
 
-/// Elements of the source that all tasks together copy, where each copies its own.
+/// Elements of the source that all tasks of several threads together copy, where each copies its own.
 pub(super) fn copied(operands: Operands, c: &Correlation) -> usize {
     let c = &operands.windows(c);
     if is_empty(c) {
         return 0;
     }
-    let cut = Cut::of(c);
+    let cut = Cut::of(c, usize::MAX);
     cut.blocks(c) * cut.parts(c) * c.source_len(cut.images, cut.rows)
 }
 
@@ -130,7 +131,7 @@ pub(super) fn correlate(
     if is_empty(c) {
         return;
     }
-    let cut = Cut::of(c);
+    let cut = Cut::of(c, cpu.threads());
     let halo_len = cut.halo_len(operands, c);
     let (y, scratch) = (Disjoint::new(y), Disjoint::new(scratch));
     cpu.team().run(cut.tasks(c), |member, task| {

@@ -8,7 +8,7 @@ use super::Epilogue;
 use super::correlation::{Block, Correlation};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::microkernel::{ChannelSweep, TASKS, Target};
+use crate::microkernel::{ChannelSweep, Target, tasks_for};
 
 /// Channels of a task at the least, if there are so many: four neighbouring lines of the cache.
 const LEAST_CHANNELS: usize = 64;
@@ -32,8 +32,8 @@ struct Cut {
 
 impl Cut {
     /// Channels are divided before rows, because no task then reads what another has read.
-    fn of(batch: usize, rows: usize, channels: usize) -> Self {
-        let missing = TASKS.div_ceil(batch);
+    fn of(batch: usize, rows: usize, channels: usize, threads: usize) -> Self {
+        let missing = tasks_for(threads).div_ceil(batch);
         let parts = missing.min(channels / LEAST_CHANNELS).max(1);
         let part = channels.div_ceil(parts).next_multiple_of(LEAST_CHANNELS / 4);
         let parts = channels.div_ceil(part);
@@ -55,7 +55,7 @@ pub(super) fn correlate<'a, P: Iterator<Item = Pass<'a>>>(
     if y.is_empty() {
         return;
     }
-    let cut = Cut::of(c.batch, rows, c.source.channels);
+    let cut = Cut::of(c.batch, rows, c.source.channels, cpu.threads());
     let y = Disjoint::new(y);
     cpu.team().run(c.batch * cut.bands * cut.parts, |_, task| {
         let part = task % cut.parts * cut.channels;

@@ -1,5 +1,7 @@
 //! What becomes of a convolution's sums before they are stored.
 
+use std::ops::Range;
+
 use crate::Rectifier;
 use crate::microkernel::{After, Start};
 
@@ -25,6 +27,11 @@ impl<'a> Epilogue<'a> {
     /// A bias and nothing else.
     pub fn bias(bias: Option<&'a [f32]>) -> Self {
         Self { bias, ..Self::default() }
+    }
+
+    /// The same for a part of the output.
+    pub(super) fn of_part(&self, part: Range<usize>) -> Self {
+        Self { residual: self.residual.map(|residual| &residual[part]), ..*self }
     }
 
     /// # Panics

@@ -16,6 +16,7 @@
 //! | `partial` | sums over a batch that several tasks share |
 //! | `winograd` | all three passes of 3x3 kernels with fewer multiplications |
 //! | `algorithm` | which of these is the fastest |
+//! | `chain` | several convolutions, one behind the other, a band of rows at a time |
 //!
 //! Images are read in place or, where windows reach beyond the edge, from a copy of a few rows with the zeros around them that stays
 //! in the cache.
@@ -23,6 +24,7 @@
 mod algorithm;
 mod backward_data;
 mod backward_weights;
+mod chain;
 mod correlate;
 mod correlation;
 mod depthwise;
@@ -38,6 +40,7 @@ mod view;
 mod winograd;
 
 pub use algorithm::{ConvAlgorithm, ConvPass, ConvWeights, WeightTransform};
+pub use chain::{ConvChain, ConvLink};
 pub use epilogue::Epilogue;
 pub use shape::Conv2dShape;
 pub use winograd::WinogradTile;

@@ -36,6 +36,11 @@ use crate::simd::{Product, Simd};
 /// few enough to cost nothing.
 pub(crate) const TASKS: usize = 32;
 
+/// Tasks at the least of a kernel whose results do not depend on how it is cut: one thread alone has nobody to share with.
+pub(crate) fn tasks_for(threads: usize) -> usize {
+    if threads == 1 { 1 } else { TASKS }
+}
+
 /// Rows of the highest tile: 14 rows of two vectors, two vectors of `b` and a broadcast are 31 of AVX-512's 32 registers.
 const MAX_ROWS: usize = 14;
 

@@ -1,12 +1,14 @@
 //! Convolutions and dense layers: operations with weights.
 
 use divvy_kernels as kernels;
-use divvy_kernels::{Conv2dShape, ConvWeights, DenseShape, DenseWeights, Epilogue, InputMask};
+use divvy_kernels::{Conv2dShape, ConvLink, ConvWeights, DenseShape, DenseWeights, Epilogue, InputMask};
 
 use super::{Known, Memory};
 use crate::arena::parts;
 use crate::parameters::{ParameterId, ParameterTable};
+use crate::plan::chain::Chained;
 use crate::plan::op::{BufferId, ConvEpilogue, ConvOperand};
+use crate::plan::{Op, Step};
 
 /// Weights as a convolution reads them; `transformed` is the buffer that they may be in.
 fn weights_of<'a>(
@@ -20,6 +22,23 @@ fn weights_of<'a>(
         ConvOperand::Packed(id) => ConvWeights::Packed(&values[table.range(id)]),
         ConvOperand::Transformed(_, transform, _) => ConvWeights::Transformed(transform, transformed),
         ConvOperand::Prepared(_, transform, id) => ConvWeights::Transformed(transform, known.get(id)),
+    }
+}
+
+/// What becomes of sums; `residual` is the buffer that is added if one is.
+fn epilogue_of<'a>(
+    values: &'a [f32],
+    table: &ParameterTable,
+    known: Known<'a>,
+    epilogue: ConvEpilogue,
+    residual: &'a [f32],
+) -> Epilogue<'a> {
+    Epilogue {
+        bias: epilogue.bias.map(|id| &values[table.range(id)]),
+        before: epilogue.before.map(|id| known.norm(id)),
+        residual: epilogue.residual.map(|_| residual),
+        activation: epilogue.activation,
+        behind: epilogue.behind.map(|id| known.norm(id)),
     }
 }
 
@@ -45,18 +64,38 @@ impl Memory<'_, '_> {
         epilogue: ConvEpilogue,
         y: BufferId,
     ) {
-        let (values, known) = (&*self.values, self.constants);
         let reads = [Some(x), weights.buffer(), epilogue.residual].map(|id| self.part(id));
         let ([x, transformed, residual], [y]) = parts(self.arena, reads, [self.plan.buffer(y)]);
-        let weights = weights_of(values, self.table, known, weights, transformed);
-        let epilogue = Epilogue {
-            bias: epilogue.bias.map(|id| &values[self.table.range(id)]),
-            before: epilogue.before.map(|id| known.norm(id)),
-            residual: epilogue.residual.map(|_| residual),
-            activation: epilogue.activation,
-            behind: epilogue.behind.map(|id| known.norm(id)),
-        };
+        let weights = weights_of(&self.values, self.table, self.constants, weights, transformed);
+        let epilogue = epilogue_of(&self.values, self.table, self.constants, epilogue, residual);
         kernels::conv2d_forward(self.cpu, shape, x, weights, &epilogue, y, self.scratch);
+    }
+
+    /// Runs convolutions as a chain; what lies between them is not written to the arena.
+    pub(super) fn chain(&mut self, Chained { steps, chain }: &Chained) {
+        let steps = &self.plan.steps()[steps.clone()];
+        let operands = |step: &Step| match step.op {
+            Op::Conv2d { x, weights, epilogue, y, .. } => (x, weights, epilogue, y),
+            _ => unreachable!("a chain of convolutions"),
+        };
+        let (first, last) = (operands(&steps[0]), operands(&steps[steps.len() - 1]));
+        let (values, table, known, plan) = (&*self.values, self.table, self.constants, self.plan);
+        let y = plan.buffer(last.3);
+        let ([before, behind], [output]) =
+            parts(self.arena, [0..y.start, y.end..plan.arena_len()], [y.clone()]);
+        let read = |id: BufferId| match plan.buffer(id) {
+            range if range.end <= y.start => &before[range],
+            range => &behind[range.start - y.end..range.end - y.end],
+        };
+        let link = |at: usize| {
+            let (_, weights, epilogue, _) = operands(&steps[at]);
+            let residual = epilogue.residual.map_or(&[][..], read);
+            ConvLink {
+                weights: weights_of(values, table, known, weights, &[]),
+                epilogue: epilogue_of(values, table, known, epilogue, residual),
+            }
+        };
+        chain.run(self.cpu, read(first.0), link, output, self.scratch);
     }
 
     pub(super) fn dense_backward(

@@ -157,15 +157,9 @@ impl Device {
             randomness,
             updates,
         };
-        let mut laps = self.laps.as_mut();
-        if let Some(laps) = &mut laps {
-            laps.go_on();
-        }
-        for step in &plan.steps()[steps] {
-            memory.execute(&step.op);
-            if let Some(laps) = &mut laps {
-                laps.lap();
-            }
+        match self.laps.as_mut() {
+            None => memory.run(steps),
+            Some(laps) => memory.run_timed(steps, laps),
         }
     }
 }
@@ -204,6 +198,33 @@ fn buffers<'a, const N: usize>(arena: &'a mut [f32], plan: &Plan, ids: [BufferId
 }
 
 impl Memory<'_, '_> {
+    /// Runs some operations of the plan, those of a chain together.
+    fn run(&mut self, steps: Range<usize>) {
+        let plan = self.plan;
+        let mut next = steps.start;
+        while next < steps.end {
+            match plan.chain_from(next, self.cpu.threads()).filter(|chained| chained.steps.end <= steps.end) {
+                Some(chained) => {
+                    self.chain(chained);
+                    next = chained.steps.end;
+                }
+                None => {
+                    self.execute(&plan.steps()[next].op);
+                    next += 1;
+                }
+            }
+        }
+    }
+
+    /// Runs some operations of the plan one by one and takes the time of each.
+    fn run_timed(&mut self, steps: Range<usize>, laps: &mut Laps) {
+        laps.go_on();
+        for step in &self.plan.steps()[steps] {
+            self.execute(&step.op);
+            laps.lap();
+        }
+    }
+
     fn range(&self, id: ParameterId) -> Range<usize> {
         self.table.range(id)
     }

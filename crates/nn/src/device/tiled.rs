@@ -22,8 +22,7 @@ impl Device {
         self.workers.resize_with(threads.max(self.workers.len()), Worker::default);
         for worker in &mut self.workers {
             worker.arena.grow(tiling.plan.arena_len());
-            // Kernels ask for as much as all threads would use; what only one of them uses is never touched.
-            worker.scratch.grow(tiling.plan.scratch_len(threads));
+            worker.scratch.grow(tiling.plan.scratch_len(1));
         }
         self.carried.grow(parts * tiling.carried_len());
     }
@@ -58,9 +57,7 @@ impl Device {
                 randomness: Randomness { seed: 0, step: 0 },
                 updates: None,
             };
-            for step in tiling.plan.steps() {
-                memory.execute(&step.op);
-            }
+            memory.run(0..tiling.plan.steps().len());
             let mut out = out;
             for &id in &tiling.carried {
                 let left = &worker.arena[tiling.plan.buffer(id)];

@@ -1,6 +1,7 @@
 //! The compiled network: operations in order, and a place in one arena for every buffer.
 
 mod algorithm;
+pub(crate) mod chain;
 pub(crate) mod constant;
 mod derive;
 mod display;
@@ -15,6 +16,7 @@ use std::ops::Range;
 use divvy_kernels::{Bf16, Conv2dShape, ConvAlgorithm, ConvPass, Isa, WinogradTile};
 
 pub use algorithm::{Algorithm, AlgorithmChoice, PassedOver};
+use chain::{Chained, chains};
 use constant::{Constant, ConstantId};
 pub use display::{PlanRow, PlanTable};
 use fuse::fuse;
@@ -114,6 +116,7 @@ pub struct Plan {
     constants: Vec<Constant>,
     immediate: Vec<ParameterId>,
     ends: Ends,
+    chains: Vec<Chained>,
     tiling: Option<Box<Tiling>>,
     /// Each node's name, for those who print the plan.
     names: Vec<String>,
@@ -190,7 +193,9 @@ impl Plan {
         let loss = (mode == Mode::Train).then(|| lower_loss(&mut lowering, network, logits));
         choose_algorithms(&mut lowering, options, &mut constants);
         let Lowering { ops: steps, buffers, .. } = lowering;
-        let (buffers, arena_len) = place(&intervals(&steps, &buffers));
+        let bands = mode == Mode::Infer && options.fused;
+        let chains = if bands { chains(&steps, &buffers) } else { Vec::new() };
+        let (buffers, arena_len) = place(&intervals(&steps, &buffers, &chains));
         let names = network.graph().nodes().iter().map(|node| node.name.clone()).collect();
         let ends = Ends { images, logits, loss };
         let is_loss = |step: &Step| matches!(step.op, Op::Loss { .. });
@@ -206,6 +211,7 @@ impl Plan {
             constants,
             immediate,
             ends,
+            chains,
             tiling: None,
             names,
         }
@@ -232,7 +238,7 @@ impl Plan {
         let output = layer.lower(&mut lowering, &inputs).expect("a layer that is not the input").buffer;
         lowering.buffers[output.0].external = true;
         let Lowering { ops: steps, buffers, .. } = lowering;
-        let (buffers, arena_len) = place(&intervals(&steps, &buffers));
+        let (buffers, arena_len) = place(&intervals(&steps, &buffers, &[]));
         let inputs: Vec<BufferId> = inputs.into_iter().map(|value| value.buffer).collect();
         let ends = Ends { images: inputs[0], logits: output, loss: None };
         let names = vec![graph.node(id).name.clone()];
@@ -246,6 +252,7 @@ impl Plan {
             constants: Vec::new(),
             immediate: Vec::new(),
             ends,
+            chains: Vec::new(),
             tiling: None,
             names,
         };
@@ -290,7 +297,9 @@ impl Plan {
 
     /// The numbers of scratch that the operations need on that many threads.
     pub fn scratch_len(&self, threads: usize) -> usize {
-        self.steps.iter().map(|step| step.op.scratch(threads)).max().unwrap_or(0)
+        let of_steps = self.steps.iter().map(|step| step.op.scratch(threads));
+        let of_chains = self.chains.iter().filter(|chained| chained.chain.occupies(threads));
+        of_steps.chain(of_chains.map(|chained| chained.chain.scratch(threads))).max().unwrap_or(0)
     }
 
     /// The numbers that are made of the parameters whenever those change, beside the arena.
@@ -311,6 +320,12 @@ impl Plan {
     /// Where a buffer lies in the arena.
     pub fn buffer(&self, id: BufferId) -> Range<usize> {
         self.buffers[id.0].clone()
+    }
+
+    /// Operations from this one on that are run as a chain by so many threads.
+    pub(crate) fn chain_from(&self, step: usize, threads: usize) -> Option<&Chained> {
+        let at = self.chains.binary_search_by_key(&step, |chained| chained.steps.start).ok()?;
+        Some(&self.chains[at]).filter(|chained| chained.chain.occupies(threads))
     }
 
     /// Whether the first operations are run from end to end for a few pictures at a time, rather than one by one for all.
@@ -413,14 +428,16 @@ fn choose_algorithms(lowering: &mut Lowering<'_>, options: PlanOptions, constant
     }
 }
 
-/// The time during which each buffer's content matters.
-fn intervals(steps: &[Step], buffers: &[BufferSpec]) -> Vec<Interval> {
+/// The time during which each buffer's content matters. The operations of a chain are run all at once.
+fn intervals(steps: &[Step], buffers: &[BufferSpec], chains: &[Chained]) -> Vec<Interval> {
+    let at_once = |time: usize| chains.iter().map(|chained| &chained.steps).find(|steps| steps.contains(&time));
     let mut intervals: Vec<_> =
         buffers.iter().map(|buffer| Interval { first: usize::MAX, last: 0, len: buffer.len }).collect();
     for (time, step) in steps.iter().enumerate() {
+        let (first, last) = at_once(time).map_or((time, time), |steps| (steps.start, steps.end - 1));
         for id in step.op.operands().all() {
             let it = &mut intervals[id.0];
-            (it.first, it.last) = (it.first.min(time), it.last.max(time));
+            (it.first, it.last) = (it.first.min(first), it.last.max(last));
         }
     }
     for (it, buffer) in intervals.iter_mut().zip(buffers).filter(|(_, buffer)| buffer.external) {

@@ -1,19 +1,23 @@
 //! A resident team of threads that runs the tasks of one kernel at a time.
 //!
 //! A training step is some fifty kernels of 10 microseconds to 10 milliseconds, each of which ends with a barrier. So
-//! threads stay awake between kernels for a short while (they spin, then park), and handing out a task is one atomic
-//! addition. Which thread runs which task is left to chance; results do not depend on it, because a task's
-//! output depends on the task alone.
+//! threads stay awake between kernels for a short while (they spin, then park), and taking a task is one atomic operation on
+//! memory that is the thread's own until others have nothing left to do ([`Shares`]). Results do not depend on which
+//! thread runs which task, because a task's output depends on the task alone.
+
+mod shares;
 
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::disjoint::Disjoint;
 use crate::flush::FlushDenormals;
+
+use shares::Shares;
 
 /// How often a thread looks for work before it parks: some 50 microseconds, more than what lies between two kernels.
 const SPINS: usize = 3_000;
@@ -36,7 +40,7 @@ struct Shared {
     /// See [`State`].
     state: AtomicU64,
     job: UnsafeCell<Option<Job>>,
-    next_task: AtomicUsize,
+    shares: Shares,
     parked: Vec<AtomicBool>,
     stop: AtomicBool,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
@@ -72,10 +76,9 @@ impl State {
     }
 }
 
-/// One run: the tasks' number and what to do for each, as (member, task). The true lifetime is that of the call to `run`.
+/// One run: what to do for each task, as (member, task). The true lifetime is that of the call to `run`.
 #[derive(Clone, Copy)]
 struct Job {
-    tasks: usize,
     work: *const (dyn Fn(usize, usize) + Sync),
 }
 
@@ -96,7 +99,7 @@ impl Team {
         let shared = Arc::new(Shared {
             state: AtomicU64::new(0),
             job: UnsafeCell::new(None),
-            next_task: AtomicUsize::new(0),
+            shares: Shares::new(helpers + 1),
             parked: (0..helpers).map(|_| AtomicBool::new(false)).collect(),
             stop: AtomicBool::new(false),
             panic: Mutex::new(None),
@@ -112,9 +115,9 @@ impl Team {
         Self { shared, helpers, turn: Mutex::new(()) }
     }
 
-    /// The number of members, the caller included.
+    /// The number of threads that a run is shared by: the members, the caller included; but one inside a task.
     pub fn threads(&self) -> usize {
-        self.helpers.len() + 1
+        if IN_TASK.get() { 1 } else { self.helpers.len() + 1 }
     }
 
     /// Calls `work(member, task)` once for every task below `tasks`, on all members at once; returns when all are done.
@@ -123,17 +126,19 @@ impl Team {
     /// of some scratch. A panic in a task reaches the caller after all members have stopped.
     pub fn run(&self, tasks: usize, work: impl Fn(usize, usize) + Sync) {
         let _flush = FlushDenormals::new();
-        if tasks <= 1 || self.helpers.is_empty() || IN_TASK.get() {
+        let shared = u32::try_from(tasks).ok().filter(|&tasks| tasks > 1 && self.threads() > 1);
+        let Some(tasks) = shared else {
             // A member index of 0 is free to use when nothing else runs; inside a task the kernel has scratch of its own.
             (0..tasks).for_each(|task| work(0, task));
             return;
-        }
+        };
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let work: &(dyn Fn(usize, usize) + Sync) = &work;
         // SAFETY: only the lifetime changes. The run is closed, and its members awaited, before this function returns (even
         // when a task panics), so no helper calls `work` after it is gone.
         let work: *const (dyn Fn(usize, usize) + Sync) = unsafe { std::mem::transmute(work) };
-        let job = Job { tasks, work };
+        let job = Job { work };
+        self.shared.shares.deal(tasks);
         self.open(job);
         let outcome = catch_unwind(AssertUnwindSafe(|| self.shared.work_through(job, 0)));
         self.close();
@@ -184,7 +189,6 @@ impl Team {
         let shared = &self.shared;
         // SAFETY: this thread holds `turn`, the last run is closed and without members, so nobody reads the cell.
         unsafe { *shared.job.get() = Some(job) };
-        shared.next_task.store(0, Ordering::Relaxed);
         let state = State(shared.state.load(Ordering::Relaxed));
         shared.state.store(state.next_run(), Ordering::SeqCst);
         for (helper, parked) in self.helpers.iter().zip(&shared.parked) {
@@ -268,12 +272,8 @@ impl Shared {
         let _reset = ResetInTask;
         // SAFETY: the closure lives until `run` returns, which waits for every member to leave this function.
         let work = unsafe { &*job.work };
-        loop {
-            let task = self.next_task.fetch_add(1, Ordering::Relaxed);
-            if task >= job.tasks {
-                return;
-            }
-            work(member, task);
+        while let Some(task) = self.shares.take(member) {
+            work(member, task as usize);
         }
     }
 
@@ -363,6 +363,7 @@ mod tests {
         let team = Team::new(2);
         let ran = AtomicUsize::new(0);
         team.run(8, |_, _| {
+            assert_eq!(team.threads(), 1);
             team.run(8, |_, _| {
                 ran.fetch_add(1, Ordering::Relaxed);
             });
