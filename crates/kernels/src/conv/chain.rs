@@ -11,8 +11,8 @@ use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::shape::Padding;
 
-/// Elements that a band has between two convolutions: 256 KiB, of which two stay in the second-level cache beside the weights.
-const NEAR: usize = 64 * 1024;
+/// Elements that a band has between two convolutions: 512 KiB, half of a second-level cache of 1 MiB.
+const NEAR: usize = 128 * 1024;
 /// Rows of a band at the least, where the images are high enough.
 const LEAST_ROWS: usize = 2;
 

@@ -247,7 +247,7 @@ impl ChannelSweep<'_> {
             }
         }
         // SAFETY: as above.
-        unsafe { finish(simd, &sums, &targets, S::LANES, self.target.last(channel).as_ref()) };
+        unsafe { finish(simd, &sums, &targets, S::LANES, &self.target.last(channel)) };
     }
 
     /// Some channels of a strip's outputs of each row, whose windows may reach beyond the image.
@@ -295,6 +295,6 @@ impl ChannelSweep<'_> {
             }
         }
         // SAFETY: as above.
-        unsafe { finish(simd, &sums, &target, count, self.target.last(channel).as_ref()) };
+        unsafe { finish(simd, &sums, &target, count, &self.target.last(channel)) };
     }
 }

@@ -2,7 +2,7 @@
 
 use super::cursor::{Cursor, Pixels};
 use super::taps::{Pieces, Taps};
-use super::target::{Last, begin, finish};
+use super::target::{Last, begin, finish, store};
 use super::{Ahead, Grid, Start, Strides, Target, even_pieces, multiply, tile_rows, with_rows};
 use crate::packing::PANEL;
 use crate::simd::{Product, ProductKernel, Simd};
@@ -60,7 +60,7 @@ struct Pass<'a> {
     /// What the next pass will read.
     next: &'a [f32],
     /// What is done to the sums once all is added.
-    last: Option<Last<'a>>,
+    last: Last<'a>,
 }
 
 impl PixelSweep<'_> {
@@ -85,15 +85,20 @@ impl PixelSweep<'_> {
                 self.weights[depth * PANEL..self.taps.depth() * PANEL].split_at(taps.depth() * PANEL);
             let next = if rest.is_empty() { self.next } else { &rest[..rest.len().min(weights.len())] };
             let weights = &weights[column..];
-            let last = if rest.is_empty() { self.target.last(column) } else { None };
-            self.pass::<S, P, N>(of, offset, column, &Pass { taps, weights, columns, start, next, last });
+            let pass = Pass { taps, weights, columns, start, next, last: self.target.last(column) };
+            if rest.is_empty() && self.target.finishes() {
+                self.pass::<S, P, N, true>(of, offset, column, &pass);
+            } else {
+                self.pass::<S, P, N, false>(of, offset, column, &pass);
+            }
             depth += taps.depth();
         }
     }
 
-    /// Adds a piece of the taps, `offset` away from each pixel's first, to the columns from `column` on.
+    /// Adds a piece of the taps, `offset` away from each pixel's first, to the columns from `column` on; the last piece where
+    /// something is to `FINISH`.
     #[inline(always)]
-    fn pass<S: Simd, P: Product<S>, const N: usize>(
+    fn pass<S: Simd, P: Product<S>, const N: usize, const FINISH: bool>(
         &self,
         of: (S, P),
         offset: usize,
@@ -112,7 +117,7 @@ impl PixelSweep<'_> {
             let pixels = cursor.take(rows);
             // SAFETY: `check` has shown that each pixel's windows lie within the source, the taps within the weights, and
             // the columns within the target, which is this sweep's alone.
-            with_rows!(rows, S, N, |R| unsafe { tile::<S, P, R, N>(of, &pixels, pass, &mut ahead) });
+            with_rows!(rows, S, N, |R| unsafe { tile::<S, P, R, N, FINISH>(of, &pixels, pass, &mut ahead) });
         }
     }
 }
@@ -123,7 +128,7 @@ impl PixelSweep<'_> {
 /// The first `R` pixels can be read wherever the pass's taps are, and written at the pass's columns; the weights hold `N`
 /// vectors for each tap.
 #[inline(always)]
-unsafe fn tile<S: Simd, P: Product<S>, const R: usize, const N: usize>(
+unsafe fn tile<S: Simd, P: Product<S>, const R: usize, const N: usize, const FINISH: bool>(
     (simd, product): (S, P),
     pixels: &Pixels,
     pass: &Pass<'_>,
@@ -147,5 +152,11 @@ unsafe fn tile<S: Simd, P: Product<S>, const R: usize, const N: usize>(
         }
     }
     // SAFETY: as above.
-    unsafe { finish(simd, &sums, &pixels.target, *columns, last.as_ref()) };
+    unsafe {
+        if FINISH {
+            finish(simd, &sums, &pixels.target, *columns, last);
+        } else {
+            store(simd, &sums, &pixels.target, *columns);
+        }
+    }
 }

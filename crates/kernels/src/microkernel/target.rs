@@ -2,9 +2,10 @@
 
 use std::marker::PhantomData;
 
-use super::{Grid, Strides};
+use super::{Grid, MAX_ROWS, Strides};
 use crate::Rectifier;
 use crate::disjoint::Disjoint;
+use crate::packing::PANEL;
 use crate::rectifier::Bounds;
 use crate::simd::Simd;
 
@@ -42,21 +43,9 @@ pub(crate) struct After<'a> {
     pub behind: Option<[&'a [f32]; 2]>,
 }
 
-impl<'a> After<'a> {
+impl After<'_> {
     fn is_nothing(&self) -> bool {
         self.before.is_none() && self.residual.is_none() && self.activation.is_none() && self.behind.is_none()
-    }
-
-    /// The same for the columns from `first` on.
-    #[inline(always)]
-    fn at_column(&self, first: usize) -> Self {
-        let of_columns = |affine: [&'a [f32]; 2]| affine.map(|of| &of[first..]);
-        After {
-            before: self.before.map(of_columns),
-            residual: self.residual.map(|residual| &residual[first..]),
-            activation: self.activation,
-            behind: self.behind.map(of_columns),
-        }
     }
 }
 
@@ -107,50 +96,91 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// How a tile of the columns from `column` on is stored, when nothing more is added to it.
+    /// Whether anything becomes of sums before they are stored.
     #[inline(always)]
-    pub(super) fn last(&self, column: usize) -> Option<Last<'a>> {
-        let first = self.first.wrapping_add(column).cast_const();
-        (!self.after.is_nothing()).then(|| Last { first, after: self.after.at_column(column) })
+    pub(super) fn finishes(&self) -> bool {
+        !self.after.is_nothing()
+    }
+
+    /// What becomes of the sums of the columns from `column` on, when nothing more is added to them.
+    #[inline(always)]
+    pub(super) fn last(&self, column: usize) -> Last<'a> {
+        let After { before, residual, activation, behind } = self.after;
+        let [scale, shift] = before.map_or([&ONES[..], &ZEROS[..]], |affine| affine.map(|of| &of[column..]));
+        let further = (residual.is_some() || behind.is_some()).then(|| Further {
+            first: self.first.wrapping_add(column).cast_const(),
+            residual: residual.map(|residual| &residual[column..]),
+            bounds: Bounds::of(activation),
+            behind: behind.map(|affine| affine.map(|of| &of[column..])),
+        });
+        let bounds = Bounds::of(activation.filter(|_| further.is_none()));
+        Last { scale, shift, bounds, further }
     }
 }
+
+/// The scales and shifts of a tile's columns where there are none.
+static ONES: [f32; PANEL] = [1.0; PANEL];
+static ZEROS: [f32; PANEL] = [0.0; PANEL];
 
 /// What is done to a tile's finished sums.
 #[derive(Clone, Copy)]
 pub(super) struct Last<'a> {
-    /// The first column of the target's first pixel.
-    first: *const f32,
-    after: After<'a>,
+    /// In registers: a scale and a shift for each column of a tile at the least, and bounds.
+    scale: &'a [f32],
+    shift: &'a [f32],
+    bounds: Bounds,
+    /// From the first-level cache. Were there a branch between sums and their storing, they would not stay in registers.
+    further: Option<Further<'a>>,
 }
 
-impl Last<'_> {
+/// What is done to sums behind the scale and the shift.
+#[derive(Clone, Copy)]
+struct Further<'a> {
+    /// The first column of the target's first pixel.
+    first: *const f32,
+    residual: Option<&'a [f32]>,
+    bounds: Bounds,
+    behind: Option<[&'a [f32]; 2]>,
+}
+
+impl Further<'_> {
     /// What becomes of the `n`-th vector of a pixel's sums.
     ///
     /// # Safety
     /// The target was checked, the pixel is one of its grid's, and there is at least one column in the vector.
     #[inline(always)]
     unsafe fn apply<S: Simd>(&self, simd: S, sum: S::V, pixel: *mut f32, n: usize, columns: usize) -> S::V {
-        let After { before, residual, activation, behind } = self.after;
         let mut sum = sum;
         // SAFETY: the residual reaches as far as the target, and there are as many scales and shifts as columns, as checked.
         unsafe {
-            if let Some([scale, shift]) = before {
-                let scale = load_columns(simd, scale.as_ptr(), n, columns);
-                sum = simd.mul_add(sum, scale, load_columns(simd, shift.as_ptr(), n, columns));
-            }
-            if let Some(residual) = residual {
+            if let Some(residual) = self.residual {
                 let offset = pixel.addr().wrapping_sub(self.first.addr()) / size_of::<f32>();
                 let residual = residual.as_ptr().wrapping_add(offset);
                 sum = simd.add(sum, load_columns(simd, residual, n, columns));
             }
-            sum = Bounds::of(activation).keep(simd, sum);
-            if let Some([scale, shift]) = behind {
+            sum = self.bounds.keep(simd, sum);
+            if let Some([scale, shift]) = self.behind {
                 let scale = load_columns(simd, scale.as_ptr(), n, columns);
                 sum = simd.mul_add(sum, scale, load_columns(simd, shift.as_ptr(), n, columns));
             }
         }
         sum
     }
+}
+
+/// `$body` for each row of a tile, with the row as a constant: what is indexed by a variable is not kept in registers, and a loop
+/// of so many operations the compiler does not unroll by itself.
+macro_rules! unrolled {
+    ($rows:expr, |$r:ident| $body:expr) => {
+        unrolled!($rows, |$r| $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    ($rows:expr, |$r:ident| $body:expr, $($n:literal)*) => {
+        const { assert!($rows <= MAX_ROWS) };
+        $(if $n < $rows {
+            let $r = $n;
+            $body
+        })*
+    };
 }
 
 /// The sums of a tile of `R` pixels and `N` vectors, as they are before anything is added.
@@ -187,17 +217,16 @@ pub(super) unsafe fn begin<S: Simd, const R: usize, const N: usize>(
     sums
 }
 
-/// Writes the sums of a tile, after what is done to them last if there is something.
+/// Writes the sums of a tile.
 ///
 /// # Safety
-/// Each of the first `R` pixels has room for `columns` numbers, which nobody else uses; what is done last is of their target.
+/// Each of the first `R` pixels has room for `columns` numbers, which nobody else uses.
 #[inline(always)]
-pub(super) unsafe fn finish<S: Simd, const R: usize, const N: usize>(
+pub(super) unsafe fn store<S: Simd, const R: usize, const N: usize>(
     simd: S,
     sums: &[[S::V; N]; R],
     pixels: &[*mut f32],
     columns: usize,
-    last: Option<&Last<'_>>,
 ) {
     for (sums, pixel) in sums.iter().zip(pixels) {
         for (n, sum) in sums.iter().enumerate() {
@@ -205,15 +234,42 @@ pub(super) unsafe fn finish<S: Simd, const R: usize, const N: usize>(
             unsafe { store_columns(simd, *sum, *pixel, n, columns) };
         }
     }
-    // From the first-level cache rather than before the sums are stored: sums that a branch stands between would not stay in
-    // registers.
-    if let Some(last) = last {
+}
+
+/// Writes what becomes of the sums of a tile.
+///
+/// # Safety
+/// As for [`store`]; and what is done last is of the pixels' target, for `columns` columns.
+#[inline(always)]
+pub(super) unsafe fn finish<S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    sums: &[[S::V; N]; R],
+    pixels: &[*mut f32],
+    columns: usize,
+    last: &Last<'_>,
+) {
+    let (mut scale, mut shift) = ([simd.zero(); N], [simd.zero(); N]);
+    for n in 0..N {
+        // SAFETY: there are as many scales and shifts as columns, as checked.
+        unsafe {
+            scale[n] = load_columns(simd, last.scale.as_ptr(), n, columns);
+            shift[n] = load_columns(simd, last.shift.as_ptr(), n, columns);
+        }
+    }
+    unrolled!(R, |r| {
+        for n in 0..N {
+            let sum = last.bounds.keep(simd, simd.mul_add(sums[r][n], scale[n], shift[n]));
+            // SAFETY: promised by the caller.
+            unsafe { store_columns(simd, sum, pixels[r], n, columns) };
+        }
+    });
+    if let Some(further) = &last.further {
         for pixel in &pixels[..R] {
             for n in 0..N {
                 // SAFETY: promised by the caller.
                 unsafe {
-                    let sum = last.apply(simd, load_columns(simd, *pixel, n, columns), *pixel, n, columns);
-                    store_columns(simd, sum, *pixel, n, columns);
+                    let sum = load_columns(simd, *pixel, n, columns);
+                    store_columns(simd, further.apply(simd, sum, *pixel, n, columns), *pixel, n, columns);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Tiles whose rows are weights: convolution and dense backward to the weights.
 
-use super::target::{Start, begin, finish};
+use super::target::{Start, begin, store};
 use super::{Ahead, even_pieces, multiply, tile_rows, with_rows};
 use crate::packing::PANEL;
 use crate::simd::{Product, ProductKernel, Simd};
@@ -108,6 +108,6 @@ impl WeightSweep<'_> {
             };
         }
         // SAFETY: as above.
-        unsafe { finish(simd, &sums, &gradient, N * S::LANES, None) };
+        unsafe { store(simd, &sums, &gradient, N * S::LANES) };
     }
 }

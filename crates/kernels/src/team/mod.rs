@@ -313,7 +313,7 @@ impl std::fmt::Debug for Team {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::{AtomicU32, AtomicUsize};
 
     #[test]
     fn every_task_runs_once_on_any_number_of_threads() {

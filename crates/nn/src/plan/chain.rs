@@ -10,7 +10,7 @@ use super::op::{BufferId, Op};
 
 /// Floating-point operations that may be done twice for each byte that need not go to memory and back: what a core does in the time
 /// that the byte takes.
-const FLOPS_PER_BYTE: u64 = 6;
+const FLOPS_PER_BYTE: u64 = 3;
 
 /// Neighbouring operations that are run as one chain where no times are taken of each.
 #[derive(Clone, Debug)]

@@ -1,3 +1,5 @@
+mod chain;
+
 use super::*;
 use crate::reference::bf16::nearest;
 use crate::reference::conv as reference;
@@ -324,17 +326,22 @@ proptest! {
 
     /// What becomes of sums before they are stored, against the same done afterwards.
     #[test]
-    fn epilogues_agree_with_passes_of_their_own(shape in prop_oneof![shapes(), three_by_three()], seed in 0_u64..1000) {
+    fn epilogues_agree_with_passes_of_their_own(
+        shape in prop_oneof![shapes(), three_by_three()],
+        given in any::<[bool; 5]>(),
+        seed in 0_u64..1000,
+    ) {
         let case = Case::new(shape, seed);
         let residual = numbers(shape.output_len(), seed + 4);
         let (scale, shift) = (numbers(shape.filters, seed + 5), numbers(shape.filters, seed + 6));
         let epilogue = Epilogue {
-            bias: Some(&case.bias),
-            before: Some([&shift, &scale]),
-            residual: Some(&residual),
-            activation: Some(Rectifier::Relu6),
-            behind: Some([&scale, &shift]),
+            bias: given[0].then_some(&case.bias),
+            before: given[1].then_some([&shift, &scale]),
+            residual: given[2].then_some(&residual),
+            activation: given[3].then_some(Rectifier::Relu6),
+            behind: given[4].then_some([&scale, &shift]),
         };
+        let of_filter = |of: [&[f32]; 2], filter: usize| of.map(|of| f64::from(of[filter]));
         for algorithm in ConvAlgorithm::all(&shape, Isa::best().bf16()) {
             let run = |epilogue: &Epilogue<'_>| {
                 on_every_cpu(
@@ -347,9 +354,15 @@ proptest! {
             for ((isa, fused), (_, sums)) in run(&epilogue).into_iter().zip(run(&Epilogue::default())) {
                 for (i, (y, sum)) in fused.iter().zip(sums).enumerate() {
                     let filter = i % shape.filters;
-                    let (scale, shift) = (f64::from(scale[filter]), f64::from(shift[filter]));
-                    let x = (f64::from(sum) + f64::from(case.bias[filter])) * shift + scale + f64::from(residual[i]);
-                    let truth = x.clamp(0.0, 6.0) * scale + shift;
+                    let mut truth = f64::from(sum);
+                    truth += epilogue.bias.map_or(0.0, |bias| f64::from(bias[filter]));
+                    let [scale, shift] = epilogue.before.map_or([1.0, 0.0], |of| of_filter(of, filter));
+                    truth = truth * scale + shift + epilogue.residual.map_or(0.0, |residual| f64::from(residual[i]));
+                    if epilogue.activation.is_some() {
+                        truth = truth.clamp(0.0, 6.0);
+                    }
+                    let [scale, shift] = epilogue.behind.map_or([1.0, 0.0], |of| of_filter(of, filter));
+                    truth = truth * scale + shift;
                     prop_assert!((f64::from(*y) - truth).abs() < 1e-4, "{algorithm:?} on {isa}: {y} for {truth}");
                 }
             }
