@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{ConvAlgorithm, ConvPass, ConvWeights, Conv2dShape, Epilogue, conv2d_forward};
+use super::{Conv2dShape, ConvAlgorithm, ConvPass, ConvWeights, Epilogue, conv2d_forward};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::shape::Padding;
@@ -149,7 +149,8 @@ impl ConvChain {
     fn bands(&self, threads: usize) -> usize {
         let rows = self.last().out_height();
         let most = rows.div_ceil(LEAST_ROWS);
-        let widest = self.links[..self.links.len() - 1].iter().map(|(shape, _)| shape.output_len() / shape.batch);
+        let widest =
+            self.links[..self.links.len() - 1].iter().map(|(shape, _)| shape.output_len() / shape.batch);
         let near = widest.max().unwrap_or(0).div_ceil(NEAR);
         let for_threads = if threads == 1 { 1 } else { threads.div_ceil(self.batch()) };
         near.max(for_threads).next_multiple_of(for_threads).min(most).max(1)
@@ -164,9 +165,17 @@ impl ConvChain {
     /// What each convolution does for some rows of the last output.
     fn bands_of(&self, image: usize, last: Range<usize>) -> impl Iterator<Item = Band> + '_ {
         (0..self.links.len()).map(move |at| {
-            let writes = self.links[at + 1..].iter().rev().fold(last.clone(), |rows, (shape, _)| shape.rows_read(rows));
+            let writes = self.links[at + 1..]
+                .iter()
+                .rev()
+                .fold(last.clone(), |rows, (shape, _)| shape.rows_read(rows));
             let shape = &self.links[at].0;
-            Band { image, reads: shape.rows_read(writes.clone()), shape: shape.of_rows(writes.clone()), writes }
+            Band {
+                image,
+                reads: shape.rows_read(writes.clone()),
+                shape: shape.of_rows(writes.clone()),
+                writes,
+            }
         })
     }
 

@@ -152,6 +152,7 @@ pub(super) fn correlate(
                 weights,
                 next: &next[..next.len().min(NEXT)],
                 start: epilogue.start(filter, filters),
+                in_turn: false,
                 target,
             };
             operands.run(cpu, sweep);

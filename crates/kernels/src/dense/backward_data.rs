@@ -59,6 +59,7 @@ fn sweep<'a>(
         weights: dy,
         next,
         start,
+        in_turn: false,
         target,
     }
 }

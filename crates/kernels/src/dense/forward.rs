@@ -3,6 +3,9 @@
 //! The weights are cut by inputs first, so that a task reads one contiguous piece of every panel and copies its part of the
 //! batch once; each such part has its own sums, which are then added in order. What parallelism is still
 //! missing comes from cutting by panels.
+//!
+//! With a few rows, copies are small and reading the weights is all that takes time. Then they are cut by panels first, so that
+//! each thread reads one run of them from end to end, as memory likes it best.
 
 use std::ops::Range;
 
@@ -15,12 +18,17 @@ use crate::packing::PANEL;
 
 /// Inputs that a copy of the batch holds: two pieces of 24 KiB of a panel's weights.
 const COLUMNS: usize = 384;
+/// Rows that are few, and inputs that a copy of them holds.
+const FEW: usize = 4;
+const COLUMNS_OF_FEW: usize = 3 * COLUMNS;
 /// Inputs of a part at the least: below, adding up the parts would show.
 const PART_INPUTS: usize = 512;
 
 /// How the work is cut into tasks.
 #[derive(Clone, Copy)]
 struct Cut {
+    /// Inputs that a copy of the batch holds.
+    columns: usize,
     /// Parts of the inputs.
     parts: usize,
     /// Inputs of a part.
@@ -33,11 +41,21 @@ struct Cut {
 impl Cut {
     fn of(shape: &DenseShape) -> Self {
         // Sums of the parts never take more room than the weights.
-        let parts = (shape.inputs / PART_INPUTS.max(shape.batch)).clamp(1, TASKS);
-        let inputs = shape.inputs.div_ceil(parts).next_multiple_of(COLUMNS).min(shape.inputs);
-        let parts = shape.inputs.div_ceil(inputs);
-        let panels = shape.panels().div_ceil(TASKS.div_ceil(parts).min(shape.panels()));
-        Self { parts, inputs, pieces: shape.panels().div_ceil(panels), panels }
+        let most = (shape.inputs / PART_INPUTS.max(shape.batch)).max(1);
+        if shape.batch <= FEW {
+            let parts = TASKS.div_ceil(shape.panels()).min(most);
+            return Self::new(shape, COLUMNS_OF_FEW, parts, shape.panels());
+        }
+        let cut = Self::new(shape, COLUMNS, TASKS.min(most), 1);
+        Self::new(shape, COLUMNS, cut.parts, TASKS.div_ceil(cut.parts))
+    }
+
+    /// At most so many parts of the inputs, and so many pieces of the panels.
+    fn new(shape: &DenseShape, columns: usize, parts: usize, pieces: usize) -> Self {
+        let inputs = shape.inputs.div_ceil(parts).next_multiple_of(columns).min(shape.inputs);
+        let panels = shape.panels().div_ceil(pieces);
+        let (parts, pieces) = (shape.inputs.div_ceil(inputs), shape.panels().div_ceil(panels));
+        Self { columns, parts, inputs, pieces, panels }
     }
 
     fn sums_len(&self, shape: &DenseShape) -> usize {
@@ -46,7 +64,8 @@ impl Cut {
 }
 
 pub(super) fn scratch(shape: &DenseShape, threads: usize) -> usize {
-    Cut::of(shape).sums_len(shape) + threads * copy_len(shape.batch, COLUMNS)
+    let cut = Cut::of(shape);
+    cut.sums_len(shape) + threads * copy_len(shape.batch, cut.columns)
 }
 
 pub(super) fn run(
@@ -88,21 +107,21 @@ fn multiply(
     sums: &mut [f32],
     copies: &mut [f32],
 ) {
-    let copy_len = copy_len(shape.batch, COLUMNS);
+    let copy_len = copy_len(shape.batch, cut.columns);
     let (sums, copies) = (Disjoint::new(sums), Disjoint::new(copies));
     cpu.team().run(cut.parts * cut.pieces, |member, task| {
-        let (part, piece) = (task / cut.pieces, task % cut.pieces);
+        let (part, piece) = (task % cut.parts, task / cut.parts);
         // SAFETY: each member has a copy of its own.
         let rows = unsafe { copies.part(member * copy_len..(member + 1) * copy_len) };
         let inputs = part * cut.inputs..shape.inputs.min((part + 1) * cut.inputs);
         let panels = piece * cut.panels..shape.panels().min((piece + 1) * cut.panels);
-        for columns in pieces(inputs.clone(), COLUMNS) {
+        for columns in pieces(inputs.clone(), cut.columns) {
             let weights = |panel: usize, columns: &Range<usize>| {
                 &w[(panel * shape.inputs + columns.start) * PANEL..][..columns.len() * PANEL]
             };
-            let following = columns.end..inputs.end.min(columns.end + COLUMNS);
+            let following = columns.end..inputs.end.min(columns.end + cut.columns);
             for batch in pieces(0..shape.batch, ROWS) {
-                copy(x, shape.inputs, batch.clone(), &columns, stride(COLUMNS), rows);
+                copy(x, shape.inputs, batch.clone(), &columns, stride(cut.columns), rows);
                 for panel in panels.clone() {
                     let start = match bias {
                         _ if columns.start > inputs.start => Start::Target,
@@ -117,7 +136,8 @@ fn multiply(
                     } else {
                         weights(panels.start, &following)
                     };
-                    cpu.isa().call(sweep(rows, batch.len(), weights(panel, &columns), next, start, target));
+                    let rows = Rows { numbers: rows, count: batch.len(), stride: stride(cut.columns) };
+                    cpu.isa().call(sweep(rows, weights(panel, &columns), next, start, target));
                 }
             }
         }
@@ -135,23 +155,31 @@ unsafe fn target<'a>(shape: &DenseShape, sums: &Disjoint<'a, f32>, first: usize,
     unsafe { Target::new(sums, first + panel * PANEL, strides, columns) }
 }
 
-/// Rows of a copy times a piece of a panel: a row is an image of one pixel.
-fn sweep<'a>(
-    rows: &'a [f32],
+/// Rows of a copy.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    numbers: &'a [f32],
     count: usize,
+    stride: usize,
+}
+
+/// Rows times a piece of a panel: a row is an image of one pixel.
+fn sweep<'a>(
+    rows: Rows<'a>,
     weights: &'a [f32],
     next: &'a [f32],
     start: Start<'a>,
     target: Target<'a>,
 ) -> PixelSweep<'a> {
     PixelSweep {
-        grid: Grid { images: count, rows: 1, columns: 1 },
-        source: rows,
-        strides: Strides { image: stride(COLUMNS), row: 0, pixel: 0 },
+        grid: Grid { images: rows.count, rows: 1, columns: 1 },
+        source: rows.numbers,
+        strides: Strides { image: rows.stride, row: 0, pixel: 0 },
         taps: Taps { rows: 1, columns: 1, len: weights.len() / PANEL, row_stride: 0, column_stride: 0 },
         weights,
         next,
         start,
+        in_turn: true,
         target,
     }
 }

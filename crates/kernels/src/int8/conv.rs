@@ -4,7 +4,7 @@ use super::depthwise::ChannelSweep;
 use super::filters::Int8Filters;
 use super::path::Path;
 use super::tile::{Finish, Out, Sweep};
-use super::window::{Task, Windows};
+use super::window::{Task, Windows, Worker};
 use super::{Int8Target, Residual};
 use crate::disjoint::Disjoint;
 use crate::packing::PANEL;
@@ -61,13 +61,20 @@ pub(super) fn convolve(
     if windows.is_empty() {
         return;
     }
-    let scratch = Disjoint::new(scratch);
-    let own = windows.scratch();
+    let mut rest = scratch;
+    let worker = |_| {
+        let (scratch, others) = std::mem::take(&mut rest).split_at_mut(windows.scratch());
+        rest = others;
+        Worker::new(scratch)
+    };
+    let mut workers: Vec<_> = (0..team.threads()).map(worker).collect();
+    let workers = Disjoint::new(&mut workers);
     team.run(windows.tasks(), |member, task| {
-        let Task { image, rows, panels } = windows.task(task);
-        // SAFETY: each member has a part of its own.
-        let scratch = unsafe { scratch.part(member * own..(member + 1) * own) };
-        let view = windows.view(x, zero_point, image, &rows, scratch);
+        let task = windows.task(task);
+        // SAFETY: a member runs one task at a time.
+        let worker = unsafe { &mut workers.part(member..member + 1)[0] };
+        let view = windows.view(x, zero_point, &task, worker);
+        let Task { image, rows, panels } = task;
         let (grid, taps) = (windows.grid(&rows), windows.taps(view.strides));
         let strides = windows.steps(view.strides);
         let first = (image * windows.outputs.0 + rows.start) * windows.outputs.1 * shape.filters;

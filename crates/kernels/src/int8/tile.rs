@@ -77,6 +77,11 @@ impl Finish<'_> {
                 [self.scale, self.bias, self.low, self.high]
                     .map(|numbers| simd.floats(numbers.as_ptr().add(first)))
             };
+            let (low, high) = match self.out {
+                // What is stored as a byte is between 0 and 255.
+                Out::Bytes(_) => (within_byte(simd, low), within_byte(simd, high)),
+                Out::Floats(_) => (low, high),
+            };
             for r in 0..rows {
                 let at = (pixel + r) * self.stride + first;
                 // SAFETY: a row of sums is as wide as what was computed together.
@@ -89,17 +94,20 @@ impl Finish<'_> {
                 }
                 value = simd.min(simd.max(value, low), high);
                 match self.out {
-                    Out::Bytes(out) => {
-                        let value = simd.min(simd.max(value, simd.splat(0.0)), simd.splat(255.0));
-                        // SAFETY: promised by whoever made `out`.
-                        unsafe { simd.store_bytes(value, out.add(at), count) };
-                    }
+                    // SAFETY: promised by whoever made `out`.
+                    Out::Bytes(out) => unsafe { simd.store_bytes(value, out.add(at), count) },
                     // SAFETY: promised by whoever made `out`.
                     Out::Floats(out) => unsafe { simd.store_floats(value, out.add(at), count) },
                 }
             }
         }
     }
+}
+
+/// The nearest number from 0 to 255.
+#[inline(always)]
+fn within_byte<S: ByteSimd>(simd: S, x: S::F) -> S::F {
+    simd.min(simd.max(x, simd.splat(0.0)), simd.splat(255.0))
 }
 
 /// Rows of the highest tile of any path.

@@ -13,6 +13,8 @@ const TASKS: usize = 16;
 const BLOCK_SOURCE: usize = 32 * 1024;
 /// Pixels a task has at the least: two tiles.
 const BLOCK_PIXELS: usize = 28;
+/// Bytes of weights that stay in the second-level cache beside a task's source.
+const NEAR_WEIGHTS: usize = 640 * 1024;
 /// Bytes after a copy of source pixels: a run's last quad may reach so far beyond it.
 const SLACK: usize = QUAD;
 
@@ -39,6 +41,19 @@ pub(super) struct Windows<'a> {
     pub(super) outputs: (usize, usize),
     pub(super) depthwise: bool,
     pub(super) cut: Cut,
+}
+
+/// The memory of one thread.
+pub(super) struct Worker<'a> {
+    scratch: &'a mut [u8],
+    /// The image and the first row of outputs whose source was copied last.
+    framed: Option<(usize, usize)>,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(scratch: &'a mut [u8]) -> Self {
+        Self { scratch, framed: None }
+    }
 }
 
 /// The source of a task's windows, from the first byte that the first one sees.
@@ -91,15 +106,19 @@ impl<'a> Windows<'a> {
         self.shape.batch * self.outputs.0.div_ceil(self.cut.rows) * self.panels().div_ceil(self.cut.panels)
     }
 
-    /// Tasks that share panels follow each other, so that these are in the cache.
+    /// Tasks that share their source follow each other, so that it is copied once; but where there are too many weights to be read
+    /// for each source, those that share panels.
     pub(super) fn task(&self, task: usize) -> Task {
         let piece = |index: usize, size: usize, total: usize| index * size..total.min((index + 1) * size);
         let bands = self.outputs.0.div_ceil(self.cut.rows);
-        let blocks = self.shape.batch * bands;
+        let (blocks, pieces) = (self.shape.batch * bands, self.panels().div_ceil(self.cut.panels));
+        let near = self.depthwise || self.panels() * self.runs.panel_len() <= NEAR_WEIGHTS;
+        let (block, of_panels) =
+            if near { (task / pieces, task % pieces) } else { (task % blocks, task / blocks) };
         Task {
-            image: task % blocks / bands,
-            rows: piece(task % bands, self.cut.rows, self.outputs.0),
-            panels: piece(task / blocks, self.cut.panels, self.panels()),
+            image: block / bands,
+            rows: piece(block % bands, self.cut.rows, self.outputs.0),
+            panels: piece(of_panels, self.cut.panels, self.panels()),
         }
     }
 
@@ -162,41 +181,51 @@ impl<'a> Windows<'a> {
         self.frame_rows(rows) * self.frame_row_len()
     }
 
-    /// What the windows of some rows of an image's outputs see: the image, or a copy of a part of it in `scratch`, framed with the
-    /// zero point.
+    /// What the windows of some rows of an image's outputs see: the image, or a copy of a part of it, framed with the zero point,
+    /// which the worker may have made already.
     pub(super) fn view<'b>(
         &self,
         x: &'b [u8],
         zero_point: u8,
-        image: usize,
-        rows: &Range<usize>,
-        scratch: &'b mut [u8],
+        task: &Task,
+        worker: &'b mut Worker<'_>,
     ) -> View<'b> {
-        let Conv2dShape { height, width, channels, strides, padding, .. } = *self.shape;
+        let Conv2dShape { height, width, channels, strides, .. } = *self.shape;
         let row_len = width * channels;
-        let x = &x[image * height * row_len..][..height * row_len];
+        let x = &x[task.image * height * row_len..][..height * row_len];
         if !self.needs_frame() {
             let strides = Strides { image: 0, row: row_len, pixel: channels };
-            return View { bytes: &x[rows.start * self.shape.strides.0 * row_len..], strides };
+            return View { bytes: &x[task.rows.start * self.shape.strides.0 * row_len..], strides };
         }
         let frame_row = self.frame_row_len();
-        let len = self.frame_rows(rows.len()) * frame_row;
-        let top = rows.start * strides.0;
-        for (index, to) in scratch[..len].chunks_exact_mut(frame_row).enumerate() {
-            match (top + index).checked_sub(padding.top) {
-                Some(row) if row < height => {
-                    let before = (padding.left * channels).min(frame_row);
-                    let (before, rest) = to.split_at_mut(before);
-                    let (inside, after) = rest.split_at_mut(rest.len().min(row_len));
-                    before.fill(zero_point);
-                    inside.copy_from_slice(&x[row * row_len..][..inside.len()]);
-                    after.fill(zero_point);
-                }
-                _ => to.fill(zero_point),
+        let len = self.frame_rows(task.rows.len()) * frame_row;
+        let block = Some((task.image, task.rows.start));
+        if worker.framed != block {
+            let top = task.rows.start * strides.0;
+            for (index, to) in worker.scratch[..len].chunks_exact_mut(frame_row).enumerate() {
+                self.frame_row(x, zero_point, top + index, to);
             }
+            worker.framed = block;
         }
         let strides = Strides { image: 0, row: frame_row, pixel: channels };
-        View { bytes: &scratch[..len + SLACK], strides }
+        View { bytes: &worker.scratch[..len + SLACK], strides }
+    }
+
+    /// A row of the image with the padding around it counted as rows and columns.
+    fn frame_row(&self, x: &[u8], zero_point: u8, row: usize, to: &mut [u8]) {
+        let Conv2dShape { height, width, channels, padding, .. } = *self.shape;
+        let row_len = width * channels;
+        match row.checked_sub(padding.top) {
+            Some(row) if row < height => {
+                let before = (padding.left * channels).min(to.len());
+                let (before, rest) = to.split_at_mut(before);
+                let (inside, after) = rest.split_at_mut(rest.len().min(row_len));
+                before.fill(zero_point);
+                inside.copy_from_slice(&x[row * row_len..][..inside.len()]);
+                after.fill(zero_point);
+            }
+            _ => to.fill(zero_point),
+        }
     }
 
     /// What a window sees in a view.

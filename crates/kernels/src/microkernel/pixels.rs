@@ -3,7 +3,9 @@
 use super::cursor::{Cursor, Pixels};
 use super::taps::{Pieces, Taps};
 use super::target::{Last, begin, finish, store};
-use super::{Ahead, Grid, Start, Strides, Target, even_pieces, multiply, tile_rows, with_rows};
+use super::{
+    Ahead, Grid, Start, Strides, Target, even_pieces, multiply, multiply_in_turn, tile_rows, with_rows,
+};
 use crate::packing::PANEL;
 use crate::simd::{Product, ProductKernel, Simd};
 
@@ -23,6 +25,9 @@ pub(crate) struct PixelSweep<'a> {
     /// What the next sweep will read; it is fetched meanwhile.
     pub next: &'a [f32],
     pub start: Start<'a>,
+    /// Whether tiles of few pixels add up in another order, which is faster: for callers whose grids are the same however their work is
+    /// cut.
+    pub in_turn: bool,
     /// At most [`PANEL`] columns.
     pub target: Target<'a>,
 }
@@ -59,6 +64,7 @@ struct Pass<'a> {
     start: Start<'a>,
     /// What the next pass will read.
     next: &'a [f32],
+    in_turn: bool,
     /// What is done to the sums once all is added.
     last: Last<'a>,
 }
@@ -85,7 +91,8 @@ impl PixelSweep<'_> {
                 self.weights[depth * PANEL..self.taps.depth() * PANEL].split_at(taps.depth() * PANEL);
             let next = if rest.is_empty() { self.next } else { &rest[..rest.len().min(weights.len())] };
             let weights = &weights[column..];
-            let pass = Pass { taps, weights, columns, start, next, last: self.target.last(column) };
+            let (last, in_turn) = (self.target.last(column), self.in_turn);
+            let pass = Pass { taps, weights, columns, start, next, in_turn, last };
             if rest.is_empty() && self.target.finishes() {
                 self.pass::<S, P, N, true>(of, offset, column, &pass);
             } else {
@@ -134,7 +141,7 @@ unsafe fn tile<S: Simd, P: Product<S>, const R: usize, const N: usize, const FIN
     pass: &Pass<'_>,
     ahead: &mut Ahead,
 ) {
-    let Pass { taps, weights, columns, start, last, .. } = pass;
+    let Pass { taps, weights, columns, start, in_turn, last, .. } = pass;
     // SAFETY: the caller promises `columns` numbers at every pixel's target.
     let mut sums = unsafe { begin::<S, R, N>(simd, *start, &pixels.target, *columns) };
     let mut weights = weights.as_ptr();
@@ -146,7 +153,13 @@ unsafe fn tile<S: Simd, P: Product<S>, const R: usize, const N: usize, const FIN
                 *from = pixel.wrapping_add(offset);
             }
             // SAFETY: the caller promises that this run of every pixel lies within the image, and its weights.
-            unsafe { multiply((simd, product), &mut sums, from, 1, weights, taps.len, *ahead) };
+            unsafe {
+                if const { R * N <= 4 } && *in_turn {
+                    multiply_in_turn((simd, product), &mut sums, from, 1, weights, taps.len, *ahead);
+                } else {
+                    multiply((simd, product), &mut sums, from, 1, weights, taps.len, *ahead);
+                }
+            }
             ahead.advance(taps.len);
             weights = weights.wrapping_add(taps.len * PANEL);
         }

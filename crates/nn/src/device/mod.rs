@@ -203,15 +203,13 @@ impl Memory<'_, '_> {
         let plan = self.plan;
         let mut next = steps.start;
         while next < steps.end {
-            match plan.chain_from(next, self.cpu.threads()).filter(|chained| chained.steps.end <= steps.end) {
-                Some(chained) => {
-                    self.chain(chained);
-                    next = chained.steps.end;
-                }
-                None => {
-                    self.execute(&plan.steps()[next].op);
-                    next += 1;
-                }
+            let chained = plan.chain_from(next, self.cpu.threads());
+            if let Some(chained) = chained.filter(|chained| chained.steps.end <= steps.end) {
+                self.chain(chained);
+                next = chained.steps.end;
+            } else {
+                self.execute(&plan.steps()[next].op);
+                next += 1;
             }
         }
     }

@@ -47,7 +47,9 @@ fn longest(steps: &[Step], first: usize, is_between: impl Fn(BufferId) -> bool) 
     let mut links = vec![link(&steps[first])?];
     let mut best: Option<Chained> = None;
     for (at, pair) in (first + 2..).zip(steps[first..].windows(2)) {
-        let (Op::Conv2d { y, .. }, Op::Conv2d { x, epilogue, .. }) = (&pair[0].op, &pair[1].op) else { break };
+        let (Op::Conv2d { y, .. }, Op::Conv2d { x, epilogue, .. }) = (&pair[0].op, &pair[1].op) else {
+            break;
+        };
         if x != y || epilogue.residual == Some(*y) || !is_between(*y) {
             break;
         }

@@ -430,7 +430,8 @@ fn choose_algorithms(lowering: &mut Lowering<'_>, options: PlanOptions, constant
 
 /// The time during which each buffer's content matters. The operations of a chain are run all at once.
 fn intervals(steps: &[Step], buffers: &[BufferSpec], chains: &[Chained]) -> Vec<Interval> {
-    let at_once = |time: usize| chains.iter().map(|chained| &chained.steps).find(|steps| steps.contains(&time));
+    let at_once =
+        |time: usize| chains.iter().map(|chained| &chained.steps).find(|steps| steps.contains(&time));
     let mut intervals: Vec<_> =
         buffers.iter().map(|buffer| Interval { first: usize::MAX, last: 0, len: buffer.len }).collect();
     for (time, step) in steps.iter().enumerate() {

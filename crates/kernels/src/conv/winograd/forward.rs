@@ -166,6 +166,7 @@ fn multiply(
             weights,
             next: &next[..next.len().min(plane_weights)],
             start: Start::Zero,
+            in_turn: false,
             target,
         });
     }
