@@ -59,6 +59,7 @@
 //! ```
 
 mod augment;
+mod cache;
 pub mod check;
 mod dataset;
 mod decode;
@@ -73,6 +74,7 @@ mod split;
 mod store;
 
 pub use augment::Augment;
+pub use cache::{CacheOptions, CachePlace};
 pub use dataset::{Dataset, Label, LabelKind, Layout, OpenOptions, Part, Sample, Source};
 pub use decode::{Channels, ImageError, ImageFault, Limits, Pixels};
 pub use error::{DataError, Skipped};

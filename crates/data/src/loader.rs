@@ -10,6 +10,7 @@ use rand::seq::SliceRandom;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Images ready for a network, and which samples they are of.
 pub struct Batch {
@@ -240,6 +241,13 @@ impl Inner {
 
 /// The batches of one epoch, in order. Dropping it early stops the workers.
 pub struct Epoch(Prefetch<Result<Batch, DataError>>);
+
+impl Epoch {
+    /// How long the caller has waited for batches so far, the first included.
+    pub fn waited(&self) -> Duration {
+        self.0.waited()
+    }
+}
 
 impl Iterator for Epoch {
     type Item = Result<Batch, DataError>;

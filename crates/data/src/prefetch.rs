@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 /// Results of `work(0)`, `work(1)`, ... in that order, computed by threads that run ahead by at most a window.
 ///
@@ -10,6 +11,8 @@ use std::thread::{self, JoinHandle};
 pub(crate) struct Prefetch<T> {
     shared: Arc<Shared<T>>,
     workers: Vec<JoinHandle<()>>,
+    /// How long the consumer waited for results.
+    waited: Duration,
 }
 
 struct Shared<T> {
@@ -54,7 +57,14 @@ impl<T: Send + 'static> Prefetch<T> {
                 thread::spawn(move || shared.run(&*work))
             })
             .collect();
-        Self { shared, workers }
+        Self { shared, workers, waited: Duration::ZERO }
+    }
+}
+
+impl<T> Prefetch<T> {
+    /// How long the consumer waited for results in all, the first included.
+    pub(crate) fn waited(&self) -> Duration {
+        self.waited
     }
 }
 
@@ -122,7 +132,9 @@ impl<T> Iterator for Prefetch<T> {
                 return Some(result);
             }
             assert!(!state.worker_died, "a worker thread panicked; its message stands above");
+            let begun = Instant::now();
             state = self.shared.stored.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.waited += begun.elapsed();
         }
     }
 
@@ -149,7 +161,6 @@ impl<T> Drop for Prefetch<T> {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     #[test]
     fn results_come_in_order_whatever_the_threads() {
@@ -193,6 +204,19 @@ mod tests {
     #[should_panic(expected = "a worker thread panicked")]
     fn a_panic_in_a_job_reaches_the_consumer() {
         Prefetch::start(10, 2, |job| assert_ne!(job, 4)).for_each(drop);
+    }
+
+    #[test]
+    fn the_time_waited_is_that_of_the_consumer() {
+        let slow = |_| thread::sleep(Duration::from_millis(20));
+        let mut behind = Prefetch::start(3, 1, slow);
+        behind.by_ref().for_each(drop);
+        assert!(behind.waited() >= Duration::from_millis(40), "{:?}", behind.waited());
+
+        let mut ahead = Prefetch::start(2, 1, |_| ());
+        thread::sleep(Duration::from_millis(200));
+        ahead.by_ref().for_each(drop);
+        assert!(ahead.waited() < Duration::from_millis(100), "{:?}", ahead.waited());
     }
 
     #[test]

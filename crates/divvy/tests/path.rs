@@ -75,6 +75,39 @@ fn the_same_seed_gives_the_same_file_on_one_thread_and_on_two() {
 }
 
 #[test]
+fn the_same_seed_gives_the_same_file_wherever_pictures_are_kept() {
+    let desk = Desk::with_photos();
+    let train = |run: &str, place: &str| {
+        let mut command = desk.train("photos", run, &["--cache", place]);
+        command.env("DIVVY_CACHE", desk.path("cache")).assert().success();
+        fs::read(desk.path(run).join("model.divvy")).unwrap()
+    };
+    let expected = train("auto", "auto");
+    assert!(!desk.path("cache").exists(), "what fits into memory is not kept on disk");
+    for (run, place) in [("none", "none"), ("memory", "memory"), ("disk", "disk"), ("again", "disk")] {
+        assert!(train(run, place) == expected, "--cache {place} made a difference ({run})");
+    }
+    assert_eq!(desk.files("cache").len(), 1);
+    desk.write("in-the-way", "");
+    let mut command = desk.train("photos", "told", &["--cache", "disk"]);
+    let told = command.env("DIVVY_CACHE", desk.path("in-the-way/cache")).assert().success();
+    let told = String::from_utf8_lossy(&told.get_output().stderr).into_owned();
+    assert!(told.contains("in-the-way/cache: pictures cannot be kept there"), "{told}");
+}
+
+#[test]
+fn loading_is_measured() {
+    let desk = Desk::with_photos();
+    let short = ["bench", "load", "photos", "--size", "32", "--batch", "16", "--seconds", "0.2"];
+    let measured = desk.divvy(&[&short[..], &["--json"]].concat()).assert().success().get_output().clone();
+    let measured = json(&measured.stdout);
+    for key in ["peer", "images_per_second", "ms_per_batch", "peak_rss_mib"] {
+        assert!(!measured[key].is_null(), "{measured}");
+    }
+    assert!(desk.refuses(&[&short[..], &["--classes", "3"]].concat()).contains("there are 2 groups"));
+}
+
+#[test]
 fn a_test_part_is_left_to_evaluation() {
     let desk = Desk::new();
     desk.photos("photos/train", 20);

@@ -103,6 +103,9 @@ pub enum Event {
         rate: f64,
         /// Pictures a second, validation not counted.
         images_per_second: f64,
+        /// Seconds of them in which no batch was ready, so that the network had nothing to do.
+        #[serde(default)]
+        waited: f64,
         /// Seconds of the epoch, validation included.
         seconds: f64,
     },

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use divvy_data::{DataError, Dataset, ImageStore, Loader, Preprocess, Scaling, Split, StoreOptions, check};
+use divvy_data::{
+    CacheOptions, DataError, Dataset, ImageStore, Loader, Preprocess, Scaling, Split, StoreOptions, check,
+};
 use divvy_model::{Model, TrainingRecord, Validation, targets};
 use divvy_nn::{Cpu, Engine, Metric, PlateauState};
 
@@ -15,6 +17,7 @@ use crate::error::TrainError;
 use crate::event::{Ending, Event, Listener, Score};
 use crate::prepare::{Prepared, prepare};
 use crate::recorder::Recorder;
+use crate::resources::Resources;
 use crate::run::{Attempt, RunFolder};
 use crate::validate::validate;
 
@@ -35,7 +38,7 @@ pub struct Outcome {
     pub validation_images: usize,
 }
 
-/// Trains as `config` says, into a new folder `out`, on `cpu`, and tells `listener` all that happens. The best epoch's model is
+/// Trains as `config` says, into a new folder `out`, with the resources given (a [`Cpu`] will do), and tells `listener` all that happens. The best epoch's model is
 /// saved as soon as it is known. When `stop` is set, training ends after the step.
 ///
 /// # Errors
@@ -44,11 +47,12 @@ pub struct Outcome {
 pub fn train(
     config: &TrainConfig,
     out: &Path,
-    cpu: Cpu,
+    resources: impl Into<Resources>,
     listener: &mut (dyn Listener + Send),
     stop: &AtomicBool,
 ) -> Result<Outcome, TrainError> {
     let started = Instant::now();
+    let Resources { cpu, cache } = resources.into();
     RunFolder::refuse_used(out)?;
     let cpu = config.precision.on(cpu)?;
     let prepared = prepare(config, cpu.threads())?;
@@ -57,7 +61,7 @@ pub fn train(
     let mut recorder = Recorder::new(run, listener, started, prepared.policy.clone())?;
     run.write_config(config)?;
     announce(config, run, &prepared, &mut recorder)?;
-    let pictures = Pictures::load(config, &prepared, cpu.threads(), &mut recorder, stop)?;
+    let pictures = Pictures::load(config, &prepared, cpu.threads(), cache, &mut recorder, stop)?;
     pictures.split.write_csv(&run.split(), &prepared.dataset)?;
     let mut trainer = Trainer::new(config, run.clone(), prepared, pictures, cpu, started);
     trainer.run(&mut recorder, stop)
@@ -109,6 +113,7 @@ impl Pictures {
         config: &TrainConfig,
         prepared: &Prepared,
         threads: usize,
+        cache: CacheOptions,
         recorder: &mut Recorder<'_>,
         stop: &AtomicBool,
     ) -> Result<Self, TrainError> {
@@ -122,6 +127,7 @@ impl Pictures {
         };
         let options = StoreOptions {
             threads,
+            cache,
             progress: Some(&progress),
             cancel: Some(stop),
             ..StoreOptions::default()
@@ -130,6 +136,7 @@ impl Pictures {
             Err(DataError::Interrupted) => return Err(TrainError::Interrupted),
             other => other?,
         };
+        store.cache_fault().into_iter().try_for_each(|fault| recorder.note(fault.to_owned()))?;
         for bad in store.unreadable() {
             recorder.note(format!("left out: {}", bad.error))?;
         }
@@ -189,6 +196,8 @@ struct Steps {
     loss: f64,
     rate: f64,
     images_per_second: f64,
+    /// Seconds in which there was nothing to do, because no batch was ready.
+    waited: f64,
     /// Whether the training is to end here.
     ending: Option<Ending>,
 }
@@ -297,8 +306,9 @@ impl<'a> Trainer<'a> {
         let (mut images, mut losses, mut rate) = (0_usize, 0.0, 0.0);
         let mut ending = None;
         let mut encoded = Vec::new();
-        for (index, batch) in self.training.epoch(u64::from(epoch)).enumerate() {
-            let batch = batch?;
+        let mut batches = self.training.epoch(u64::from(epoch));
+        for index in 0..self.training.batches() {
+            let Some(batch) = batches.next().transpose()? else { break };
             let labels = batch.samples().iter().map(|&sample| &self.dataset.samples()[sample].label);
             targets::encode(self.engine.network().head(), labels, &mut encoded)?;
             rate = self.rate();
@@ -331,7 +341,8 @@ impl<'a> Trainer<'a> {
             }
         }
         let images_per_second = images as f64 / begun.elapsed().as_secs_f64();
-        Ok(Steps { loss: losses / images as f64, rate, images_per_second, ending })
+        let waited = batches.waited().as_secs_f64();
+        Ok(Steps { loss: losses / images as f64, rate, images_per_second, waited, ending })
     }
 
     /// The learning rate of the next step.
@@ -370,6 +381,7 @@ impl<'a> Trainer<'a> {
             best,
             rate: steps.rate,
             images_per_second: steps.images_per_second,
+            waited: steps.waited,
             seconds: begun.elapsed().as_secs_f64(),
         })
     }

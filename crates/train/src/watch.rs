@@ -248,6 +248,7 @@ mod tests {
             best: false,
             rate: 0.1,
             images_per_second: 1.0,
+            waited: 0.0,
             seconds: 1.0,
         }
     }

@@ -235,6 +235,14 @@ impl Dataset {
         }
     }
 
+    /// The file of a sample that has one of its own.
+    pub(crate) fn file(&self, sample: usize) -> Option<&Path> {
+        match &self.samples[sample].source {
+            Source::File(path) => Some(path),
+            Source::Idx { .. } => None,
+        }
+    }
+
     /// Decodes a sample and fits it to the recipe's size.
     ///
     /// # Errors

@@ -79,6 +79,14 @@ pub(crate) fn header(bytes: &[u8], limits: &Limits) -> Result<Header, ImageFault
 /// Reads a whole image file, up to the limit on bytes.
 ///
 /// # Errors
+/// An [`ImageError`] that names the file.
+pub(crate) fn read_image(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
+    read_file(path, limits).map_err(|fault| ImageError { path: path.to_owned(), fault })
+}
+
+/// Reads a whole image file, up to the limit on bytes.
+///
+/// # Errors
 /// [`ImageFault::Read`] and [`ImageFault::FileTooLarge`].
 pub(crate) fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageFault> {
     let metadata = fs::metadata(path).map_err(ImageFault::Read)?;

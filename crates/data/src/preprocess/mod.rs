@@ -181,9 +181,17 @@ impl Preprocess {
     /// # Errors
     /// An [`ImageError`] that names the file.
     pub fn load_file(&self, path: &Path, limits: &Limits) -> Result<Pixels, ImageError> {
-        decode::read_file(path, limits)
-            .and_then(|bytes| self.load_bytes(&bytes, limits))
-            .map_err(|fault| ImageError { path: path.to_owned(), fault })
+        self.load_content(path, &decode::read_image(path, limits)?, limits)
+    }
+
+    /// The same for a file whose content was read.
+    pub(crate) fn load_content(
+        &self,
+        path: &Path,
+        content: &[u8],
+        limits: &Limits,
+    ) -> Result<Pixels, ImageError> {
+        self.load_bytes(content, limits).map_err(|fault| ImageError { path: path.to_owned(), fault })
     }
 
     /// Decodes and fits an image file's content.
@@ -219,6 +227,16 @@ impl Preprocess {
         let mut values = vec![0.0; self.image_len()];
         self.scale_into(pixels, &mut values);
         values
+    }
+
+    /// The RGB colour behind transparent pixels and beside padded images.
+    pub(crate) fn background(&self) -> [u8; 3] {
+        self.recipe.background
+    }
+
+    /// Whether images are turned as their Exif orientation says.
+    pub(crate) fn applies_orientation(&self) -> bool {
+        self.recipe.apply_orientation
     }
 
     /// The background as a pixel of the recipe's channels.

@@ -1,7 +1,7 @@
 //! Rules about pictures that are there more than once.
 
 use crate::common::{encode, folder, open, plain_png, write};
-use divvy_data::{Channels, Dataset, ImageStore, Part, Preprocess, Split, StoreOptions, check};
+use divvy_data::{CacheOptions, Channels, Dataset, ImageStore, Part, Preprocess, Split, StoreOptions, check};
 use divvy_rules::{Diagnostic, Rule, Severity};
 use image::{ImageFormat, Rgb, RgbImage};
 use proptest::prelude::*;
@@ -182,7 +182,8 @@ fn what_memory_does_not_hold_is_said_not_to_be_compared() {
     let split = Split::new(&dataset, 0.2, 0).expect("the share is allowed");
     let image_len = SIDE * SIDE * 3;
     let found = |memory_limit| {
-        let options = StoreOptions { memory_limit, ..StoreOptions::default() };
+        let cache = CacheOptions { memory: memory_limit, ..CacheOptions::default() };
+        let options = StoreOptions { cache, ..StoreOptions::default() };
         check::copies(&store(&dataset, &options), &split)
     };
     let all = found(20 * image_len);

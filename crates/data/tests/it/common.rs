@@ -46,6 +46,18 @@ pub(crate) fn plain_png(width: u32, height: u32, color: [u8; 3]) -> Vec<u8> {
     encode(&RgbImage::from_pixel(width, height, Rgb(color)).into(), ImageFormat::Png)
 }
 
+/// A PNG of random colours, different for each seed.
+pub(crate) fn noisy_png(width: u32, height: u32, seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    let mut byte = || {
+        // Knuth's MMIX generator; its high bits are the random ones.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    let image = RgbImage::from_fn(width, height, |_, _| Rgb([byte(), byte(), byte()]));
+    encode(&image.into(), ImageFormat::Png)
+}
+
 /// An Exif block that holds the orientation alone: a TIFF header, and a directory with one entry.
 pub(crate) fn exif(orientation: u8) -> Vec<u8> {
     let mut block = b"II\x2a\0\x08\0\0\0\x01\0".to_vec();

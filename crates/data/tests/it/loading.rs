@@ -2,8 +2,8 @@
 
 use crate::common::{folder, open, plain_png, touch, write};
 use divvy_data::{
-    Augment, Batch, Channels, DataError, Dataset, ImageStore, Loader, Preprocess, Scaling, StoreOptions,
-    check,
+    Augment, Batch, CacheOptions, Channels, DataError, Dataset, ImageStore, Loader, Preprocess, Scaling,
+    StoreOptions, check,
 };
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,6 +34,11 @@ fn store(dataset: &Arc<Dataset>, options: &StoreOptions<'_>) -> Arc<ImageStore> 
     Arc::new(ImageStore::load(dataset, &recipe(), &all(dataset), options).expect("all are readable"))
 }
 
+/// So many bytes in memory, and the rest nowhere.
+fn memory(bytes: usize) -> CacheOptions {
+    CacheOptions { memory: bytes, ..CacheOptions::default() }
+}
+
 fn unit() -> Scaling {
     Scaling::unit(Channels::Rgb)
 }
@@ -44,7 +49,7 @@ fn samples_are_the_same_from_memory_and_from_disk_and_for_any_threads() {
     let in_memory = store(&dataset, &StoreOptions::default());
     assert!(in_memory.is_all_in_memory());
     let image_len = 4 * 6 * 3;
-    let options = StoreOptions { threads: 5, memory_limit: 7 * image_len + 1, ..StoreOptions::default() };
+    let options = StoreOptions { threads: 5, cache: memory(7 * image_len + 1), ..StoreOptions::default() };
     let partly = store(&dataset, &options);
     assert!(!partly.is_all_in_memory());
     for sample in all(&dataset) {
@@ -121,7 +126,7 @@ fn the_scaling_is_the_mean_and_deviation_of_the_pixels() {
 fn the_scaling_does_not_hang_on_memory_or_threads() {
     let (_root, dataset) = colors(20);
     let measured = |threads: usize, images: usize| {
-        let options = StoreOptions { threads, memory_limit: images * 4 * 6 * 3, ..StoreOptions::default() };
+        let options = StoreOptions { threads, cache: memory(images * 4 * 6 * 3), ..StoreOptions::default() };
         store(&dataset, &options).measure_scaling(&all(&dataset))
     };
     let whole = measured(1, 20);
@@ -231,7 +236,7 @@ fn evaluation_keeps_the_order_and_the_pixels() {
 #[test]
 fn a_file_that_goes_bad_during_training_is_an_error_that_names_it() {
     let (root, dataset) = colors(10);
-    let loaded = store(&dataset, &StoreOptions { memory_limit: 0, ..StoreOptions::default() });
+    let loaded = store(&dataset, &StoreOptions { cache: memory(0), ..StoreOptions::default() });
     fs::remove_file(root.path().join("a/2.png")).expect("it can be removed");
     let loader = Loader::for_evaluation(&loaded, &all(&dataset), &unit(), 4);
     let error = loader.epoch(0).find_map(Result::err).expect("2 is gone").to_string();

@@ -1,5 +1,6 @@
 //! The crate as its users meet it: files written by an independent encoder, read back through the public interface.
 
+mod cache;
 mod check_copies;
 mod check_files;
 mod check_names;

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use divvy::nn::{Activation, LossName, Precision};
 
 use super::values::{above_zero, batch, minutes, networks, precision, side};
-use super::{ComputeArgs, PolicyArgs, TaskChoice};
+use super::{CacheArgs, ComputeArgs, PolicyArgs, TaskChoice};
 
 #[derive(Args, Debug)]
 pub(crate) struct TrainArgs {
@@ -86,6 +86,9 @@ pub(crate) struct TrainArgs {
     /// The numbers that convolutions multiply: f32, or bf16 where that is faster [default: f32]
     #[arg(long, value_name = "TYPE", value_parser = precision)]
     pub(crate) precision: Option<Precision>,
+
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
 
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,

@@ -9,14 +9,15 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use divvy::data::CachePlace;
 use divvy::nn::{HeadKind, Isa, Precision, Task};
 
 pub(crate) use learn::{AugmentFlag, CompareArgs, HeadChoice, HeadSpec, OptimizerChoice, TrainArgs};
 pub(crate) use network::{
-    BenchArgs, BenchJob, BenchPrecision, MachineArgs, NetworkArgs, PlanArgs, SummaryArgs, WorkArgs,
+    BenchArgs, BenchJob, BenchPrecision, LoadArgs, MachineArgs, NetworkArgs, PlanArgs, SummaryArgs, WorkArgs,
 };
 pub(crate) use rules::{CheckArgs, Denied, ExplainArgs, PolicyArgs};
-use values::{isa, precision, probability};
+use values::{cache_place, isa, precision, probability};
 
 /// The most threads that can be asked for: more than any one machine has.
 const MAX_THREADS: i64 = 1024;
@@ -99,6 +100,15 @@ pub(crate) struct ComputeArgs {
     /// Compute every product of a convolution, rather than fewer with a little more rounding where that is faster
     #[arg(long)]
     pub(crate) exact: bool,
+}
+
+/// Where decoded pictures are kept.
+#[derive(Args, Debug)]
+pub(crate) struct CacheArgs {
+    /// Where decoded pictures are kept for the next epochs: none, memory, disk, or auto for memory as far as 1 GiB goes and disk
+    /// beyond it; `DIVVY_CACHE` names the folder on disk
+    #[arg(long, value_name = "WHERE", default_value = "auto", value_parser = cache_place)]
+    pub(crate) cache: CachePlace,
 }
 
 /// The numbers that a network computes with.

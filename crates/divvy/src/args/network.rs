@@ -1,11 +1,13 @@
 //! What can be typed about networks that need not be trained.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use divvy::nn::Precision;
 
 use super::values::{above_zero, batch, networks, precision, side};
-use super::{ComputeArgs, PrecisionArgs, ProcessorArgs};
+use super::{ComputeArgs, PrecisionArgs, ProcessorArgs, ThreadArgs};
 
 /// A network that need not be trained.
 #[derive(Args, Debug)]
@@ -73,6 +75,8 @@ pub(crate) enum BenchJob {
     Train(WorkArgs),
     /// Classifying pictures that are in memory
     Infer(WorkArgs),
+    /// Reading photos from class folders: decoding, cropping at random, mirroring, scaling, batching
+    Load(LoadArgs),
     /// The limits of this machine: arithmetic, memory, handing out work
     Machine(MachineArgs),
 }
@@ -101,6 +105,41 @@ pub(crate) struct WorkArgs {
 
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
+}
+
+/// What is loaded.
+#[derive(Args, Debug)]
+pub(crate) struct LoadArgs {
+    /// Photos in class folders, or whatever else train takes
+    #[arg(value_name = "DIR")]
+    pub(crate) photos: PathBuf,
+
+    /// Height and width that photos are brought to, in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = 224, value_parser = side)]
+    pub(crate) size: usize,
+
+    /// Photos in a batch
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = batch)]
+    pub(crate) batch: usize,
+
+    /// How many groups the photos must be in; others are refused [default: any number]
+    #[arg(long, value_name = "N")]
+    pub(crate) classes: Option<usize>,
+
+    /// The numbers of a batch
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = ["f32"])]
+    pub(crate) precision: String,
+
+    /// How long to measure
+    #[arg(long, value_name = "S", default_value_t = 6.0, value_parser = above_zero)]
+    pub(crate) seconds: f64,
+
+    /// Print one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
 }
 
 /// With how much of the machine its limits are measured: one thread and all of them, on every instruction set it has, unless chosen.

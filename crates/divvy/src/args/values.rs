@@ -1,6 +1,6 @@
 //! Values as they are typed, and what help says of them.
 
-use divvy::data::MAX_SIDE;
+use divvy::data::{CachePlace, MAX_SIDE};
 use divvy::nn::{Architecture, Isa, Precision};
 use divvy::train::Length;
 
@@ -39,6 +39,12 @@ pub(super) fn above_zero(text: &str) -> Result<f64, String> {
 /// What can be given as a network, for help.
 pub(super) fn networks(start: &str) -> String {
     format!("{start}: {}, a TOML file of layers", Architecture::NAMES.join(", "))
+}
+
+/// Where decoded pictures are kept.
+pub(super) fn cache_place(text: &str) -> Result<CachePlace, String> {
+    let known = CachePlace::ALL.into_iter().find(|place| place.name() == text);
+    known.ok_or_else(|| "give auto, none, memory or disk".to_owned())
 }
 
 /// The numbers that a network computes with.

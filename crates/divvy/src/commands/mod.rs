@@ -1,6 +1,7 @@
 //! What is done for each command.
 
 pub(crate) mod bench;
+mod cache;
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod convert;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use divvy::nn::{Optimizer, Wiring};
-use divvy::train::{AugmentChoice, Ending, Length, TrainConfig, train};
+use divvy::train::{AugmentChoice, Ending, Length, Resources, TrainConfig, train};
 
 use super::training::{Screen, told};
 use crate::args::{AugmentFlag, Denied, HeadChoice, OptimizerChoice, TaskChoice, TrainArgs};
@@ -13,13 +13,13 @@ use crate::{Status, interrupt};
 
 /// Trains, shows how it goes, and says what came of it and what to type next.
 pub(crate) fn run(args: TrainArgs, terminal: &mut Terminal) -> Result<Status> {
-    let cpu = args.compute.processor.cpu();
+    let resources = Resources { cpu: args.compute.processor.cpu(), cache: args.cache.options() };
     let out = args.out.clone();
     let config = config(args)?;
     let out = out.unwrap_or_else(|| default_run(&config.data));
 
     let mut screen = Screen::new(terminal);
-    let trained = train(&config, &out, cpu, &mut screen, interrupt::asked());
+    let trained = train(&config, &out, resources, &mut screen, interrupt::asked());
     let (test_images, positive) = (screen.test_images(), screen.positive());
     terminal.stop();
     let outcome = trained?;

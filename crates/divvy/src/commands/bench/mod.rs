@@ -1,6 +1,7 @@
-//! `divvy bench`: how fast a network trains or classifies, and what the machine can do at most.
+//! `divvy bench`: how fast a network trains or classifies, how fast photos are loaded, and what the machine can do at most.
 
 mod int8;
+mod load;
 mod machine;
 
 use anyhow::Result;
@@ -36,6 +37,7 @@ pub(crate) fn run(args: &BenchArgs, terminal: &mut Terminal) -> Result<Status> {
     match &args.job {
         BenchJob::Train(work) => measure("train", Mode::Train, work, terminal),
         BenchJob::Infer(work) => measure("infer", Mode::Infer, work, terminal),
+        BenchJob::Load(args) => load::run(args, terminal),
         BenchJob::Machine(args) => machine::run(args, terminal),
     }
 }

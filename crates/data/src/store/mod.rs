@@ -1,29 +1,36 @@
-//! Samples decoded once and kept, and files decoded in order.
+//! Samples decoded once and kept.
 
+mod load;
+mod stream;
+
+pub use stream::{ImageStream, stream_images};
+
+use crate::cache::{CacheOptions, Key, Pack};
 use crate::dataset::Dataset;
-use crate::decode::{Channels, ImageError, Limits, Pixels};
+use crate::decode::{Channels, ImageError, Limits};
 use crate::error::{DataError, examples, too_many_bad};
-use crate::prefetch::Prefetch;
 use crate::preprocess::{Preprocess, Scaling, ScalingSums};
+use load::{Loaded, Loading};
 use std::borrow::Cow;
 use std::fmt;
+use std::io;
 use std::num::NonZero;
 use std::panic::resume_unwind;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 
 /// How many images the scaling is measured on; more do not change the third digit.
 const MEASURED_IMAGES: usize = 2000;
 
 /// How samples are loaded.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct StoreOptions<'a> {
     /// Worker threads; as many as the machine runs by default. The result does not depend on them.
     pub threads: usize,
-    /// Bytes of decoded images to keep; 1 GiB by default. The rest is decoded again whenever it is needed.
-    pub memory_limit: usize,
+    /// Where decoded images are kept. What is not kept is decoded again whenever it is needed.
+    pub cache: CacheOptions,
     /// What image files may ask for.
     pub limits: Limits,
     /// Called after each sample, from any worker, with how many are done and how many there are.
@@ -36,7 +43,7 @@ impl Default for StoreOptions<'_> {
     fn default() -> Self {
         Self {
             threads: available_threads(),
-            memory_limit: 1 << 30,
+            cache: CacheOptions::default(),
             limits: Limits::default(),
             progress: None,
             cancel: None,
@@ -48,7 +55,7 @@ impl fmt::Debug for StoreOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreOptions")
             .field("threads", &self.threads)
-            .field("memory_limit", &self.memory_limit)
+            .field("cache", &self.cache)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
@@ -68,7 +75,7 @@ pub struct Unreadable {
     pub error: ImageError,
 }
 
-/// Samples of a dataset, fitted to one size: bytes `[height, width, channels]`, in memory as far as the limit allows.
+/// Samples of a dataset, fitted to one size: bytes `[height, width, channels]`, kept where [`CacheOptions`] say.
 #[derive(Debug)]
 pub struct ImageStore {
     dataset: Arc<Dataset>,
@@ -76,10 +83,12 @@ pub struct ImageStore {
     limits: Limits,
     /// Worker threads that decode.
     threads: usize,
-    /// Where each sample of the dataset stands in `bytes`.
+    /// Where each sample of the dataset is.
     slots: Vec<Slot>,
     bytes: Vec<u8>,
+    pack: Option<Pack>,
     unreadable: Vec<Unreadable>,
+    cache_fault: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,13 +97,15 @@ enum Slot {
     Absent,
     /// The image that begins after this many others.
     InMemory(usize),
-    /// Decoded whenever it is needed.
-    OnDisk,
+    /// The record of the pack.
+    OnDisk(u64),
+    /// Nowhere but where it came from.
+    AtSource,
 }
 
 impl ImageStore {
-    /// Decodes `samples` in parallel and keeps them. Each is decoded once even where memory does not hold it, so that every bad
-    /// file is known before training starts.
+    /// Decodes `samples` in parallel and keeps them. Each is decoded once even where it cannot be kept, so that every bad
+    /// file is known before training starts; what an earlier run left on disk is taken from there.
     ///
     /// The scaling of `recipe` is not applied here and may be measured afterwards with [`Self::measure_scaling`].
     ///
@@ -110,10 +121,16 @@ impl ImageStore {
         options: &StoreOptions<'_>,
     ) -> Result<Self, DataError> {
         let image_len = recipe.image_len();
-        let kept = samples.len().min(options.memory_limit / image_len);
+        let kept = options.cache.in_memory(samples.len(), image_len);
+        let (mut pack, unopened) = match pack_folder(&options.cache, kept < samples.len()) {
+            Some(folder) => open_pack(folder, recipe, samples.len() - kept, options.cache.disk),
+            None => (None, None),
+        };
         let mut bytes = vec![0; kept * image_len];
-        let mut unreadable =
-            decode_all(dataset, recipe, samples, bytes.chunks_exact_mut(image_len), options)?;
+        let loading = Loading { dataset, recipe, options, pack: pack.as_ref() };
+        let Loaded { slots: found, mut unreadable } =
+            loading.run(samples, bytes.chunks_exact_mut(image_len))?;
+        let unwritten = pack.as_mut().and_then(Pack::close);
         unreadable.sort_by_key(|bad| bad.sample);
         if too_many_bad(unreadable.len(), samples.len()) {
             return Err(DataError::TooManyUnreadable {
@@ -124,11 +141,8 @@ impl ImageStore {
             });
         }
         let mut slots = vec![Slot::Absent; dataset.samples().len()];
-        for (position, &sample) in samples.iter().enumerate() {
-            slots[sample] = if position < kept { Slot::InMemory(position) } else { Slot::OnDisk };
-        }
-        for bad in &unreadable {
-            slots[bad.sample] = Slot::Absent;
+        for (sample, slot) in found {
+            slots[sample] = slot;
         }
         Ok(Self {
             dataset: Arc::clone(dataset),
@@ -137,8 +151,32 @@ impl ImageStore {
             threads: options.threads,
             slots,
             bytes,
+            pack,
             unreadable,
+            cache_fault: unopened.or(unwritten).and_then(|fault| cache_fault(&options.cache, &fault)),
         })
+    }
+
+    /// The same samples without a first look at them: nothing is kept, and a bad file is an error when its turn comes.
+    ///
+    /// # Panics
+    /// If a sample's index is out of range.
+    pub fn at_source(dataset: &Arc<Dataset>, recipe: &Preprocess, samples: &[usize], limits: Limits) -> Self {
+        let mut slots = vec![Slot::Absent; dataset.samples().len()];
+        for &sample in samples {
+            slots[sample] = Slot::AtSource;
+        }
+        Self {
+            dataset: Arc::clone(dataset),
+            recipe: recipe.clone(),
+            limits,
+            threads: available_threads(),
+            slots,
+            bytes: Vec::new(),
+            pack: None,
+            unreadable: Vec::new(),
+            cache_fault: None,
+        }
     }
 
     /// The dataset that the samples are of.
@@ -168,7 +206,12 @@ impl ImageStore {
 
     /// True where all samples are in memory.
     pub fn is_all_in_memory(&self) -> bool {
-        !self.slots.contains(&Slot::OnDisk)
+        !self.slots.iter().any(|slot| matches!(slot, Slot::OnDisk(_) | Slot::AtSource))
+    }
+
+    /// Why pictures could not be kept on disk, a sentence; they are decoded again instead.
+    pub fn cache_fault(&self) -> Option<&str> {
+        self.cache_fault.as_deref()
     }
 
     /// The bytes of a sample that is kept in memory.
@@ -193,12 +236,24 @@ impl ImageStore {
     pub fn pixels(&self, sample: usize) -> Result<Cow<'_, [u8]>, ImageError> {
         match self.slots[sample] {
             Slot::InMemory(_) => Ok(Cow::Borrowed(self.in_memory(sample).unwrap_or_default())),
-            Slot::OnDisk => self
-                .dataset
-                .load(sample, &self.recipe, &self.limits)
-                .map(|pixels| Cow::Owned(pixels.into_bytes())),
+            Slot::OnDisk(record) => match self.on_disk(record) {
+                Some(pixels) => Ok(Cow::Owned(pixels)),
+                None => self.decode(sample),
+            },
+            Slot::AtSource => self.decode(sample),
             Slot::Absent => panic!("sample {sample} was not loaded"),
         }
+    }
+
+    /// The picture of a record; none where it was damaged since.
+    fn on_disk(&self, record: u64) -> Option<Vec<u8>> {
+        let mut pixels = vec![0; self.recipe.image_len()];
+        self.pack.as_ref()?.read(record, &mut pixels).then_some(pixels)
+    }
+
+    fn decode(&self, sample: usize) -> Result<Cow<'_, [u8]>, ImageError> {
+        let pixels = self.dataset.load(sample, &self.recipe, &self.limits)?;
+        Ok(Cow::Owned(pixels.into_bytes()))
     }
 
     /// The mean and standard deviation of each channel, measured on up to 2,000 of `samples` spread evenly over them, whether or
@@ -234,86 +289,25 @@ impl ImageStore {
     }
 }
 
-/// Decodes all samples, each into the next of `targets` as long as there are any. Returns what could not be decoded, in any
-/// order.
-fn decode_all<'a>(
-    dataset: &Dataset,
+/// The folder in which pictures are kept on disk, if any are to be: some do not fit into memory.
+fn pack_folder(cache: &CacheOptions, some_are_left: bool) -> Option<&Path> {
+    cache.folder.as_deref().filter(|_| some_are_left && cache.uses_disk())
+}
+
+/// The pictures on disk, or why there are none.
+fn open_pack(
+    folder: &Path,
     recipe: &Preprocess,
-    samples: &[usize],
-    targets: impl Iterator<Item = &'a mut [u8]> + Send,
-    options: &StoreOptions<'_>,
-) -> Result<Vec<Unreadable>, DataError> {
-    let cancelled = || options.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed));
-    let jobs = Mutex::new(samples.iter().zip(targets.map(Some).chain(std::iter::repeat_with(|| None))));
-    let next_job = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let unreadable = Mutex::new(Vec::new());
-    let done = AtomicUsize::new(0);
-    let work = || {
-        while let Some((&sample, target)) = next_job() {
-            if cancelled() {
-                return;
-            }
-            match dataset.load(sample, recipe, &options.limits) {
-                Ok(pixels) => {
-                    if let Some(target) = target {
-                        target.copy_from_slice(pixels.as_bytes());
-                    }
-                }
-                Err(error) => unreadable
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(Unreadable { sample, error }),
-            }
-            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            if let Some(progress) = options.progress {
-                progress(done, samples.len());
-            }
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..options.threads.clamp(1, samples.len().max(1)) {
-            scope.spawn(work);
-        }
-    });
-    if cancelled() {
-        return Err(DataError::Interrupted);
-    }
-    Ok(unreadable.into_inner().unwrap_or_else(PoisonError::into_inner))
-}
-
-/// Image files decoded and fitted by worker threads, given in the order of the paths. See [`stream_images`].
-pub struct ImageStream(Prefetch<(PathBuf, Result<Pixels, ImageError>)>);
-
-impl Iterator for ImageStream {
-    type Item = (PathBuf, Result<Pixels, ImageError>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.0.next()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
+    images: usize,
+    limit: u64,
+) -> (Option<Pack>, Option<io::Error>) {
+    match Pack::open(folder, Key::of_recipe(recipe), recipe.image_len(), images, limit) {
+        Ok(pack) => (Some(pack), None),
+        Err(fault) => (None, Some(fault)),
     }
 }
 
-impl ExactSizeIterator for ImageStream {}
-
-impl fmt::Debug for ImageStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ImageStream").field("left", &self.0.len()).finish()
-    }
-}
-
-/// Decodes and fits image files on `threads` workers, a few ahead of the caller, in bounded memory. Files that cannot be used
-/// come as errors in their place.
-pub fn stream_images(
-    paths: Vec<PathBuf>,
-    recipe: &Preprocess,
-    limits: &Limits,
-    threads: usize,
-) -> ImageStream {
-    let (recipe, limits) = (recipe.clone(), *limits);
-    ImageStream(Prefetch::start(paths.len(), threads, move |i| {
-        (paths[i].clone(), recipe.load_file(&paths[i], &limits))
-    }))
+fn cache_fault(cache: &CacheOptions, fault: &io::Error) -> Option<String> {
+    let folder = cache.folder.as_deref()?.display();
+    Some(format!("{folder}: pictures cannot be kept there: {fault}; they are decoded again in each epoch"))
 }
