@@ -81,6 +81,6 @@ pub use error::{DataError, Skipped};
 pub use files::{ImageListing, find_images, read_limited, read_text_limited, write_atomically};
 pub use loader::{Batch, Epoch, Loader};
 pub use natural::natural_cmp;
-pub use preprocess::{Filter, Fit, MAX_SIDE, Preprocess, PreprocessError, Scaling};
+pub use preprocess::{Detail, Filter, Fit, MAX_SIDE, Preprocess, PreprocessError, Scaling};
 pub use split::Split;
 pub use store::{ImageStore, ImageStream, StoreOptions, Unreadable, stream_images};

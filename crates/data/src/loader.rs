@@ -224,14 +224,14 @@ impl Inner {
         match &self.order {
             Order::AsGiven => {
                 for (image, &sample) in images.chunks_exact_mut(image_len).zip(samples) {
-                    self.scaling.apply(&self.store.pixels(sample)?, image);
+                    self.scaling.apply(self.store.pixels(sample)?.as_bytes(), image);
                 }
             }
             Order::Shuffled { seed, augment } => {
                 let mut augmenter = Augmenter::new(augment, self.store.shape(), &self.scaling);
                 for (image, &sample) in images.chunks_exact_mut(image_len).zip(samples) {
                     let mut random = keyed(Purpose::Augment, *seed, epoch, sample as u64);
-                    augmenter.apply(&self.store.pixels(sample)?, &mut random, image);
+                    augmenter.apply(self.store.pixels(sample)?.as_bytes(), &mut random, image);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! What decoded pictures are found by.
 
-use crate::preprocess::Preprocess;
+use crate::preprocess::{Detail, Preprocess};
 use sha2::{Digest, Sha256};
 use std::fmt::{self, Write};
 
@@ -17,10 +17,11 @@ impl Key {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The key of all that happens to a file's content until it is pixels of one size: the recipe but for its scaling, which comes
-    /// after, and the version of the program, whose decoders may differ from another's by a bit.
-    pub(crate) fn of_recipe(recipe: &Preprocess) -> Self {
+    /// The key of all that happens to a file's content until it is kept: the recipe but for its scaling, which comes after, and
+    /// the version of the program, whose decoders may differ from another's by a bit.
+    pub(crate) fn of_recipe(recipe: &Preprocess, detail: Detail) -> Self {
         let fields = (
+            detail,
             (recipe.height(), recipe.width(), recipe.channels()),
             (recipe.fit(), recipe.filter(), recipe.background(), recipe.applies_orientation()),
             env!("CARGO_PKG_VERSION"),

@@ -6,7 +6,7 @@ mod pack;
 pub(crate) use key::Key;
 pub(crate) use pack::Pack;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where pictures are kept once they are decoded and fitted to the size. The pixels are the same bits wherever they are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,16 +57,17 @@ impl Default for CacheOptions {
 }
 
 impl CacheOptions {
-    /// How many of `images` pictures of `image_len` bytes memory is to hold.
-    pub(crate) fn in_memory(&self, images: usize, image_len: usize) -> usize {
+    /// The bytes of pictures that memory is to hold.
+    pub(crate) fn in_memory(&self) -> usize {
         match self.place {
-            CachePlace::Auto | CachePlace::Memory => images.min(self.memory / image_len),
+            CachePlace::Auto | CachePlace::Memory => self.memory,
             CachePlace::None | CachePlace::Disk => 0,
         }
     }
 
-    /// Whether what memory does not hold is to be kept on disk.
-    pub(crate) fn uses_disk(&self) -> bool {
-        matches!(self.place, CachePlace::Auto | CachePlace::Disk)
+    /// The folder for what memory does not hold, if it is to be kept on disk.
+    pub(crate) fn on_disk(&self) -> Option<&Path> {
+        let uses_disk = matches!(self.place, CachePlace::Auto | CachePlace::Disk);
+        self.folder.as_deref().filter(|_| uses_disk)
     }
 }

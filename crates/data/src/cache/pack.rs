@@ -1,14 +1,15 @@
 //! A file of decoded pictures of one recipe.
 //!
 //! ```text
-//! header   "divvy pictures 1", the recipe's key, the length of a picture as u64 (little endian, as all numbers)
-//! records  the content's key, a CRC-32 of key and picture as u32, the picture
+//! header   "divvy pictures 1", the recipe's key, the channels as u32 (little endian, as all numbers)
+//! records  the content's key, height and width as u32, a CRC-32 of the picture and one of all before it, the picture
 //! ```
 //!
-//! Records are only ever added behind the others, by the one process that holds the lock. Each has its checksum: what a crash or
-//! a full disk leaves of one is not taken for a picture. A file can be deleted at any time; then its pictures are decoded again.
+//! Records are only ever added behind the others, by the one process that holds the lock. They have their checksums: what a crash
+//! or a full disk leaves of one is not taken for a picture. A file can be deleted at any time; then its pictures are decoded again.
 
 use super::Key;
+use crate::decode::{Channels, Pixels};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -17,8 +18,10 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
 const MAGIC: &[u8; 16] = b"divvy pictures 1";
-const HEADER_LEN: u64 = (MAGIC.len() + Key::LEN + size_of::<u64>()) as u64;
-const CHECKSUM_LEN: usize = size_of::<u32>();
+const NUMBER: usize = size_of::<u32>();
+const HEADER_LEN: usize = MAGIC.len() + Key::LEN + NUMBER;
+/// What of a record comes before the picture.
+const HEAD_LEN: usize = Key::LEN + 4 * NUMBER;
 /// What files of pictures are called.
 const EXTENSION: &str = "pack";
 
@@ -26,9 +29,8 @@ const EXTENSION: &str = "pack";
 #[derive(Debug)]
 pub(crate) struct Pack {
     file: File,
-    /// Bytes of a picture.
-    image_len: usize,
-    /// Which record holds which picture.
+    channels: Channels,
+    /// Where the record of each picture begins.
     records: RwLock<HashMap<Key, u64>>,
     /// None where another process adds to the file.
     writer: Option<Mutex<Writer>>,
@@ -38,35 +40,41 @@ pub(crate) struct Pack {
 #[derive(Debug)]
 struct Writer {
     next: u64,
-    /// As many records as the limit on bytes allows; fewer once a write has failed.
+    /// Where the file is to end at the latest; 0 once a write has failed.
     most: u64,
     /// Why the last picture was not written.
     fault: Option<io::Error>,
 }
 
+/// What a record says of its picture.
+struct Head {
+    key: Key,
+    height: usize,
+    width: usize,
+    checksum: u32,
+}
+
 impl Pack {
     /// The pictures of a recipe in a folder, which is made if it is not there. Before, files of other recipes are deleted, those first
-    /// that were not used for the longest time, until there is room for so many `images` of `image_len` bytes, where all
-    /// files together may have `limit` bytes.
+    /// that were not used for the longest time, until there is room for so many pictures of so many bytes, where all files together
+    /// may have `limit` bytes.
     pub(crate) fn open(
         folder: &Path,
         recipe: Key,
-        image_len: usize,
-        images: usize,
+        channels: Channels,
+        pictures: (usize, usize),
         limit: u64,
     ) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
+        let room = (HEADER_LEN + pictures.0 * (HEAD_LEN + pictures.1)) as u64;
         let path = folder.join(format!("pictures-{}.{EXTENSION}", recipe.short()));
-        let room = HEADER_LEN + images as u64 * record_len(image_len);
         let kept = limit.saturating_sub(delete_unused(folder, &path, room, limit)?);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
         let writes = file.try_lock().is_ok();
         // It was used now; where the system does not note that, it may be deleted a little sooner.
         let _ = file.set_modified(SystemTime::now());
-        let mut header = [0; HEADER_LEN as usize];
-        header[..MAGIC.len()].copy_from_slice(MAGIC);
-        header[MAGIC.len()..][..Key::LEN].copy_from_slice(recipe.as_bytes());
-        header[MAGIC.len() + Key::LEN..].copy_from_slice(&(image_len as u64).to_le_bytes());
+        let count = (channels.count() as u32).to_le_bytes();
+        let header = [MAGIC.as_slice(), recipe.as_bytes(), &count].concat();
         if !begins_with(&file, &header)? {
             if !writes {
                 return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process is making it"));
@@ -74,64 +82,47 @@ impl Pack {
             file.set_len(0)?;
             write_all_at(&file, &header, 0)?;
         }
-        let record_len = record_len(image_len);
-        let records = (file.metadata()?.len() - HEADER_LEN) / record_len;
+        let (records, end) = records_of(&file, channels)?;
         if writes {
-            // What a crash left of a record goes.
-            file.set_len(HEADER_LEN + records * record_len)?;
+            // What a crash left behind the last whole record goes.
+            file.set_len(end)?;
         }
-        let writer = writes.then(|| Writer {
-            next: records,
-            most: kept.saturating_sub(HEADER_LEN) / record_len,
-            fault: None,
-        });
-        let mut found = HashMap::with_capacity(records as usize);
-        let mut key = [0; Key::LEN];
-        for record in 0..records {
-            read_exact_at(&file, &mut key, HEADER_LEN + record * record_len)?;
-            found.insert(Key::from_bytes(key), record);
-        }
-        Ok(Self { file, image_len, records: RwLock::new(found), writer: writer.map(Mutex::new) })
+        let writer = writes.then(|| Mutex::new(Writer { next: end, most: kept, fault: None }));
+        Ok(Self { file, channels, records: RwLock::new(records), writer })
     }
 
-    /// Which record holds the picture of a content.
+    /// Where the record of the picture of a content begins.
     pub(crate) fn find(&self, key: Key) -> Option<u64> {
         self.records.read().unwrap_or_else(PoisonError::into_inner).get(&key).copied()
     }
 
-    /// Reads a record's picture into `image`; false where the record is damaged.
-    pub(crate) fn read(&self, record: u64, image: &mut [u8]) -> bool {
-        assert_eq!(image.len(), self.image_len, "bytes of a picture");
-        let mut head = [0; Key::LEN + CHECKSUM_LEN];
-        let at = self.position(record);
-        let is_read = read_exact_at(&self.file, &mut head, at).is_ok()
-            && read_exact_at(&self.file, image, at + head.len() as u64).is_ok();
-        let (key, checksum) = head.split_at(Key::LEN);
-        is_read && checksum == checksum_of(key, image).to_le_bytes()
+    /// The picture of the record that begins there; none where it is damaged.
+    pub(crate) fn read(&self, at: u64) -> Option<Pixels> {
+        let head = Head::read(&self.file, at)?;
+        let mut bytes = vec![0; usize::try_from(head.picture_len(self.channels)?).ok()?];
+        read_exact_at(&self.file, &mut bytes, at + HEAD_LEN as u64).ok()?;
+        let is_whole = crc32fast::hash(&bytes) == head.checksum;
+        is_whole.then(|| Pixels::new(head.height, head.width, self.channels, bytes)).flatten()
     }
 
-    /// Adds the picture of a content and tells its record. None where it cannot be added: another process does, the limit is reached
-    /// or the disk is full.
-    pub(crate) fn add(&self, key: Key, image: &[u8]) -> Option<u64> {
-        assert_eq!(image.len(), self.image_len, "bytes of a picture");
+    /// Adds the picture of a content and tells where its record begins. None where it cannot be added: another process does, the
+    /// limit is reached or the disk is full.
+    pub(crate) fn add(&self, key: Key, picture: &Pixels) -> Option<u64> {
         let writer = self.writer.as_ref()?;
-        let mut bytes = Vec::with_capacity(record_len(self.image_len) as usize);
-        bytes.extend_from_slice(key.as_bytes());
-        bytes.extend_from_slice(&checksum_of(key.as_bytes(), image).to_le_bytes());
-        bytes.extend_from_slice(image);
+        let record = [&Head::of(key, picture).to_bytes()[..], picture.as_bytes()].concat();
         let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-        if writer.next >= writer.most {
+        let (at, end) = (writer.next, writer.next + record.len() as u64);
+        if end > writer.most {
             return None;
         }
-        let record = writer.next;
-        if let Err(fault) = write_all_at(&self.file, &bytes, self.position(record)) {
+        if let Err(fault) = write_all_at(&self.file, &record, at) {
             writer.most = 0;
             writer.fault = Some(fault);
             return None;
         }
-        writer.next += 1;
-        self.records.write().unwrap_or_else(PoisonError::into_inner).insert(key, record);
-        Some(record)
+        writer.next = end;
+        self.records.write().unwrap_or_else(PoisonError::into_inner).insert(key, at);
+        Some(at)
     }
 
     /// Why pictures could not be written, if so. After that, nothing is found or added, only read, and other processes may add.
@@ -142,9 +133,60 @@ impl Pack {
         self.records = RwLock::default();
         writer.fault
     }
+}
 
-    fn position(&self, record: u64) -> u64 {
-        HEADER_LEN + record * record_len(self.image_len)
+/// Where the record of each picture begins, and where the last whole one ends.
+fn records_of(file: &File, channels: Channels) -> io::Result<(HashMap<Key, u64>, u64)> {
+    let len = file.metadata()?.len();
+    let (mut records, mut at) = (HashMap::new(), HEADER_LEN as u64);
+    while let Some(head) = Head::read(file, at) {
+        let picture_len = head.picture_len(channels);
+        let end = picture_len.and_then(|picture_len| (at + HEAD_LEN as u64).checked_add(picture_len));
+        let Some(end) = end.filter(|end| *end <= len) else { break };
+        records.insert(head.key, at);
+        at = end;
+    }
+    Ok((records, at))
+}
+
+impl Head {
+    fn of(key: Key, picture: &Pixels) -> Self {
+        let checksum = crc32fast::hash(picture.as_bytes());
+        Self { key, height: picture.height(), width: picture.width(), checksum }
+    }
+
+    fn to_bytes(&self) -> [u8; HEAD_LEN] {
+        let mut bytes = [0; HEAD_LEN];
+        bytes[..Key::LEN].copy_from_slice(self.key.as_bytes());
+        let numbers = [self.height as u32, self.width as u32, self.checksum];
+        for (place, number) in bytes[Key::LEN..].chunks_exact_mut(NUMBER).zip(numbers) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
+        let checksum = crc32fast::hash(&bytes[..HEAD_LEN - NUMBER]);
+        bytes[HEAD_LEN - NUMBER..].copy_from_slice(&checksum.to_le_bytes());
+        bytes
+    }
+
+    /// The head that begins there; none where there is none, or a damaged one.
+    fn read(file: &File, at: u64) -> Option<Self> {
+        let mut bytes = [0; HEAD_LEN];
+        read_exact_at(file, &mut bytes, at).ok()?;
+        let (key, numbers) = bytes.split_first_chunk::<{ Key::LEN }>()?;
+        let number = |index: usize| {
+            let bytes = numbers.chunks_exact(NUMBER).nth(index).and_then(|bytes| bytes.try_into().ok());
+            bytes.map_or(0, u32::from_le_bytes)
+        };
+        let is_whole = crc32fast::hash(&bytes[..HEAD_LEN - NUMBER]) == number(3);
+        is_whole.then(|| Self {
+            key: Key::from_bytes(*key),
+            height: number(0) as usize,
+            width: number(1) as usize,
+            checksum: number(2),
+        })
+    }
+
+    fn picture_len(&self, channels: Channels) -> Option<u64> {
+        (self.height as u64).checked_mul(self.width as u64)?.checked_mul(channels.count() as u64)
     }
 }
 
@@ -174,17 +216,6 @@ fn delete_unused(folder: &Path, path: &Path, room: u64, limit: u64) -> io::Resul
         }
     }
     Ok(rest)
-}
-
-fn record_len(image_len: usize) -> u64 {
-    (Key::LEN + CHECKSUM_LEN + image_len) as u64
-}
-
-fn checksum_of(key: &[u8], image: &[u8]) -> u32 {
-    let mut checksum = crc32fast::Hasher::new();
-    checksum.update(key);
-    checksum.update(image);
-    checksum.finalize()
 }
 
 fn begins_with(file: &File, header: &[u8]) -> io::Result<bool> {

@@ -11,7 +11,7 @@ mod table;
 
 pub use parts::Part;
 
-use crate::decode::{ImageError, Limits, Pixels};
+use crate::decode::{self, ImageError, Limits, Pixels};
 use crate::error::{DataError, Skipped, nearest};
 use crate::files;
 use crate::preprocess::Preprocess;
@@ -251,9 +251,22 @@ impl Dataset {
     /// # Panics
     /// If the index is out of range.
     pub fn load(&self, sample: usize, recipe: &Preprocess, limits: &Limits) -> Result<Pixels, ImageError> {
+        Ok(recipe.fit_pixels(self.decode(sample, recipe, limits)?))
+    }
+
+    /// Decodes a sample, upright and at its own size.
+    pub(crate) fn decode(
+        &self,
+        sample: usize,
+        recipe: &Preprocess,
+        limits: &Limits,
+    ) -> Result<Pixels, ImageError> {
         match &self.samples[sample].source {
-            Source::File(path) => recipe.load_file(path, limits),
-            Source::Idx { array, item } => Ok(recipe.fit_pixels(self.arrays[*array].pixels(*item))),
+            Source::File(path) => {
+                let content = decode::read_image(path, limits)?;
+                recipe.decode(&content, limits).map_err(|fault| ImageError { path: path.clone(), fault })
+            }
+            Source::Idx { array, item } => Ok(self.arrays[*array].pixels(*item)),
         }
     }
 

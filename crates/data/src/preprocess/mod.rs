@@ -1,8 +1,10 @@
 //! The one recipe from an image file to the numbers a network sees.
 
+mod detail;
 mod resize;
 mod scaling;
 
+pub use detail::Detail;
 pub use resize::{Filter, Fit};
 pub use scaling::Scaling;
 pub(crate) use scaling::ScalingSums;
@@ -181,17 +183,8 @@ impl Preprocess {
     /// # Errors
     /// An [`ImageError`] that names the file.
     pub fn load_file(&self, path: &Path, limits: &Limits) -> Result<Pixels, ImageError> {
-        self.load_content(path, &decode::read_image(path, limits)?, limits)
-    }
-
-    /// The same for a file whose content was read.
-    pub(crate) fn load_content(
-        &self,
-        path: &Path,
-        content: &[u8],
-        limits: &Limits,
-    ) -> Result<Pixels, ImageError> {
-        self.load_bytes(content, limits).map_err(|fault| ImageError { path: path.to_owned(), fault })
+        let content = decode::read_image(path, limits)?;
+        self.load_bytes(&content, limits).map_err(|fault| ImageError { path: path.to_owned(), fault })
     }
 
     /// Decodes and fits an image file's content.
@@ -199,10 +192,13 @@ impl Preprocess {
     /// # Errors
     /// An [`ImageFault`].
     pub fn load_bytes(&self, bytes: &[u8], limits: &Limits) -> Result<Pixels, ImageFault> {
-        let recipe = &self.recipe;
-        let pixels =
-            decode::decode(bytes, recipe.channels, recipe.background, recipe.apply_orientation, limits)?;
-        Ok(self.fit_pixels(pixels))
+        Ok(self.fit_pixels(self.decode(bytes, limits)?))
+    }
+
+    /// Decodes an image file's content, upright and with the recipe's channels, at its own size.
+    pub(crate) fn decode(&self, bytes: &[u8], limits: &Limits) -> Result<Pixels, ImageFault> {
+        let Recipe { channels, background, apply_orientation, .. } = self.recipe;
+        decode::decode(bytes, channels, background, apply_orientation, limits)
     }
 
     /// Fits decoded, upright pixels to the size and channels.

@@ -46,7 +46,11 @@ impl Filter {
 
 /// Fits `pixels`, already of the recipe's channels, to the recipe's size.
 pub(super) fn fit(pixels: Pixels, recipe: &Preprocess) -> Pixels {
-    let (height, width) = (recipe.height(), recipe.width());
+    fit_to(pixels, recipe, (recipe.height(), recipe.width()))
+}
+
+/// Fits `pixels`, already of the recipe's channels, to another size in the recipe's way.
+pub(super) fn fit_to(pixels: Pixels, recipe: &Preprocess, (height, width): (usize, usize)) -> Pixels {
     if (pixels.height(), pixels.width()) == (height, width) {
         return pixels;
     }
@@ -54,7 +58,7 @@ pub(super) fn fit(pixels: Pixels, recipe: &Preprocess) -> Pixels {
     match recipe.fit() {
         Fit::Stretch => resize(&pixels, whole, (height, width), recipe.filter()),
         Fit::Crop => resize(&pixels, whole.cropped_to(height, width), (height, width), recipe.filter()),
-        Fit::Pad => pad(&pixels, recipe),
+        Fit::Pad => pad(&pixels, recipe, (height, width)),
     }
 }
 
@@ -85,8 +89,7 @@ impl Area {
     }
 }
 
-fn pad(pixels: &Pixels, recipe: &Preprocess) -> Pixels {
-    let (height, width) = (recipe.height(), recipe.width());
+fn pad(pixels: &Pixels, recipe: &Preprocess, (height, width): (usize, usize)) -> Pixels {
     let scale = (height as f64 / pixels.height() as f64).min(width as f64 / pixels.width() as f64);
     let inner_height = ((pixels.height() as f64 * scale).round() as usize).clamp(1, height);
     let inner_width = ((pixels.width() as f64 * scale).round() as usize).clamp(1, width);

@@ -1,59 +1,69 @@
 //! The first look at all samples: each is decoded once, or found where it was kept, and kept.
 
-use super::{Slot, StoreOptions, Unreadable};
+use super::{Kept, StoreOptions, Unreadable};
 use crate::cache::{Key, Pack};
 use crate::dataset::Dataset;
-use crate::decode::{self, ImageError};
+use crate::decode::{self, ImageError, Pixels};
 use crate::error::DataError;
 use crate::preprocess::Preprocess;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
 /// What loads a dataset's samples.
 pub(super) struct Loading<'a> {
-    pub(super) dataset: &'a Dataset,
-    pub(super) recipe: &'a Preprocess,
-    pub(super) options: &'a StoreOptions<'a>,
-    pub(super) pack: Option<&'a Pack>,
+    dataset: &'a Dataset,
+    recipe: &'a Preprocess,
+    options: &'a StoreOptions<'a>,
+    /// Bytes that memory is still to hold.
+    room: AtomicUsize,
+    /// The pictures on disk, once the first does not fit into memory, or why there are none.
+    pack: OnceLock<io::Result<Pack>>,
+    /// How many samples there are.
+    samples: usize,
 }
 
-/// Where the samples came to lie, and those that could not be decoded; both in any order.
+/// What came of it.
 #[derive(Default)]
 pub(super) struct Loaded {
-    pub(super) slots: Vec<(usize, Slot)>,
+    /// Where the samples came to lie, and those that could not be decoded; both in any order.
+    pub(super) kept: Vec<(usize, Kept)>,
     pub(super) unreadable: Vec<Unreadable>,
+    pub(super) pack: Option<Pack>,
+    /// Why pictures could not be kept on disk.
+    pub(super) fault: Option<io::Error>,
 }
 
-impl Loading<'_> {
-    /// Loads all samples in parallel, the first ones into `targets`.
+impl<'a> Loading<'a> {
+    pub(super) fn new(
+        dataset: &'a Dataset,
+        recipe: &'a Preprocess,
+        samples: usize,
+        options: &'a StoreOptions<'a>,
+    ) -> Self {
+        let room = AtomicUsize::new(options.cache.in_memory());
+        Self { dataset, recipe, options, room, pack: OnceLock::new(), samples }
+    }
+
+    /// Loads all samples in parallel.
     ///
     /// # Errors
     /// [`DataError::Interrupted`] when cancelled.
-    pub(super) fn run<'t>(
-        &self,
-        samples: &[usize],
-        targets: impl Iterator<Item = &'t mut [u8]> + Send,
-    ) -> Result<Loaded, DataError> {
+    pub(super) fn run(self, samples: &[usize]) -> Result<Loaded, DataError> {
         let options = self.options;
         let cancelled = || options.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed));
-        let targets = targets.map(Some).chain(std::iter::repeat_with(|| None));
-        let jobs = Mutex::new(samples.iter().copied().zip(targets).enumerate());
-        let next_job = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
         let loaded = Mutex::new(Loaded::default());
-        let done = AtomicUsize::new(0);
+        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let work = || {
-            while let Some((position, (sample, target))) = next_job() {
+            while let Some(&sample) = samples.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if cancelled() {
                     return;
                 }
-                let place = match target {
-                    Some(target) => self.fill_memory(sample, target).map(|()| Slot::InMemory(position)),
-                    None => self.fill_disk(sample),
-                };
+                let kept = self.load(sample);
                 let mut loaded = loaded.lock().unwrap_or_else(PoisonError::into_inner);
-                match place {
-                    Ok(slot) => loaded.slots.push((sample, slot)),
+                match kept {
+                    Ok(kept) => loaded.kept.push((sample, kept)),
                     Err(error) => loaded.unreadable.push(Unreadable { sample, error }),
                 }
                 drop(loaded);
@@ -71,29 +81,62 @@ impl Loading<'_> {
         if cancelled() {
             return Err(DataError::Interrupted);
         }
-        Ok(loaded.into_inner().unwrap_or_else(PoisonError::into_inner))
+        let loaded = loaded.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(match self.pack.into_inner() {
+            None => loaded,
+            Some(Err(fault)) => Loaded { fault: Some(fault), ..loaded },
+            Some(Ok(mut pack)) => Loaded { fault: pack.close(), pack: Some(pack), ..loaded },
+        })
     }
 
-    fn fill_memory(&self, sample: usize, target: &mut [u8]) -> Result<(), ImageError> {
-        let pixels = self.dataset.load(sample, self.recipe, &self.options.limits)?;
-        target.copy_from_slice(pixels.as_bytes());
-        Ok(())
+    /// Keeps a sample in memory, else on disk, else nowhere.
+    fn load(&self, sample: usize) -> Result<Kept, ImageError> {
+        if self.room.load(Ordering::Relaxed) == 0 {
+            return self.onto_disk(sample);
+        }
+        let pixels = self.decode(sample)?;
+        let bytes = pixels.as_bytes().len();
+        let taken =
+            self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(bytes));
+        if taken.is_ok() {
+            return Ok(Kept::InMemory(pixels));
+        }
+        // The first that does not fit is the last that is tried.
+        self.room.store(0, Ordering::Relaxed);
+        self.onto_disk(sample)
+    }
+
+    fn decode(&self, sample: usize) -> Result<Pixels, ImageError> {
+        let pixels = self.dataset.decode(sample, self.recipe, &self.options.limits)?;
+        Ok(self.options.detail.keep(pixels, self.recipe))
     }
 
     /// Finds the sample's pixels on disk, or decodes them and leaves them there.
-    fn fill_disk(&self, sample: usize) -> Result<Slot, ImageError> {
-        let limits = &self.options.limits;
-        let Some((pack, path)) = self.pack.zip(self.dataset.file(sample)) else {
-            self.dataset.load(sample, self.recipe, limits)?;
-            return Ok(Slot::AtSource);
+    fn onto_disk(&self, sample: usize) -> Result<Kept, ImageError> {
+        let Some((pack, path)) = self.pack().zip(self.dataset.file(sample)) else {
+            return self.decode(sample).map(|_| Kept::AtSource);
         };
+        let limits = &self.options.limits;
         let content = decode::read_image(path, limits)?;
         let key = Key::of_content(&content);
-        let mut found = vec![0; self.recipe.image_len()];
-        if let Some(record) = pack.find(key).filter(|&record| pack.read(record, &mut found)) {
-            return Ok(Slot::OnDisk(record));
+        if let Some(record) = pack.find(key).filter(|&record| pack.read(record).is_some()) {
+            return Ok(Kept::OnDisk(record));
         }
-        let pixels = self.recipe.load_content(path, &content, limits)?;
-        Ok(pack.add(key, pixels.as_bytes()).map_or(Slot::AtSource, Slot::OnDisk))
+        let pixels = self.recipe.decode(&content, limits);
+        let pixels = pixels.map_err(|fault| ImageError { path: path.to_owned(), fault })?;
+        let pixels = self.options.detail.keep(pixels, self.recipe);
+        Ok(pack.add(key, &pixels).map_or(Kept::AtSource, Kept::OnDisk))
+    }
+
+    /// The pictures on disk, if any are to be kept there.
+    fn pack(&self) -> Option<&Pack> {
+        let (cache, recipe) = (&self.options.cache, self.recipe);
+        let folder = cache.on_disk()?;
+        let open = || {
+            let key = Key::of_recipe(recipe, self.options.detail);
+            let pictures = (self.samples, self.options.detail.image_len(recipe));
+            Pack::open(folder, key, recipe.channels(), pictures, cache.disk)
+        };
+        self.pack.get_or_init(open).as_ref().ok()
     }
 }

@@ -5,18 +5,16 @@ mod stream;
 
 pub use stream::{ImageStream, stream_images};
 
-use crate::cache::{CacheOptions, Key, Pack};
+use crate::cache::{CacheOptions, Pack};
 use crate::dataset::Dataset;
-use crate::decode::{Channels, ImageError, Limits};
+use crate::decode::{Channels, ImageError, Limits, Pixels};
 use crate::error::{DataError, examples, too_many_bad};
-use crate::preprocess::{Preprocess, Scaling, ScalingSums};
+use crate::preprocess::{Detail, Preprocess, Scaling, ScalingSums};
 use load::{Loaded, Loading};
 use std::borrow::Cow;
 use std::fmt;
-use std::io;
 use std::num::NonZero;
 use std::panic::resume_unwind;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -31,6 +29,8 @@ pub struct StoreOptions<'a> {
     pub threads: usize,
     /// Where decoded images are kept. What is not kept is decoded again whenever it is needed.
     pub cache: CacheOptions,
+    /// At which size images are kept; as the network sees them by default.
+    pub detail: Detail,
     /// What image files may ask for.
     pub limits: Limits,
     /// Called after each sample, from any worker, with how many are done and how many there are.
@@ -44,6 +44,7 @@ impl Default for StoreOptions<'_> {
         Self {
             threads: available_threads(),
             cache: CacheOptions::default(),
+            detail: Detail::Fitted,
             limits: Limits::default(),
             progress: None,
             cancel: None,
@@ -56,6 +57,7 @@ impl fmt::Debug for StoreOptions<'_> {
         f.debug_struct("StoreOptions")
             .field("threads", &self.threads)
             .field("cache", &self.cache)
+            .field("detail", &self.detail)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
@@ -75,29 +77,29 @@ pub struct Unreadable {
     pub error: ImageError,
 }
 
-/// Samples of a dataset, fitted to one size: bytes `[height, width, channels]`, kept where [`CacheOptions`] say.
+/// Samples of a dataset, decoded and brought to a size ([`Detail`]), kept where [`CacheOptions`] say.
 #[derive(Debug)]
 pub struct ImageStore {
     dataset: Arc<Dataset>,
     recipe: Preprocess,
+    detail: Detail,
     limits: Limits,
     /// Worker threads that decode.
     threads: usize,
     /// Where each sample of the dataset is.
-    slots: Vec<Slot>,
-    bytes: Vec<u8>,
+    samples: Vec<Kept>,
     pack: Option<Pack>,
     unreadable: Vec<Unreadable>,
     cache_fault: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Slot {
+/// Where a sample is kept.
+#[derive(Debug, Clone)]
+enum Kept {
     /// Not asked for, or unreadable.
     Absent,
-    /// The image that begins after this many others.
-    InMemory(usize),
-    /// The record of the pack.
+    InMemory(Pixels),
+    /// In the record of the pack that begins there.
     OnDisk(u64),
     /// Nowhere but where it came from.
     AtSource,
@@ -120,17 +122,8 @@ impl ImageStore {
         samples: &[usize],
         options: &StoreOptions<'_>,
     ) -> Result<Self, DataError> {
-        let image_len = recipe.image_len();
-        let kept = options.cache.in_memory(samples.len(), image_len);
-        let (mut pack, unopened) = match pack_folder(&options.cache, kept < samples.len()) {
-            Some(folder) => open_pack(folder, recipe, samples.len() - kept, options.cache.disk),
-            None => (None, None),
-        };
-        let mut bytes = vec![0; kept * image_len];
-        let loading = Loading { dataset, recipe, options, pack: pack.as_ref() };
-        let Loaded { slots: found, mut unreadable } =
-            loading.run(samples, bytes.chunks_exact_mut(image_len))?;
-        let unwritten = pack.as_mut().and_then(Pack::close);
+        let loading = Loading::new(dataset, recipe, samples.len(), options);
+        let Loaded { kept, mut unreadable, pack, fault } = loading.run(samples)?;
         unreadable.sort_by_key(|bad| bad.sample);
         if too_many_bad(unreadable.len(), samples.len()) {
             return Err(DataError::TooManyUnreadable {
@@ -140,39 +133,45 @@ impl ImageStore {
                 examples: examples(unreadable.iter().map(|bad| &bad.error)),
             });
         }
-        let mut slots = vec![Slot::Absent; dataset.samples().len()];
-        for (sample, slot) in found {
-            slots[sample] = slot;
+        let mut places = vec![Kept::Absent; dataset.samples().len()];
+        for (sample, place) in kept {
+            places[sample] = place;
         }
         Ok(Self {
             dataset: Arc::clone(dataset),
             recipe: recipe.clone(),
+            detail: options.detail,
             limits: options.limits,
             threads: options.threads,
-            slots,
-            bytes,
+            samples: places,
             pack,
             unreadable,
-            cache_fault: unopened.or(unwritten).and_then(|fault| cache_fault(&options.cache, &fault)),
+            cache_fault: fault.and_then(|fault| told(&options.cache, &fault)),
         })
     }
 
-    /// The same samples without a first look at them: nothing is kept, and a bad file is an error when its turn comes.
+    /// The same samples without a first look at them: nothing is kept, and a bad file is an error when its turn comes. Of the
+    /// options, threads, detail and limits are heeded.
     ///
     /// # Panics
     /// If a sample's index is out of range.
-    pub fn at_source(dataset: &Arc<Dataset>, recipe: &Preprocess, samples: &[usize], limits: Limits) -> Self {
-        let mut slots = vec![Slot::Absent; dataset.samples().len()];
+    pub fn at_source(
+        dataset: &Arc<Dataset>,
+        recipe: &Preprocess,
+        samples: &[usize],
+        options: &StoreOptions<'_>,
+    ) -> Self {
+        let mut places = vec![Kept::Absent; dataset.samples().len()];
         for &sample in samples {
-            slots[sample] = Slot::AtSource;
+            places[sample] = Kept::AtSource;
         }
         Self {
             dataset: Arc::clone(dataset),
             recipe: recipe.clone(),
-            limits,
-            threads: available_threads(),
-            slots,
-            bytes: Vec::new(),
+            detail: options.detail,
+            limits: options.limits,
+            threads: options.threads,
+            samples: places,
             pack: None,
             unreadable: Vec::new(),
             cache_fault: None,
@@ -184,7 +183,7 @@ impl ImageStore {
         &self.dataset
     }
 
-    /// The shape of each image, `[height, width, channels]`.
+    /// The shape of images as the network sees them, `[height, width, channels]`.
     pub fn shape(&self) -> [usize; 3] {
         self.recipe.shape()
     }
@@ -206,7 +205,7 @@ impl ImageStore {
 
     /// True where all samples are in memory.
     pub fn is_all_in_memory(&self) -> bool {
-        !self.slots.iter().any(|slot| matches!(slot, Slot::OnDisk(_) | Slot::AtSource))
+        !self.samples.iter().any(|kept| matches!(kept, Kept::OnDisk(_) | Kept::AtSource))
     }
 
     /// Why pictures could not be kept on disk, a sentence; they are decoded again instead.
@@ -216,44 +215,40 @@ impl ImageStore {
 
     /// The bytes of a sample that is kept in memory.
     pub(crate) fn in_memory(&self, sample: usize) -> Option<&[u8]> {
-        let Slot::InMemory(position) = self.slots[sample] else { return None };
-        let len = self.recipe.image_len();
-        Some(&self.bytes[position * len..][..len])
+        match &self.samples[sample] {
+            Kept::InMemory(pixels) => Some(pixels.as_bytes()),
+            Kept::Absent | Kept::OnDisk(_) | Kept::AtSource => None,
+        }
     }
 
     /// Whether a sample was asked for and is readable, in memory or not.
     pub(crate) fn is_loaded(&self, sample: usize) -> bool {
-        self.slots[sample] != Slot::Absent
+        !matches!(self.samples[sample], Kept::Absent)
     }
 
-    /// The bytes of a sample, `[height, width, channels]`.
+    /// A sample, at the size at which samples are kept.
     ///
     /// # Errors
-    /// [`ImageError`] where the image is not kept in memory and its file has gone bad since.
+    /// [`ImageError`] where the image is not kept and its file has gone bad since.
     ///
     /// # Panics
     /// If the sample was not loaded or was unreadable.
-    pub fn pixels(&self, sample: usize) -> Result<Cow<'_, [u8]>, ImageError> {
-        match self.slots[sample] {
-            Slot::InMemory(_) => Ok(Cow::Borrowed(self.in_memory(sample).unwrap_or_default())),
-            Slot::OnDisk(record) => match self.on_disk(record) {
+    pub fn pixels(&self, sample: usize) -> Result<Cow<'_, Pixels>, ImageError> {
+        match &self.samples[sample] {
+            Kept::InMemory(pixels) => Ok(Cow::Borrowed(pixels)),
+            Kept::OnDisk(record) => match self.pack.as_ref().and_then(|pack| pack.read(*record)) {
                 Some(pixels) => Ok(Cow::Owned(pixels)),
-                None => self.decode(sample),
+                // It was damaged since.
+                None => self.decode(sample).map(Cow::Owned),
             },
-            Slot::AtSource => self.decode(sample),
-            Slot::Absent => panic!("sample {sample} was not loaded"),
+            Kept::AtSource => self.decode(sample).map(Cow::Owned),
+            Kept::Absent => panic!("sample {sample} was not loaded"),
         }
     }
 
-    /// The picture of a record; none where it was damaged since.
-    fn on_disk(&self, record: u64) -> Option<Vec<u8>> {
-        let mut pixels = vec![0; self.recipe.image_len()];
-        self.pack.as_ref()?.read(record, &mut pixels).then_some(pixels)
-    }
-
-    fn decode(&self, sample: usize) -> Result<Cow<'_, [u8]>, ImageError> {
-        let pixels = self.dataset.load(sample, &self.recipe, &self.limits)?;
-        Ok(Cow::Owned(pixels.into_bytes()))
+    fn decode(&self, sample: usize) -> Result<Pixels, ImageError> {
+        let pixels = self.dataset.decode(sample, &self.recipe, &self.limits)?;
+        Ok(self.detail.keep(pixels, &self.recipe))
     }
 
     /// The mean and standard deviation of each channel, measured on up to 2,000 of `samples` spread evenly over them, whether or
@@ -265,15 +260,14 @@ impl ImageStore {
     /// # Panics
     /// If a sample's index is out of range.
     pub fn measure_scaling(&self, samples: &[usize]) -> Scaling {
-        let usable: Vec<usize> =
-            samples.iter().copied().filter(|&sample| self.slots[sample] != Slot::Absent).collect();
+        let usable: Vec<usize> = samples.iter().copied().filter(|&sample| self.is_loaded(sample)).collect();
         let count = usable.len().min(MEASURED_IMAGES);
         let measured: Vec<usize> = (0..count).map(|i| usable[i * usable.len() / count]).collect();
         let threads = self.threads.clamp(1, count.max(1));
         let measure = |chosen: &[usize]| {
             let mut sums = ScalingSums::new(self.recipe.channels());
             for pixels in chosen.iter().filter_map(|&sample| self.pixels(sample).ok()) {
-                sums.add(&pixels);
+                sums.add(pixels.as_bytes());
             }
             sums
         };
@@ -289,25 +283,8 @@ impl ImageStore {
     }
 }
 
-/// The folder in which pictures are kept on disk, if any are to be: some do not fit into memory.
-fn pack_folder(cache: &CacheOptions, some_are_left: bool) -> Option<&Path> {
-    cache.folder.as_deref().filter(|_| some_are_left && cache.uses_disk())
-}
-
-/// The pictures on disk, or why there are none.
-fn open_pack(
-    folder: &Path,
-    recipe: &Preprocess,
-    images: usize,
-    limit: u64,
-) -> (Option<Pack>, Option<io::Error>) {
-    match Pack::open(folder, Key::of_recipe(recipe), recipe.image_len(), images, limit) {
-        Ok(pack) => (Some(pack), None),
-        Err(fault) => (None, Some(fault)),
-    }
-}
-
-fn cache_fault(cache: &CacheOptions, fault: &io::Error) -> Option<String> {
+/// What is told where pictures could not be kept on disk.
+fn told(cache: &CacheOptions, fault: &std::io::Error) -> Option<String> {
     let folder = cache.folder.as_deref()?.display();
     Some(format!("{folder}: pictures cannot be kept there: {fault}; they are decoded again in each epoch"))
 }

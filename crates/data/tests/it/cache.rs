@@ -37,16 +37,17 @@ fn load(dataset: &Arc<Dataset>, recipe: &Preprocess, cache: CacheOptions) -> Ima
 
 /// The pixels of all samples.
 fn pixels(store: &ImageStore) -> Vec<Vec<u8>> {
-    (0..IMAGES).map(|sample| store.pixels(sample).expect("it is readable").into_owned()).collect()
+    (0..IMAGES).map(|sample| store.pixels(sample).expect("it is readable").as_bytes().to_vec()).collect()
 }
 
 fn packs(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder).expect("it is there").map(|entry| entry.expect("it can be read").path()).collect()
 }
 
-/// Bytes of a record: key, checksum, picture.
-const RECORD: usize = 32 + 4 + 4 * 6 * 3;
-const HEADER: usize = 16 + 32 + 8;
+/// Bytes of a record: key, height, width, two checksums, picture.
+const HEAD: usize = 32 + 4 * 4;
+const RECORD: usize = HEAD + 4 * 6 * 3;
+const HEADER: usize = 16 + 32 + 4;
 
 #[test]
 fn pictures_are_the_same_bits_wherever_they_are_kept() {
@@ -77,9 +78,11 @@ fn a_second_run_takes_pictures_from_disk_and_changed_ones_from_their_files() {
     // A picture in the file that nobody would decode so: it is seen only where the file is read.
     let mut bytes = fs::read(pack).expect("it can be read");
     let image = &mut bytes[HEADER..][..RECORD];
-    image[36..].fill(7);
-    let checksum = crc32(&[&image[..32], &image[36..]].concat());
-    image[32..36].copy_from_slice(&checksum.to_le_bytes());
+    image[HEAD..].fill(7);
+    let of_picture = crc32(&image[HEAD..]).to_le_bytes();
+    image[40..44].copy_from_slice(&of_picture);
+    let of_head = crc32(&image[..44]).to_le_bytes();
+    image[44..48].copy_from_slice(&of_head);
     fs::write(pack, &bytes).expect("it can be written");
     let again = pixels(&load(&dataset, &recipe(), on_disk(cache.path())));
     let changed: Vec<usize> = (0..IMAGES).filter(|&i| again[i] != expected[i]).collect();
@@ -126,6 +129,7 @@ fn what_a_crash_leaves_is_not_taken_for_a_picture() {
         zeroed(HEADER + 2 * RECORD, RECORD),
         zeroed(HEADER + 5 * RECORD + 60, 10),
         zeroed(HEADER + 7 * RECORD + 32, 4),
+        zeroed(HEADER + 19 * RECORD + 40, 4),
         [whole.as_slice(), &[1; 30]].concat(),
     ];
     for (number, bytes) in damaged.iter().enumerate() {
@@ -136,6 +140,7 @@ fn what_a_crash_leaves_is_not_taken_for_a_picture() {
         }
         let len = fs::metadata(&pack).expect("it is there").len() as usize;
         assert_eq!((len - HEADER) % RECORD, 0, "damage {number}: whole records");
+        assert!(len <= HEADER + (IMAGES + 1) * RECORD, "damage {number}: nothing is there twice");
     }
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
-use divvy::data::{Augment, Channels, Dataset, ImageStore, Limits, Loader, OpenOptions, Preprocess, Scaling};
+use divvy::data::{
+    Augment, Channels, Dataset, ImageStore, Loader, OpenOptions, Preprocess, Scaling, StoreOptions,
+};
 use serde::Serialize;
 
 use super::super::workload::peak_rss_mib;
@@ -39,9 +41,10 @@ pub(super) fn run(args: &LoadArgs, terminal: &mut Terminal) -> Result<Status> {
     let dataset = Arc::new(Dataset::open(&args.photos, &OpenOptions::default())?);
     refuse_other_groups(&dataset, args.classes)?;
     let samples: Vec<usize> = (0..dataset.samples().len()).collect();
-    let recipe = Preprocess::new(args.size, args.size, Channels::Rgb)?;
-    let store = Arc::new(ImageStore::at_source(&dataset, &recipe, &samples, Limits::default()));
     let threads = args.threads.count();
+    let options = StoreOptions { threads, ..StoreOptions::default() };
+    let recipe = Preprocess::new(args.size, args.size, Channels::Rgb)?;
+    let store = Arc::new(ImageStore::at_source(&dataset, &recipe, &samples, &options));
     let loader = Loader::for_training(&store, &samples, &imagenet(), args.batch, 0, cropped_and_mirrored())
         .with_threads(threads);
 
