@@ -99,7 +99,7 @@ impl<'a> Loading<'a> {
         let taken =
             self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(bytes));
         if taken.is_ok() {
-            return Ok(Kept::InMemory(pixels));
+            return Ok(Kept::InMemory(Box::new(pixels)));
         }
         // The first that does not fit is the last that is tried.
         self.room.store(0, Ordering::Relaxed);

@@ -93,12 +93,12 @@ pub struct ImageStore {
     cache_fault: Option<String>,
 }
 
-/// Where a sample is kept.
+/// Where a sample is kept. A dataset may have millions of samples, so this is small.
 #[derive(Debug, Clone)]
 enum Kept {
     /// Not asked for, or unreadable.
     Absent,
-    InMemory(Pixels),
+    InMemory(Box<Pixels>),
     /// In the record of the pack that begins there.
     OnDisk(u64),
     /// Nowhere but where it came from.
