@@ -8,6 +8,7 @@ pub use scaling::Scaling;
 pub(crate) use scaling::ScalingSums;
 
 use crate::decode::{self, Channels, ImageError, ImageFault, Limits, Pixels};
+use crate::files::Files;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -181,17 +182,11 @@ impl Preprocess {
     /// # Errors
     /// An [`ImageError`] that names the file.
     pub fn load_file(&self, path: &Path, limits: &Limits) -> Result<Pixels, ImageError> {
-        self.load_content(path, &decode::read_image(path, limits)?, limits)
-    }
-
-    /// The same for a file whose content was read.
-    pub(crate) fn load_content(
-        &self,
-        path: &Path,
-        content: &[u8],
-        limits: &Limits,
-    ) -> Result<Pixels, ImageError> {
-        self.load_bytes(content, limits).map_err(|fault| ImageError { path: path.to_owned(), fault })
+        Files::Disk
+            .read(path, limits.max_file_bytes)
+            .map_err(ImageFault::from)
+            .and_then(|bytes| self.load_bytes(&bytes, limits))
+            .map_err(|fault| ImageError { path: path.to_owned(), fault })
     }
 
     /// Decodes and fits an image file's content.

@@ -2,8 +2,8 @@
 
 use super::{Slot, StoreOptions, Unreadable};
 use crate::cache::{Key, Pack};
-use crate::dataset::Dataset;
-use crate::decode::{self, ImageError};
+use crate::dataset::{Dataset, Stored};
+use crate::decode::ImageError;
 use crate::error::DataError;
 use crate::preprocess::Preprocess;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -83,17 +83,17 @@ impl Loading<'_> {
     /// Finds the sample's pixels on disk, or decodes them and leaves them there.
     fn fill_disk(&self, sample: usize) -> Result<Slot, ImageError> {
         let limits = &self.options.limits;
-        let Some((pack, path)) = self.pack.zip(self.dataset.file(sample)) else {
-            self.dataset.load(sample, self.recipe, limits)?;
+        let stored = self.dataset.read(sample, limits)?;
+        let (Some(pack), Stored::File(content)) = (self.pack, &stored) else {
+            self.dataset.decode(sample, stored, self.recipe, limits)?;
             return Ok(Slot::AtSource);
         };
-        let content = decode::read_image(path, limits)?;
-        let key = Key::of_content(&content);
+        let key = Key::of_content(content);
         let mut found = vec![0; self.recipe.image_len()];
         if let Some(record) = pack.find(key).filter(|&record| pack.read(record, &mut found)) {
             return Ok(Slot::OnDisk(record));
         }
-        let pixels = self.recipe.load_content(path, &content, limits)?;
+        let pixels = self.dataset.decode(sample, stored, self.recipe, limits)?;
         Ok(pack.add(key, pixels.as_bytes()).map_or(Slot::AtSource, Slot::OnDisk))
     }
 }
