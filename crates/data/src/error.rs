@@ -32,7 +32,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A file stands where a folder or a CSV is wanted.
-    #[error("{}: this is a file; give a folder whose subfolders are the groups, or a .csv file", path.display())]
+    #[error("{}: this is a file; give a folder whose subfolders are the groups, a .csv or .tsv file, or a zip or tar of either", path.display())]
     NotAFolder {
         /// The path as given.
         path: PathBuf,
@@ -141,6 +141,14 @@ pub enum DataError {
         /// The folder.
         path: PathBuf,
     },
+    /// A zip or tar archive that cannot be read.
+    #[error("{}: {fault}", path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// What was found and what to do.
+        fault: String,
+    },
     /// An MNIST-style idx file that does not hold what it should.
     #[error("{}: {fault}", path.display())]
     Idx {
@@ -148,6 +156,35 @@ pub enum DataError {
         path: PathBuf,
         /// What was found and what to do.
         fault: String,
+    },
+    /// A set of CIFAR in its binary version that does not hold what it should.
+    #[error("{}: {fault}", path.display())]
+    Cifar {
+        /// The file, or the folder it should be in.
+        path: PathBuf,
+        /// What was found and what to do.
+        fault: String,
+    },
+    /// What was asked for is of no use for data of that kind.
+    #[error("{}: {option} is for {meant}, and this is {found}; leave it out", path.display())]
+    Idle {
+        /// The data.
+        path: PathBuf,
+        /// What was asked for.
+        option: &'static str,
+        /// What it is for.
+        meant: &'static str,
+        /// What the data is.
+        found: &'static str,
+    },
+    /// Labels are to be read from folders' names, of which none holds several.
+    #[error(
+        "{}: no group's name holds several labels joined by `_`, as in red_dress; leave out --labels-from-name, or rename the folders",
+        path.display()
+    )]
+    NoLabelsInNames {
+        /// The folder.
+        path: PathBuf,
     },
     /// A CSV that does not hold what it should.
     #[error("{}: {}{fault}", path.display(), line_prefix(*line))]

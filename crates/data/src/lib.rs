@@ -8,8 +8,8 @@
 //! ```
 //!
 //! - [`Dataset`] is what a path holds: classes by name, samples with their labels, the parts (training, validation,
-//!   test) that it comes in, and what was left out and why. Opening one reads names, never pixels (but for idx files,
-//!   whose pixels are one array). It prints as a table.
+//!   test) that it comes in, and what was left out and why. Opening one reads names, never pixels (but for arrays, as
+//!   idx files hold). It prints as a table.
 //! - [`Split`] says which samples train and which validate. Where the dataset brings no validation part, one is drawn:
 //!   stratified, and the same for the same seed. It is written to a CSV and read back.
 //! - [`Preprocess`] is the one recipe from an image file to numbers: decode, turn upright, fit to the size, scale. It is
@@ -75,7 +75,10 @@ mod store;
 
 pub use augment::Augment;
 pub use cache::{CacheOptions, CachePlace};
-pub use dataset::{Dataset, Label, LabelKind, Layout, OpenOptions, Part, Sample, Source};
+pub use dataset::{
+    Column, Dataset, Label, LabelKind, LabelSeparator, Layout, OpenOptions, Part, Sample, Source, Stored,
+    TableOptions,
+};
 pub use decode::{Channels, ImageError, ImageFault, Limits, Pixels};
 pub use error::{DataError, Skipped};
 pub use files::{ImageListing, find_images, read_limited, read_text_limited, write_atomically};

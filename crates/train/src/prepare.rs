@@ -166,5 +166,5 @@ fn check_settings(config: &TrainConfig) -> Result<(), TrainError> {
 
 /// Grey for arrays of grey pictures, else RGB.
 pub(crate) fn channels(dataset: &Dataset) -> Channels {
-    if dataset.array_size().is_some() { Channels::Grey } else { Channels::Rgb }
+    dataset.array_shape().map_or(Channels::Rgb, |(_, _, channels)| channels)
 }

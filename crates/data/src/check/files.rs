@@ -1,12 +1,11 @@
 //! What the files tell before their pixels are looked at.
 
 use super::{count, name, place, shortcut};
-use crate::dataset::{Dataset, Source};
+use crate::dataset::{Dataset, Source, Stored};
 use crate::decode::{self, Header};
 use crate::error::DataError;
 use crate::store::StoreOptions;
 use divvy_rules::{Diagnostic, Rule};
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -35,21 +34,17 @@ pub fn files(dataset: &Dataset, options: &StoreOptions<'_>) -> Result<Vec<Diagno
 
 /// Reads all files, in the order of the samples.
 fn read(dataset: &Dataset, options: &StoreOptions<'_>) -> Result<Vec<FileFacts>, DataError> {
-    let files: Vec<(usize, &Path)> = (0..dataset.samples().len())
-        .filter_map(|sample| match &dataset.samples()[sample].source {
-            Source::File(path) => Some((sample, path.as_path())),
-            Source::Idx { .. } => None,
-        })
-        .collect();
+    let is_file = |sample: &usize| matches!(dataset.samples()[*sample].source, Source::File(_));
+    let files: Vec<usize> = (0..dataset.samples().len()).filter(is_file).collect();
     let cancelled = || options.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed));
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let found = Mutex::new(Vec::with_capacity(files.len()));
     let work = || {
-        while let Some(&(sample, path)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some(&sample) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
             if cancelled() {
                 return;
             }
-            if let Ok(bytes) = decode::read_file(path, &options.limits)
+            if let Ok(Stored::File(bytes)) = dataset.read(sample, &options.limits)
                 && let Ok(header) = decode::header(&bytes, &options.limits)
             {
                 let facts = FileFacts { sample, bytes: bytes.len(), header };

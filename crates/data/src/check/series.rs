@@ -64,7 +64,7 @@ struct Picture {
 fn pictures(dataset: &Dataset) -> Vec<Picture> {
     let files = dataset.samples().iter().enumerate().filter_map(|(sample, of)| match &of.source {
         Source::File(path) => Some((sample, path.file_stem()?.to_string_lossy().into_owned())),
-        Source::Idx { .. } => None,
+        Source::Item { .. } => None,
     });
     files.map(|(sample, stem)| Picture { sample, stem }).collect()
 }

@@ -36,10 +36,6 @@ impl Classes {
         }
     }
 
-    pub(super) fn names(&self) -> &[String] {
-        &self.names
-    }
-
     pub(super) fn into_names(self) -> Vec<String> {
         self.names
     }

@@ -1,9 +1,10 @@
 //! Folders whose subfolders are the groups, and parts of such folders.
 
 use super::classes::Classes;
-use super::{Dataset, Label, LabelKind, Layout, Part, Sample, Source};
+use super::{Dataset, LabelKind, Layout, Location, Part, Sample, Source};
 use crate::error::{DataError, Skipped};
-use crate::files::{self, ImageListing};
+use crate::files::{self, Files, ImageListing};
+use crate::natural::natural_cmp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -19,9 +20,9 @@ struct Folder {
 }
 
 impl Folder {
-    fn read(path: PathBuf) -> Self {
+    fn read(files: &Files, path: PathBuf) -> Self {
         let part = path.file_name().and_then(|name| name.to_str()).and_then(Part::from_name);
-        let listing = files::list(&path);
+        let listing = files.list(&path);
         let of_groups: Vec<PathBuf> =
             listing.images.iter().filter_map(|image| group_of(image, &path)).collect();
         let loose = listing.images.len() - of_groups.len();
@@ -81,19 +82,21 @@ struct Findings {
     other_files: BTreeMap<String, usize>,
 }
 
-/// Opens class folders, divided into parts or not.
-pub(super) fn open(root: &Path) -> Result<Dataset, DataError> {
-    let folders: Vec<Folder> = files::subfolders(root)?.into_iter().map(Folder::read).collect();
+/// Opens class folders, divided into parts or not. A group's name is its label, or `several_labels_joined`.
+pub(super) fn open(location: &Location, labels_from_name: bool) -> Result<Dataset, DataError> {
+    let Location { files, root } = location;
+    let folders: Vec<Folder> =
+        files.subfolders(root)?.into_iter().map(|folder| Folder::read(files, folder)).collect();
     let mut findings = Findings::default();
-    let loose = findings.note_loose_files(root)?;
+    let loose = findings.note_loose_files(location)?;
     findings.note_listings(&folders);
 
     if folders.iter().all(Folder::is_empty) {
         if loose > 0 {
-            return Err(DataError::NoGroups { path: root.to_owned(), loose });
+            return Err(DataError::NoGroups { path: root.clone(), loose });
         }
         let others = ImageListing { others: findings.other_files, ..ImageListing::default() };
-        return Err(DataError::NoImages { path: root.to_owned(), found: others.describe_others() });
+        return Err(DataError::NoImages { path: root.clone(), found: others.describe_others() });
     }
     let arrangement = arrange(&folders);
     if let Some(error) = unlabelled_parts(root, &folders) {
@@ -101,7 +104,7 @@ pub(super) fn open(root: &Path) -> Result<Dataset, DataError> {
     }
     for folder in folders {
         match (&arrangement, arrangement.part_of(&folder)) {
-            (_, Some(part)) => findings.add_part(part, folder)?,
+            (_, Some(part)) => findings.add_part(files, part, folder)?,
             (Arrangement::Parts, None) => findings.leave_out(&folder),
             (Arrangement::Groups, None) => findings.add_group(None, &folder.path, folder.listing.images)?,
             (Arrangement::PartsBesideGroups { .. }, None) => {
@@ -113,7 +116,7 @@ pub(super) fn open(root: &Path) -> Result<Dataset, DataError> {
         Arrangement::Groups => Layout::ClassFolders,
         Arrangement::Parts | Arrangement::PartsBesideGroups { .. } => Layout::PartFolders,
     };
-    Ok(findings.into_dataset(root, layout))
+    findings.into_dataset(location, layout, labels_from_name)
 }
 
 /// Decides whether subfolders are parts or groups. A group may well be called `train` (beside `bus`), so a name alone makes no
@@ -161,9 +164,9 @@ fn unlabelled_parts(root: &Path, folders: &[Folder]) -> Option<DataError> {
 
 impl Findings {
     /// Notes the files directly in the root and returns how many of them are images.
-    fn note_loose_files(&mut self, root: &Path) -> Result<usize, DataError> {
+    fn note_loose_files(&mut self, location: &Location) -> Result<usize, DataError> {
         let mut loose = 0;
-        for file in files::files_in(root)? {
+        for file in location.files.files_in(&location.root)? {
             if files::image_extension(&file).is_some() {
                 loose += 1;
                 self.skip(file, "lies in no group's folder");
@@ -198,9 +201,9 @@ impl Findings {
     }
 
     /// Adds the groups of a part. Images directly in it have no label.
-    fn add_part(&mut self, part: Part, folder: Folder) -> Result<(), DataError> {
+    fn add_part(&mut self, files: &Files, part: Part, folder: Folder) -> Result<(), DataError> {
         let mut by_group: BTreeMap<PathBuf, Vec<PathBuf>> =
-            files::subfolders(&folder.path)?.into_iter().map(|group| (group, Vec::new())).collect();
+            files.subfolders(&folder.path)?.into_iter().map(|group| (group, Vec::new())).collect();
         let mut loose = 0;
         for image in folder.listing.images {
             match group_of(&image, &folder.path) {
@@ -231,32 +234,67 @@ impl Findings {
         Ok(())
     }
 
-    fn into_dataset(self, root: &Path, layout: Layout) -> Dataset {
-        let classes = Classes::new(self.groups.keys().map(|(_, name)| name.clone()).collect());
+    fn into_dataset(
+        self,
+        location: &Location,
+        layout: Layout,
+        labels_from_name: bool,
+    ) -> Result<Dataset, DataError> {
+        let naming = if labels_from_name { Naming::Labels } else { Naming::Class };
+        let names: BTreeSet<&str> = self.groups.keys().map(|(_, name)| name.as_str()).collect();
+        if labels_from_name && !names.iter().any(|name| naming.labels(name).len() > 1) {
+            return Err(DataError::NoLabelsInNames { path: location.root.clone() });
+        }
+        let classes = Classes::new(names.iter().flat_map(|name| naming.labels(name)).collect());
+        let mut names: Vec<&str> = names.into_iter().collect();
+        names.sort_by(|a, b| natural_cmp(a, b));
         let mut samples = Vec::new();
         let parts: BTreeSet<Option<Part>> = self.groups.keys().map(|(part, _)| *part).collect();
-        let mut groups = self.groups;
         for part in parts {
-            for (class, name) in classes.names().iter().enumerate() {
-                let images = groups.remove(&(part, name.clone())).unwrap_or_default();
-                samples.extend(images.into_iter().map(|path| Sample {
-                    source: Source::File(path),
-                    label: Label::Class(class),
+            for &name in &names {
+                let label = classes.label(naming.kind(), &naming.labels(name));
+                let images = self.groups.get(&(part, name.to_owned())).into_iter().flatten();
+                samples.extend(images.map(|path| Sample {
+                    source: Source::File(path.clone()),
+                    label: label.clone(),
                     part,
                 }));
             }
         }
-        Dataset {
-            root: root.to_owned(),
-            base: root.to_owned(),
-            layout,
-            label_kind: LabelKind::Classes,
-            classes: classes.into_names(),
-            samples,
-            arrays: Vec::new(),
+        let conversions =
+            labels_from_name.then(|| "the names of the folders were read as labels joined by `_`".to_owned());
+        Ok(Dataset {
             skipped: self.skipped,
             other_files: self.other_files,
-            conversions: Vec::new(),
+            conversions: conversions.into_iter().collect(),
+            ..Dataset::new(location, layout, naming.kind(), classes, samples)
+        })
+    }
+}
+
+/// What a folder's name says.
+#[derive(Debug, Clone, Copy)]
+enum Naming {
+    /// The one class.
+    Class,
+    /// Labels, joined by `_`.
+    Labels,
+}
+
+impl Naming {
+    fn labels(self, name: &str) -> Vec<String> {
+        match self {
+            Self::Class => vec![name.to_owned()],
+            Self::Labels => {
+                name.split('_').map(str::trim).filter(|label| !label.is_empty()).map(str::to_owned).collect()
+            }
+        }
+    }
+
+    fn kind(self) -> LabelKind {
+        match self {
+            Self::Class => LabelKind::Classes,
+            Self::Labels => LabelKind::MultiLabel,
         }
     }
 }

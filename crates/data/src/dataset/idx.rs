@@ -4,60 +4,20 @@
 //! big-endian `u32`, then the values in row-major order and nothing else
 //! (<https://yann.lecun.com/exdb/mnist/>, "the IDX file format").
 
+use super::array::{Array, read_exactly};
 use super::classes::Classes;
-use super::{Dataset, LabelKind, Layout, Part, Sample, Source};
-use crate::decode::{Channels, Limits, Pixels};
+use super::{Dataset, LabelKind, Layout, Location, Part, Sample, Source};
+use crate::decode::{Channels, Limits};
 use crate::error::DataError;
 use flate2::read::GzDecoder;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The type code of unsigned bytes, the only one images and labels are stored as.
 const UNSIGNED_BYTES: u8 = 0x08;
 /// A side longer than this is no image but a damaged header.
 const LONGEST_SIDE: usize = 16_384;
-/// How much is read at a time, so that memory grows with what the file holds and not with what it claims.
-const CHUNK: u64 = 1 << 20;
-
-/// Grey images of one size, held in memory.
-#[derive(Debug, Clone)]
-pub(super) struct IdxImages {
-    file_name: OsString,
-    height: usize,
-    width: usize,
-    bytes: Vec<u8>,
-}
-
-impl IdxImages {
-    pub(super) fn height(&self) -> usize {
-        self.height
-    }
-
-    pub(super) fn width(&self) -> usize {
-        self.width
-    }
-
-    fn len(&self) -> usize {
-        self.bytes.len() / (self.height * self.width)
-    }
-
-    pub(super) fn pixels(&self, item: usize) -> Pixels {
-        let len = self.height * self.width;
-        let bytes = self.bytes[item * len..][..len].to_vec();
-        Pixels::new(self.height, self.width, Channels::Grey, bytes)
-            .expect("an item has the size of its array")
-    }
-
-    pub(super) fn item_name(&self, item: usize) -> OsString {
-        let mut name = self.file_name.clone();
-        name.push(format!("#{item}"));
-        name
-    }
-}
-
 /// The image and label file of one part.
 pub(super) struct Pair {
     part: Part,
@@ -131,12 +91,12 @@ fn recognise(file: &Path) -> Option<(Part, Kind)> {
 }
 
 /// Reads pairs of idx files. The classes are the label values that occur.
-pub(super) fn open(root: &Path, pairs: &[Pair], limits: &Limits) -> Result<Dataset, DataError> {
+pub(super) fn open(location: &Location, pairs: &[Pair], limits: &Limits) -> Result<Dataset, DataError> {
     let mut arrays = Vec::new();
     let mut labels = Vec::new();
     for pair in pairs {
-        let images = read_images(&pair.images, limits)?;
-        let values = read_labels(&pair.labels, limits)?;
+        let images = read_images(location, &pair.images, limits)?;
+        let values = read_labels(location, &pair.labels, limits)?;
         if images.len() != values.len() {
             let (n, m, other) = (values.len(), images.len(), file_name(&pair.images));
             let fault =
@@ -153,27 +113,16 @@ pub(super) fn open(root: &Path, pairs: &[Pair], limits: &Limits) -> Result<Datas
     let mut samples = Vec::with_capacity(labels.iter().map(Vec::len).sum());
     for (array, (pair, values)) in pairs.iter().zip(&labels).enumerate() {
         samples.extend(values.iter().enumerate().map(|(item, value)| Sample {
-            source: Source::Idx { array, item },
+            source: Source::Item { array, item },
             label: by_value[value].clone(),
             part: Some(pair.part),
         }));
     }
-    Ok(Dataset {
-        root: root.to_owned(),
-        base: root.to_owned(),
-        layout: Layout::Idx,
-        label_kind: LabelKind::Classes,
-        classes: classes.into_names(),
-        samples,
-        arrays,
-        skipped: Vec::new(),
-        other_files: BTreeMap::new(),
-        conversions: Vec::new(),
-    })
+    Ok(Dataset { arrays, ..Dataset::new(location, Layout::Idx, LabelKind::Classes, classes, samples) })
 }
 
-fn read_images(path: &Path, limits: &Limits) -> Result<IdxImages, DataError> {
-    let (dimensions, bytes) = read(path, 3, limits)?;
+fn read_images(location: &Location, path: &Path, limits: &Limits) -> Result<Array, DataError> {
+    let (dimensions, bytes) = read(location, path, 3, limits)?;
     let (height, width) = (dimensions[1], dimensions[2]);
     if !(1..=LONGEST_SIDE).contains(&height) || !(1..=LONGEST_SIDE).contains(&width) || bytes.is_empty() {
         let fault = format!(
@@ -183,17 +132,21 @@ fn read_images(path: &Path, limits: &Limits) -> Result<IdxImages, DataError> {
         return Err(DataError::Idx { path: path.to_owned(), fault });
     }
     let file_name = path.file_name().unwrap_or_default().to_owned();
-    Ok(IdxImages { file_name, height, width, bytes })
+    Ok(Array { file_name, height, width, channels: Channels::Grey, before: 0, bytes })
 }
 
-fn read_labels(path: &Path, limits: &Limits) -> Result<Vec<u8>, DataError> {
-    read(path, 1, limits).map(|(_, bytes)| bytes)
+fn read_labels(location: &Location, path: &Path, limits: &Limits) -> Result<Vec<u8>, DataError> {
+    read(location, path, 1, limits).map(|(_, bytes)| bytes)
 }
 
 /// Reads an idx file of unsigned bytes with `rank` dimensions.
-fn read(path: &Path, rank: u8, limits: &Limits) -> Result<(Vec<usize>, Vec<u8>), DataError> {
-    let failed = |source| DataError::Read { path: path.to_owned(), source };
-    let file = BufReader::new(File::open(path).map_err(failed)?);
+fn read(
+    location: &Location,
+    path: &Path,
+    rank: u8,
+    limits: &Limits,
+) -> Result<(Vec<usize>, Vec<u8>), DataError> {
+    let file = location.files.reader(path)?;
     let packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
     let parsed = if packed { parse(GzDecoder::new(file), rank, limits) } else { parse(file, rank, limits) };
     parsed.map_err(|fault| DataError::Idx { path: path.to_owned(), fault })
@@ -229,20 +182,6 @@ fn parse(mut stream: impl Read, rank: u8, limits: &Limits) -> Result<(Vec<usize>
     bytes
         .map(|bytes| (dimensions, bytes))
         .ok_or_else(|| "it goes on after its last value; download it again".to_owned())
-}
-
-/// Reads `expected` bytes and the end of the stream; `None` where there is more.
-fn read_exactly(mut stream: impl Read, expected: u64) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    while (bytes.len() as u64) < expected {
-        let wanted = CHUNK.min(expected - bytes.len() as u64);
-        if (&mut stream).take(wanted).read_to_end(&mut bytes)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-    // Reading on to the end is also what makes gzip check its checksum.
-    let more = stream.read(&mut [0])?;
-    Ok((more == 0).then_some(bytes))
 }
 
 fn file_name(path: &Path) -> String {

@@ -1,31 +1,48 @@
 //! What a path holds: classes, samples, labels and parts.
 
+mod array;
+mod cifar;
 mod classes;
 mod folders;
-mod hot;
 mod idx;
-mod labels;
 mod parts;
 mod report;
 mod table;
 
 pub use parts::Part;
+pub use table::{Column, LabelSeparator, TableOptions};
 
-use crate::decode::{self, ImageError, Limits, Pixels};
+use crate::decode::{Channels, ImageError, Limits, Pixels};
 use crate::error::{DataError, Skipped, nearest};
-use crate::files;
+use crate::files::Files;
 use crate::preprocess::Preprocess;
-use idx::IdxImages;
+use array::Array;
+use classes::Classes;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// How a dataset is opened.
-#[derive(Debug, Clone, Default)]
+/// How a dataset is opened. What is left to its default is found by looking.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct OpenOptions {
+    /// Whether the names of groups are labels joined by `_`, as in `red_dress`, rather than one class each.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub labels_from_name: bool,
+    /// How a CSV is read.
+    #[serde(skip_serializing_if = "TableOptions::is_default")]
+    pub table: TableOptions,
     /// What files may ask for.
+    #[serde(skip_serializing_if = "Limits::is_default")]
     pub limits: Limits,
+}
+
+/// Where a dataset lies: its files, and the folder or list that is opened among them.
+struct Location {
+    files: Files,
+    root: PathBuf,
 }
 
 /// Where a dataset's samples and labels come from.
@@ -37,8 +54,22 @@ pub enum Layout {
     PartFolders,
     /// MNIST-style idx files.
     Idx,
+    /// The binary version of CIFAR-10 or CIFAR-100.
+    Cifar,
     /// A CSV with a file and its labels in each row.
     Table,
+}
+
+impl Layout {
+    /// What it is, as a phrase.
+    fn described(self) -> &'static str {
+        match self {
+            Self::ClassFolders | Self::PartFolders => "a folder of groups",
+            Self::Idx => "a set of idx files",
+            Self::Cifar => "CIFAR in its binary version",
+            Self::Table => "a CSV",
+        }
+    }
 }
 
 /// What labels mean.
@@ -72,15 +103,24 @@ impl Label {
 /// Where a sample's pixels are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// An image file.
+    /// An image file; one in an archive has a path that begins with the archive's. [`Dataset::read`] reads either.
     File(PathBuf),
-    /// An item of an idx array held in memory.
-    Idx {
+    /// An item of an array held in memory.
+    Item {
         /// Which of the dataset's arrays.
         array: usize,
         /// Which of its images.
         item: usize,
     },
+}
+
+/// A sample's picture as its source holds it.
+#[derive(Debug, Clone)]
+pub enum Stored {
+    /// The content of an image file.
+    File(Vec<u8>),
+    /// Pixels that were never packed.
+    Pixels(Pixels),
 }
 
 /// One image and what it is labelled with.
@@ -100,6 +140,7 @@ pub struct Sample {
 /// is stable as long as the files stay.
 #[derive(Debug, Clone)]
 pub struct Dataset {
+    files: Files,
     root: PathBuf,
     /// The folder that sample names are relative to: the root, or the one in which a CSV given as root lies.
     base: PathBuf,
@@ -107,7 +148,7 @@ pub struct Dataset {
     label_kind: LabelKind,
     classes: Vec<String>,
     samples: Vec<Sample>,
-    arrays: Vec<IdxImages>,
+    arrays: Vec<Array>,
     skipped: Vec<Skipped>,
     other_files: BTreeMap<String, usize>,
     conversions: Vec<String>,
@@ -120,32 +161,83 @@ impl Dataset {
     /// - a folder with parts (`train`, `val`, `test` and the like) of such subfolders; without a training part, groups that lie
     ///   beside a validation or test part which names them are the training part;
     /// - a folder with MNIST-style idx files (`train-images-idx3-ubyte`, `t10k-...`), gzip-compressed or not;
-    /// - a CSV with the columns file and labels, or a folder with a `labels.csv`. Labels in a cell are separated by `|`,
-    ///   `;`, `,` or space, the first of these that occurs; paths are relative to the CSV. Where no row has more than one
-    ///   label, the labels are exclusive classes. 0 and 1, true and false, yes and no are known in any spelling;
+    /// - a folder with the binary version of CIFAR-10 or CIFAR-100;
+    /// - a CSV or TSV with the columns file and labels, or a folder with a `labels.csv` or `labels.tsv`. Labels in a cell are
+    ///   separated by `|`, `;`, `,` or space, the first of these that occurs; paths are relative to the CSV. Where no row has more
+    ///   than one label, the labels are exclusive classes. 0 and 1, true and false, yes and no are known in any spelling;
     /// - the same with a column of 0 and 1 for each group instead of the labels. Where each row has exactly one 1, the groups
-    ///   are exclusive classes; a single such column `cat` stands for the two groups `not cat` and `cat`.
+    ///   are exclusive classes; a single such column `cat` stands for the two groups `not cat` and `cat`;
+    /// - a zip or tar archive of any of these, the tar gzip-compressed or not, or a path in one: `photos.zip/holidays`. It is read
+    ///   in place; a single folder around all else is passed through.
     ///
-    /// Pixels are not looked at, but for idx files. What is left out is listed in [`Self::skipped`].
+    /// Pixels are not looked at, but those of arrays. What is left out is listed in [`Self::skipped`].
     ///
     /// # Errors
     /// A [`DataError`] that names the path, what was found and what to do.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self, DataError> {
-        if files::metadata(path)?.is_file() {
-            return if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
-                table::open(path, path, &options.limits)
+        let (files, root) = Files::find(path, &options.limits)?;
+        let mut dataset = Self::open_layout(&Location { files, root }, options)?;
+        dataset.skipped.extend_from_slice(dataset.files.clone().skipped());
+        Ok(dataset)
+    }
+
+    fn open_layout(location: &Location, options: &OpenOptions) -> Result<Self, DataError> {
+        let Location { files, root } = location;
+        let limits = &options.limits;
+        if files.is_file(root) {
+            return if table::is_list(root) {
+                table::open(location, root, options)
             } else {
-                Err(DataError::NotAFolder { path: path.to_owned() })
+                Err(DataError::NotAFolder { path: root.clone() })
             };
         }
-        let here = files::files_in(path)?;
-        if let Some(list) = here.iter().find(|file| has_name(file, "labels.csv")) {
-            return table::open(path, list, &options.limits);
+        let here = files.files_in(root)?;
+        if let Some(list) =
+            here.iter().find(|file| has_name(file, "labels.csv") || has_name(file, "labels.tsv"))
+        {
+            return table::open(location, list, options);
         }
-        match idx::find(path, &here)? {
-            Some(found) => idx::open(path, &found, &options.limits),
-            None => folders::open(path),
+        let dataset = if let Some(found) = idx::find(root, &here)? {
+            idx::open(location, &found, limits)?
+        } else if let Some(found) = cifar::find(root, &here)? {
+            cifar::open(location, &found, limits)?
+        } else {
+            folders::open(location, options.labels_from_name)?
+        };
+        if !options.table.is_default() {
+            return Err(dataset.idle("a column, separator or header of a CSV", "a CSV"));
         }
+        if options.labels_from_name && !matches!(dataset.layout, Layout::ClassFolders | Layout::PartFolders) {
+            return Err(dataset.idle("--labels-from-name", "folders of groups"));
+        }
+        Ok(dataset)
+    }
+
+    /// A dataset of which nothing was left out.
+    fn new(
+        location: &Location,
+        layout: Layout,
+        label_kind: LabelKind,
+        classes: Classes,
+        samples: Vec<Sample>,
+    ) -> Self {
+        Self {
+            files: location.files.clone(),
+            root: location.root.clone(),
+            base: location.root.clone(),
+            layout,
+            label_kind,
+            classes: classes.into_names(),
+            samples,
+            arrays: Vec::new(),
+            skipped: Vec::new(),
+            other_files: BTreeMap::new(),
+            conversions: Vec::new(),
+        }
+    }
+
+    fn idle(&self, option: &'static str, meant: &'static str) -> DataError {
+        DataError::Idle { path: self.root.clone(), option, meant, found: self.layout.described() }
     }
 
     /// The path it was opened from.
@@ -183,9 +275,9 @@ impl Dataset {
         &self.conversions
     }
 
-    /// The size `(height, width)` of grey images that all have the same, as idx files have; `None` for image files.
-    pub fn array_size(&self) -> Option<(usize, usize)> {
-        self.arrays.first().map(|array| (array.height(), array.width()))
+    /// The size `(height, width)` and channels of images that all have the same, as arrays have; `None` for image files.
+    pub fn array_shape(&self) -> Option<(usize, usize, Channels)> {
+        self.arrays.first().map(|array| (array.height, array.width, array.channels))
     }
 
     /// The samples of a part; `None` stands for those of data that is not divided.
@@ -213,33 +305,42 @@ impl Dataset {
         counts
     }
 
-    /// What a sample is called in lists: its path relative to the root (or to the CSV's folder), or `FILE#ITEM` for an item of an idx file.
+    /// What a sample is called in lists: its path relative to the root (or to the CSV's folder), or `FILE#ITEM` for an item of an array.
     ///
     /// # Panics
     /// If the index is out of range.
     pub fn sample_name(&self, sample: usize) -> Cow<'_, OsStr> {
         match &self.samples[sample].source {
             Source::File(path) => Cow::Borrowed(path.strip_prefix(&self.base).unwrap_or(path).as_os_str()),
-            Source::Idx { array, item } => Cow::Owned(self.arrays[*array].item_name(*item)),
+            Source::Item { array, item } => Cow::Owned(self.arrays[*array].item_name(*item)),
         }
     }
 
-    /// The path of a sample's file; for an item of an idx file `PATH#ITEM`, which is no file but says where to look.
+    /// The path of a sample's file; for an item of an array `PATH#ITEM`, which is no file but says where to look.
     ///
     /// # Panics
     /// If the index is out of range.
     pub fn sample_path(&self, sample: usize) -> PathBuf {
         match &self.samples[sample].source {
             Source::File(path) => path.clone(),
-            Source::Idx { array, item } => self.base.join(self.arrays[*array].item_name(*item)),
+            Source::Item { array, item } => self.base.join(self.arrays[*array].item_name(*item)),
         }
     }
 
-    /// The file of a sample that has one of its own.
-    pub(crate) fn file(&self, sample: usize) -> Option<&Path> {
+    /// Reads a sample's picture from where it is.
+    ///
+    /// # Errors
+    /// An [`ImageError`] that names the file.
+    ///
+    /// # Panics
+    /// If the index is out of range.
+    pub fn read(&self, sample: usize, limits: &Limits) -> Result<Stored, ImageError> {
         match &self.samples[sample].source {
-            Source::File(path) => Some(path),
-            Source::Idx { .. } => None,
+            Source::File(path) => match self.files.read(path, limits.max_file_bytes) {
+                Ok(bytes) => Ok(Stored::File(bytes)),
+                Err(fault) => Err(ImageError { path: path.clone(), fault: fault.into() }),
+            },
+            Source::Item { array, item } => Ok(Stored::Pixels(self.arrays[*array].pixels(*item))),
         }
     }
 
@@ -251,22 +352,23 @@ impl Dataset {
     /// # Panics
     /// If the index is out of range.
     pub fn load(&self, sample: usize, recipe: &Preprocess, limits: &Limits) -> Result<Pixels, ImageError> {
-        Ok(recipe.fit_pixels(self.decode(sample, recipe, limits)?))
+        let pixels = self.decode(sample, self.read(sample, limits)?, recipe, limits)?;
+        Ok(recipe.fit_pixels(pixels))
     }
 
-    /// Decodes a sample, upright and at its own size.
+    /// Decodes a sample that was read, upright and at its own size.
     pub(crate) fn decode(
         &self,
         sample: usize,
+        stored: Stored,
         recipe: &Preprocess,
         limits: &Limits,
     ) -> Result<Pixels, ImageError> {
-        match &self.samples[sample].source {
-            Source::File(path) => {
-                let content = decode::read_image(path, limits)?;
-                recipe.decode(&content, limits).map_err(|fault| ImageError { path: path.clone(), fault })
-            }
-            Source::Idx { array, item } => Ok(self.arrays[*array].pixels(*item)),
+        match stored {
+            Stored::File(bytes) => recipe
+                .decode(&bytes, limits)
+                .map_err(|fault| ImageError { path: self.sample_path(sample), fault }),
+            Stored::Pixels(pixels) => Ok(pixels),
         }
     }
 
@@ -315,7 +417,7 @@ impl Dataset {
     /// A folder around the real one is the usual reason for a single group: it is what unpacking an archive makes.
     fn one_group_hint(&self, class: usize) -> String {
         let inner = self.root.join(&self.classes[class]);
-        match files::subfolders(&inner) {
+        match self.files.subfolders(&inner) {
             Ok(folders) if self.layout == Layout::ClassFolders && folders.len() > 1 => {
                 format!("; if its subfolders are the groups, give {}", inner.display())
             }

@@ -1,7 +1,7 @@
 //! A dataset as a table to read.
 
 use super::{Dataset, LabelKind, Layout, Part, Source};
-use crate::decode::group_digits;
+use crate::decode::{Channels, group_digits};
 use crate::files;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -60,8 +60,10 @@ impl Dataset {
     }
 
     fn write_formats(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let (Layout::Idx, Some((height, width))) = (self.layout, self.array_size()) {
-            return writeln!(f, "  formats: idx, grey, {width} x {height} pixels");
+        if let Some((height, width, channels)) = self.array_shape() {
+            let format = if self.layout == Layout::Idx { "idx" } else { "CIFAR" };
+            let channels = if channels == Channels::Grey { "grey" } else { "RGB" };
+            return writeln!(f, "  formats: {format}, {channels}, {width} x {height} pixels");
         }
         let mut formats: BTreeMap<String, usize> = BTreeMap::new();
         for sample in &self.samples {

@@ -1,5 +1,6 @@
 //! Why an image cannot be used.
 
+use crate::files::ReadError;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -73,6 +74,15 @@ pub enum ImageFault {
         /// What the decoder met.
         detail: String,
     },
+}
+
+impl From<ReadError> for ImageFault {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Io(error) => Self::Read(error),
+            ReadError::TooLarge { bytes, limit } => Self::FileTooLarge { bytes, limit },
+        }
+    }
 }
 
 /// A [`ImageFault::Damaged`], with the decoder's words on one line.

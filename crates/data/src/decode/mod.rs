@@ -20,9 +20,6 @@ pub(crate) use error::group_digits;
 use format::Format;
 use image::DynamicImage;
 use image::metadata::Orientation;
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::Path;
 
 /// An image as its file stores it, and how it is to be turned.
 struct Decoded {
@@ -74,39 +71,4 @@ pub(crate) fn header(bytes: &[u8], limits: &Limits) -> Result<Header, ImageFault
         Format::Raster(format) => raster::header(bytes, format, limits)?,
     };
     Ok(Header { format: format.name(), width, height, orientation: orientation.to_exif() })
-}
-
-/// Reads a whole image file, up to the limit on bytes.
-///
-/// # Errors
-/// An [`ImageError`] that names the file.
-pub(crate) fn read_image(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
-    read_file(path, limits).map_err(|fault| ImageError { path: path.to_owned(), fault })
-}
-
-/// Reads a whole image file, up to the limit on bytes.
-///
-/// # Errors
-/// [`ImageFault::Read`] and [`ImageFault::FileTooLarge`].
-pub(crate) fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageFault> {
-    let metadata = fs::metadata(path).map_err(ImageFault::Read)?;
-    // Opening a pipe or a device could wait for ever.
-    if !metadata.is_file() {
-        return Err(ImageFault::Read(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is not a regular file",
-        )));
-    }
-    let too_large = |bytes| ImageFault::FileTooLarge { bytes, limit: limits.max_file_bytes };
-    if metadata.len() > limits.max_file_bytes {
-        return Err(too_large(metadata.len()));
-    }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize);
-    let file = File::open(path).map_err(ImageFault::Read)?;
-    // A file can grow between the look at its size and the reading of it.
-    file.take(limits.max_file_bytes + 1).read_to_end(&mut bytes).map_err(ImageFault::Read)?;
-    if bytes.len() as u64 > limits.max_file_bytes {
-        return Err(too_large(bytes.len() as u64));
-    }
-    Ok(bytes)
 }

@@ -10,6 +10,7 @@ pub use scaling::Scaling;
 pub(crate) use scaling::ScalingSums;
 
 use crate::decode::{self, Channels, ImageError, ImageFault, Limits, Pixels};
+use crate::files::Files;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -183,8 +184,11 @@ impl Preprocess {
     /// # Errors
     /// An [`ImageError`] that names the file.
     pub fn load_file(&self, path: &Path, limits: &Limits) -> Result<Pixels, ImageError> {
-        let content = decode::read_image(path, limits)?;
-        self.load_bytes(&content, limits).map_err(|fault| ImageError { path: path.to_owned(), fault })
+        Files::Disk
+            .read(path, limits.max_file_bytes)
+            .map_err(ImageFault::from)
+            .and_then(|bytes| self.load_bytes(&bytes, limits))
+            .map_err(|fault| ImageError { path: path.to_owned(), fault })
     }
 
     /// Decodes and fits an image file's content.

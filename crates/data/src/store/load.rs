@@ -2,8 +2,8 @@
 
 use super::{Kept, StoreOptions, Unreadable};
 use crate::cache::{Key, Pack};
-use crate::dataset::Dataset;
-use crate::decode::{self, ImageError, Pixels};
+use crate::dataset::{Dataset, Stored};
+use crate::decode::{ImageError, Pixels};
 use crate::error::DataError;
 use crate::preprocess::Preprocess;
 use std::io;
@@ -94,7 +94,8 @@ impl<'a> Loading<'a> {
         if self.room.load(Ordering::Relaxed) == 0 {
             return self.onto_disk(sample);
         }
-        let pixels = self.decode(sample)?;
+        let stored = self.dataset.read(sample, &self.options.limits)?;
+        let pixels = self.decode(sample, stored)?;
         let bytes = pixels.as_bytes().len();
         let taken =
             self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(bytes));
@@ -106,25 +107,22 @@ impl<'a> Loading<'a> {
         self.onto_disk(sample)
     }
 
-    fn decode(&self, sample: usize) -> Result<Pixels, ImageError> {
-        let pixels = self.dataset.decode(sample, self.recipe, &self.options.limits)?;
+    fn decode(&self, sample: usize, stored: Stored) -> Result<Pixels, ImageError> {
+        let pixels = self.dataset.decode(sample, stored, self.recipe, &self.options.limits)?;
         Ok(self.options.detail.keep(pixels, self.recipe))
     }
 
     /// Finds the sample's pixels on disk, or decodes them and leaves them there.
     fn onto_disk(&self, sample: usize) -> Result<Kept, ImageError> {
-        let Some((pack, path)) = self.pack().zip(self.dataset.file(sample)) else {
-            return self.decode(sample).map(|_| Kept::AtSource);
+        let stored = self.dataset.read(sample, &self.options.limits)?;
+        let (Some(pack), Stored::File(content)) = (self.pack(), &stored) else {
+            return self.decode(sample, stored).map(|_| Kept::AtSource);
         };
-        let limits = &self.options.limits;
-        let content = decode::read_image(path, limits)?;
-        let key = Key::of_content(&content);
+        let key = Key::of_content(content);
         if let Some(record) = pack.find(key).filter(|&record| pack.read(record).is_some()) {
             return Ok(Kept::OnDisk(record));
         }
-        let pixels = self.recipe.decode(&content, limits);
-        let pixels = pixels.map_err(|fault| ImageError { path: path.to_owned(), fault })?;
-        let pixels = self.options.detail.keep(pixels, self.recipe);
+        let pixels = self.decode(sample, stored)?;
         Ok(pack.add(key, &pixels).map_or(Kept::AtSource, Kept::OnDisk))
     }
 

@@ -247,7 +247,8 @@ impl ImageStore {
     }
 
     fn decode(&self, sample: usize) -> Result<Pixels, ImageError> {
-        let pixels = self.dataset.decode(sample, &self.recipe, &self.limits)?;
+        let stored = self.dataset.read(sample, &self.limits)?;
+        let pixels = self.dataset.decode(sample, stored, &self.recipe, &self.limits)?;
         Ok(self.detail.keep(pixels, &self.recipe))
     }
 

@@ -38,7 +38,7 @@ fn images_labels_and_parts_are_read_packed_or_not() {
     let root = folder();
     write_set(root.path());
     let dataset = open(root.path()).expect("it can be opened");
-    assert_eq!((dataset.layout(), dataset.array_size()), (Layout::Idx, Some((2, 3))));
+    assert_eq!((dataset.layout(), dataset.array_shape()), (Layout::Idx, Some((2, 3, Channels::Grey))));
     assert_eq!(dataset.classes(), ["3", "9", "10"]);
     let contents = contents(&dataset);
     assert_eq!(contents[1], ("train-images-idx3-ubyte#1".into(), "9".into(), "train".into()));
@@ -109,7 +109,8 @@ fn arrays_beyond_the_limit_are_refused_before_they_are_read() {
     let root = folder();
     write_set(root.path());
     let limits = Limits { max_array_bytes: 23, ..Limits::default() };
-    let error = Dataset::open(root.path(), &OpenOptions { limits }).expect_err("24 bytes are too many");
+    let error = Dataset::open(root.path(), &OpenOptions { limits, ..OpenOptions::default() })
+        .expect_err("24 bytes are too many");
     assert!(
         matches!(error, DataError::Idx { .. }) && error.to_string().contains("limit of 23 bytes"),
         "{error}"
@@ -162,7 +163,7 @@ proptest! {
         write(root.path(), name, &bytes);
         // A changed pixel or label is as good as any; a changed length is not.
         let limits = Limits { max_array_bytes: 1 << 20, ..Limits::default() };
-        let result = Dataset::open(root.path(), &OpenOptions { limits });
+        let result = Dataset::open(root.path(), &OpenOptions { limits, ..OpenOptions::default() });
         prop_assert!(!cut || result.is_err());
     }
 }

@@ -1,10 +1,12 @@
 //! The crate as its users meet it: files written by an independent encoder, read back through the public interface.
 
+mod archives;
 mod cache;
 mod check_copies;
 mod check_files;
 mod check_names;
 mod check_parts;
+mod cifar;
 mod common;
 mod decoding;
 mod folders;

@@ -1,7 +1,7 @@
 //! CSV files with a file and its labels in each row.
 
 use crate::common::{contents, folder, open, open_error, touch, write};
-use divvy_data::{Dataset, LabelKind, Layout};
+use divvy_data::{Dataset, LabelKind, LabelSeparator, Layout, OpenOptions, TableOptions};
 use tempfile::TempDir;
 
 /// A folder with four images and a `labels.csv`.
@@ -54,6 +54,8 @@ fn headers_delimiters_and_byte_order_marks_vary() {
         "images/1.jpg,a\nimages/2.jpg,b\n",
         "\u{feff}File Name,Tags\nimages/1.jpg,a\nimages/2.jpg,b\n",
         "id;path;class\n7;images/1.jpg;a\n8;images/2.jpg;b\n",
+        "name,kind\nimages/1.jpg,a\nimages/2.jpg,b\n",
+        "a,images/1.jpg\nb,images/2.jpg\n",
         "label\tfilename\r\na\timages/1.jpg\r\nb\timages/2.jpg\r\n",
         "file,labels\n\n images/1.jpg , a \n\nimages/2.jpg,b",
     ] {
@@ -103,11 +105,85 @@ fn a_few_missing_files_are_listed_and_many_refused() {
 }
 
 #[test]
+fn what_looking_does_not_tell_can_be_stated() {
+    let state = |file: &str, label: &str| TableOptions {
+        file_column: Some(file.parse().unwrap()),
+        label_column: Some(label.parse().unwrap()),
+        ..TableOptions::default()
+    };
+    let two_files = "before.jpg,images/1.jpg,x,a\nbefore.jpg,images/2.jpg,y,b\n";
+    let named = format!("old,new,kind,truth\n{two_files}");
+    for (list, table) in [(two_files, state("2", "4")), (&named, state("new", "Truth"))] {
+        let root = with_list(list);
+        open_error(root.path());
+        let dataset = Dataset::open(root.path(), &OpenOptions { table, ..OpenOptions::default() }).unwrap();
+        assert_eq!(
+            (contents(&dataset)[1].0.as_str(), labels(&dataset)),
+            ("images/2.jpg", vec!["a".into(), "b".into()])
+        );
+    }
+    let missing = OpenOptions { table: state("new", "kind of"), ..OpenOptions::default() };
+    let message = Dataset::open(with_list(&named).path(), &missing).expect_err("no such column").to_string();
+    assert!(message.contains("no column kind of; the columns are old,new,kind,truth"), "{message}");
+
+    let separated = |label_separator| {
+        let table = TableOptions { label_separator: Some(label_separator), ..TableOptions::default() };
+        let root = with_list("file,label\nimages/1.jpg,a b;c\nimages/2.jpg,b\n");
+        Dataset::open(root.path(), &OpenOptions { table, ..OpenOptions::default() })
+            .unwrap()
+            .classes()
+            .to_vec()
+    };
+    assert_eq!(separated(LabelSeparator::Semicolon), ["a b", "b", "c"]);
+    assert_eq!(separated(LabelSeparator::Space), ["a", "b", "b;c"]);
+    assert_eq!(separated(LabelSeparator::None), ["a b;c", "b"]);
+
+    // A first line that looks like a header can be a row.
+    let table = TableOptions { no_header: true, ..state("1", "2") };
+    let root = with_list("images/1.jpg,label\nimages/2.jpg,b\n");
+    let dataset = Dataset::open(root.path(), &OpenOptions { table, ..OpenOptions::default() }).unwrap();
+    assert_eq!(labels(&dataset), ["label", "b"]);
+}
+
+#[test]
+fn what_is_for_a_csv_is_refused_elsewhere() {
+    let root = folder();
+    touch(root.path(), &["a/1.jpg", "b/1.jpg"]);
+    let table = TableOptions { no_header: true, ..TableOptions::default() };
+    let error = Dataset::open(root.path(), &OpenOptions { table, ..OpenOptions::default() });
+    assert!(
+        error
+            .expect_err("there is no CSV")
+            .to_string()
+            .contains("is for a CSV, and this is a folder of groups")
+    );
+    let options = OpenOptions { labels_from_name: true, ..OpenOptions::default() };
+    let error = Dataset::open(with_list("file,label\nimages/1.jpg,a\n").path(), &options);
+    assert!(
+        error
+            .expect_err("there are no groups")
+            .to_string()
+            .contains("--labels-from-name is for folders of groups")
+    );
+}
+
+#[test]
+fn a_tsv_is_read_as_a_csv_is() {
+    let root = with_list("");
+    std::fs::remove_file(root.path().join("labels.csv")).expect("it can be removed");
+    write(root.path(), "labels.tsv", b"file\tlabel\nimages/1.jpg\ta, or b\nimages/2.jpg\tc\n");
+    for path in [root.path().to_owned(), root.path().join("labels.tsv")] {
+        assert_eq!(open(&path).expect("it can be opened").layout(), Layout::Table);
+    }
+}
+
+#[test]
 fn a_csv_that_does_not_fit_is_refused_by_line() {
     for (list, expected) in [
         ("", "it has no rows"),
         ("file,labels\n", "it has no rows"),
-        ("name,kind\nimages/1.jpg,a\n", "line 1: the columns are name,kind"),
+        ("name,kind\nfirst,a\n", "the columns are name,kind"),
+        ("file,width,height\nimages/1.jpg,20,30\n", "unclear which column holds the labels"),
         (
             "file,labels\nimages/1.jpg,a\nimages/2.jpg,a,b\n",
             "line 3: it has 3 cells where the first line has 2",

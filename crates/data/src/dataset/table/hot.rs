@@ -1,9 +1,9 @@
 //! A column of 0 and 1 for each group: one-hot where each row has one 1, multi-hot otherwise.
 
-use super::LabelKind;
-use super::classes::Classes;
+use super::Row;
 use super::labels::{Labelled, shown, truth, whole_number};
-use super::table::Row;
+use crate::dataset::LabelKind;
+use crate::dataset::classes::Classes;
 use csv::StringRecord;
 use divvy_rules::{Diagnostic, Place, Rule};
 use std::collections::BTreeSet;

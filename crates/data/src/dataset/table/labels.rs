@@ -1,8 +1,8 @@
 //! Labels in one column of a CSV: names, and the other ways in which people write two groups.
 
-use super::LabelKind;
-use super::classes::Classes;
-use super::table::Row;
+use super::{LabelSeparator, Row};
+use crate::dataset::LabelKind;
+use crate::dataset::classes::Classes;
 use divvy_rules::{Diagnostic, Place, Rule};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -22,11 +22,17 @@ impl Labelled {
     ///
     /// # Errors
     /// A finding of [`Rule::Y02`] where they are no names, or are written in two ways.
-    pub(super) fn by_name(list: &Path, rows: &[Row], separator: &Separator) -> Result<Self, Box<Diagnostic>> {
+    pub(super) fn by_name(
+        list: &Path,
+        rows: &[Row],
+        separator: LabelSeparator,
+    ) -> Result<Self, Box<Diagnostic>> {
         let mut labels: Vec<Vec<String>> = rows.iter().map(|row| separator.split(&row.labels[0])).collect();
+        refuse_what_is_no_name(list, rows, &labels)?;
         refuse_vectors(list, rows, &labels)?;
         let exclusive = labels.iter().all(|labels| labels.len() <= 1);
         let kind = if exclusive { LabelKind::Classes } else { LabelKind::MultiLabel };
+        refuse_amounts(list, rows, &labels)?;
         let spelling = if exclusive { Spelling::of(list, rows, &labels)? } else { Spelling::default() };
         for label in labels.iter_mut().flatten() {
             if let Some(name) = spelling.names.get(label.as_str()) {
@@ -35,33 +41,6 @@ impl Labelled {
         }
         let classes = Classes::new(labels.iter().flatten().cloned().collect());
         Ok(Self { labels, kind, classes, conversions: spelling.sentence.into_iter().collect() })
-    }
-}
-
-/// What separates the labels in a cell, the same in all rows.
-pub(super) enum Separator {
-    Char(char),
-    WhiteSpace,
-    Nothing,
-}
-
-impl Separator {
-    pub(super) fn of(rows: &[Row], spaces_separate: bool) -> Self {
-        let occurs = |c: &char| rows.iter().any(|row| row.labels.iter().any(|cell| cell.contains(*c)));
-        match ['|', ';', ','].into_iter().find(occurs) {
-            Some(c) => Self::Char(c),
-            None if spaces_separate => Self::WhiteSpace,
-            None => Self::Nothing,
-        }
-    }
-
-    fn split(&self, cell: &str) -> Vec<String> {
-        let parts: Vec<&str> = match self {
-            Self::Char(c) => cell.split(*c).collect(),
-            Self::WhiteSpace => cell.split_whitespace().collect(),
-            Self::Nothing => vec![cell],
-        };
-        parts.into_iter().map(str::trim).filter(|label| !label.is_empty()).map(str::to_owned).collect()
     }
 }
 
@@ -104,8 +83,17 @@ pub(super) fn truth(cell: &str) -> Option<bool> {
     truth_word(cell).map(|(_, truth)| truth)
 }
 
-/// True for what is written as a decimal number: digits, perhaps with a sign and a point.
+/// True for what is written as a number: a decimal one, or one with an exponent as programs write it, `1.5e-07`.
 fn is_number(text: &str) -> bool {
+    let exponent = text.split_once(['e', 'E']).and_then(|(number, exponent)| {
+        let digits = exponent.strip_prefix(['+', '-'])?;
+        (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some(number)
+    });
+    is_decimal(exponent.unwrap_or(text))
+}
+
+/// True for what is written as a decimal number: digits, perhaps with a sign and a point.
+fn is_decimal(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (before, after) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
@@ -123,7 +111,7 @@ pub(super) fn shown(cell: &str) -> String {
 
 /// A whole number as it is written without plus and without zeros behind a point: `1` for `1`, `+1` and `1.0`.
 pub(super) fn whole_number(text: &str) -> Option<String> {
-    if !is_number(text) {
+    if !is_decimal(text) {
         return None;
     }
     let text = text.strip_prefix('+').unwrap_or(text);
@@ -150,10 +138,6 @@ impl Spelling {
             rows.iter().zip(labels).filter_map(|(row, labels)| Some((row, labels.first()?.as_str())));
         let found: BTreeSet<&str> = labels.iter().flatten().map(String::as_str).collect();
         let place = |row: &Row| Place::line_of(list, row.line as usize);
-        let is_amount = |label: &str| is_number(label) && whole_number(label).is_none();
-        if let Some((row, amount)) = in_rows.clone().find(|(_, label)| is_amount(label)) {
-            return Err(Box::new(amounts(&found, amount).at(place(row))));
-        }
         let words: Option<Vec<(&str, Pair, bool)>> =
             found.iter().map(|&label| truth_word(label).map(|(pair, truth)| (label, pair, truth))).collect();
         if let Some(words) = words {
@@ -209,6 +193,15 @@ impl Spelling {
     }
 }
 
+/// Refuses labels among which are amounts.
+fn refuse_amounts(list: &Path, rows: &[Row], labels: &[Vec<String>]) -> Result<(), Box<Diagnostic>> {
+    let is_amount = |label: &&String| is_number(label) && whole_number(label).is_none();
+    let found = rows.iter().zip(labels).find_map(|(row, labels)| Some((row, labels.iter().find(is_amount)?)));
+    let Some((row, amount)) = found else { return Ok(()) };
+    let all: BTreeSet<&str> = labels.iter().flatten().map(String::as_str).collect();
+    Err(Box::new(amounts(&all, amount).at(Place::line_of(list, row.line as usize))))
+}
+
 /// The finding for labels among which are amounts.
 fn amounts(found: &BTreeSet<&str>, amount: &str) -> Diagnostic {
     let name = found.iter().find(|label| !is_number(label));
@@ -230,6 +223,37 @@ fn two_kinds(first: &str, other: &str) -> Diagnostic {
     Diagnostic::new(Rule::Y02, format!("the labels {first} and {other} are written in two ways"))
         .because("read as names they would be groups of their own, though both seem to say no or yes")
         .fix("write all labels in one way: 0 and 1, false and true, or no and yes")
+}
+
+/// Refuses labels that programs write and people do not mean: signs for none, and lists as Python prints them.
+fn refuse_what_is_no_name(list: &Path, rows: &[Row], labels: &[Vec<String>]) -> Result<(), Box<Diagnostic>> {
+    let is_sign_for_none = |label: &String| {
+        let sign = label.trim_matches(['<', '>', '#']).to_lowercase();
+        ["nan", "null", "nat", "n/a", "inf", "-inf"].contains(&sign.as_str()) || label == "<NA>"
+    };
+    let is_of_a_list = |label: &String| {
+        let bracket = |c: char| matches!(c, '[' | ']' | '(' | ')' | '{' | '}');
+        label.starts_with(bracket) && label.trim_start_matches(bracket).starts_with(['\'', '"'])
+            || label.ends_with(bracket) && label.trim_end_matches(bracket).ends_with(['\'', '"'])
+    };
+    for (row, labels) in rows.iter().zip(labels) {
+        let found = if let Some(sign) = labels.iter().find(|label| is_sign_for_none(label)) {
+            Diagnostic::new(Rule::Y02, format!("the label `{}` is how programs write that there is none", shown(sign)))
+                .because("read as a name it would be a group of its own, of pictures that have nothing in common")
+                .fix("write the name of a group; leave the cell empty where the picture has no label, or remove the line")
+        } else if labels.iter().any(is_of_a_list) {
+            Diagnostic::new(
+                Rule::Y02,
+                format!("the labels are a list as Python prints it, `{}`", shown(&row.labels[0])),
+            )
+            .because("read as names, brackets and quotation marks would belong to them")
+            .fix("write the names alone, separated by |; with pandas by `frame[column].str.join(\"|\")`")
+        } else {
+            continue;
+        };
+        return Err(Box::new(found.at(Place::line_of(list, row.line as usize))));
+    }
+    Ok(())
 }
 
 /// Refuses cells that are rows of 0 and 1 themselves: which group each 0 and 1 stands for is written nowhere.

@@ -1,13 +1,18 @@
-//! Walking folders, listing images, and writing files whole or not at all.
+//! Listing and reading files, on disk and in archives, and writing them whole or not at all.
+
+mod archive;
+mod disk;
+mod tree;
+
+pub(crate) use tree::Files;
 
 use crate::error::{DataError, Skipped};
 use crate::natural::natural_cmp;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use walkdir::{DirEntry, WalkDir};
 
 /// What file names of images end in, lower case. A file that ends otherwise is not looked into; what a file *is* is
 /// decided by its content.
@@ -70,81 +75,15 @@ pub(crate) fn describe_counts(counts: &BTreeMap<String, usize>) -> String {
 /// # Errors
 /// [`DataError::NoSuchPath`], [`DataError::Read`] for a folder that may not be read, and [`DataError::NoImages`].
 pub fn find_images(path: &Path) -> Result<ImageListing, DataError> {
-    let metadata = metadata(path)?;
-    if metadata.is_file() {
+    if disk::metadata(path)?.is_file() {
         return Ok(ImageListing { images: vec![path.to_owned()], ..ImageListing::default() });
     }
     fs::read_dir(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
-    let listing = list(path);
+    let listing = disk::list(path);
     if listing.images.is_empty() {
         return Err(DataError::NoImages { path: path.to_owned(), found: listing.describe_others() });
     }
     Ok(listing)
-}
-
-/// The metadata of what `path` leads to.
-pub(crate) fn metadata(path: &Path) -> Result<fs::Metadata, DataError> {
-    fs::metadata(path).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => DataError::NoSuchPath { path: path.to_owned() },
-        _ => DataError::Read { path: path.to_owned(), source },
-    })
-}
-
-/// Lists a folder and its subfolders.
-pub(crate) fn list(folder: &Path) -> ImageListing {
-    let mut listing = ImageListing::default();
-    let mut entered = HashSet::new();
-    let walk =
-        WalkDir::new(folder).follow_links(true).sort_by(|a, b| compare_names(a.file_name(), b.file_name()));
-    for entry in walk.into_iter().filter_entry(|entry| should_visit(entry, &mut entered)) {
-        match entry {
-            Ok(entry) if entry.file_type().is_file() => listing.add(entry.into_path()),
-            Ok(_) => {}
-            Err(error) if error.loop_ancestor().is_some() => {}
-            Err(error) => listing.skipped.push(Skipped {
-                path: error.path().unwrap_or(folder).to_owned(),
-                reason: format!(
-                    "cannot be read: {}",
-                    error.io_error().map_or_else(|| "unknown".to_owned(), ToString::to_string)
-                ),
-            }),
-        }
-    }
-    listing
-}
-
-/// True for what a person put there, and for folders only the first time.
-///
-/// `WalkDir` refuses links to a folder it is in. Links to folders beside it can still multiply (ten folders that each link
-/// twice to the next are a thousand walks), so a folder is entered once however many names lead to it.
-fn should_visit(entry: &DirEntry, entered: &mut HashSet<PathBuf>) -> bool {
-    if entry.depth() > 0 && is_clutter(entry.file_name()) {
-        return false;
-    }
-    !entry.file_type().is_dir() || fs::canonicalize(entry.path()).is_ok_and(|folder| entered.insert(folder))
-}
-
-/// The subfolders of a folder in natural order, without clutter; links to folders count.
-pub(crate) fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    Ok(entries(folder)?.into_iter().filter(|path| path.is_dir()).collect())
-}
-
-/// The regular files directly in a folder in natural order, without clutter.
-pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    Ok(entries(folder)?.into_iter().filter(|path| path.is_file()).collect())
-}
-
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let failed = |source| DataError::Read { path: folder.to_owned(), source };
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        if !is_clutter(&name) {
-            names.push(name);
-        }
-    }
-    names.sort_by(|a, b| compare_names(a, b));
-    Ok(names.into_iter().map(|name| folder.join(name)).collect())
 }
 
 fn compare_names(a: &OsStr, b: &OsStr) -> std::cmp::Ordering {
@@ -167,27 +106,45 @@ pub(crate) fn image_extension(path: &Path) -> Option<&'static str> {
     IMAGE_EXTENSIONS.into_iter().find(|known| *known == extension)
 }
 
+/// Why a file cannot be read whole.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// What the system said, or what unpacks it.
+    Io(io::Error),
+    /// It has more bytes than allowed.
+    TooLarge {
+        /// Its size, as far as it is known.
+        bytes: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl ReadError {
+    /// The complaint about a file that is no image.
+    pub(crate) fn of(self, path: &Path) -> DataError {
+        let source = match self {
+            Self::Io(error) => error,
+            Self::TooLarge { limit, .. } => {
+                io::Error::new(io::ErrorKind::InvalidInput, format!("it has more than {limit} bytes"))
+            }
+        };
+        DataError::Read { path: path.to_owned(), source }
+    }
+}
+
 /// Reads a regular file of at most `most` bytes: a pipe could be waited for without end, and a device read without end.
 ///
 /// # Errors
 /// [`DataError::Read`].
 pub fn read_limited(path: &Path, most: u64) -> Result<Vec<u8>, DataError> {
-    let failed = |source| DataError::Read { path: path.to_owned(), source };
-    let refused = |why: String| failed(io::Error::new(io::ErrorKind::InvalidInput, why));
-    let metadata = fs::metadata(path).map_err(failed)?;
-    if metadata.is_dir() {
-        return Err(refused("it is a folder".to_owned()));
-    }
-    if !metadata.is_file() {
-        return Err(refused("it is no regular file".to_owned()));
-    }
-    let mut bytes = Vec::new();
-    // A file can grow between the look at its size and the reading of it.
-    File::open(path).map_err(failed)?.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > most {
-        return Err(refused(format!("it has more than {most} bytes")));
-    }
-    Ok(bytes)
+    Files::Disk.read(path, most).map_err(|error| error.of(path))
 }
 
 /// Reads a text file in UTF-8 as [`read_limited`] does.
