@@ -65,6 +65,7 @@ mod dataset;
 mod decode;
 mod error;
 mod files;
+mod fingerprint;
 mod loader;
 mod natural;
 mod prefetch;
@@ -72,6 +73,7 @@ mod preprocess;
 mod rng;
 mod split;
 mod store;
+mod together;
 
 pub use augment::Augment;
 pub use cache::{CacheOptions, CachePlace};

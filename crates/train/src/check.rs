@@ -120,7 +120,7 @@ fn replay(run: &RunFolder) -> Result<Vec<Diagnostic>, TrainError> {
     Ok(findings)
 }
 
-/// Height and width at which `check_data` compares pictures: two that are equal at it are copies, if they are not of one colour.
+/// Height and width at which `check_data` loads pictures; they are compared at their own.
 const SIDE: usize = 32;
 
 /// What [`check_data`] is doing.
@@ -139,12 +139,14 @@ pub struct DataFindings {
     pub findings: Vec<Diagnostic>,
     /// What else is wrong, a sentence each: pictures that cannot be read, and why nothing could be trained.
     pub problems: Vec<String>,
+    /// Pictures that are there more than once.
+    pub copies: check::Copies,
 }
 
 impl From<Vec<Diagnostic>> for DataFindings {
     /// Findings where nothing else is wrong.
     fn from(findings: Vec<Diagnostic>) -> Self {
-        Self { findings, problems: Vec::new() }
+        Self { findings, problems: Vec::new(), copies: check::Copies::default() }
     }
 }
 
@@ -171,13 +173,15 @@ pub fn check_data(
     let recipe = Preprocess::new(SIDE, SIDE, channels(dataset))?;
     let store = ImageStore::load(dataset, &recipe, &all, &options)?;
     let usual = TrainConfig::new(dataset.root());
-    let copies = check::groups_of_copies(&store);
-    let split = Split::keeping_together(dataset, usual.validation_share, usual.seed, &copies)?;
+    let copies = check::Copies::find(&store, Some(stop))?;
+    let split = Split::keeping_together(dataset, usual.validation_share, usual.seed, &copies.together())?;
     findings.extend(check::split(dataset, &split));
-    findings.extend(check::copies(&store, &split));
+    // What cannot be read is no copy, and in no share of copies.
+    let readable = split.without(&store.unreadable_samples(), dataset).unwrap_or(split);
+    findings.extend(check::copies(dataset, &copies, &readable));
     let skipped = dataset.skipped().iter().map(|skipped| format!("left out: {skipped}"));
     let unreadable = store.unreadable().iter().map(|bad| format!("left out: {}", bad.error));
     let untrainable = dataset.require_trainable().err().map(|error| error.to_string());
     let problems = skipped.chain(unreadable).chain(untrainable).collect();
-    Ok(DataFindings { findings, problems })
+    Ok(DataFindings { findings, problems, copies })
 }

@@ -141,11 +141,14 @@ impl Pictures {
             recorder.note(format!("left out: {}", bad.error))?;
         }
         // Copies of a picture are known only now that all are read.
+        let copies = match check::Copies::find(&store, Some(stop)) {
+            Err(DataError::Interrupted) => return Err(TrainError::Interrupted),
+            other => other?,
+        };
         let split = if config.split.is_some() {
             split.clone()
         } else {
-            let copies = check::groups_of_copies(&store);
-            Split::keeping_together(dataset, config.validation_share, config.seed, &copies)?
+            Split::keeping_together(dataset, config.validation_share, config.seed, &copies.together())?
         };
         let split = split.without(&store.unreadable_samples(), dataset)?;
         if (split.train.len(), split.validation.len())
@@ -157,7 +160,7 @@ impl Pictures {
                 split.validation.len()
             ))?;
         }
-        let found = check::split(dataset, &split).into_iter().chain(check::copies(&store, &split));
+        let found = check::split(dataset, &split).into_iter().chain(check::copies(dataset, &copies, &split));
         found.into_iter().try_for_each(|finding| recorder.finding(finding))?;
         let scaling = store.measure_scaling(&split.train);
         Ok(Self { store: Arc::new(store), split, scaling })

@@ -1,8 +1,9 @@
 //! A file of decoded pictures of one recipe.
 //!
 //! ```text
-//! header   "divvy pictures 1", the recipe's key, the channels as u32 (little endian, as all numbers)
-//! records  the content's key, height and width as u32, a CRC-32 of the picture and one of all before it, the picture
+//! header   "divvy pictures 2", the recipe's key, the channels as u32 (little endian, as all numbers)
+//! records  the content's key, height and width as u32, a CRC-32 of what comes behind and one of all before it, the fingerprint of
+//!          the picture at its own size, the picture
 //! ```
 //!
 //! Records are only ever added behind the others, by the one process that holds the lock. They have their checksums: what a crash
@@ -10,6 +11,7 @@
 
 use super::Key;
 use crate::decode::{Channels, Pixels};
+use crate::fingerprint::Fingerprint;
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -17,10 +19,10 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
-const MAGIC: &[u8; 16] = b"divvy pictures 1";
+const MAGIC: &[u8; 16] = b"divvy pictures 2";
 const NUMBER: usize = size_of::<u32>();
 const HEADER_LEN: usize = MAGIC.len() + Key::LEN + NUMBER;
-/// What of a record comes before the picture.
+/// What of a record comes before the fingerprint.
 const HEAD_LEN: usize = Key::LEN + 4 * NUMBER;
 /// What files of pictures are called.
 const EXTENSION: &str = "pack";
@@ -66,7 +68,7 @@ impl Pack {
         limit: u64,
     ) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let room = (HEADER_LEN + pictures.0 * (HEAD_LEN + pictures.1)) as u64;
+        let room = (HEADER_LEN + pictures.0 * (HEAD_LEN + Fingerprint::LEN + pictures.1)) as u64;
         let path = folder.join(format!("pictures-{}.{EXTENSION}", recipe.short()));
         let kept = limit.saturating_sub(delete_unused(folder, &path, room, limit)?);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
@@ -96,20 +98,31 @@ impl Pack {
         self.records.read().unwrap_or_else(PoisonError::into_inner).get(&key).copied()
     }
 
-    /// The picture of the record that begins there; none where it is damaged.
-    pub(crate) fn read(&self, at: u64) -> Option<Pixels> {
+    /// The picture of the record that begins there, with its fingerprint; none where it is damaged.
+    pub(crate) fn read(&self, at: u64) -> Option<(Pixels, Fingerprint)> {
         let head = Head::read(&self.file, at)?;
-        let mut bytes = vec![0; usize::try_from(head.picture_len(self.channels)?).ok()?];
+        let mut bytes = vec![0; usize::try_from(head.content_len(self.channels)?).ok()?];
         read_exact_at(&self.file, &mut bytes, at + HEAD_LEN as u64).ok()?;
-        let is_whole = crc32fast::hash(&bytes) == head.checksum;
-        is_whole.then(|| Pixels::new(head.height, head.width, self.channels, bytes)).flatten()
+        if crc32fast::hash(&bytes) != head.checksum {
+            return None;
+        }
+        let picture = bytes.split_off(Fingerprint::LEN);
+        let picture = Pixels::new(head.height, head.width, self.channels, picture)?;
+        Some((picture, Fingerprint::from_bytes(&bytes)?))
     }
 
-    /// Adds the picture of a content and tells where its record begins. None where it cannot be added: another process does, the
+    /// Adds the picture of a content, with its fingerprint, and tells where its record begins. None where it cannot be added: another process does, the
     /// limit is reached or the disk is full.
-    pub(crate) fn add(&self, key: Key, picture: &Pixels) -> Option<u64> {
+    pub(crate) fn add(&self, key: Key, picture: &Pixels, fingerprint: &Fingerprint) -> Option<u64> {
         let writer = self.writer.as_ref()?;
-        let record = [&Head::of(key, picture).to_bytes()[..], picture.as_bytes()].concat();
+        let content = [&fingerprint.to_bytes()[..], picture.as_bytes()].concat();
+        let head = Head {
+            key,
+            height: picture.height(),
+            width: picture.width(),
+            checksum: crc32fast::hash(&content),
+        };
+        let record = [&head.to_bytes()[..], &content].concat();
         let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, end) = (writer.next, writer.next + record.len() as u64);
         if end > writer.most {
@@ -140,8 +153,8 @@ fn records_of(file: &File, channels: Channels) -> io::Result<(HashMap<Key, u64>,
     let len = file.metadata()?.len();
     let (mut records, mut at) = (HashMap::new(), HEADER_LEN as u64);
     while let Some(head) = Head::read(file, at) {
-        let picture_len = head.picture_len(channels);
-        let end = picture_len.and_then(|picture_len| (at + HEAD_LEN as u64).checked_add(picture_len));
+        let content_len = head.content_len(channels);
+        let end = content_len.and_then(|content_len| (at + HEAD_LEN as u64).checked_add(content_len));
         let Some(end) = end.filter(|end| *end <= len) else { break };
         records.insert(head.key, at);
         at = end;
@@ -150,11 +163,6 @@ fn records_of(file: &File, channels: Channels) -> io::Result<(HashMap<Key, u64>,
 }
 
 impl Head {
-    fn of(key: Key, picture: &Pixels) -> Self {
-        let checksum = crc32fast::hash(picture.as_bytes());
-        Self { key, height: picture.height(), width: picture.width(), checksum }
-    }
-
     fn to_bytes(&self) -> [u8; HEAD_LEN] {
         let mut bytes = [0; HEAD_LEN];
         bytes[..Key::LEN].copy_from_slice(self.key.as_bytes());
@@ -185,8 +193,11 @@ impl Head {
         })
     }
 
-    fn picture_len(&self, channels: Channels) -> Option<u64> {
-        (self.height as u64).checked_mul(self.width as u64)?.checked_mul(channels.count() as u64)
+    /// Bytes of the fingerprint and the picture.
+    fn content_len(&self, channels: Channels) -> Option<u64> {
+        let picture =
+            (self.height as u64).checked_mul(self.width as u64)?.checked_mul(channels.count() as u64)?;
+        picture.checked_add(Fingerprint::LEN as u64)
     }
 }
 

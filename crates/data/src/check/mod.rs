@@ -14,7 +14,7 @@ mod shortcut;
 mod wilson;
 
 pub use augment::augment;
-pub use copies::{copies, groups_of_copies};
+pub use copies::{Copies, CopyGroup, NearCopy, copies};
 pub use files::files;
 pub use parts::split;
 pub use series::series_in;

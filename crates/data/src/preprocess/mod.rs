@@ -5,6 +5,7 @@ mod resize;
 mod scaling;
 
 pub use detail::Detail;
+pub(crate) use resize::stretched;
 pub use resize::{Filter, Fit};
 pub use scaling::Scaling;
 pub(crate) use scaling::ScalingSums;

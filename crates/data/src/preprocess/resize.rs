@@ -62,6 +62,11 @@ pub(super) fn fit_to(pixels: Pixels, recipe: &Preprocess, (height, width): (usiz
     }
 }
 
+/// An image stretched to a square, antialiased.
+pub(crate) fn stretched(pixels: &Pixels, side: usize) -> Pixels {
+    resize(pixels, Area::of(pixels), (side, side), Filter::Bilinear)
+}
+
 /// The part of an image that is resized, in pixels and fractions of them.
 #[derive(Clone, Copy)]
 struct Area {

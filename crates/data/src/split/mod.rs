@@ -5,7 +5,9 @@ mod stratify;
 
 use crate::dataset::{Dataset, Part};
 use crate::error::DataError;
-use std::collections::HashSet;
+use crate::together::Together;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use stratify::Unit;
 
 /// Which samples of a dataset are used for what, by ascending index.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,10 +36,10 @@ impl Split {
     }
 
     /// The same, where all samples of a group come to lie on one side: copies of a picture, say, as
-    /// [`check::groups_of_copies`](crate::check::groups_of_copies) finds them.
+    /// [`Copies::together`](crate::check::Copies::together) gives them. Groups may overlap; then they all stay together.
     ///
-    /// The shares are those of what is different: a group counts as one sample, its first. A class of which all samples are in
-    /// one group is on one side only. Without groups it is the split of [`Self::new`].
+    /// The shares are those of what is different: a group counts as one sample that carries all labels of its samples. A class of
+    /// which all samples are in one group is on one side only. Without groups it is the split of [`Self::new`].
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -125,11 +127,10 @@ fn divide_together(
     seed: u64,
     groups: &[Vec<usize>],
 ) -> (Vec<usize>, Vec<usize>) {
-    let leaders = Leaders::new(dataset, pool, groups);
-    let firsts: Vec<usize> = pool.iter().copied().filter(|&sample| leaders.of(sample) == sample).collect();
-    let (_, drawn) = stratify::divide(dataset, &firsts, fraction, seed);
-    let drawn: HashSet<usize> = drawn.into_iter().collect();
-    let (drawn, rest) = pool.iter().partition(|&&sample| drawn.contains(&leaders.of(sample)));
+    let bundles = Bundles::new(dataset, pool, groups);
+    let units = bundles.units(dataset, pool);
+    let drawn = stratify::draw(&units, dataset.classes().len(), fraction, seed);
+    let (drawn, rest) = pool.iter().partition(|&&sample| drawn.contains(&bundles.first_of(sample)));
     (rest, drawn)
 }
 
@@ -138,23 +139,40 @@ fn check_fraction(fraction: f64) -> Result<(), DataError> {
     if fraction > 0.0 && fraction < 1.0 { Ok(()) } else { Err(DataError::Fraction { fraction }) }
 }
 
-/// The first sample in the pool of each sample's group; its own for a sample in no group.
-struct Leaders(Vec<usize>);
+/// Samples of a pool that are drawn as one, by the first of them.
+struct Bundles {
+    /// The first sample in the pool of each sample's bundle.
+    first: Vec<usize>,
+}
 
-impl Leaders {
+impl Bundles {
+    /// Joins what `groups` have in common: of two groups with a common sample, all samples are drawn as one.
     fn new(dataset: &Dataset, pool: &[usize], groups: &[Vec<usize>]) -> Self {
-        let mut leaders: Vec<usize> = (0..dataset.samples().len()).collect();
-        let is_pooled = |sample: &&usize| pool.binary_search(sample).is_ok();
+        let mut together = Together::new(dataset.samples().len());
         for group in groups {
-            let Some(&first) = group.iter().filter(is_pooled).min() else { continue };
-            for &sample in group {
-                leaders[sample] = first;
-            }
+            group.windows(2).for_each(|pair| together.join(pair[0], pair[1]));
         }
-        Self(leaders)
+        let mut first_in_pool = HashMap::new();
+        let mut first: Vec<usize> = (0..dataset.samples().len()).collect();
+        for &sample in pool {
+            first[sample] = *first_in_pool.entry(together.first(sample)).or_insert(sample);
+        }
+        Self { first }
     }
 
-    fn of(&self, sample: usize) -> usize {
-        self.0[sample]
+    fn first_of(&self, sample: usize) -> usize {
+        self.first[sample]
+    }
+
+    /// The bundles of the pool, each with the labels that its samples carry.
+    fn units(&self, dataset: &Dataset, pool: &[usize]) -> Vec<Unit> {
+        let mut labels: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for &sample in pool {
+            let of = labels.entry(self.first_of(sample)).or_default();
+            of.extend(dataset.samples()[sample].label.indices());
+        }
+        let unit =
+            |(first, labels): (usize, BTreeSet<usize>)| Unit { first, classes: labels.into_iter().collect() };
+        labels.into_iter().map(unit).collect()
     }
 }

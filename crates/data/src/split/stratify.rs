@@ -1,8 +1,8 @@
 //! Dividing samples so that both sides see each class.
 
-use crate::dataset::Dataset;
 use crate::rng::{Purpose, keyed};
 use rand::seq::SliceRandom;
+use std::collections::HashSet;
 
 /// The most samples drawn for validation. On 5,000 an accuracy of 90% is known to within 0.8 points (95% interval); four times as
 /// many would halve that, which no choice of an epoch needs, and would be missing from training.
@@ -10,7 +10,6 @@ const MOST_VALIDATION: usize = 5000;
 
 /// What one side is to get, and how much of it is still wanted: below zero where it has too many.
 struct Side {
-    samples: Vec<usize>,
     share: Vec<f64>,
     share_in_all: f64,
     wanted: Vec<f64>,
@@ -21,7 +20,7 @@ impl Side {
     fn new(share: &[usize], share_in_all: usize) -> Self {
         let wanted: Vec<f64> = share.iter().map(|&n| n as f64).collect();
         let share_in_all = share_in_all as f64;
-        Self { samples: Vec::new(), share: wanted.clone(), share_in_all, wanted, wanted_in_all: share_in_all }
+        Self { share: wanted.clone(), share_in_all, wanted, wanted_in_all: share_in_all }
     }
 
     /// How much a sample is wanted: the part of its labels' shares that is still open, where a label weighs more the fewer
@@ -32,73 +31,74 @@ impl Side {
         (labels, self.wanted_in_all / self.share_in_all.max(1.0))
     }
 
-    fn take(&mut self, sample: usize, classes: &[usize]) {
-        self.samples.push(sample);
+    fn take(&mut self, classes: &[usize]) {
         for &class in classes {
             self.wanted[class] -= 1.0;
         }
         self.wanted_in_all -= 1.0;
     }
-
-    fn into_samples(mut self) -> Vec<usize> {
-        self.samples.sort_unstable();
-        self.samples
-    }
 }
 
-/// Divides `pool` into training and validation samples, `fraction` of each class for validation, but no more than
-/// [`MOST_VALIDATION`] in all, of which each class then has its share.
+/// What is drawn as one: a sample, or several that stay together.
+pub(super) struct Unit {
+    /// Its first sample, by which it is called.
+    pub(super) first: usize,
+    /// The classes of its samples.
+    pub(super) classes: Vec<usize>,
+}
+
+/// Draws units for validation, `fraction` of each of so many classes, but no more than [`MOST_VALIDATION`] in all, of which each class
+/// then has its share. `units` ascend.
 ///
-/// Iterative stratification: the label with the fewest samples left is dealt out first, because rare labels cannot be put
-/// right later. Unlike in the paper a sample goes to the side that wants all of its labels most, not only the rarest; where
-/// images carry many labels this halves the distance to the shares. With one class a sample it is the usual stratified
-/// split, exact to one sample.
-pub(super) fn divide(
-    dataset: &Dataset,
-    pool: &[usize],
-    fraction: f64,
-    seed: u64,
-) -> (Vec<usize>, Vec<usize>) {
-    let labels = |sample: usize| dataset.samples()[sample].label.indices();
-    let mut left = dataset.class_counts(pool);
-    let share = |n: usize| validation_share(n, fraction, pool.len());
+/// Iterative stratification: the label with the fewest units left is dealt out first, because rare labels cannot be put
+/// right later. Unlike in the paper a unit goes to the side that wants all of its labels most, not only the rarest; where
+/// images carry many labels this halves the distance to the shares. With one class a unit it is the usual stratified
+/// split, exact to one unit.
+pub(super) fn draw(units: &[Unit], classes: usize, fraction: f64, seed: u64) -> HashSet<usize> {
+    let mut left = vec![0; classes];
+    units.iter().flat_map(|unit| &unit.classes).for_each(|&class| left[class] += 1);
+    let share = |n: usize| validation_share(n, fraction, units.len());
     let held_out: Vec<usize> = left.iter().map(|&n| share(n)).collect();
     let rest: Vec<usize> = left.iter().zip(&held_out).map(|(n, held_out)| n - held_out).collect();
-    let held_out_in_all = share(pool.len());
+    let held_out_in_all = share(units.len());
     let mut validation = Side::new(&held_out, held_out_in_all);
-    let mut train = Side::new(&rest, pool.len() - held_out_in_all);
+    let mut train = Side::new(&rest, units.len() - held_out_in_all);
 
-    let mut order = pool.to_vec();
+    let mut order: Vec<usize> = (0..units.len()).collect();
     order.shuffle(&mut keyed(Purpose::Split, seed, 0, 0));
-    let mut by_class = vec![Vec::new(); left.len()];
-    for &sample in &order {
-        for &class in labels(sample) {
-            by_class[class].push(sample);
+    let mut by_class = vec![Vec::new(); classes];
+    for &unit in &order {
+        for &class in &units[unit].classes {
+            by_class[class].push(unit);
         }
     }
-    let mut dealt = vec![false; dataset.samples().len()];
-    let mut deal = |sample: usize, left: &mut [usize]| {
-        if std::mem::replace(&mut dealt[sample], true) {
+    let mut dealt = vec![false; units.len()];
+    let mut drawn = HashSet::new();
+    let mut deal = |unit: usize, left: &mut [usize]| {
+        if std::mem::replace(&mut dealt[unit], true) {
             return;
         }
-        let classes = labels(sample);
+        let Unit { first, classes } = &units[unit];
         let validates = validation.want(classes, left) > train.want(classes, left);
         let side = if validates { &mut validation } else { &mut train };
-        side.take(sample, classes);
+        side.take(classes);
+        if validates {
+            drawn.insert(*first);
+        }
         for &class in classes {
             left[class] -= 1;
         }
     };
     while let Some(rarest) = (0..left.len()).filter(|&class| left[class] > 0).min_by_key(|&class| left[class])
     {
-        for &sample in &by_class[rarest] {
-            deal(sample, &mut left);
+        for &unit in &by_class[rarest] {
+            deal(unit, &mut left);
         }
     }
-    for &sample in &order {
-        deal(sample, &mut left);
+    for &unit in &order {
+        deal(unit, &mut left);
     }
-    (train.into_samples(), validation.into_samples())
+    drawn
 }
 
 /// How many of `n` samples validate: the rounded share or, where that is less, their part of [`MOST_VALIDATION`] among `all`; but

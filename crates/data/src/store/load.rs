@@ -5,6 +5,7 @@ use crate::cache::{Key, Pack};
 use crate::dataset::{Dataset, Stored};
 use crate::decode::{ImageError, Pixels};
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::preprocess::Preprocess;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +29,7 @@ pub(super) struct Loading<'a> {
 #[derive(Default)]
 pub(super) struct Loaded {
     /// Where the samples came to lie, and those that could not be decoded; both in any order.
-    pub(super) kept: Vec<(usize, Kept)>,
+    pub(super) kept: Vec<(usize, Kept, Fingerprint)>,
     pub(super) unreadable: Vec<Unreadable>,
     pub(super) pack: Option<Pack>,
     /// Why pictures could not be kept on disk.
@@ -63,7 +64,7 @@ impl<'a> Loading<'a> {
                 let kept = self.load(sample);
                 let mut loaded = loaded.lock().unwrap_or_else(PoisonError::into_inner);
                 match kept {
-                    Ok(kept) => loaded.kept.push((sample, kept)),
+                    Ok((kept, fingerprint)) => loaded.kept.push((sample, kept, fingerprint)),
                     Err(error) => loaded.unreadable.push(Unreadable { sample, error }),
                 }
                 drop(loaded);
@@ -90,40 +91,44 @@ impl<'a> Loading<'a> {
     }
 
     /// Keeps a sample in memory, else on disk, else nowhere.
-    fn load(&self, sample: usize) -> Result<Kept, ImageError> {
+    fn load(&self, sample: usize) -> Result<(Kept, Fingerprint), ImageError> {
         if self.room.load(Ordering::Relaxed) == 0 {
             return self.onto_disk(sample);
         }
         let stored = self.dataset.read(sample, &self.options.limits)?;
-        let pixels = self.decode(sample, stored)?;
+        let (pixels, fingerprint) = self.decode(sample, stored)?;
         let bytes = pixels.as_bytes().len();
         let taken =
             self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(bytes));
         if taken.is_ok() {
-            return Ok(Kept::InMemory(Box::new(pixels)));
+            return Ok((Kept::InMemory(Box::new(pixels)), fingerprint));
         }
         // The first that does not fit is the last that is tried.
         self.room.store(0, Ordering::Relaxed);
         self.onto_disk(sample)
     }
 
-    fn decode(&self, sample: usize, stored: Stored) -> Result<Pixels, ImageError> {
+    /// What is kept of a sample, and what tells it from others.
+    fn decode(&self, sample: usize, stored: Stored) -> Result<(Pixels, Fingerprint), ImageError> {
         let pixels = self.dataset.decode(sample, stored, self.recipe, &self.options.limits)?;
-        Ok(self.options.detail.keep(pixels, self.recipe))
+        let fingerprint = Fingerprint::of(&pixels);
+        Ok((self.options.detail.keep(pixels, self.recipe), fingerprint))
     }
 
     /// Finds the sample's pixels on disk, or decodes them and leaves them there.
-    fn onto_disk(&self, sample: usize) -> Result<Kept, ImageError> {
+    fn onto_disk(&self, sample: usize) -> Result<(Kept, Fingerprint), ImageError> {
         let stored = self.dataset.read(sample, &self.options.limits)?;
         let (Some(pack), Stored::File(content)) = (self.pack(), &stored) else {
-            return self.decode(sample, stored).map(|_| Kept::AtSource);
+            return self.decode(sample, stored).map(|(_, fingerprint)| (Kept::AtSource, fingerprint));
         };
         let key = Key::of_content(content);
-        if let Some(record) = pack.find(key).filter(|&record| pack.read(record).is_some()) {
-            return Ok(Kept::OnDisk(record));
+        if let Some(record) = pack.find(key)
+            && let Some((_, fingerprint)) = pack.read(record)
+        {
+            return Ok((Kept::OnDisk(record), fingerprint));
         }
-        let pixels = self.decode(sample, stored)?;
-        Ok(pack.add(key, &pixels).map_or(Kept::AtSource, Kept::OnDisk))
+        let (pixels, fingerprint) = self.decode(sample, stored)?;
+        Ok((pack.add(key, &pixels, &fingerprint).map_or(Kept::AtSource, Kept::OnDisk), fingerprint))
     }
 
     /// The pictures on disk, if any are to be kept there.

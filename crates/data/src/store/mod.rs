@@ -9,6 +9,7 @@ use crate::cache::{CacheOptions, Pack};
 use crate::dataset::Dataset;
 use crate::decode::{Channels, ImageError, Limits, Pixels};
 use crate::error::{DataError, examples, too_many_bad};
+use crate::fingerprint::Fingerprint;
 use crate::preprocess::{Detail, Preprocess, Scaling, ScalingSums};
 use load::{Loaded, Loading};
 use std::borrow::Cow;
@@ -88,6 +89,8 @@ pub struct ImageStore {
     threads: usize,
     /// Where each sample of the dataset is.
     samples: Vec<Kept>,
+    /// What tells each sample from others, where it was looked at; empty where none was.
+    fingerprints: Vec<Option<Fingerprint>>,
     pack: Option<Pack>,
     unreadable: Vec<Unreadable>,
     cache_fault: Option<String>,
@@ -134,8 +137,10 @@ impl ImageStore {
             });
         }
         let mut places = vec![Kept::Absent; dataset.samples().len()];
-        for (sample, place) in kept {
+        let mut fingerprints = vec![None; dataset.samples().len()];
+        for (sample, place, fingerprint) in kept {
             places[sample] = place;
+            fingerprints[sample] = Some(fingerprint);
         }
         Ok(Self {
             dataset: Arc::clone(dataset),
@@ -144,6 +149,7 @@ impl ImageStore {
             limits: options.limits,
             threads: options.threads,
             samples: places,
+            fingerprints,
             pack,
             unreadable,
             cache_fault: fault.and_then(|fault| told(&options.cache, &fault)),
@@ -172,6 +178,7 @@ impl ImageStore {
             limits: options.limits,
             threads: options.threads,
             samples: places,
+            fingerprints: Vec::new(),
             pack: None,
             unreadable: Vec::new(),
             cache_fault: None,
@@ -213,16 +220,18 @@ impl ImageStore {
         self.cache_fault.as_deref()
     }
 
-    /// The bytes of a sample that is kept in memory.
-    pub(crate) fn in_memory(&self, sample: usize) -> Option<&[u8]> {
-        match &self.samples[sample] {
-            Kept::InMemory(pixels) => Some(pixels.as_bytes()),
-            Kept::Absent | Kept::OnDisk(_) | Kept::AtSource => None,
-        }
+    /// What tells a sample from others; none for one that was not looked at.
+    pub(crate) fn fingerprint(&self, sample: usize) -> Option<&Fingerprint> {
+        self.fingerprints.get(sample)?.as_ref()
+    }
+
+    /// How many threads work on the samples.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
     }
 
     /// Whether a sample was asked for and is readable, in memory or not.
-    pub(crate) fn is_loaded(&self, sample: usize) -> bool {
+    fn is_loaded(&self, sample: usize) -> bool {
         !matches!(self.samples[sample], Kept::Absent)
     }
 
@@ -237,7 +246,7 @@ impl ImageStore {
         match &self.samples[sample] {
             Kept::InMemory(pixels) => Ok(Cow::Borrowed(pixels)),
             Kept::OnDisk(record) => match self.pack.as_ref().and_then(|pack| pack.read(*record)) {
-                Some(pixels) => Ok(Cow::Owned(pixels)),
+                Some((pixels, _)) => Ok(Cow::Owned(pixels)),
                 // It was damaged since.
                 None => self.decode(sample).map(Cow::Owned),
             },

@@ -1,12 +1,14 @@
 //! Rules about pictures that are there more than once.
 
 use crate::common::{encode, folder, open, plain_png, write};
+use divvy_data::check::Copies;
 use divvy_data::{CacheOptions, Channels, Dataset, ImageStore, Part, Preprocess, Split, StoreOptions, check};
 use divvy_rules::{Diagnostic, Rule, Severity};
 use image::{ImageFormat, Rgb, RgbImage};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tempfile::TempDir;
 
 const SIDE: usize = 8;
 
@@ -40,10 +42,14 @@ fn store(dataset: &Arc<Dataset>, options: &StoreOptions<'_>) -> ImageStore {
     ImageStore::load(dataset, &recipe, &all, options).expect("all are readable")
 }
 
+fn copies(dataset: &Arc<Dataset>, options: &StoreOptions<'_>) -> Copies {
+    Copies::find(&store(dataset, options), None).expect("nobody cancels")
+}
+
 fn findings(files: &[(String, usize)]) -> Vec<Diagnostic> {
     let dataset = of(files);
     let split = Split::new(&dataset, 0.2, 0).expect("the share is allowed");
-    check::copies(&store(&dataset, &StoreOptions::default()), &split)
+    check::copies(&dataset, &copies(&dataset, &StoreOptions::default()), &split)
 }
 
 fn rules(findings: &[Diagnostic]) -> Vec<(Rule, Severity)> {
@@ -73,7 +79,7 @@ fn one_coloured_pictures_are_no_copies() {
     }
     let dataset = Arc::new(open(root.path()).expect("it can be opened"));
     let split = Split::new(&dataset, 0.2, 0).expect("the share is allowed");
-    assert_eq!(check::copies(&store(&dataset, &StoreOptions::default()), &split), []);
+    assert_eq!(check::copies(&dataset, &copies(&dataset, &StoreOptions::default()), &split), []);
 }
 
 #[test]
@@ -96,7 +102,7 @@ fn labels_beside_each_other_do_not_contradict() {
     write(root.path(), "labels.csv", b"file,labels\n1.png,a\n2.png,b\n3.png,a|b\n4.png,b\n");
     let dataset = Arc::new(open(root.path()).expect("it can be opened"));
     let split = Split::new(&dataset, 0.5, 0).expect("the share is allowed");
-    assert_eq!(check::copies(&store(&dataset, &StoreOptions::default()), &split), []);
+    assert_eq!(check::copies(&dataset, &copies(&dataset, &StoreOptions::default()), &split), []);
 }
 
 #[test]
@@ -155,11 +161,11 @@ fn copies_made_before_the_split_are_counted() {
     assert!(found[0].why.contains("about 2.0 of them"), "{}", found[0]);
 
     let dataset = of(&files);
-    let store = store(&dataset, &StoreOptions::default());
-    let groups = check::groups_of_copies(&store);
+    let copies = copies(&dataset, &StoreOptions::default());
+    let groups = copies.together();
     assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [10]);
     let together = Split::keeping_together(&dataset, 0.2, 0, &groups).expect("the share is allowed");
-    let found = check::copies(&store, &together);
+    let found = check::copies(&dataset, &copies, &together);
     assert_eq!(rules(&found), [(Rule::V07, Severity::Note)], "no copy stands on both sides");
     assert!(found[0].why.contains("in this split it holds 0"), "{}", found[0]);
 }
@@ -176,22 +182,160 @@ fn how_many_copies_a_random_split_parts_is_worked_out() {
 }
 
 #[test]
-fn what_memory_does_not_hold_is_said_not_to_be_compared() {
-    let files = [part("train", 5, 0), part("val", 5, 0)].concat();
-    let dataset = of(&files);
+fn what_memory_does_not_hold_is_compared_too() {
+    let dataset = of(&[part("train", 5, 0), part("val", 5, 0)].concat());
     let split = Split::new(&dataset, 0.2, 0).expect("the share is allowed");
-    let image_len = SIDE * SIDE * 3;
-    let found = |memory_limit| {
-        let cache = CacheOptions { memory: memory_limit, ..CacheOptions::default() };
+    let found = |memory| {
+        let cache = CacheOptions { memory, ..CacheOptions::default() };
         let options = StoreOptions { cache, ..StoreOptions::default() };
-        check::copies(&store(&dataset, &options), &split)
+        check::copies(&dataset, &copies(&dataset, &options), &split)
     };
-    let all = found(20 * image_len);
-    assert!(all[0].what.starts_with("10 of 10") && !all[0].why.contains("memory"), "{}", all[0]);
-    let some = found(12 * image_len);
-    assert!(some[0].what.starts_with("2 of 2"), "{}", some[0]);
-    assert!(some[0].why.ends_with("8 pictures beyond the memory limit could not be compared"), "{}", some[0]);
-    assert_eq!(found(10 * image_len), []);
+    let all = found(1 << 20);
+    assert!(all[0].what.starts_with("10 of 10"), "{}", all[0]);
+    assert_eq!(found(7 * SIDE * SIDE * 3), all);
+    assert_eq!(found(0), all);
+}
+
+/// A scene with large and small forms, seen between `left` and `right` and between `top` and `bottom` of it.
+fn scene(seed: usize, (width, height): (u32, u32), [left, right, top, bottom]: [f32; 4]) -> RgbImage {
+    let s = seed as f32;
+    RgbImage::from_fn(width, height, |x, y| {
+        let x = left + (right - left) * (x as f32 + 0.5) / width as f32;
+        let y = top + (bottom - top) * (y as f32 + 0.5) / height as f32;
+        let wave = |k: f32| {
+            ((s * k * 1.7).sin() * 9.0 * k * x + (s * k * 2.3).cos() * 9.0 * k * y + s * k).sin() / k
+        };
+        let light = 128.0 + 45.0 * (1..5).map(|k| wave(k as f32)).sum::<f32>();
+        let blob = (-60.0 * ((x - 0.3 - 0.1 * s.sin()).powi(2) + (y - 0.6).powi(2))).exp();
+        Rgb([light as u8, (light * (1.0 - blob)) as u8, (255.0 - light * 0.7) as u8])
+    })
+}
+
+const WHOLE: [f32; 4] = [0.0, 1.0, 0.0, 1.0];
+
+fn jpeg(image: &RgbImage, quality: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, quality);
+    image.write_with_encoder(encoder).expect("it can be encoded");
+    bytes
+}
+
+fn png(image: RgbImage) -> Vec<u8> {
+    encode(&image.into(), ImageFormat::Png)
+}
+
+/// What becomes of a scene of 200 x 150 pixels when it is copied, and whether it is mirrored.
+fn copies_of(seed: usize) -> Vec<(&'static str, Vec<u8>, bool)> {
+    let whole = scene(seed, (200, 150), WHOLE);
+    let mirrored = image::imageops::flip_horizontal(&whole);
+    let crop = scene(seed, (190, 143), [0.04, 0.99, 0.0, 0.95]);
+    vec![
+        ("saved at 50", jpeg(&whole, 50), false),
+        ("saved at 95", jpeg(&whole, 95), false),
+        ("half", png(scene(seed, (100, 75), WHOLE)), false),
+        ("twice", png(scene(seed, (400, 300), WHOLE)), false),
+        ("cropped", png(crop), false),
+        ("mirrored", png(mirrored), true),
+    ]
+}
+
+/// A dataset of 40 different scenes and what `more` there is.
+fn scenes(more: &[(String, Vec<u8>)]) -> (TempDir, Arc<Dataset>) {
+    let root = folder();
+    for seed in 0..40 {
+        let group = ["a", "b"][seed % 2];
+        write(root.path(), &format!("{group}/{seed:02}.png"), &png(scene(seed, (200, 150), WHOLE)));
+    }
+    more.iter().for_each(|(name, bytes)| _ = write(root.path(), name, bytes));
+    let dataset = Arc::new(open(root.path()).expect("it can be opened"));
+    (root, dataset)
+}
+
+#[test]
+fn near_copies_are_found_however_they_were_made_and_no_others() {
+    let more: Vec<(String, Vec<u8>)> = (0..40)
+        .map(|seed| {
+            let (how, bytes, _) = copies_of(seed).swap_remove(seed % 6);
+            (format!("{}/{seed:02} {how}.png", ["a", "b"][seed % 2]), bytes)
+        })
+        .collect();
+    let (_root, dataset) = scenes(&more);
+    let copies = copies(&dataset, &StoreOptions::default());
+    let name = |sample: usize| dataset.sample_name(sample).to_string_lossy().into_owned();
+    assert_eq!(copies.groups.len(), 40);
+    assert_eq!(copies.crowded, 0);
+    for group in &copies.groups {
+        let [original, copy] = [name(group.pictures[0][0]), name(group.pictures[1][0])];
+        assert_eq!((group.pictures.len(), group.near.len()), (2, 1), "{original}");
+        assert_eq!(original[..4], copy[..4]);
+        assert!(group.near[0].distance < 0.1, "{copy}: {:?}", group.near);
+        assert_eq!(group.near[0].mirrored, copy.contains("mirrored") != original.contains("mirrored"));
+    }
+
+    let split = Split::keeping_together(&dataset, 0.2, 0, &copies.together()).expect("the share is allowed");
+    let found = check::copies(&dataset, &copies, &split);
+    assert_eq!(rules(&found), [(Rule::V07, Severity::Note)], "no copy stands on both sides");
+    assert!(found[0].what.starts_with("80 of 80 pictures look the same"), "{}", found[0]);
+    assert_eq!(found[0].evidence.len(), 40);
+    let plain = Split::new(&dataset, 0.2, 0).expect("the share is allowed");
+    assert_eq!(rules(&check::copies(&dataset, &copies, &plain)), [(Rule::V07, Severity::Warning)]);
+}
+
+#[test]
+fn near_copies_are_told_apart_from_exact_ones_and_say_how_near() {
+    let named = |name: &str, n: usize| (name.to_owned(), copies_of(3).swap_remove(n).1);
+    // Scene 3 is in group b: a mirrored copy in the other group, one beside it, and one that is equal.
+    let exact = ("b/exact.png".to_owned(), png(scene(3, (200, 150), WHOLE)));
+    let (_root, dataset) = scenes(&[named("a/flipped.png", 5), named("b/small.png", 2), exact]);
+    let copies = copies(&dataset, &StoreOptions::default());
+    assert_eq!(copies.groups.len(), 1);
+    let group = &copies.groups[0];
+    let mut sizes: Vec<usize> = group.pictures.iter().map(Vec::len).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [1, 1, 2]);
+    assert_eq!(group.samples().len(), 4);
+
+    let split = Split::keeping_together(&dataset, 0.2, 0, &copies.together()).expect("the share is allowed");
+    let found = check::copies(&dataset, &copies, &split);
+    let (y07, v07) = (Rule::Y07, Rule::V07);
+    let note = Severity::Note;
+    assert_eq!(rules(&found), [(y07, note), (v07, note), (v07, note)]);
+    let near = &found[0].evidence;
+    assert_eq!(near.len(), 2, "{near:?}");
+    let flipped = near.iter().find(|line| line.contains("b/03.png")).expect("the original is one of them");
+    assert!(flipped.contains("a/flipped.png") && flipped.ends_with(", mirrored"), "{flipped}");
+    assert!(flipped.contains("at a distance of 0.0"), "{flipped}");
+    assert!(found[1].evidence[0].contains("b/exact.png is the same as b/03.png"), "{}", found[1]);
+    assert!(found[2].what.starts_with("3 of 43 pictures look the same"), "{}", found[2]);
+}
+
+#[test]
+fn near_copies_of_training_pictures_in_a_part_that_judges_are_a_leak() {
+    let root = folder();
+    for seed in 0..40 {
+        let part = if seed < 20 { "train" } else { "val" };
+        let group = ["a", "b"][seed % 2];
+        write(root.path(), &format!("{part}/{group}/{seed:02}.png"), &png(scene(seed, (200, 150), WHOLE)));
+    }
+    write(root.path(), "val/a/crop.png", &copies_of(4).swap_remove(4).1);
+    let found_in = |root: &TempDir| {
+        let dataset = Arc::new(open(root.path()).expect("it can be opened"));
+        let split = Split::new(&dataset, 0.2, 0).expect("the share is allowed");
+        check::copies(&dataset, &copies(&dataset, &StoreOptions::default()), &split)
+    };
+    let found = found_in(&root);
+    assert_eq!(rules(&found), [(Rule::V02, Severity::Note)]);
+    assert!(found[0].what.starts_with("1 of 21 validation pictures look the same"), "{}", found[0]);
+    assert!(found[0].evidence[0].starts_with("val/a/crop.png looks the same as train/a/04.png"));
+
+    // A tenth of them is more than chance.
+    write(root.path(), "val/b/flipped.png", &copies_of(5).swap_remove(5).1);
+    assert_eq!(rules(&found_in(&root)), [(Rule::V02, Severity::Warning)]);
+    // An exact copy is told as such, once.
+    write(root.path(), "val/a/crop.png", &png(scene(4, (200, 150), WHOLE)));
+    let found = found_in(&root);
+    assert_eq!(rules(&found), [(Rule::V02, Severity::Warning), (Rule::V02, Severity::Note)]);
+    assert!(found[1].what.starts_with("1 of 22 validation pictures look the same"), "{}", found[1]);
 }
 
 proptest! {
@@ -212,7 +356,7 @@ proptest! {
         }
         let mut expected: Vec<Vec<usize>> = expected.into_values().filter(|group| group.len() > 1).collect();
         expected.sort();
-        let groups = check::groups_of_copies(&store);
+        let groups = Copies::find(&store, None).expect("nobody cancels").together();
         prop_assert_eq!(&groups, &expected);
 
         let split = Split::keeping_together(&dataset, 0.3, seed, &groups).expect("the share is allowed");

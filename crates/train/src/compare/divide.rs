@@ -23,11 +23,10 @@ pub(super) fn divide(
     stop: &AtomicBool,
 ) -> Result<Split, TrainError> {
     let options = StoreOptions { threads, cancel: Some(stop), ..StoreOptions::default() };
-    // First those that are divided here: beyond what memory holds, copies are not found.
     let plain = Split::new(dataset, base.validation_share, base.seed)?;
     let every = [plain.used(), plain.test].concat();
     let store = ImageStore::load(dataset, preprocess, &every, &options)?;
-    let copies = check::groups_of_copies(&store);
+    let copies = check::Copies::find(&store, Some(stop))?.together();
     let split = Split::keeping_together(dataset, base.validation_share, base.seed, &copies)?
         .with_test(dataset, test_share, base.seed, &copies)?;
     let unreadable = store.unreadable_samples();

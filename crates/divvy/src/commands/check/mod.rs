@@ -1,5 +1,6 @@
 //! `divvy check`: looks for mistakes without training.
 
+mod copies;
 mod printed;
 mod sarif;
 
@@ -71,10 +72,17 @@ pub(crate) fn run(args: &CheckArgs, terminal: &mut Terminal) -> Result<Status> {
     refuse_idle_flags(args, kind)?;
     let mut policy = args.policy.policy();
     let path = Path::new(&args.subject);
-    let DataFindings { findings: found, problems } = match kind {
+    let mut copies = Vec::new();
+    let DataFindings { findings: found, problems, .. } = match kind {
         Kind::Network => check_network(&args.subject, &args.question(), &mut policy)?.into(),
         Kind::Run => check_run(path, &mut policy)?.into(),
-        Kind::Data => data_findings(args, path, terminal)?,
+        Kind::Data => {
+            let (found, dataset) = data_findings(args, path, terminal)?;
+            if let Some(dataset) = dataset {
+                copies = copies::named(&found.copies, &dataset);
+            }
+            found
+        }
     };
     let (findings, silenced) = judge(found, &policy);
     let errors = findings.iter().any(Diagnostic::is_error);
@@ -86,6 +94,7 @@ pub(crate) fn run(args: &CheckArgs, terminal: &mut Terminal) -> Result<Status> {
         kind: kind.name(),
         findings: &findings,
         problems: &problems,
+        copies: &copies,
         silenced,
     };
     if args.sarif {
@@ -98,10 +107,14 @@ pub(crate) fn run(args: &CheckArgs, terminal: &mut Terminal) -> Result<Status> {
     Ok(Status::partial_if(errors || !problems.is_empty()))
 }
 
-/// What is wrong with labels, or, where they can be read, with names, parts and pictures.
-fn data_findings(args: &CheckArgs, path: &Path, terminal: &mut Terminal) -> Result<DataFindings> {
+/// What is wrong with labels, or, where they can be read, with names, parts and pictures, and then the data itself.
+fn data_findings(
+    args: &CheckArgs,
+    path: &Path,
+    terminal: &mut Terminal,
+) -> Result<(DataFindings, Option<Arc<Dataset>>)> {
     let dataset = match Dataset::open(path, &OpenOptions::default()) {
-        Err(DataError::Label(finding)) => return Ok(vec![*finding].into()),
+        Err(DataError::Label(finding)) => return Ok((vec![*finding].into(), None)),
         other => Arc::new(other?),
     };
     if !args.json && !args.sarif {
@@ -118,7 +131,7 @@ fn data_findings(args: &CheckArgs, path: &Path, terminal: &mut Terminal) -> Resu
     };
     let checked = check_data(&dataset, args.threads.count(), &told, interrupt::asked());
     terminal.stop();
-    Ok(checked?)
+    Ok((checked?, Some(dataset)))
 }
 
 impl CheckArgs {

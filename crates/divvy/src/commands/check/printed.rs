@@ -6,6 +6,7 @@ use divvy::rules::{Diagnostic, Rule, Severity};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+use super::copies::NamedGroup;
 use super::count;
 use crate::terminal::Terminal;
 
@@ -16,6 +17,8 @@ pub(super) struct Printed<'a> {
     pub(super) findings: &'a [Diagnostic],
     /// What else is wrong, a sentence each.
     pub(super) problems: &'a [String],
+    /// Pictures that are there more than once.
+    pub(super) copies: &'a [NamedGroup],
     /// Rules that are broken and that someone allows to be.
     pub(super) silenced: BTreeSet<Rule>,
 }
@@ -54,7 +57,7 @@ impl Printed<'_> {
 
 impl Serialize for Printed<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Check", 8)?;
+        let mut object = serializer.serialize_struct("Check", 9)?;
         object.serialize_field("subject", self.subject)?;
         object.serialize_field("kind", self.kind)?;
         object.serialize_field("errors", &count(self.findings, Severity::Error))?;
@@ -63,6 +66,7 @@ impl Serialize for Printed<'_> {
         object.serialize_field("allowed", &self.silenced)?;
         object.serialize_field("problems", self.problems)?;
         object.serialize_field("findings", self.findings)?;
+        object.serialize_field("copies", self.copies)?;
         object.end()
     }
 }

@@ -1,0 +1,104 @@
+//! Pictures that are there more than once.
+
+mod rules;
+
+pub use rules::copies;
+
+use crate::error::DataError;
+use crate::fingerprint::{self, Pair, Sum};
+use crate::store::ImageStore;
+use crate::together::Together;
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+
+/// Pictures of a store that are there more than once, in groups.
+///
+/// Exact copies are equal to the last pixel once they are decoded and turned upright, at their own size. Near copies look the same
+/// although they were saved anew, resized, mirrored or cropped a little; how near they are is told. One-coloured pictures are no
+/// copies: they are all alike.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Copies {
+    /// The groups by their first samples.
+    pub groups: Vec<CopyGroup>,
+    /// How many different pictures have so many others like them that only the nearest were compared with them: of these, near
+    /// copies may be missing.
+    pub crowded: usize,
+}
+
+/// Pictures of which each is a copy of at least one of the others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CopyGroup {
+    /// Its different pictures, each with the samples that show it, ascending. Their first samples ascend, too.
+    pub pictures: Vec<Vec<usize>>,
+    /// Which of the different pictures look the same. Empty where there is only one.
+    pub near: Vec<NearCopy>,
+}
+
+/// Two different pictures that look the same.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NearCopy {
+    /// Which of the group's pictures, the first below the second.
+    pub pictures: [usize; 2],
+    /// How far they are from each other: the share of the slopes of light of one that the other has not, after one was laid over
+    /// the other; 0 for no difference, up to 0.3.
+    pub distance: f32,
+    /// Whether one is the other in a mirror.
+    pub mirrored: bool,
+}
+
+impl CopyGroup {
+    /// All its samples, ascending.
+    pub fn samples(&self) -> Vec<usize> {
+        let mut samples = self.pictures.concat();
+        samples.sort_unstable();
+        samples
+    }
+}
+
+impl Copies {
+    /// Compares all samples of a store that could be read, wherever they are kept.
+    ///
+    /// # Errors
+    /// [`DataError::Interrupted`] soon after `cancel` is set.
+    pub fn find(store: &ImageStore, cancel: Option<&AtomicBool>) -> Result<Self, DataError> {
+        let mut by_digest: BTreeMap<&Sum, Vec<usize>> = BTreeMap::new();
+        for sample in 0..store.dataset().samples().len() {
+            if let Some(digest) = store.fingerprint(sample).and_then(|print| print.digest()) {
+                by_digest.entry(digest).or_default().push(sample);
+            }
+        }
+        let mut pictures: Vec<Vec<usize>> = by_digest.into_values().collect();
+        pictures.sort_unstable();
+        let prints: Vec<_> = pictures.iter().filter_map(|samples| store.fingerprint(samples[0])).collect();
+        let alike = fingerprint::alike(&prints, store.threads(), cancel).ok_or(DataError::Interrupted)?;
+        Ok(Self { groups: grouped(pictures, &alike.pairs), crowded: alike.crowded })
+    }
+
+    /// The samples of each group, for a split to keep together.
+    pub fn together(&self) -> Vec<Vec<usize>> {
+        self.groups.iter().map(CopyGroup::samples).collect()
+    }
+}
+
+/// Groups of pictures that are there more than once or look like another, directly or by way of others.
+fn grouped(pictures: Vec<Vec<usize>>, pairs: &[Pair]) -> Vec<CopyGroup> {
+    let mut together = Together::new(pictures.len());
+    for pair in pairs {
+        together.join(pair.indices[0], pair.indices[1]);
+    }
+    let mut groups: BTreeMap<usize, CopyGroup> = BTreeMap::new();
+    let mut place = vec![0; pictures.len()];
+    for (index, samples) in pictures.into_iter().enumerate() {
+        let empty = || CopyGroup { pictures: Vec::new(), near: Vec::new() };
+        let of = groups.entry(together.first(index)).or_insert_with(empty);
+        place[index] = of.pictures.len();
+        of.pictures.push(samples);
+    }
+    for &Pair { indices, distance, mirrored } in pairs {
+        if let Some(of) = groups.get_mut(&together.first(indices[0])) {
+            of.near.push(NearCopy { pictures: indices.map(|index| place[index]), distance, mirrored });
+        }
+    }
+    let is_copied = |of: &CopyGroup| of.pictures.len() > 1 || of.pictures[0].len() > 1;
+    groups.into_values().filter(is_copied).collect()
+}
