@@ -177,6 +177,19 @@ pub enum DataError {
         /// What the data is.
         found: &'static str,
     },
+    /// What is to tell which pictures belong together does not.
+    #[error(
+        "{}: the pictures cannot be grouped by `{by}`: {fault}; give the name of a CSV's column, or a regular expression whose first group tells in each file's name, such as ([^/]+)_[^_/]*$",
+        path.display()
+    )]
+    Series {
+        /// The data.
+        path: PathBuf,
+        /// What was to tell.
+        by: String,
+        /// What is wrong with it.
+        fault: String,
+    },
     /// Labels are to be read from folders' names, of which none holds several.
     #[error(
         "{}: no group's name holds several labels joined by `_`, as in red_dress; leave out --labels-from-name, or rename the folders",

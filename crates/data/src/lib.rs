@@ -78,8 +78,8 @@ mod together;
 pub use augment::Augment;
 pub use cache::{CacheOptions, CachePlace};
 pub use dataset::{
-    Column, Dataset, Label, LabelKind, LabelSeparator, Layout, OpenOptions, Part, Sample, Source, Stored,
-    TableOptions,
+    Column, Dataset, Label, LabelKind, LabelSeparator, Layout, OpenOptions, Part, Sample, Series, Source,
+    Stored, TableOptions,
 };
 pub use decode::{Channels, ImageError, ImageFault, Limits, Pixels};
 pub use error::{DataError, Skipped};

@@ -1,7 +1,7 @@
 //! File names that tell which pictures belong together: one patient, one burst of shots, one original.
 
 use super::{count, percent, place};
-use crate::dataset::{Dataset, Part, Source};
+use crate::dataset::{Dataset, KeyOf, Part, Series, Source};
 use crate::split::Split;
 use divvy_rules::{Diagnostic, Rule};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -31,6 +31,9 @@ pub fn series_in(dataset: &Dataset, split: &Split) -> Option<Diagnostic> {
             parts[sample] = Some(part);
         }
     }
+    if let Some(series) = dataset.series() {
+        return stated_across(dataset, series, &parts);
+    }
     let pictures: Vec<Picture> =
         pictures(dataset).into_iter().filter(|picture| parts[picture.sample].is_some()).collect();
     across(dataset, &pictures, &parts)
@@ -38,12 +41,53 @@ pub fn series_in(dataset: &Dataset, split: &Split) -> Option<Diagnostic> {
 
 /// [`Rule::V03`]: pictures of one series in two parts that the data comes in, or in danger of it.
 pub(super) fn series(dataset: &Dataset) -> Option<Diagnostic> {
-    let pictures = pictures(dataset);
     let parts: Vec<Option<Part>> = dataset.samples().iter().map(|sample| sample.part).collect();
+    if let Some(series) = dataset.series() {
+        return stated_across(dataset, series, &parts);
+    }
+    let pictures = pictures(dataset);
     let to_be_drawn = dataset.part(Some(Part::Validation)).is_empty();
     let before =
         || to_be_drawn.then(|| (1..=LEVELS).find_map(|level| before_the_split(dataset, &pictures, level)));
     across(dataset, &pictures, &parts).or_else(|| before().flatten())
+}
+
+/// Series across parts, where it was stated what tells them.
+fn stated_across(dataset: &Dataset, series: &Series, parts: &[Option<Part>]) -> Option<Diagnostic> {
+    let in_part =
+        |samples: &[usize], of: Part| samples.iter().filter(|&&sample| parts[sample] == Some(of)).count();
+    let counts = |samples: &[usize]| Part::ALL.map(|of| (in_part(samples, of), of));
+    let divided: Vec<(&str, [(usize, Part); 3])> = series
+        .iter()
+        .map(|(key, samples)| (key, counts(samples)))
+        .filter(|(_, counts)| counts.iter().filter(|(n, _)| *n > 0).count() > 1)
+        .collect();
+    if divided.is_empty() {
+        return None;
+    }
+    let held_out = [Part::Validation, Part::Test];
+    let is_held_out = |part: &Option<Part>| part.is_some_and(|part| held_out.contains(&part));
+    let all = parts.iter().filter(|part| is_held_out(part)).count();
+    let siblings: usize = divided
+        .iter()
+        .flat_map(|(_, counts)| counts)
+        .filter(|(_, part)| held_out.contains(part))
+        .map(|(n, _)| n)
+        .sum();
+    let evidence = divided.iter().map(|(key, counts)| {
+        let counts = counts.iter().filter(|(n, _)| *n > 0).map(|(n, of)| format!("{n} in {of}"));
+        format!("{key}: {}", counts.collect::<Vec<_>>().join(", "))
+    });
+    Some(
+        Diagnostic::new(Rule::V03, format!("{} of pictures that stand in two parts", count(divided.len(), "series")))
+            .at(place(dataset))
+            .because(format!(
+                "by `{}`, {siblings} of {all} pictures for validation and test have a sibling in another part: a network that recognises the series is right about them for that reason",
+                series.by()
+            ))
+            .fix("put all pictures of a series into one part, or leave the parts to divvy")
+            .evidence(evidence),
+    )
 }
 
 /// Series across parts, of which there must be two.
@@ -158,7 +202,10 @@ fn across_parts(
             .because(format!(
                 "by their names, {siblings} of {held_out} pictures for validation and test have a sibling in another part: a network that recognises the series is right about them for that reason"
             ))
-            .fix("put all pictures of a series into one part; if the names mean something else, allow V03")
+            .fix(format!(
+                "put all pictures of a series into one part, or leave the parts to divvy{}; if the names mean something else, allow V03",
+                expression_for(dataset, &groups, level).map(|by| format!(" and give {by}")).unwrap_or_default()
+            ))
             .evidence(evidence),
     )
 }
@@ -197,9 +244,36 @@ fn before_the_split(dataset: &Dataset, pictures: &[Picture], level: usize) -> Op
             "with {mean:.1} pictures a series, one drawn at random for validation has a sibling in training with a probability of {}: a network that recognises the series is right about it for that reason",
             percent(1.0 - alone)
         ))
-        .fix("divide the series yourself, with a column `part` in a labels.csv or with folders train and val; if the names mean something else, allow V03")
+        .fix(match expression_for(dataset, &groups, level) {
+            Some(by) => format!("give {by}, and the pictures of a series stay together; if the names mean something else, allow V03"),
+            None => "give --group-by with a regular expression whose first group tells the series in a file's name; if the names mean something else, allow V03".to_owned(),
+        })
         .evidence(evidence),
     )
+}
+
+/// The option that groups pictures just so, if a simple expression does: as it is typed, in single quotes.
+fn expression_for(dataset: &Dataset, groups: &BTreeMap<&str, Vec<&Picture>>, level: usize) -> Option<String> {
+    let mut separators: BTreeSet<char> = BTreeSet::new();
+    for group in groups.values() {
+        separators.extend(group[0].stem.chars().filter(|c| !c.is_alphanumeric() && *c != '\''));
+    }
+    let cut = |separator: char| {
+        let plain = regex::escape(&separator.to_string());
+        let token = format!("{plain}[^{plain}/]*");
+        // A dot stands before the ending, too.
+        format!("([^/]+){}$", token.repeat(level + usize::from(separator == '.')))
+    };
+    let mut candidates: Vec<String> = separators.into_iter().map(cut).collect();
+    candidates.push(r"([^/]*[^/0-9])[0-9]+\.[^./]*$".to_owned());
+    let groups_so = |candidate: &String| {
+        KeyOf::new(candidate).is_ok_and(|key_of| {
+            groups.iter().all(|(key, group)| {
+                group.iter().all(|picture| key_of.of(&dataset.plain_name(picture.sample)) == *key)
+            })
+        })
+    };
+    candidates.into_iter().find(groups_so).map(|expression| format!("--group-by '{expression}'"))
 }
 
 #[cfg(test)]

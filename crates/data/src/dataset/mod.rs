@@ -7,9 +7,12 @@ mod folders;
 mod idx;
 mod parts;
 mod report;
+mod series;
 mod table;
 
 pub use parts::Part;
+pub(crate) use series::KeyOf;
+pub use series::Series;
 pub use table::{Column, LabelSeparator, TableOptions};
 
 use crate::decode::{Channels, ImageError, Limits, Pixels};
@@ -34,6 +37,11 @@ pub struct OpenOptions {
     /// How a CSV is read.
     #[serde(skip_serializing_if = "TableOptions::is_default")]
     pub table: TableOptions,
+    /// What tells which pictures belong together, say of one patient or one burst, and so come to one side of a split: the name of a
+    /// CSV's column, or a regular expression that is searched in each name (`sick/p017_01.jpg`), whose first group, or else all that
+    /// it matches, is told of the series.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_by: Option<String>,
     /// What files may ask for.
     #[serde(skip_serializing_if = "Limits::is_default")]
     pub limits: Limits,
@@ -152,6 +160,7 @@ pub struct Dataset {
     skipped: Vec<Skipped>,
     other_files: BTreeMap<String, usize>,
     conversions: Vec<String>,
+    series: Option<Series>,
 }
 
 impl Dataset {
@@ -178,7 +187,11 @@ impl Dataset {
         let (files, root) = Files::find(path, &options.limits)?;
         let mut dataset = Self::open_layout(&Location { files, root }, options)?;
         dataset.skipped.extend_from_slice(dataset.files.clone().skipped());
-        Ok(dataset)
+        match &options.group_by {
+            // A CSV may have found a column of that name.
+            Some(expression) if dataset.series.is_none() => dataset.with_series_by_name(expression),
+            _ => Ok(dataset),
+        }
     }
 
     fn open_layout(location: &Location, options: &OpenOptions) -> Result<Self, DataError> {
@@ -233,6 +246,7 @@ impl Dataset {
             skipped: Vec::new(),
             other_files: BTreeMap::new(),
             conversions: Vec::new(),
+            series: None,
         }
     }
 

@@ -20,6 +20,7 @@ impl fmt::Display for Dataset {
         self.write_counts(f)?;
         self.conversions.iter().try_for_each(|conversion| writeln!(f, "  {conversion}"))?;
         self.write_formats(f)?;
+        self.series.iter().try_for_each(|series| writeln!(f, "  {series}"))?;
         self.write_gaps(f)?;
         self.write_left_out(f)
     }

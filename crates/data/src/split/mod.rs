@@ -3,7 +3,7 @@
 mod list;
 mod stratify;
 
-use crate::dataset::{Dataset, Part};
+use crate::dataset::{Dataset, Part, Series};
 use crate::error::DataError;
 use crate::together::Together;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -22,7 +22,8 @@ pub struct Split {
 
 impl Split {
     /// Keeps the validation part that the dataset brings; without one, draws `fraction` of each class from the samples to
-    /// train on. The same dataset, fraction and seed give the same split. The test part stays what it is.
+    /// train on. The same dataset, fraction and seed give the same split. The test part stays what it is. The samples of one
+    /// of the dataset's series come to lie on one side.
     ///
     /// No more than 5,000 are drawn, of which each class has its share: more would hardly be felt in what is measured on them, and
     /// would be missing from training. Every class with two samples or more is on both sides (which can exceed the 5,000 by one for
@@ -146,11 +147,14 @@ struct Bundles {
 }
 
 impl Bundles {
-    /// Joins what `groups` have in common: of two groups with a common sample, all samples are drawn as one.
+    /// Joins the samples of each of `groups` and of each series of the dataset, and those of groups that have a sample in common.
     fn new(dataset: &Dataset, pool: &[usize], groups: &[Vec<usize>]) -> Self {
         let mut together = Together::new(dataset.samples().len());
-        for group in groups {
-            group.windows(2).for_each(|pair| together.join(pair[0], pair[1]));
+        let series = dataset.series().into_iter().flat_map(Series::iter).map(|(_, samples)| samples);
+        for group in groups.iter().map(Vec::as_slice).chain(series) {
+            for pair in group.windows(2) {
+                together.join(pair[0], pair[1]);
+            }
         }
         let mut first_in_pool = HashMap::new();
         let mut first: Vec<usize> = (0..dataset.samples().len()).collect();

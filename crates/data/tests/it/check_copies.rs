@@ -246,7 +246,9 @@ fn scenes(more: &[(String, Vec<u8>)]) -> (TempDir, Arc<Dataset>) {
         let group = ["a", "b"][seed % 2];
         write(root.path(), &format!("{group}/{seed:02}.png"), &png(scene(seed, (200, 150), WHOLE)));
     }
-    more.iter().for_each(|(name, bytes)| _ = write(root.path(), name, bytes));
+    for (name, bytes) in more {
+        write(root.path(), name, bytes);
+    }
     let dataset = Arc::new(open(root.path()).expect("it can be opened"));
     (root, dataset)
 }

@@ -32,6 +32,8 @@ pub(super) struct Columns {
     pub(super) has_header: bool,
     pub(super) file: usize,
     pub(super) part: Option<usize>,
+    /// The column that tells which rows belong together, where one has the name that was given.
+    pub(super) series: Option<usize>,
     pub(super) labels: LabelColumns,
     /// What was taken for a column though nothing said so.
     pub(super) guessed: Option<String>,
@@ -50,8 +52,13 @@ pub(super) enum LabelColumns {
 }
 
 impl Columns {
-    /// Decides. The first of `records` is the header, where there is one. The fault says what was found and what to do.
-    pub(super) fn find(records: &[StringRecord], options: &TableOptions) -> Result<Self, String> {
+    /// Decides. The first of `records` is the header, where there is one; a column of it called `series` tells what belongs together.
+    /// The fault says what was found and what to do.
+    pub(super) fn find(
+        records: &[StringRecord],
+        options: &TableOptions,
+        series: Option<&str>,
+    ) -> Result<Self, String> {
         let Some(first) = records.first() else { return Err("it has no rows".to_owned()) };
         let names_columns = [&options.file_column, &options.label_column]
             .into_iter()
@@ -62,7 +69,7 @@ impl Columns {
             records: &records[usize::from(has_header)..],
             options,
         };
-        look.columns()
+        look.columns(series)
     }
 }
 
@@ -74,11 +81,15 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn columns(&self) -> Result<Columns, String> {
+    fn columns(&self, series: Option<&str>) -> Result<Columns, String> {
         let part = self.position(&PART_COLUMNS);
         let file = self.file()?;
-        let (labels, guessed) = self.labels(file, part)?;
-        Ok(Columns { has_header: self.header.is_some(), file, part, labels, guessed })
+        let series = self
+            .header
+            .zip(series)
+            .and_then(|(header, series)| header.iter().position(|cell| cell == series));
+        let (labels, guessed) = self.labels([Some(file), part, series])?;
+        Ok(Columns { has_header: self.header.is_some(), file, part, series, labels, guessed })
     }
 
     fn width(&self) -> usize {
@@ -102,7 +113,8 @@ impl Look<'_> {
         }
     }
 
-    fn labels(&self, file: usize, part: Option<usize>) -> Result<(LabelColumns, Option<String>), String> {
+    /// The labels, which are in none of the columns `taken` unless that is said.
+    fn labels(&self, taken: [Option<usize>; 3]) -> Result<(LabelColumns, Option<String>), String> {
         if let Some(column) = &self.options.label_column {
             let column = self.stated(column)?;
             // A space in a class's name is more frequent than labels separated by one.
@@ -113,7 +125,7 @@ impl Look<'_> {
         if let Some(column) = plural.or_else(|| self.position(&SINGULAR_LABEL_COLUMNS)) {
             return Ok((LabelColumns::Named { column, spaces_separate: plural.is_some() }, None));
         }
-        let others = (0..self.width()).filter(|&column| column != file && Some(column) != part);
+        let others = (0..self.width()).filter(|&column| !taken.contains(&Some(column)));
         if let Some(header) = self.header
             && let Some(hot) = hot::Columns::find(header, self.records, others.clone())?
         {

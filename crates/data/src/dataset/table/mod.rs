@@ -25,6 +25,8 @@ struct Row {
     part: Option<Part>,
     /// The cells of the columns with labels.
     labels: Vec<String>,
+    /// The cell that tells the series, where a column does.
+    series: String,
 }
 
 /// True for what is called a list of files and labels.
@@ -44,7 +46,7 @@ pub(super) fn open(location: &Location, list: &Path, options: &OpenOptions) -> R
         });
     }
     let text = table.read_text(&options.limits)?;
-    let (columns, rows) = table.rows(&text, &options.table)?;
+    let (columns, rows) = table.rows(&text, options)?;
     if rows.is_empty() {
         return Err(table.no_rows());
     }
@@ -62,6 +64,7 @@ pub(super) fn open(location: &Location, list: &Path, options: &OpenOptions) -> R
 
     let base = list.parent().unwrap_or(Path::new(""));
     let mut samples = Vec::new();
+    let mut series = Vec::new();
     let mut skipped = Vec::new();
     let mut first_seen: HashMap<PathBuf, (u64, Vec<String>)> = HashMap::new();
     for (row, mut labels) in rows.iter().zip(labels) {
@@ -86,6 +89,7 @@ pub(super) fn open(location: &Location, list: &Path, options: &OpenOptions) -> R
         let label = classes.label(kind, &labels);
         first_seen.insert(path.clone(), (row.line, labels));
         samples.push(Sample { source: Source::File(path), label, part: row.part });
+        series.push(row.series.clone());
     }
     if too_many_bad(skipped.len(), rows.len()) {
         return Err(DataError::TooManyUnreadable {
@@ -95,12 +99,16 @@ pub(super) fn open(location: &Location, list: &Path, options: &OpenOptions) -> R
             examples: examples(&skipped),
         });
     }
-    Ok(Dataset {
+    let dataset = Dataset {
         base: base.to_owned(),
         skipped,
         conversions,
         ..Dataset::new(location, Layout::Table, kind, classes, samples)
-    })
+    };
+    match (&options.group_by, columns.series) {
+        (Some(column), Some(_)) => dataset.with_series_by_column(column, series),
+        _ => Ok(dataset),
+    }
 }
 
 /// The CSV being read, for its complaints.
@@ -129,7 +137,7 @@ impl Table<'_> {
     }
 
     /// The columns, and all rows.
-    fn rows(&self, text: &str, options: &TableOptions) -> Result<(Columns, Vec<Row>), DataError> {
+    fn rows(&self, text: &str, options: &OpenOptions) -> Result<(Columns, Vec<Row>), DataError> {
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .delimiter(delimiter(text))
@@ -140,7 +148,8 @@ impl Table<'_> {
         if records.is_empty() {
             return Err(self.no_rows());
         }
-        let columns = Columns::find(&records, options).map_err(|fault| self.fault(1, fault))?;
+        let columns = Columns::find(&records, &options.table, options.group_by.as_deref())
+            .map_err(|fault| self.fault(1, fault))?;
         let rows = records.iter().skip(usize::from(columns.has_header));
         let rows = rows.map(|record| self.row(record, &columns)).collect::<Result<_, _>>()?;
         Ok((columns, rows))
@@ -158,7 +167,8 @@ impl Table<'_> {
             LabelColumns::Named { column, .. } => vec![cell(*column).to_owned()],
             LabelColumns::Hot(hot) => hot.indices().map(|column| cell(column).to_owned()).collect(),
         };
-        Ok(Row { line, file: file.to_owned(), part, labels })
+        let series = columns.series.map_or("", cell).to_owned();
+        Ok(Row { line, file: file.to_owned(), part, labels, series })
     }
 
     fn csv_fault(&self, error: &csv::Error) -> DataError {
