@@ -2,6 +2,7 @@
 
 mod bench;
 mod cross_test;
+mod fuzz;
 mod sanitize;
 mod stage;
 mod test;
@@ -30,6 +31,8 @@ enum Chore {
     CrossTest,
     /// Tests the kernels under the address sanitizer, and the packing of weights under Miri where it is installed.
     Sanitize,
+    /// Feeds random input to each parser for some minutes, under the address sanitizer.
+    Fuzz(fuzz::Options),
     /// Runs two builds of divvy in turn and tells by how much the second is faster.
     Bench(bench::Options),
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Chore::Verify(options) => verify::run(&options),
         Chore::CrossTest => cross_test::run(),
         Chore::Sanitize => sanitize::run(),
+        Chore::Fuzz(options) => fuzz::run(&options),
         Chore::Bench(options) => bench::run(&options),
     };
     match outcome {

@@ -165,6 +165,8 @@ rules! {
     P03 "channel-order" Warning Design,
     P04 "exif-mixed" Note Data,
     P05 "label-breaking-augment" Warning Data,
+    P06 "file-type-mismatch" Note Data,
+    P07 "colour-profile" Note Data,
     V01 "augmented-validation" Warning Design,
     V02 "leak-duplicate" Warning Data,
     V03 "leak-group" Warning Data,

@@ -13,7 +13,6 @@ use crate::architecture::open_architecture;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::event::Event;
-use crate::prepare::channels;
 use crate::run::RunFolder;
 use crate::watch::Watch;
 
@@ -163,14 +162,20 @@ pub fn check_data(
 ) -> Result<DataFindings, TrainError> {
     let mut findings = check::names(dataset);
     let progress = |done, total| told(DataCheck::Files, done, total);
-    let options =
-        StoreOptions { threads, progress: Some(&progress), cancel: Some(stop), ..StoreOptions::default() };
+    let options = StoreOptions {
+        threads,
+        limits: dataset.limits(),
+        progress: Some(&progress),
+        cancel: Some(stop),
+        ..StoreOptions::default()
+    };
+    findings.extend(check::types(dataset));
     findings.extend(check::files(dataset, &options)?);
 
     let progress = |done, total| told(DataCheck::Pictures, done, total);
     let options = StoreOptions { progress: Some(&progress), ..options };
     let all: Vec<usize> = (0..dataset.samples().len()).collect();
-    let recipe = Preprocess::new(SIDE, SIDE, channels(dataset))?;
+    let recipe = Preprocess::new(SIDE, SIDE, dataset.channels())?;
     let store = ImageStore::load(dataset, &recipe, &all, &options)?;
     let usual = TrainConfig::new(dataset.root());
     let copies = check::Copies::find(&store, Some(stop))?;

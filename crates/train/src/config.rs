@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use divvy_data::read_text_limited;
+use divvy_data::{Channels, OpenOptions, read_text_limited};
 use divvy_nn::{Algorithms, Cpu, Device, Optimizer, Plateau, Precision, Schedule, Task, Warmup, Wiring};
 use divvy_rules::{Policy, Rule};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,9 @@ pub struct TrainConfig {
     /// is faster.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exact: bool,
+    /// The channels that pictures are given to the network in; by default those they are stored in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Channels>,
     /// How training pictures are changed at random.
     pub augment: AugmentChoice,
     /// The base learning rate.
@@ -66,6 +69,9 @@ pub struct TrainConfig {
     /// How the learning rate falls when the validation loss no longer does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plateau: Option<Plateau>,
+    /// How the pictures are found and their labels read.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub read: OpenOptions,
     /// What is stated of head, loss, labels and metric. What is left out is what the architecture's file states, or follows.
     #[serde(default, rename = "head", skip_serializing_if = "Wiring::is_empty")]
     pub wiring: Wiring,
@@ -74,6 +80,10 @@ pub struct TrainConfig {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_f32(precision: &Precision) -> bool {
     *precision == Precision::F32
+}
+
+fn is_usual(read: &OpenOptions) -> bool {
+    *read == OpenOptions::default()
 }
 
 /// How long to train.
@@ -140,6 +150,7 @@ impl TrainConfig {
             allow: BTreeSet::new(),
             deny_warnings: false,
             exact: false,
+            channels: None,
             augment: AugmentChoice::Auto,
             learning_rate: 1e-3,
             length: Length::Auto,
@@ -147,6 +158,7 @@ impl TrainConfig {
             schedule: Schedule::ONE_CYCLE,
             warmup: None,
             plateau: None,
+            read: OpenOptions::default(),
             wiring: Wiring::default(),
         }
     }
@@ -191,6 +203,10 @@ mod tests {
         config.deny_warnings = true;
         config.precision = Precision::Bf16;
         config.exact = true;
+        config.channels = Some(Channels::Grey);
+        config.read.labels_from_name = true;
+        config.read.limits.max_pixels = 1000;
+        config.read.table.label_column = Some("breed".parse().unwrap());
         config.wiring.activation = Some(divvy_nn::Activation::Sigmoid);
         config.warmup = Some(Warmup { steps: 10, start: 0.1 });
         config.plateau = Some(Plateau::default());

@@ -22,7 +22,7 @@ pub struct Evaluation {
     pub left_out: Vec<String>,
 }
 
-/// Classifies the labelled pictures at `data` (their test part where there is one) and measures how well.
+/// Classifies the labelled pictures at `data` (their test part where there is one), opened as `read` says, and measures how well.
 ///
 /// Of two groups, ROC AUC and average precision are about the one called `positive`, or the second of the model.
 /// `options` say how pictures are read, who is told of it, and what stops it and the classifying after it. `classified` is
@@ -34,11 +34,13 @@ pub struct Evaluation {
 pub fn evaluate(
     classifier: &mut Classifier,
     data: &Path,
+    read: &OpenOptions,
     positive: Option<&str>,
     options: &StoreOptions<'_>,
     classified: &dyn Fn(usize, usize),
 ) -> Result<Evaluation, TrainError> {
-    let dataset = Arc::new(Dataset::open(data, &OpenOptions::default())?.with_classes(classifier.classes())?);
+    let dataset = Arc::new(Dataset::open(data, read)?.with_classes(classifier.classes())?);
+    let options = &StoreOptions { limits: dataset.limits(), ..options.clone() };
     require_exclusive(positive, classifier.head())?;
     let positive = positive.map(|name| dataset.positive_class(name)).transpose()?;
     let samples = dataset.evaluation_samples();

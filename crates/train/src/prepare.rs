@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use divvy_data::{Augment, Channels, Dataset, LabelKind, OpenOptions, Part, Preprocess, Split, check};
+use divvy_data::{Augment, Dataset, LabelKind, Part, Preprocess, Split, check};
 use divvy_model::targets;
 use divvy_nn::{Circumstances, Head, Metric, Mode, Network, check_memory};
 use divvy_rules::{Diagnostic, Place, Policy, Rule};
@@ -12,7 +12,7 @@ use crate::config::{AugmentChoice, Length, TrainConfig};
 use crate::error::TrainError;
 use crate::evaluate::require_exclusive;
 
-/// What was asked for, opened and checked. No picture has been read and nothing written.
+/// What was asked for, opened and checked. No picture has been decoded and nothing written.
 pub(crate) struct Prepared {
     pub(crate) dataset: Arc<Dataset>,
     pub(crate) split: Split,
@@ -33,7 +33,8 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, TrainError> {
     check_settings(config)?;
     let dataset = open(config)?;
-    let preprocess = Preprocess::new(config.size, config.size, channels(&dataset))?;
+    let channels = config.channels.unwrap_or_else(|| dataset.channels());
+    let preprocess = Preprocess::new(config.size, config.size, channels)?;
     let architecture = open_architecture(&config.architecture)?;
     let exclusive = dataset.label_kind() == LabelKind::Classes;
     let decision = architecture.decide(&config.wiring, config.task, dataset.classes().len(), exclusive)?;
@@ -103,12 +104,12 @@ fn data_findings(
     };
     let names = check::names(dataset).into_iter().filter(is_open);
     let series = config.split.as_ref().and_then(|_| check::series_in(dataset, split));
-    names.chain(series).chain(check::augment(dataset, augment)).collect()
+    names.chain(series).chain(check::augment(dataset, augment)).chain(check::types(dataset)).collect()
 }
 
 /// The data, with the positive group second where one is named.
 pub(crate) fn open(config: &TrainConfig) -> Result<Dataset, TrainError> {
-    let dataset = Dataset::open(&config.data, &OpenOptions::default())?;
+    let dataset = Dataset::open(&config.data, &config.read)?;
     dataset.require_trainable()?;
     match &config.positive {
         Some(positive) => Ok(dataset.with_positive(positive)?),
@@ -162,9 +163,4 @@ fn check_settings(config: &TrainConfig) -> Result<(), TrainError> {
         ),
         _ => Ok(()),
     }
-}
-
-/// Grey for arrays of grey pictures, else RGB.
-pub(crate) fn channels(dataset: &Dataset) -> Channels {
-    dataset.array_shape().map_or(Channels::Rgb, |(_, _, channels)| channels)
 }

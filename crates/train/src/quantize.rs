@@ -70,11 +70,12 @@ pub fn quantize(
     };
     let folder = RunFolder::at(run);
     let config = folder.read_config();
-    let root = match data {
-        Some(data) => data.to_owned(),
-        None => config?.data,
+    let (root, read) = match data {
+        Some(data) => (data.to_owned(), OpenOptions::default()),
+        None => config.map(|config| (config.data, config.read))?,
     };
-    let dataset = Arc::new(Dataset::open(&root, &OpenOptions::default())?.with_classes(model.classes())?);
+    let dataset = Arc::new(Dataset::open(&root, &read)?.with_classes(model.classes())?);
+    let options = &StoreOptions { limits: dataset.limits(), ..options.clone() };
     let split = split(&folder, &dataset, model.record().seed)?;
     let calibration = spread(&split.train, most_pictures(&model));
     let samples: Vec<usize> = calibration.iter().chain(&split.validation).copied().collect();

@@ -128,6 +128,7 @@ impl Pictures {
         let options = StoreOptions {
             threads,
             cache,
+            limits: dataset.limits(),
             progress: Some(&progress),
             cancel: Some(stop),
             ..StoreOptions::default()

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use divvy_data::{DataError, StoreOptions};
+use divvy_data::{DataError, OpenOptions, StoreOptions};
 use divvy_eval::Report;
 use divvy_model::{Classifier, Model};
 use divvy_nn::{Activation, Cpu, Schedule, Task, Warmup, Wiring};
@@ -98,8 +98,15 @@ fn it_learns_and_the_run_folder_tells_how() {
     assert_eq!(split.lines().count(), 1 + 60);
 
     let mut classifier = Classifier::new(Model::open(&run).unwrap(), Cpu::new(1)).unwrap();
-    let evaluation =
-        evaluate(&mut classifier, &config.data, None, &StoreOptions::default(), &|_, _| {}).unwrap();
+    let evaluation = evaluate(
+        &mut classifier,
+        &config.data,
+        &OpenOptions::default(),
+        None,
+        &StoreOptions::default(),
+        &|_, _| {},
+    )
+    .unwrap();
     let Report::Exclusive(report) = evaluation.report else { panic!("two groups exclude each other") };
     assert_eq!(report.n, 60);
     assert!(report.accuracy >= 0.9, "{report}");
@@ -285,13 +292,14 @@ fn an_evaluation_tells_how_far_it_is_and_can_be_stopped() {
     let (stop, told) = (no_stop(), std::cell::RefCell::new(Vec::new()));
     let options = StoreOptions { cancel: Some(&stop), ..StoreOptions::default() };
     let tell = |done, total| told.borrow_mut().push((done, total));
-    evaluate(&mut classifier, &config.data, None, &options, &tell).unwrap();
+    evaluate(&mut classifier, &config.data, &OpenOptions::default(), None, &options, &tell).unwrap();
     assert_eq!(told.take(), [(32, 80), (64, 80), (80, 80)]);
     let stop_at_once = |done, total| {
         tell(done, total);
         stop.store(true, Ordering::Relaxed);
     };
-    let stopped = evaluate(&mut classifier, &config.data, None, &options, &stop_at_once);
+    let stopped =
+        evaluate(&mut classifier, &config.data, &OpenOptions::default(), None, &options, &stop_at_once);
     assert!(matches!(stopped, Err(TrainError::Data(DataError::Interrupted))));
     assert_eq!(told.take(), [(32, 80)]);
 }
@@ -303,7 +311,7 @@ fn pictures_without_exactly_one_label_are_no_test_of_a_model_that_gives_one() {
     let list = config.data.join("some.csv");
     let mut evaluate = |rows: &str| {
         fs::write(&list, format!("file,labels\n{rows}")).unwrap();
-        evaluate(&mut classifier, &list, None, &StoreOptions::default(), &|_, _| {})
+        evaluate(&mut classifier, &list, &OpenOptions::default(), None, &StoreOptions::default(), &|_, _| {})
     };
     for (rows, found) in [
         ("upper/0.png,upper\nlower/0.png,\nlower/1.png,lower|upper\n", "lower/0.png has no label"),
@@ -327,7 +335,9 @@ fn what_an_evaluation_leaves_out_is_told() {
     let list = config.data.join("some.csv");
     fs::write(&list, rows.concat()).unwrap();
     fs::write(config.data.join("upper/3.png"), "no picture").unwrap();
-    let evaluation = evaluate(&mut classifier, &list, None, &StoreOptions::default(), &|_, _| {}).unwrap();
+    let evaluation =
+        evaluate(&mut classifier, &list, &OpenOptions::default(), None, &StoreOptions::default(), &|_, _| {})
+            .unwrap();
     let [gone, bad] = evaluation.left_out.as_slice() else { panic!("{:?}", evaluation.left_out) };
     assert!(gone.contains("gone.png is not there (some.csv, line 22)"), "{gone}");
     assert!(bad.contains("upper/3.png"), "{bad}");

@@ -6,6 +6,7 @@ use crate::decode::{self, Header};
 use crate::error::DataError;
 use crate::store::StoreOptions;
 use divvy_rules::{Diagnostic, Rule};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -21,6 +22,7 @@ pub(super) struct FileFacts {
 /// Reads every file once, without decoding its pixels. Files that cannot be read are passed over: loading tells of them.
 ///
 /// - [`P04`](Rule::P04), a note: files whose Exif data say how to turn them.
+/// - [`P07`](Rule::P07), a note: files whose colours are of another kind than sRGB.
 /// - [`T06`](Rule::T06), a warning: type and sizes of the files tell the class.
 ///
 /// Of the options, threads, limits, progress and cancel are heeded.
@@ -29,7 +31,8 @@ pub(super) struct FileFacts {
 /// [`DataError::Interrupted`] when cancelled.
 pub fn files(dataset: &Dataset, options: &StoreOptions<'_>) -> Result<Vec<Diagnostic>, DataError> {
     let facts = read(dataset, options)?;
-    Ok([turned(dataset, &facts), shortcut::shortcut(dataset, &facts)].into_iter().flatten().collect())
+    let found = [turned(dataset, &facts), profiles(dataset, &facts), shortcut::shortcut(dataset, &facts)];
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// Reads all files, in the order of the samples.
@@ -83,6 +86,32 @@ fn turned(dataset: &Dataset, facts: &[FileFacts]) -> Option<Diagnostic> {
             .at(place(dataset))
             .because("their Exif data have an orientation other than 1, which divvy applies and Keras, torchvision and timm ignore")
             .fix("nothing in divvy; where the pictures are used elsewhere, save them upright")
+            .evidence(evidence),
+    )
+}
+
+fn profiles(dataset: &Dataset, facts: &[FileFacts]) -> Option<Diagnostic> {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut evidence = Vec::new();
+    for facts in facts {
+        if let Some(profile) = &facts.header.profile {
+            *kinds.entry(profile).or_default() += 1;
+            evidence.push(format!("{}: {profile}", name(dataset, facts.sample)));
+        }
+    }
+    let mut kinds: Vec<(usize, &str)> = kinds.into_iter().map(|(kind, n)| (n, kind)).collect();
+    kinds.sort_unstable_by(|a, b| b.cmp(a));
+    let most: Vec<String> = kinds.iter().take(3).map(|(n, kind)| format!("{n} {kind}")).collect();
+    if most.is_empty() {
+        return None;
+    }
+    let (n, of) = (evidence.len(), count(facts.len(), "picture"));
+    let what = format!("{n} of {of} have a colour profile other than sRGB ({})", most.join(", "));
+    Some(
+        Diagnostic::new(Rule::P07, what)
+            .at(place(dataset))
+            .because("their numbers are taken as they are stored: where a profile goes with a group, the tint gives the group away")
+            .fix("nothing where the profiles are spread over the groups; else convert the pictures to sRGB")
             .evidence(evidence),
     )
 }

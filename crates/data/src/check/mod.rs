@@ -11,6 +11,7 @@ mod files;
 mod parts;
 mod series;
 mod shortcut;
+mod types;
 mod wilson;
 
 pub use augment::augment;
@@ -18,6 +19,7 @@ pub use copies::{Copies, CopyGroup, NearCopy, copies};
 pub use files::files;
 pub use parts::split;
 pub use series::series_in;
+pub use types::types;
 
 use crate::dataset::Dataset;
 use divvy_rules::{Diagnostic, Place};

@@ -7,7 +7,7 @@
 use super::array::Array;
 use super::classes::Classes;
 use super::{Dataset, LabelKind, Layout, Location, Part, Sample, Source};
-use crate::decode::{Channels, Limits};
+use crate::decode::Channels;
 use crate::error::DataError;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -93,7 +93,7 @@ pub(super) fn find(folder: &Path, files: &[PathBuf]) -> Result<Option<Found>, Da
 }
 
 /// Reads the files of a set.
-pub(super) fn open(location: &Location, found: &Found, limits: &Limits) -> Result<Dataset, DataError> {
+pub(super) fn open(location: &Location, found: &Found) -> Result<Dataset, DataError> {
     let classes = found.version.classes();
     let by_value = match &found.names {
         Some(path) => read_names(location, path, classes)?,
@@ -103,7 +103,7 @@ pub(super) fn open(location: &Location, found: &Found, limits: &Limits) -> Resul
     let labels: Vec<_> = by_value.iter().map(|name| names.label(LabelKind::Classes, [name])).collect();
     let (mut arrays, mut samples) = (Vec::new(), Vec::new());
     for (part, path) in &found.batches {
-        let array = read_batch(location, path, found.version, limits)?;
+        let array = read_batch(location, path, found.version)?;
         for item in 0..array.len() {
             let value = array.label(item).last().copied().unwrap_or_default();
             let label = labels.get(usize::from(value)).cloned().ok_or_else(|| DataError::Cifar {
@@ -138,13 +138,8 @@ fn read_names(location: &Location, path: &Path, classes: usize) -> Result<Vec<St
     Ok(names)
 }
 
-fn read_batch(
-    location: &Location,
-    path: &Path,
-    version: Version,
-    limits: &Limits,
-) -> Result<Array, DataError> {
-    let bytes = location.files.read(path, limits.max_array_bytes).map_err(|error| error.of(path))?;
+fn read_batch(location: &Location, path: &Path, version: Version) -> Result<Array, DataError> {
+    let bytes = location.files.read(path, location.limits.max_array_bytes).map_err(|error| error.of(path))?;
     let before = version.label_bytes();
     let record = before + SIDE * SIDE * Channels::Rgb.count();
     if bytes.is_empty() || !bytes.len().is_multiple_of(record) {

@@ -84,7 +84,7 @@ struct Findings {
 
 /// Opens class folders, divided into parts or not. A group's name is its label, or `several_labels_joined`.
 pub(super) fn open(location: &Location, labels_from_name: bool) -> Result<Dataset, DataError> {
-    let Location { files, root } = location;
+    let Location { files, root, .. } = location;
     let folders: Vec<Folder> =
         files.subfolders(root)?.into_iter().map(|folder| Folder::read(files, folder)).collect();
     let mut findings = Findings::default();

@@ -91,12 +91,12 @@ fn recognise(file: &Path) -> Option<(Part, Kind)> {
 }
 
 /// Reads pairs of idx files. The classes are the label values that occur.
-pub(super) fn open(location: &Location, pairs: &[Pair], limits: &Limits) -> Result<Dataset, DataError> {
+pub(super) fn open(location: &Location, pairs: &[Pair]) -> Result<Dataset, DataError> {
     let mut arrays = Vec::new();
     let mut labels = Vec::new();
     for pair in pairs {
-        let images = read_images(location, &pair.images, limits)?;
-        let values = read_labels(location, &pair.labels, limits)?;
+        let images = read_images(location, &pair.images)?;
+        let values = read_labels(location, &pair.labels)?;
         if images.len() != values.len() {
             let (n, m, other) = (values.len(), images.len(), file_name(&pair.images));
             let fault =
@@ -121,8 +121,8 @@ pub(super) fn open(location: &Location, pairs: &[Pair], limits: &Limits) -> Resu
     Ok(Dataset { arrays, ..Dataset::new(location, Layout::Idx, LabelKind::Classes, classes, samples) })
 }
 
-fn read_images(location: &Location, path: &Path, limits: &Limits) -> Result<Array, DataError> {
-    let (dimensions, bytes) = read(location, path, 3, limits)?;
+fn read_images(location: &Location, path: &Path) -> Result<Array, DataError> {
+    let (dimensions, bytes) = read(location, path, 3)?;
     let (height, width) = (dimensions[1], dimensions[2]);
     if !(1..=LONGEST_SIDE).contains(&height) || !(1..=LONGEST_SIDE).contains(&width) || bytes.is_empty() {
         let fault = format!(
@@ -135,20 +135,19 @@ fn read_images(location: &Location, path: &Path, limits: &Limits) -> Result<Arra
     Ok(Array { file_name, height, width, channels: Channels::Grey, before: 0, bytes })
 }
 
-fn read_labels(location: &Location, path: &Path, limits: &Limits) -> Result<Vec<u8>, DataError> {
-    read(location, path, 1, limits).map(|(_, bytes)| bytes)
+fn read_labels(location: &Location, path: &Path) -> Result<Vec<u8>, DataError> {
+    read(location, path, 1).map(|(_, bytes)| bytes)
 }
 
 /// Reads an idx file of unsigned bytes with `rank` dimensions.
-fn read(
-    location: &Location,
-    path: &Path,
-    rank: u8,
-    limits: &Limits,
-) -> Result<(Vec<usize>, Vec<u8>), DataError> {
+fn read(location: &Location, path: &Path, rank: u8) -> Result<(Vec<usize>, Vec<u8>), DataError> {
     let file = location.files.reader(path)?;
     let packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
-    let parsed = if packed { parse(GzDecoder::new(file), rank, limits) } else { parse(file, rank, limits) };
+    let parsed = if packed {
+        parse(GzDecoder::new(file), rank, &location.limits)
+    } else {
+        parse(file, rank, &location.limits)
+    };
     parsed.map_err(|fault| DataError::Idx { path: path.to_owned(), fault })
 }
 

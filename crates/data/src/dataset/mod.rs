@@ -15,7 +15,7 @@ pub(crate) use series::KeyOf;
 pub use series::Series;
 pub use table::{Column, LabelSeparator, TableOptions};
 
-use crate::decode::{Channels, ImageError, Limits, Pixels};
+use crate::decode::{self, Channels, ImageError, Limits, Pixels};
 use crate::error::{DataError, Skipped, nearest};
 use crate::files::Files;
 use crate::preprocess::Preprocess;
@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// How a dataset is opened. What is left to its default is found by looking.
@@ -51,6 +52,7 @@ pub struct OpenOptions {
 struct Location {
     files: Files,
     root: PathBuf,
+    limits: Limits,
 }
 
 /// Where a dataset's samples and labels come from.
@@ -152,6 +154,7 @@ pub struct Dataset {
     root: PathBuf,
     /// The folder that sample names are relative to: the root, or the one in which a CSV given as root lies.
     base: PathBuf,
+    limits: Limits,
     layout: Layout,
     label_kind: LabelKind,
     classes: Vec<String>,
@@ -185,7 +188,7 @@ impl Dataset {
     /// A [`DataError`] that names the path, what was found and what to do.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self, DataError> {
         let (files, root) = Files::find(path, &options.limits)?;
-        let mut dataset = Self::open_layout(&Location { files, root }, options)?;
+        let mut dataset = Self::open_layout(&Location { files, root, limits: options.limits }, options)?;
         dataset.skipped.extend_from_slice(dataset.files.clone().skipped());
         match &options.group_by {
             // A CSV may have found a column of that name.
@@ -195,8 +198,7 @@ impl Dataset {
     }
 
     fn open_layout(location: &Location, options: &OpenOptions) -> Result<Self, DataError> {
-        let Location { files, root } = location;
-        let limits = &options.limits;
+        let Location { files, root, .. } = location;
         if files.is_file(root) {
             return if table::is_list(root) {
                 table::open(location, root, options)
@@ -211,9 +213,9 @@ impl Dataset {
             return table::open(location, list, options);
         }
         let dataset = if let Some(found) = idx::find(root, &here)? {
-            idx::open(location, &found, limits)?
+            idx::open(location, &found)?
         } else if let Some(found) = cifar::find(root, &here)? {
-            cifar::open(location, &found, limits)?
+            cifar::open(location, &found)?
         } else {
             folders::open(location, options.labels_from_name)?
         };
@@ -238,6 +240,7 @@ impl Dataset {
             files: location.files.clone(),
             root: location.root.clone(),
             base: location.root.clone(),
+            limits: location.limits,
             layout,
             label_kind,
             classes: classes.into_names(),
@@ -257,6 +260,11 @@ impl Dataset {
     /// The path it was opened from.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// What its files may ask for.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// How samples and labels are laid out on disk.
@@ -292,6 +300,23 @@ impl Dataset {
     /// The size `(height, width)` and channels of images that all have the same, as arrays have; `None` for image files.
     pub fn array_shape(&self) -> Option<(usize, usize, Channels)> {
         self.arrays.first().map(|array| (array.height, array.width, array.channels))
+    }
+
+    /// The channels that its pictures are stored in: grey where all are, as far as their files' headers can be read, else RGB. The
+    /// headers are read until one has colour.
+    pub fn channels(&self) -> Channels {
+        if let Some((_, _, channels)) = self.array_shape() {
+            return channels;
+        }
+        let mut colours =
+            (0..self.samples.len()).filter_map(|sample| match self.read(sample, &self.limits) {
+                Ok(Stored::File(bytes)) => Some(decode::header(&bytes, &self.limits).ok()?.channels),
+                _ => None,
+            });
+        match colours.next() {
+            Some(Channels::Grey) if colours.all(|channels| channels == Channels::Grey) => Channels::Grey,
+            _ => Channels::Rgb,
+        }
     }
 
     /// The samples of a part; `None` stands for those of data that is not divided.
@@ -356,6 +381,15 @@ impl Dataset {
             },
             Source::Item { array, item } => Ok(Stored::Pixels(self.arrays[*array].pixels(*item))),
         }
+    }
+
+    /// The first bytes of a sample's file; `None` for an item of an array, and for a file that cannot be read.
+    pub(crate) fn head(&self, sample: usize) -> Option<Vec<u8>> {
+        const BYTES: u64 = 32;
+        let Source::File(path) = &self.samples[sample].source else { return None };
+        let mut head = Vec::new();
+        self.files.reader(path).ok()?.take(BYTES).read_to_end(&mut head).ok()?;
+        Some(head)
     }
 
     /// Decodes a sample and fits it to the recipe's size.

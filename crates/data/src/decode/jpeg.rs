@@ -1,8 +1,8 @@
 //! JPEG: baseline and progressive; grey, YCbCr, RGB, CMYK and YCCK.
 
-use super::{Decoded, ImageFault, Limits, damaged};
+use super::{Channels, Decoded, Header, ImageFault, Limits, damaged, format, profile};
 use image::metadata::Orientation;
-use image::{DynamicImage, GrayImage, RgbImage};
+use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -19,6 +19,10 @@ const RESTART_0: u8 = 0xd0;
 const END_OF_IMAGE: u8 = 0xd9;
 /// The segment after which coded data follows.
 const START_OF_SCAN: u8 = 0xda;
+/// What begins as a frame's marker does and is none.
+const HUFFMAN_TABLES: u8 = 0xc4;
+const RESERVED: u8 = 0xc8;
+const ARITHMETIC_TABLES: u8 = 0xcc;
 
 /// Decodes a JPEG to grey where it is grey and to RGB otherwise.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, ImageFault> {
@@ -26,9 +30,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, ImageFaul
     if !reaches_its_end(bytes) {
         return Err(damaged("JPEG", "it breaks off"));
     }
+    refuse_rare_kinds(bytes)?;
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options());
     let (width, height, orientation) = read_header(&mut decoder, limits)?;
-    let grey = decoder.input_colorspace() == Some(ColorSpace::Luma);
+    let grey = is_grey(&decoder);
     if grey {
         decoder.set_options(options().jpeg_set_out_colorspace(ColorSpace::Luma));
     }
@@ -43,9 +48,23 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, ImageFaul
     Ok(Decoded { image, orientation })
 }
 
-/// Width, height and orientation, from what precedes the coded data.
-pub(super) fn header(bytes: &[u8], limits: &Limits) -> Result<(u32, u32, Orientation), ImageFault> {
-    read_header(&mut JpegDecoder::new_with_options(ZCursor::new(bytes), options()), limits)
+/// What precedes the coded data.
+pub(super) fn header(bytes: &[u8], limits: &Limits) -> Result<Header, ImageFault> {
+    refuse_rare_kinds(bytes)?;
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options());
+    let (width, height, orientation) = read_header(&mut decoder, limits)?;
+    Ok(Header {
+        format: format::name(ImageFormat::Jpeg),
+        width,
+        height,
+        channels: if is_grey(&decoder) { Channels::Grey } else { Channels::Rgb },
+        orientation: orientation.to_exif(),
+        profile: decoder.icc_profile().and_then(|icc| profile::beyond_srgb(&icc)),
+    })
+}
+
+fn is_grey(decoder: &JpegDecoder<ZCursor<&[u8]>>) -> bool {
+    decoder.input_colorspace() == Some(ColorSpace::Luma)
 }
 
 fn options() -> DecoderOptions {
@@ -69,30 +88,55 @@ fn read_header(
     Ok((width as u32, height as u32, orientation.unwrap_or(Orientation::NoTransforms)))
 }
 
-/// True where the markers lead from the start to an end-of-image marker behind a scan (ITU-T T.81, annex B).
+/// True where the markers lead from the start to an end-of-image marker behind a scan.
 fn reaches_its_end(bytes: &[u8]) -> bool {
-    let mut rest = bytes.get(2..).unwrap_or_default();
     let mut in_scan = false;
-    loop {
+    Segments::of(bytes).any(|(marker, _)| {
+        in_scan |= marker == START_OF_SCAN;
+        in_scan && marker == END_OF_IMAGE
+    })
+}
+
+/// Refuses kinds of JPEG that are not read, by the marker of the frame and its precision (ITU-T T.81, table B.1).
+fn refuse_rare_kinds(bytes: &[u8]) -> Result<(), ImageFault> {
+    let frame = Segments::of(bytes).find(|(marker, _)| {
+        matches!(marker, 0xc0..=0xcf) && ![HUFFMAN_TABLES, RESERVED, ARITHMETIC_TABLES].contains(marker)
+    });
+    let kind = match frame {
+        Some((0xc0..=0xc2, [8, ..])) | None => return Ok(()),
+        Some((0xc0..=0xc2, [bits, ..])) => format!("a JPEG with {bits} bits a sample"),
+        Some((0xc3, _)) => "a lossless JPEG".to_owned(),
+        Some((0xc9..=0xcb, _)) => "a JPEG with arithmetic coding".to_owned(),
+        Some((0xc0..=0xc2, [])) => return Err(damaged("JPEG", "it breaks off")),
+        Some(_) => "a hierarchical JPEG".to_owned(),
+    };
+    Err(ImageFault::Unsupported { format: kind })
+}
+
+/// The segments of a JPEG, each its marker and content, up to where one breaks off (ITU-T T.81, annex B).
+struct Segments<'a>(&'a [u8]);
+
+impl<'a> Segments<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self(bytes.get(2..).unwrap_or_default())
+    }
+}
+
+impl<'a> Iterator for Segments<'a> {
+    type Item = (u8, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
         // In a scan this also passes over coded data, in which 0xFF is followed by 0; elsewhere there is nothing to pass.
-        let Some(at) = rest.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff))
-        else {
-            return false;
-        };
-        let marker = rest[at + 1];
-        rest = &rest[at + 2..];
-        match marker {
-            END_OF_IMAGE if in_scan => return true,
-            TEMPORARY | RESTART_0..=END_OF_IMAGE => {}
-            segment => {
-                in_scan |= segment == START_OF_SCAN;
-                let Some(&[high, low]) = rest.first_chunk() else { return false };
-                let Some(behind) = rest.get(usize::from(u16::from_be_bytes([high, low]))..) else {
-                    return false;
-                };
-                rest = behind;
-            }
+        let at = self.0.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff))?;
+        let marker = self.0[at + 1];
+        let rest = &self.0[at + 2..];
+        if matches!(marker, TEMPORARY | RESTART_0..=END_OF_IMAGE) {
+            self.0 = rest;
+            return Some((marker, &[]));
         }
+        let length = usize::from(u16::from_be_bytes(*rest.first_chunk()?));
+        self.0 = rest.get(length..)?;
+        Some((marker, rest.get(2..length).unwrap_or_default()))
     }
 }
 

@@ -8,6 +8,7 @@ mod format;
 mod jpeg;
 mod limits;
 mod pixels;
+mod profile;
 mod raster;
 mod webp;
 
@@ -48,16 +49,25 @@ pub(crate) fn decode(
     Ok(Pixels::from_image(image, channels, background))
 }
 
+/// The name of the format that a file's first bytes are of, where it is one that is read.
+pub(crate) fn format_name(head: &[u8]) -> Option<&'static str> {
+    format::sniff(head).ok().map(Format::name)
+}
+
 /// What an image file says of itself before its pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Header {
     /// The name of the format: `PNG`.
     pub(crate) format: &'static str,
     /// As stored, before turning.
     pub(crate) width: u32,
     pub(crate) height: u32,
+    /// Whether it is stored with colours.
+    pub(crate) channels: Channels,
     /// How it is to be turned, as Exif has it: 1 for not at all, up to 8.
     pub(crate) orientation: u8,
+    /// The name of a colour profile other than sRGB.
+    pub(crate) profile: Option<String>,
 }
 
 /// Reads the header of an image file's bytes.
@@ -65,10 +75,8 @@ pub(crate) struct Header {
 /// # Errors
 /// An [`ImageFault`] for what is no image within the limits, as far as the header tells.
 pub(crate) fn header(bytes: &[u8], limits: &Limits) -> Result<Header, ImageFault> {
-    let format = format::sniff(bytes)?;
-    let (width, height, orientation) = match format {
-        Format::Jpeg => jpeg::header(bytes, limits)?,
-        Format::Raster(format) => raster::header(bytes, format, limits)?,
-    };
-    Ok(Header { format: format.name(), width, height, orientation: orientation.to_exif() })
+    match format::sniff(bytes)? {
+        Format::Jpeg => jpeg::header(bytes, limits),
+        Format::Raster(format) => raster::header(bytes, format, limits),
+    }
 }

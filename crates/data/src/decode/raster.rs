@@ -1,6 +1,6 @@
 //! PNG, BMP, GIF, WebP and TIFF, the first frame of those that move.
 
-use super::{Decoded, ImageFault, Limits, damaged, format, webp};
+use super::{Channels, Decoded, Header, ImageFault, Limits, damaged, format, profile, webp};
 use image::error::{ImageError, LimitErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
@@ -13,15 +13,18 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Resu
     Ok(Decoded { image, orientation })
 }
 
-/// Width, height and orientation, from what precedes the pixels.
-pub(super) fn header(
-    bytes: &[u8],
-    format: ImageFormat,
-    limits: &Limits,
-) -> Result<(u32, u32, Orientation), ImageFault> {
-    let (decoder, orientation) = open(bytes, format, limits)?;
+/// What precedes the pixels.
+pub(super) fn header(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Header, ImageFault> {
+    let (mut decoder, orientation) = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
-    Ok((width, height, orientation))
+    Ok(Header {
+        format: format::name(format),
+        width,
+        height,
+        channels: if decoder.color_type().has_color() { Channels::Rgb } else { Channels::Grey },
+        orientation: orientation.to_exif(),
+        profile: decoder.icc_profile().ok().flatten().and_then(|icc| profile::beyond_srgb(&icc)),
+    })
 }
 
 /// A decoder for an image that keeps within the limits, and how the image is to be turned.

@@ -43,6 +43,45 @@ fn files_that_exif_turns_are_counted() {
 }
 
 #[test]
+fn files_that_are_not_what_their_names_say_are_counted_once() {
+    let root = folder();
+    for (name, bytes) in [
+        ("a/1.jpg", shot(9, 9, Jpeg)),
+        ("a/2.JPEG", shot(9, 9, Png)),
+        ("a/3.png", shot(9, 9, Jpeg)),
+        ("b/1.jpg", shot(9, 9, ImageFormat::WebP)),
+        ("b/2.tiff", shot(9, 9, ImageFormat::Tiff)),
+        ("b/3.gif", b"no picture".to_vec()),
+        ("b/4.jfif", shot(9, 9, Jpeg)),
+    ] {
+        write(root.path(), name, &bytes);
+    }
+    let finding =
+        check::types(&open(root.path()).expect("it can be opened")).expect("three are called otherwise");
+    assert_eq!((finding.rule, finding.severity), (Rule::P06, Severity::Note));
+    assert!(finding.what.starts_with("3 of 7 pictures"), "{finding}");
+    assert_eq!(finding.evidence, ["a/2.JPEG: PNG", "a/3.png: JPEG", "b/1.jpg: WebP"]);
+}
+
+#[test]
+fn colour_profiles_beyond_srgb_are_counted() {
+    let root = folder();
+    let formats = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats");
+    let formats = |name: &str| std::fs::read(formats.join(name)).expect("it is there");
+    write(root.path(), "a/1.jpg", &formats("other_profile.jpg"));
+    write(root.path(), "b/1.jpg", &formats("baseline.jpg"));
+    write(root.path(), "b/2.png", &formats("srgb_profile.png"));
+    let found = findings(root.path());
+    let [finding] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((finding.rule, finding.severity), (Rule::P07, Severity::Note));
+    assert_eq!(
+        finding.what,
+        "1 of 3 pictures have a colour profile other than sRGB (1 Lab identity built-in)"
+    );
+    assert_eq!(finding.evidence, ["a/1.jpg: Lab identity built-in"]);
+}
+
+#[test]
 fn upright_files_and_files_that_are_none_give_no_finding() {
     let root = folder();
     for i in 0..4 {

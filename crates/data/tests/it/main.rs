@@ -10,6 +10,7 @@ mod cifar;
 mod common;
 mod decoding;
 mod folders;
+mod formats;
 mod hostile;
 mod idx;
 mod labels;

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use divvy::data::Channels;
 use divvy::nn::{Activation, LossName, Precision};
 
 use super::values::{above_zero, batch, minutes, networks, precision, side};
-use super::{CacheArgs, ComputeArgs, PolicyArgs, TaskChoice};
+use super::{CacheArgs, ComputeArgs, PolicyArgs, ReadArgs, TaskChoice};
 
 #[derive(Args, Debug)]
 pub(crate) struct TrainArgs {
-    /// A folder whose subfolders are the groups (or train/, val/, test/ of such), MNIST-style idx files, or a CSV with
-    /// the columns file,labels
+    /// A folder whose subfolders are the groups (or train/, val/, test/ of such), MNIST-style idx files, CIFAR's binary
+    /// files, a CSV with the columns file,labels, or a zip or tar of any of these
     #[arg(value_name = "PHOTOS", required_unless_present = "config")]
     pub(crate) photos: Option<PathBuf>,
 
@@ -90,6 +91,13 @@ pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) cache: CacheArgs,
 
+    /// The channels that the network sees [default: grey where all pictures are stored so, else rgb]
+    #[arg(long, value_name = "CHANNELS")]
+    pub(crate) channels: Option<ChannelsFlag>,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
 
@@ -143,6 +151,9 @@ pub(crate) struct CompareArgs {
     /// Print the comparison as JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
 
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
@@ -203,6 +214,21 @@ pub(crate) enum OptimizerChoice {
     Adamw,
     Sgd,
     Rmsprop,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub(crate) enum ChannelsFlag {
+    Grey,
+    Rgb,
+}
+
+impl ChannelsFlag {
+    pub(crate) fn channels(self) -> Channels {
+        match self {
+            Self::Grey => Channels::Grey,
+            Self::Rgb => Channels::Rgb,
+        }
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug)]

@@ -2,6 +2,7 @@
 
 mod learn;
 mod network;
+mod reading;
 mod rules;
 mod values;
 
@@ -12,10 +13,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use divvy::data::CachePlace;
 use divvy::nn::{HeadKind, Isa, Precision, Task};
 
-pub(crate) use learn::{AugmentFlag, CompareArgs, HeadChoice, HeadSpec, OptimizerChoice, TrainArgs};
+pub(crate) use learn::{
+    AugmentFlag, ChannelsFlag, CompareArgs, HeadChoice, HeadSpec, OptimizerChoice, TrainArgs,
+};
 pub(crate) use network::{
     BenchArgs, BenchJob, BenchPrecision, LoadArgs, MachineArgs, NetworkArgs, PlanArgs, SummaryArgs, WorkArgs,
 };
+pub(crate) use reading::ReadArgs;
 pub(crate) use rules::{CheckArgs, Denied, ExplainArgs, PolicyArgs};
 use values::{cache_place, isa, precision, probability};
 
@@ -132,6 +136,9 @@ pub(crate) struct EvaluateArgs {
     /// The group of two that ROC AUC and average precision are about [default: the model's second]
     #[arg(long, value_name = "GROUP")]
     pub(crate) positive: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
 
     /// Print the report as JSON
     #[arg(long)]

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use divvy::rules::Rule;
 
 use super::values::{batch, classes, side};
-use super::{TaskChoice, ThreadArgs};
+use super::{ReadArgs, TaskChoice, ThreadArgs};
 
 /// What is done about findings.
 #[derive(Args, Debug)]
@@ -39,6 +39,9 @@ pub(crate) struct CheckArgs {
     /// Pictures in a step of a network's training
     #[arg(long, value_name = "N", value_parser = batch)]
     pub(crate) batch: Option<usize>,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
 
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,

@@ -1,6 +1,6 @@
 //! Values as they are typed, and what help says of them.
 
-use divvy::data::{CachePlace, MAX_SIDE};
+use divvy::data::{CachePlace, LabelSeparator, MAX_SIDE};
 use divvy::nn::{Architecture, Isa, Precision};
 use divvy::train::Length;
 
@@ -57,4 +57,10 @@ pub(super) fn precision(text: &str) -> Result<Precision, String> {
 pub(super) fn isa(name: &str) -> Result<Isa, String> {
     let present = || Isa::present().into_iter().map(Isa::name).collect::<Vec<_>>().join(", ");
     Isa::by_name(name).ok_or_else(|| format!("this machine has {}", present()))
+}
+
+/// What separates the labels in a cell of a CSV.
+pub(super) fn label_separator(text: &str) -> Result<LabelSeparator, String> {
+    let known = LabelSeparator::ALL.into_iter().find(|separator| separator.name() == text);
+    known.ok_or_else(|| "give space, comma, semicolon, pipe or none".to_owned())
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use divvy::data::StoreOptions;
+use divvy::data::{OpenOptions, StoreOptions};
 use divvy::eval::Report;
 use divvy::train::{Evaluation, Event, RunFolder, evaluate};
 use serde::Serialize;
@@ -34,7 +34,14 @@ pub(crate) fn run(args: &EvaluateArgs, terminal: &mut Terminal) -> Result<Status
         let (threads, cancel) = (args.compute.processor.threads(), Some(interrupt::asked()));
         let options = StoreOptions { threads, progress: Some(&count), cancel, ..StoreOptions::default() };
         let classified = |done, total| progress.renamed("classifying").count(done, total);
-        evaluate(&mut classifier, &args.data, args.positive.as_deref(), &options, &classified)?
+        evaluate(
+            &mut classifier,
+            &args.data,
+            &args.read.options(OpenOptions::default()),
+            args.positive.as_deref(),
+            &options,
+            &classified,
+        )?
     };
     terminal.stop();
 

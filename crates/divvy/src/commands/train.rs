@@ -7,7 +7,7 @@ use divvy::nn::{Optimizer, Wiring};
 use divvy::train::{AugmentChoice, Ending, Length, Resources, TrainConfig, train};
 
 use super::training::{Screen, told};
-use crate::args::{AugmentFlag, Denied, HeadChoice, OptimizerChoice, TaskChoice, TrainArgs};
+use crate::args::{AugmentFlag, ChannelsFlag, Denied, HeadChoice, OptimizerChoice, TaskChoice, TrainArgs};
 use crate::terminal::{Terminal, program, quoted, thousands};
 use crate::{Status, interrupt};
 
@@ -49,6 +49,7 @@ fn config(args: TrainArgs) -> Result<TrainConfig> {
         None => (base.optimizer, base.learning_rate),
     };
     let mut allow = base.allow;
+    let read = args.read.options(base.read);
     allow.extend(args.policy.allow);
     Ok(TrainConfig {
         data: args.photos.unwrap_or(base.data),
@@ -60,6 +61,8 @@ fn config(args: TrainArgs) -> Result<TrainConfig> {
         allow,
         deny_warnings: base.deny_warnings || args.policy.deny == Some(Denied::Warnings),
         exact: base.exact || args.compute.exact,
+        read,
+        channels: args.channels.map(ChannelsFlag::channels).or(base.channels),
         size: args.size.unwrap_or(base.size),
         batch: args.batch.unwrap_or(base.batch),
         precision: args.precision.unwrap_or(base.precision),

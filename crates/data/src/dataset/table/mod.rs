@@ -45,7 +45,7 @@ pub(super) fn open(location: &Location, list: &Path, options: &OpenOptions) -> R
             found: Layout::Table.described(),
         });
     }
-    let text = table.read_text(&options.limits)?;
+    let text = table.read_text(&location.limits)?;
     let (columns, rows) = table.rows(&text, options)?;
     if rows.is_empty() {
         return Err(table.no_rows());

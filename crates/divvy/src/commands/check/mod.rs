@@ -113,7 +113,7 @@ fn data_findings(
     path: &Path,
     terminal: &mut Terminal,
 ) -> Result<(DataFindings, Option<Arc<Dataset>>)> {
-    let dataset = match Dataset::open(path, &OpenOptions::default()) {
+    let dataset = match Dataset::open(path, &args.read.options(OpenOptions::default())) {
         Err(DataError::Label(finding)) => return Ok((vec![*finding].into(), None)),
         other => Arc::new(other?),
     };
@@ -155,6 +155,10 @@ fn refuse_idle_flags(args: &CheckArgs, kind: Kind) -> Result<()> {
         ("--size", args.size.is_some()),
         ("--batch", args.batch.is_some()),
     ];
+    if kind != Kind::Data && args.read.options(OpenOptions::default()) != OpenOptions::default() {
+        let message = format!("{} is no data, and flags that say how data is read were given", args.subject);
+        return Err(Failure::new(message).help("leave them out").into());
+    }
     match given.iter().find(|(_, is_given)| *is_given && kind != Kind::Network) {
         Some((flag, _)) => {
             let message = format!("{flag}: {} is {}, which needs no such flag", args.subject, kind.name());

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use divvy::data::StoreOptions;
+use divvy::data::{OpenOptions, StoreOptions};
 use divvy::eval::Report;
 use divvy::model::{Classifier, Model};
 use divvy::nn::Precision;
@@ -97,7 +97,7 @@ fn fresh(wanted: &Path) -> PathBuf {
 /// The accuracy on the test pictures with its interval, in a sentence.
 fn measured(classifier: &mut Classifier, test: &Path) -> Result<String> {
     let options = StoreOptions { cancel: Some(interrupt::asked()), ..StoreOptions::default() };
-    let evaluation = evaluate(classifier, test, None, &options, &|_, _| {})?;
+    let evaluation = evaluate(classifier, test, &OpenOptions::default(), None, &options, &|_, _| {})?;
     Ok(match evaluation.report {
         Report::Exclusive(report) => format!(
             "accuracy {:.3} on {} pictures (95 % interval {:.3} to {:.3}; guessing gives {:.3})",

@@ -1,0 +1,67 @@
+"""Makes the inputs that fuzzing begins with: python make.py. What a target does with its bytes stands in `targets/`."""
+
+import gzip
+import io
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+MEMBERS = {"p/a/1.png": b"\x89PNG\r\n\x1a\n", "p/a/2.png": b"a" * 60, "p/b/1.png": b"", "labels.csv": b"file,label\n"}
+
+
+def write(target: str, name: str, content: bytes) -> None:
+    (HERE / target).mkdir(exist_ok=True)
+    (HERE / target / name).write_bytes(content)
+
+
+def tar(kind: int, name: str = "p/a/3.png") -> bytes:
+    memory = io.BytesIO()
+    with tarfile.open(fileobj=memory, mode="w", format=kind) as archive:
+        for member, content in [*MEMBERS.items(), (name, b"long")]:
+            info = tarfile.TarInfo(member)
+            info.size = len(content)
+            info.mtime = 0
+            archive.addfile(info, io.BytesIO(content))
+        link = tarfile.TarInfo("p/b/link.png")
+        link.type, link.linkname = tarfile.SYMTYPE, "1.png"
+        archive.addfile(link)
+    return memory.getvalue()
+
+
+def zipped(method: int) -> bytes:
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w", method) as archive:
+        for member, content in MEMBERS.items():
+            archive.writestr(zipfile.ZipInfo(member), content, compress_type=method)
+    return memory.getvalue()
+
+
+def idx(dimensions: list[int], values: bytes) -> bytes:
+    return bytes([0, 0, 8, len(dimensions)]) + b"".join(struct.pack(">I", d) for d in dimensions) + values
+
+
+write("archive", "stored.zip", zipped(zipfile.ZIP_STORED))
+write("archive", "deflated.zip", zipped(zipfile.ZIP_DEFLATED))
+write("archive", "gnu.tar", tar(tarfile.GNU_FORMAT, "p/a/" + "n" * 120 + ".png"))
+write("archive", "pax.tar", tar(tarfile.PAX_FORMAT, "p/a/" + "é" * 120 + ".png"))
+write("archive", "packed.tar.gz", gzip.compress(tar(tarfile.USTAR_FORMAT), mtime=0))
+
+for number, text in enumerate([
+    "file,labels\n1.jpg,a|b\n2.jpg,\n3.jpg,b\n",
+    "1.jpg\tx y\n2.jpg\tz\n",
+    "id;image;cat;dog\n0;1.jpg;1;0\n1;2.jpg;0;1\n",
+    'path,class,split\n1.jpg,"1.0",train\n2.jpg,0,val\n3.jpg,yes,test\n',
+    "file,label\n1.jpg,-1\n2.jpg,1.5e-07\n3.jpg,nan\n",
+]):
+    write("csv", f"{number}.csv", text.encode())
+
+images, labels = idx([2, 2, 3], bytes(range(12))), idx([2], b"\x01\x02")
+write("idx", "plain", bytes([len(images)]) + images + labels)
+packed = gzip.compress(images, mtime=0)
+packed += b"\0" * (1 - len(packed) % 2)
+write("idx", "packed", bytes([len(packed)]) + packed + gzip.compress(labels, mtime=0))
+
+write("cifar", "ten", bytes([4]) + b"\x03\x09" + "\n".join(f"n{i}" for i in range(10)).encode())
+write("cifar", "hundred", bytes([5]) + b"\x03\x63" + "\n".join(f"n{i}" for i in range(100)).encode())
