@@ -1,7 +1,7 @@
 //! Folders whose subfolders are the groups.
 
-use crate::common::{contents, folder, open, open_error, touch};
-use divvy_data::{DataError, LabelKind, Layout, Part};
+use crate::common::{contents, folder, open, open_error, plain_png, touch, write};
+use divvy_data::{Channels, DataError, ImageStore, LabelKind, Layout, Part, Preprocess, StoreOptions};
 use std::fs;
 use std::path::Path;
 
@@ -322,4 +322,36 @@ fn the_positive_group_stands_second() {
     assert!(matches!(open().with_positive("cat"), Err(DataError::UnknownClass { .. })));
     touch(root.path(), &["cows/1.jpg"]);
     assert!(matches!(open().with_positive("cats"), Err(DataError::NoPositive { classes: 3, .. })));
+}
+
+#[test]
+fn a_hundred_thousand_files_are_listed_in_natural_order() {
+    let root = folder();
+    let names = |group: &str| (0..50_000).map(|i| format!("{group}/{i}.jpg")).collect::<Vec<_>>();
+    let all = [names("a"), names("b/deeper/still")].concat();
+    touch(root.path(), &all.iter().map(String::as_str).collect::<Vec<_>>());
+    let dataset = open(root.path()).expect("it can be opened");
+    assert_eq!(dataset.class_counts(&dataset.part(None)), [50_000, 50_000]);
+    assert!((0..all.len()).all(|sample| dataset.sample_name(sample).to_str() == Some(&all[sample])));
+}
+
+#[test]
+fn pointers_of_git_lfs_are_told_by_name() {
+    let root = folder();
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+    for i in 0..12 {
+        write(root.path(), &format!("{}/{i}.png", ["a", "b"][i % 2]), &plain_png(2, 2, [9; 3]));
+    }
+    write(root.path(), "a/12.png", pointer);
+    let dataset = std::sync::Arc::new(open(root.path()).expect("it can be opened"));
+    let recipe = Preprocess::new(2, 2, Channels::Rgb).expect("the size is allowed");
+    let all = dataset.part(None);
+    let store =
+        ImageStore::load(&dataset, &recipe, &all, &StoreOptions::default()).expect("most can be read");
+    let [bad] = store.unreadable() else { panic!("{:?}", store.unreadable()) };
+    assert!(
+        bad.error.to_string().contains("a/12.png") && bad.error.to_string().contains("git lfs pull"),
+        "{}",
+        bad.error
+    );
 }

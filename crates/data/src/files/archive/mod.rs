@@ -160,6 +160,14 @@ impl Archive {
 
     /// Reads a file whole, up to `most` bytes.
     pub(super) fn read(&self, path: &Path, most: u64) -> Result<Vec<u8>, ReadError> {
+        let bytes = match (self.entry(path), &self.content) {
+            (Some(Entry::File(file)), Content::Zip(zip)) => zip.claimed_bytes(file),
+            (Some(Entry::File(file)), Content::Tar(tar)) => tar.bytes(file),
+            _ => 0,
+        };
+        if bytes > most {
+            return Err(ReadError::TooLarge { bytes, limit: most });
+        }
         disk::read_up_to(self.reader(path)?, most)
     }
 }

@@ -58,6 +58,11 @@ impl Tar {
         Ok(Self { bytes: Bytes::InMemory(bytes), files })
     }
 
+    /// How many bytes a file has.
+    pub(super) fn bytes(&self, file: usize) -> u64 {
+        self.files[file].end - self.files[file].start
+    }
+
     /// The bytes of a file.
     pub(super) fn reader(&self, file: usize) -> impl Read + '_ {
         RangeReader::new(&self.bytes, self.files[file].clone())

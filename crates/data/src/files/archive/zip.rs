@@ -64,6 +64,11 @@ impl Zip {
         Ok(Self { archive, files })
     }
 
+    /// How many bytes a file has, unpacked, as the directory says.
+    pub(super) fn claimed_bytes(&self, file: usize) -> u64 {
+        self.files[file].0.uncompressed_size_hint()
+    }
+
     /// The bytes of a file, unpacked, and checked against its checksum at the end.
     pub(super) fn reader(&self, file: usize) -> io::Result<Box<dyn Read + '_>> {
         let (wayfinder, method) = self.files[file];
