@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use divvy_data::{Channels, Dataset, ImageStore, Preprocess, Split, StoreOptions, check};
+use divvy_data::check::{self, Finding, Survey};
+use divvy_data::{Channels, Dataset, ImageStore, Preprocess, Split, StoreOptions};
 use divvy_model::Model;
 use divvy_nn::{Architecture, Circumstances, Network, Task, Wiring};
 use divvy_rules::{Diagnostic, Policy, Stage};
@@ -134,18 +135,21 @@ pub enum DataCheck {
 /// What was found in labelled pictures.
 #[derive(Clone, Debug)]
 pub struct DataFindings {
-    /// Rules that are broken.
-    pub findings: Vec<Diagnostic>,
-    /// What else is wrong, a sentence each: pictures that cannot be read, and why nothing could be trained.
+    /// Rules that are broken, with the pictures that break them.
+    pub findings: Vec<Finding>,
+    /// What else is wrong, a sentence each: files that are left out, and why nothing could be trained.
     pub problems: Vec<String>,
     /// Pictures that are there more than once.
     pub copies: check::Copies,
+    /// Height and width in pixels of each picture as it is seen; `None` for those that cannot be read.
+    pub sizes: Vec<Option<(usize, usize)>>,
 }
 
 impl From<Vec<Diagnostic>> for DataFindings {
-    /// Findings where nothing else is wrong.
+    /// Findings that are not about pictures, where nothing else is wrong.
     fn from(findings: Vec<Diagnostic>) -> Self {
-        Self { findings, problems: Vec::new(), copies: check::Copies::default() }
+        let findings = findings.into_iter().map(Finding::from).collect();
+        Self { findings, problems: Vec::new(), copies: check::Copies::default(), sizes: Vec::new() }
     }
 }
 
@@ -160,7 +164,7 @@ pub fn check_data(
     told: &(dyn Fn(DataCheck, usize, usize) + Sync),
     stop: &AtomicBool,
 ) -> Result<DataFindings, TrainError> {
-    let mut findings = check::names(dataset);
+    let mut findings: Vec<Finding> = check::names(dataset).into_iter().map(Finding::from).collect();
     let progress = |done, total| told(DataCheck::Files, done, total);
     let options = StoreOptions {
         threads,
@@ -169,24 +173,27 @@ pub fn check_data(
         cancel: Some(stop),
         ..StoreOptions::default()
     };
-    findings.extend(check::types(dataset));
-    findings.extend(check::files(dataset, &options)?);
+    findings.extend(check::types(dataset).map(Finding::from));
+    let survey = Survey::of(dataset, &options)?;
+    findings.extend(check::files(&survey));
+    findings.extend(check::quality(&survey));
+    findings.extend(check::shortcut(&survey));
 
     let progress = |done, total| told(DataCheck::Pictures, done, total);
     let options = StoreOptions { progress: Some(&progress), ..options };
-    let all: Vec<usize> = (0..dataset.samples().len()).collect();
     let recipe = Preprocess::new(SIDE, SIDE, dataset.channels())?;
-    let store = ImageStore::load(dataset, &recipe, &all, &options)?;
+    let store = ImageStore::load(dataset, &recipe, &survey.readable(), &options)?;
     let usual = TrainConfig::new(dataset.root());
     let copies = check::Copies::find(&store, Some(stop))?;
     let split = Split::keeping_together(dataset, usual.validation_share, usual.seed, &copies.together())?;
-    findings.extend(check::split(dataset, &split));
+    findings.extend(check::split(dataset, &split).into_iter().map(Finding::from));
+    let unreadable: Vec<usize> = survey.unreadable().iter().map(|bad| bad.sample).collect();
     // What cannot be read is no copy, and in no share of copies.
-    let readable = split.without(&store.unreadable_samples(), dataset).unwrap_or(split);
+    let readable = split.without(&unreadable, dataset).unwrap_or(split);
     findings.extend(check::copies(dataset, &copies, &readable));
     let skipped = dataset.skipped().iter().map(|skipped| format!("left out: {skipped}"));
-    let unreadable = store.unreadable().iter().map(|bad| format!("left out: {}", bad.error));
     let untrainable = dataset.require_trainable().err().map(|error| error.to_string());
-    let problems = skipped.chain(unreadable).chain(untrainable).collect();
-    Ok(DataFindings { findings, problems, copies })
+    let problems = skipped.chain(untrainable).collect();
+    let sizes = (0..dataset.samples().len()).map(|sample| survey.size(sample)).collect();
+    Ok(DataFindings { findings, problems, copies, sizes })
 }

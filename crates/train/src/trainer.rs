@@ -161,7 +161,8 @@ impl Pictures {
                 split.validation.len()
             ))?;
         }
-        let found = check::split(dataset, &split).into_iter().chain(check::copies(dataset, &copies, &split));
+        let copied = check::copies(dataset, &copies, &split).into_iter().map(|finding| finding.diagnostic);
+        let found = check::split(dataset, &split).into_iter().chain(copied);
         found.into_iter().try_for_each(|finding| recorder.finding(finding))?;
         let scaling = store.measure_scaling(&split.train);
         Ok(Self { store: Arc::new(store), split, scaling })

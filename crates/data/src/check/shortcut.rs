@@ -1,8 +1,9 @@
 //! Whether files tell their class without a look at the picture.
 
-use super::files::FileFacts;
+use super::finding::Finding;
+use super::survey::{FileFacts, Survey};
 use super::{count, percent, place, wilson};
-use crate::dataset::{Dataset, LabelKind};
+use crate::dataset::LabelKind;
 use crate::decode::group_digits;
 use divvy_rules::{Diagnostic, Rule};
 use std::collections::BTreeSet;
@@ -15,15 +16,24 @@ const MARGIN: f64 = 0.1;
 const DEPTH: usize = 2;
 const FOLDS: usize = 5;
 
-/// [`Rule::T06`]: two questions about a file's type and sizes tell the class, on files that took no part in choosing them.
-pub(super) fn shortcut(dataset: &Dataset, facts: &[FileFacts]) -> Option<Diagnostic> {
-    if dataset.label_kind() != LabelKind::Classes || facts.len() < FEWEST {
+/// [`T06`](Rule::T06), a warning: two questions about a file's type and sizes tell the class, on files that took no part in
+/// choosing them.
+pub fn shortcut(survey: &Survey<'_>) -> Option<Finding> {
+    let dataset = survey.dataset();
+    let class = |sample: usize| dataset.samples()[sample].label.indices()[0];
+    if dataset.label_kind() != LabelKind::Classes {
         return None;
     }
-    let class = |facts: &FileFacts| dataset.samples()[facts.sample].label.indices()[0];
-    let files: Vec<File> = facts.iter().map(|facts| File { facts, class: class(facts) }).collect();
+    let files: Vec<File> = survey
+        .facts()
+        .iter()
+        .filter_map(|facts| Some(File { facts: facts.file.as_ref()?, class: class(facts.sample) }))
+        .collect();
+    if files.len() < FEWEST {
+        return None;
+    }
     let classes = dataset.classes().len();
-    let grower = Grower { features: Feature::of(facts), classes };
+    let grower = Grower { features: Feature::of(&files), classes };
     let right = grower.right_on_unseen(&files);
     let share = right as f64 / files.len() as f64;
     let majority =
@@ -56,7 +66,8 @@ pub(super) fn shortcut(dataset: &Dataset, facts: &[FileFacts]) -> Option<Diagnos
             } else {
                 "collect all groups in the same way; until then save all pictures anew in one format and shape"
             })
-            .evidence(evidence),
+            .evidence(evidence)
+            .into(),
     )
 }
 
@@ -79,8 +90,8 @@ enum Feature {
 
 impl Feature {
     /// What is worth asking of these files.
-    fn of(facts: &[FileFacts]) -> Vec<Self> {
-        let formats: BTreeSet<&'static str> = facts.iter().map(|facts| facts.header.format).collect();
+    fn of(files: &[File]) -> Vec<Self> {
+        let formats: BTreeSet<&'static str> = files.iter().map(|file| file.facts.header.format).collect();
         let formats = formats.into_iter().map(Self::Format);
         formats.chain([Self::Width, Self::Height, Self::Aspect, Self::Bytes, Self::Turned]).collect()
     }

@@ -64,7 +64,12 @@ pub(super) fn fit_to(pixels: Pixels, recipe: &Preprocess, (height, width): (usiz
 
 /// An image stretched to a square, antialiased.
 pub(crate) fn stretched(pixels: &Pixels, side: usize) -> Pixels {
-    resize(pixels, Area::of(pixels), (side, side), Filter::Bilinear)
+    scaled(pixels, side, side)
+}
+
+/// An image with its sides scaled each on its own, antialiased.
+pub(crate) fn scaled(pixels: &Pixels, height: usize, width: usize) -> Pixels {
+    resize(pixels, Area::of(pixels), (height, width), Filter::Bilinear)
 }
 
 /// The part of an image that is resized, in pixels and fractions of them.

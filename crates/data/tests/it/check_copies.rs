@@ -12,6 +12,11 @@ use tempfile::TempDir;
 
 const SIDE: usize = 8;
 
+/// What is told of copies.
+fn told(dataset: &Dataset, copies: &Copies, split: &Split) -> Vec<Diagnostic> {
+    check::copies(dataset, copies, split).into_iter().map(|finding| finding.diagnostic).collect()
+}
+
 /// Noise that differs from seed to seed.
 fn noise(seed: usize) -> Vec<u8> {
     let mut state = (seed as u32).wrapping_mul(2_654_435_761).wrapping_add(1);
@@ -49,7 +54,7 @@ fn copies(dataset: &Arc<Dataset>, options: &StoreOptions<'_>) -> Copies {
 fn findings(files: &[(String, usize)]) -> Vec<Diagnostic> {
     let dataset = of(files);
     let split = Split::new(&dataset, 0.2, 0).expect("the share is allowed");
-    check::copies(&dataset, &copies(&dataset, &StoreOptions::default()), &split)
+    told(&dataset, &copies(&dataset, &StoreOptions::default()), &split)
 }
 
 fn rules(findings: &[Diagnostic]) -> Vec<(Rule, Severity)> {
@@ -79,7 +84,7 @@ fn one_coloured_pictures_are_no_copies() {
     }
     let dataset = Arc::new(open(root.path()).expect("it can be opened"));
     let split = Split::new(&dataset, 0.2, 0).expect("the share is allowed");
-    assert_eq!(check::copies(&dataset, &copies(&dataset, &StoreOptions::default()), &split), []);
+    assert_eq!(told(&dataset, &copies(&dataset, &StoreOptions::default()), &split), []);
 }
 
 #[test]
@@ -102,7 +107,7 @@ fn labels_beside_each_other_do_not_contradict() {
     write(root.path(), "labels.csv", b"file,labels\n1.png,a\n2.png,b\n3.png,a|b\n4.png,b\n");
     let dataset = Arc::new(open(root.path()).expect("it can be opened"));
     let split = Split::new(&dataset, 0.5, 0).expect("the share is allowed");
-    assert_eq!(check::copies(&dataset, &copies(&dataset, &StoreOptions::default()), &split), []);
+    assert_eq!(told(&dataset, &copies(&dataset, &StoreOptions::default()), &split), []);
 }
 
 #[test]
@@ -165,7 +170,7 @@ fn copies_made_before_the_split_are_counted() {
     let groups = copies.together();
     assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [10]);
     let together = Split::keeping_together(&dataset, 0.2, 0, &groups).expect("the share is allowed");
-    let found = check::copies(&dataset, &copies, &together);
+    let found = told(&dataset, &copies, &together);
     assert_eq!(rules(&found), [(Rule::V07, Severity::Note)], "no copy stands on both sides");
     assert!(found[0].why.contains("in this split it holds 0"), "{}", found[0]);
 }
@@ -188,7 +193,7 @@ fn what_memory_does_not_hold_is_compared_too() {
     let found = |memory| {
         let cache = CacheOptions { memory, ..CacheOptions::default() };
         let options = StoreOptions { cache, ..StoreOptions::default() };
-        check::copies(&dataset, &copies(&dataset, &options), &split)
+        told(&dataset, &copies(&dataset, &options), &split)
     };
     let all = found(1 << 20);
     assert!(all[0].what.starts_with("10 of 10"), "{}", all[0]);
@@ -275,12 +280,12 @@ fn near_copies_are_found_however_they_were_made_and_no_others() {
     }
 
     let split = Split::keeping_together(&dataset, 0.2, 0, &copies.together()).expect("the share is allowed");
-    let found = check::copies(&dataset, &copies, &split);
+    let found = told(&dataset, &copies, &split);
     assert_eq!(rules(&found), [(Rule::V07, Severity::Note)], "no copy stands on both sides");
     assert!(found[0].what.starts_with("80 of 80 pictures look the same"), "{}", found[0]);
     assert_eq!(found[0].evidence.len(), 40);
     let plain = Split::new(&dataset, 0.2, 0).expect("the share is allowed");
-    assert_eq!(rules(&check::copies(&dataset, &copies, &plain)), [(Rule::V07, Severity::Warning)]);
+    assert_eq!(rules(&told(&dataset, &copies, &plain)), [(Rule::V07, Severity::Warning)]);
 }
 
 #[test]
@@ -298,7 +303,7 @@ fn near_copies_are_told_apart_from_exact_ones_and_say_how_near() {
     assert_eq!(group.samples().len(), 4);
 
     let split = Split::keeping_together(&dataset, 0.2, 0, &copies.together()).expect("the share is allowed");
-    let found = check::copies(&dataset, &copies, &split);
+    let found = told(&dataset, &copies, &split);
     let (y07, v07) = (Rule::Y07, Rule::V07);
     let note = Severity::Note;
     assert_eq!(rules(&found), [(y07, note), (v07, note), (v07, note)]);
@@ -323,7 +328,7 @@ fn near_copies_of_training_pictures_in_a_part_that_judges_are_a_leak() {
     let found_in = |root: &TempDir| {
         let dataset = Arc::new(open(root.path()).expect("it can be opened"));
         let split = Split::new(&dataset, 0.2, 0).expect("the share is allowed");
-        check::copies(&dataset, &copies(&dataset, &StoreOptions::default()), &split)
+        told(&dataset, &copies(&dataset, &StoreOptions::default()), &split)
     };
     let found = found_in(&root);
     assert_eq!(rules(&found), [(Rule::V02, Severity::Note)]);
@@ -370,4 +375,43 @@ proptest! {
         all.dedup();
         prop_assert_eq!(all, (0..files.len()).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn copies_name_the_pictures_that_may_go_and_the_one_that_may_stay() {
+    let names = ["a/0", "a/0-copy", "b/0", "b/1", "b/1-copy", "a/2", "a/3", "b/4", "b/5"];
+    let seed = |name: &str| usize::from(name.as_bytes()[2] - b'0');
+    let files: Vec<(String, usize)> = names.iter().map(|name| (format!("{name}.png"), seed(name))).collect();
+    let dataset = of(&files);
+    let copies = copies(&dataset, &StoreOptions::default());
+    let split = Split::keeping_together(&dataset, 0.2, 0, &copies.together()).expect("it can be drawn");
+    let found = check::copies(&dataset, &copies, &split);
+    let suspects = |rule: Rule| {
+        let finding = found.iter().find(|finding| finding.diagnostic.rule == rule).expect("it is found");
+        let said = finding.suspects.iter().map(|suspect| {
+            let name = dataset.sample_name(suspect.sample).to_string_lossy().into_owned();
+            (name, suspect.set, suspect.is_spare, suspect.measure.clone())
+        });
+        said.collect::<Vec<_>>()
+    };
+    let line =
+        |name: &str, set, is_spare, measure: &str| (name.to_owned(), Some(set), is_spare, measure.to_owned());
+    let stays: Vec<_> = suspects(Rule::V07).into_iter().filter(|(_, _, is_spare, _)| !is_spare).collect();
+    assert_eq!(stays.len(), 2, "{stays:?}");
+    assert!(stays.iter().all(|(.., measure)| measure == "there 2 times"), "{stays:?}");
+    let goes: Vec<_> = suspects(Rule::V07).into_iter().filter(|(_, _, is_spare, _)| *is_spare).collect();
+    let said = |name: &str| format!("the same as {name}");
+    assert!(
+        goes.iter().zip(&stays).all(|(goes, stays)| goes.1 == stays.1 && goes.3 == said(&stays.0)),
+        "{goes:?}"
+    );
+    assert_eq!(
+        suspects(Rule::Y07).into_iter().collect::<std::collections::BTreeSet<_>>(),
+        [
+            line("a/0-copy.png", 0, true, "in a"),
+            line("a/0.png", 0, true, "in a"),
+            line("b/0.png", 0, true, "in b"),
+        ]
+        .into()
+    );
 }

@@ -1,7 +1,8 @@
 //! Rules that are decided on files before their pixels are looked at.
 
 use crate::common::{encode, exif, folder, jpeg_with_exif, open, picture, plain_png, write};
-use divvy_data::{DataError, StoreOptions, check};
+use divvy_data::check::{self, Survey};
+use divvy_data::{DataError, StoreOptions};
 use divvy_rules::{Diagnostic, Rule, Severity};
 use image::ImageFormat::{self, Jpeg, Png};
 use std::path::Path;
@@ -11,8 +12,12 @@ fn shot(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     encode(&picture(width, height).into(), format)
 }
 
+/// What files tell, but for those that are no pictures.
 fn findings(root: &Path) -> Vec<Diagnostic> {
-    check::files(&open(root).expect("it can be opened"), &StoreOptions::default()).expect("nobody cancels")
+    let dataset = open(root).expect("it can be opened");
+    let survey = Survey::of(&dataset, &StoreOptions::default()).expect("nobody cancels");
+    let found = check::files(&survey).into_iter().chain(check::shortcut(&survey));
+    found.map(|finding| finding.diagnostic).filter(|finding| finding.rule != Rule::P08).collect()
 }
 
 /// Forty files, of which `file` makes the bytes from the class, 0 or 1, and a number.
@@ -91,6 +96,32 @@ fn upright_files_and_files_that_are_none_give_no_finding() {
     write(root.path(), "b/text.jpg", b"no picture");
     write(root.path(), "b/empty.jpg", b"");
     assert_eq!(findings(root.path()), []);
+}
+
+#[test]
+fn files_that_are_no_picture_are_suspects() {
+    let root = folder();
+    for i in 0..4 {
+        write(root.path(), &format!("a/{i}.png"), &shot(9, 9, Png));
+        write(root.path(), &format!("b/{i}.png"), &shot(9, 9, Png));
+    }
+    write(root.path(), "b/cut.png", &shot(90, 90, Png)[..200]);
+    write(root.path(), "a/empty.jpg", b"");
+    let dataset = open(root.path()).expect("it can be opened");
+    let survey = Survey::of(&dataset, &StoreOptions::default()).expect("nobody cancels");
+    let found = check::files(&survey);
+    let [finding] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((finding.diagnostic.rule, finding.diagnostic.severity), (Rule::P08, Severity::Error));
+    assert!(finding.diagnostic.what.starts_with("2 of 10 pictures"), "{finding:?}");
+    let names: Vec<_> =
+        finding.suspects.iter().map(|suspect| dataset.sample_name(suspect.sample).into_owned()).collect();
+    assert_eq!(names, ["a/empty.jpg", "b/cut.png"]);
+    assert!(finding.suspects[0].measure.contains("0 bytes"), "{finding:?}");
+    assert_eq!(survey.readable().len(), 8);
+    assert_eq!(
+        (survey.size(finding.suspects[0].sample), survey.size(survey.readable()[0])),
+        (None, Some((9, 9)))
+    );
 }
 
 #[test]
@@ -212,8 +243,8 @@ fn reading_tells_how_far_it_is_and_can_be_stopped() {
         calls.fetch_add(1, Ordering::Relaxed);
     };
     let options = StoreOptions { progress: Some(&count), cancel: Some(&cancel), ..StoreOptions::default() };
-    check::files(&dataset, &options).expect("nobody cancels");
+    Survey::of(&dataset, &options).expect("nobody cancels");
     assert_eq!(calls.load(Ordering::Relaxed), 12);
     cancel.store(true, Ordering::Relaxed);
-    assert!(matches!(check::files(&dataset, &options), Err(DataError::Interrupted)));
+    assert!(matches!(Survey::of(&dataset, &options), Err(DataError::Interrupted)));
 }

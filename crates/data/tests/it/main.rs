@@ -6,6 +6,7 @@ mod check_copies;
 mod check_files;
 mod check_names;
 mod check_parts;
+mod check_quality;
 mod cifar;
 mod common;
 mod decoding;

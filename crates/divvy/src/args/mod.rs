@@ -20,7 +20,7 @@ pub(crate) use network::{
     BenchArgs, BenchJob, BenchPrecision, LoadArgs, MachineArgs, NetworkArgs, PlanArgs, SummaryArgs, WorkArgs,
 };
 pub(crate) use reading::ReadArgs;
-pub(crate) use rules::{CheckArgs, Denied, ExplainArgs, PolicyArgs};
+pub(crate) use rules::{CheckArgs, Denied, ExplainArgs, PolicyArgs, PutBackArgs};
 use values::{cache_place, isa, precision, probability};
 
 /// The most threads that can be asked for: more than any one machine has.
@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Sort(SortArgs),
     /// Look for mistakes in pictures, a network or a run
     Check(CheckArgs),
+    /// Put pictures back that `check --move-to` set aside
+    PutBack(PutBackArgs),
     /// Train heads, architectures or optimizers alike, and see whether they differ
     Compare(CompareArgs),
     /// Explain a rule: why it is one, wrong and right, how to see it

@@ -1,5 +1,7 @@
 //! What can be typed about rules.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use divvy::rules::Rule;
 
@@ -54,8 +56,28 @@ pub(crate) struct CheckArgs {
     #[arg(long, conflicts_with = "json")]
     pub(crate) sarif: bool,
 
+    /// Show the pictures of each finding on a page, index.html, and list them in findings.csv, in a folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Set suspect pictures aside into a folder: those that cannot be read, blank ones, and copies but one; `divvy put-back`
+    /// undoes it
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) move_to: Option<PathBuf>,
+
+    /// The rules whose pictures are set aside, such as P11,P12
+    #[arg(long, value_name = "RULE", value_delimiter = ',', requires = "move_to")]
+    pub(crate) only: Vec<Rule>,
+
     #[command(flatten)]
     pub(crate) threads: ThreadArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PutBackArgs {
+    /// The folder that `divvy check --move-to` named
+    #[arg(value_name = "FOLDER")]
+    pub(crate) aside: PathBuf,
 }
 
 #[derive(Args, Debug)]

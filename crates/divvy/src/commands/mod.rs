@@ -11,6 +11,7 @@ pub(crate) mod explain;
 mod network;
 pub(crate) mod plan;
 pub(crate) mod predict;
+pub(crate) mod put_back;
 pub(crate) mod quantize;
 pub(crate) mod sort;
 pub(crate) mod summary;

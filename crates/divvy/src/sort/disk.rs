@@ -60,6 +60,11 @@ pub(super) trait Disk {
         return Err(io::Error::new(io::ErrorKind::Unsupported, format!("no links: {from:?} {to:?}")));
     }
 
+    /// Deletes a folder, which must be empty.
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir(path)
+    }
+
     /// Deletes a file.
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
@@ -80,6 +85,11 @@ pub(super) fn is_taken(path: &Path) -> bool {
 /// Whether it is a file without content, which no picture is.
 pub(super) fn is_empty(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
+}
+
+/// Whether two names lead to the same place.
+pub(super) fn same_file(a: &Path, b: &Path) -> bool {
+    matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Whether two files hold the same bytes; false where either cannot be read.

@@ -34,8 +34,14 @@ pub enum SortError {
         /// The record that it holds.
         path: PathBuf,
     },
+    /// No pictures were set aside into the folder, or all are back.
+    #[error("{}: nothing is set aside here: there is no {}; give the folder that `divvy check --move-to` named", path.display(), super::SET_ASIDE)]
+    NothingAside {
+        /// The folder.
+        path: PathBuf,
+    },
     /// What is there under the record's name is something else.
-    #[error("{}: {fault}; move this file away, or give another folder with --into", path.display())]
+    #[error("{}: {fault}; move this file away, or give another folder", path.display())]
     ForeignRecord {
         /// The file.
         path: PathBuf,

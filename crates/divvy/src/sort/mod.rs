@@ -14,6 +14,11 @@
 //! is then moved over it in one step of the file system, a copy having been completed and brought to disk under
 //! another name first.
 //!
+//! # There and back
+//! Suspect pictures are set aside the same way ([`Sorter::set_aside`]), with the record `INTO/set-aside.csv`. [`PutBack`] takes the
+//! lines from the last to the first, moves each picture back and then drops its line, so that again only the last line is
+//! ever in doubt.
+//!
 //! ```
 //! use divvy::sort::{Mode, Sorter};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,6 +35,7 @@
 //! # }
 //! ```
 
+mod back;
 mod disk;
 mod error;
 mod groups;
@@ -41,9 +47,15 @@ mod stamp;
 #[cfg(test)]
 mod tests;
 
+pub use back::{PutBack, Returned};
 pub use error::SortError;
 pub use groups::{GroupFolders, UNSURE};
 pub use sorter::{Gathered, Item, Sorter};
+
+/// The record of a sort, in the folder that is sorted into.
+const SORTED: &str = "sorted.csv";
+/// The record of pictures set aside, in the folder that they were set aside into.
+const SET_ASIDE: &str = "set-aside.csv";
 
 /// What becomes of a picture.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -1,4 +1,4 @@
-//! `sorted.csv`: what went where, written before it goes.
+//! A CSV of what went where, written before it goes.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -6,11 +6,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::SortError;
-use super::disk::{Disk, is_taken};
+use super::disk::Disk;
 use super::stamp::Stamp;
-
-/// The record's name in the folder that is sorted into.
-const NAME: &str = "sorted.csv";
 
 const COLUMNS: [&str; 6] = ["file", "destination", "label", "probability", "bytes", "modified"];
 
@@ -36,22 +33,25 @@ pub(super) struct Record {
     file: File,
     /// Where the next line begins.
     end: u64,
-    /// The last line and where it begins, while it can be withdrawn.
-    last: Option<(u64, Line)>,
-    /// The latest line of each picture but the last.
-    lines: HashMap<PathBuf, Line>,
+    /// In the order of the file.
+    entries: Vec<Entry>,
+    /// Which entry is the latest of each picture.
+    latest: HashMap<PathBuf, usize>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Where its line begins.
+    start: u64,
+    line: Line,
+    /// The entry before it of the same picture.
+    before: Option<usize>,
 }
 
 impl Record {
-    /// Whether there is a record in `folder`, or something of its name.
-    pub(super) fn is_in(folder: &Path) -> bool {
-        is_taken(&folder.join(NAME))
-    }
-
-    /// Opens the record in `folder`, or begins one. A last line that was not written to its end is dropped: its picture
+    /// Opens the record at `path`, or begins one. A last line that was not written to its end is dropped: its picture
     /// was not touched.
-    pub(super) fn open(disk: &dyn Disk, folder: &Path) -> Result<Self, SortError> {
-        let path = folder.join(NAME);
+    pub(super) fn open(disk: &dyn Disk, path: PathBuf) -> Result<Self, SortError> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = file.map_err(SortError::disk(&path, "written"))?;
@@ -62,7 +62,7 @@ impl Record {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(SortError::disk(&path, "read"))?;
 
-        let mut record = Self { path, file, end: 0, last: None, lines: HashMap::new() };
+        let mut record = Self { path, file, end: 0, entries: Vec::new(), latest: HashMap::new() };
         record.read(&bytes)?;
         record.cut(disk, record.end)?;
         if record.end == 0 {
@@ -103,17 +103,27 @@ impl Record {
 
     /// The line of a picture, if it has one.
     pub(super) fn line_of(&self, file: &Path) -> Option<&Line> {
-        self.last().filter(|line| line.file == file).or_else(|| self.lines.get(file))
+        self.latest.get(file).map(|&entry| &self.entries[entry].line)
     }
 
     /// The last line.
     pub(super) fn last(&self) -> Option<&Line> {
-        self.last.as_ref().map(|(_, line)| line)
+        self.entries.last().map(|entry| &entry.line)
+    }
+
+    /// How many lines there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether any picture came from under `folder`.
     pub(super) fn knows(&self, folder: &Path) -> bool {
-        self.lines.keys().chain(self.last().map(|line| &line.file)).any(|file| file.starts_with(folder))
+        self.latest.keys().any(|file| file.starts_with(folder))
     }
 
     /// Adds a line, which must be there before its picture is touched.
@@ -124,18 +134,19 @@ impl Record {
         Ok(())
     }
 
-    /// Takes the last line back: its picture was not placed.
+    /// Takes the last line back: its picture was not placed, or is back where it was.
     pub(super) fn withdraw(&mut self, disk: &dyn Disk) -> Result<(), SortError> {
-        match self.last.take() {
-            Some((start, _)) => self.cut(disk, start),
-            None => Ok(()),
-        }
+        let Some(Entry { start, line, before }) = self.entries.pop() else { return Ok(()) };
+        match before {
+            Some(entry) => self.latest.insert(line.file, entry),
+            None => self.latest.remove(&line.file),
+        };
+        self.cut(disk, start)
     }
 
     fn push(&mut self, start: u64, line: Line) {
-        if let Some((_, settled)) = self.last.replace((start, line)) {
-            self.lines.insert(settled.file.clone(), settled);
-        }
+        let before = self.latest.insert(line.file.clone(), self.entries.len());
+        self.entries.push(Entry { start, line, before });
     }
 
     fn append(&mut self, disk: &dyn Disk, bytes: &[u8]) -> Result<(), SortError> {

@@ -7,12 +7,12 @@ use std::path::{Component, Path, PathBuf};
 
 use divvy_data::{DataError, ImageListing, Skipped, find_images};
 
-use super::disk::{Disk, Local, is_empty, is_taken, same_contents};
+use super::disk::{Disk, Local, is_empty, is_taken, same_contents, same_file};
 use super::names::first_free;
 use super::place::{clear, part_of, put};
 use super::record::{Line, Record};
 use super::stamp::Stamp;
-use super::{Mode, SortError};
+use super::{Mode, SET_ASIDE, SORTED, SortError};
 
 /// A picture to sort.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,18 +65,14 @@ impl Sorter {
     ) -> Result<(Self, Gathered), SortError> {
         let found = match find_images(folder) {
             // A sort before may have moved them all.
-            Err(DataError::NoImages { .. }) if Record::is_in(into) => None,
+            Err(DataError::NoImages { .. }) if is_taken(&into.join(SORTED)) => None,
             found => Some(found?),
         };
         if same_file(folder, into) {
             return Err(SortError::IntoItself { path: folder.to_owned() });
         }
-        fs::create_dir_all(into).map_err(SortError::disk(into, "created"))?;
-        let into = fs::canonicalize(into).map_err(SortError::disk(into, "read"))?;
+        let sorter = Self::begin(disk, into, SORTED, mode)?;
         let folder = std::path::absolute(folder).map_err(SortError::disk(folder, "read"))?;
-        let record = Record::open(&*disk, &into)?;
-        let mut sorter = Self { into, mode, record, disk };
-        sorter.settle()?;
         let listing = match found {
             Some(listing) => listing,
             None if sorter.record.knows(&folder) => ImageListing::default(),
@@ -84,6 +80,29 @@ impl Sorter {
         };
         let gathered = sorter.gather(&folder, listing)?;
         Ok((sorter, gathered))
+    }
+
+    /// Begins to set pictures aside into `into`, which is created where it is not there: [`Self::place`] moves them, and
+    /// [`PutBack`](super::PutBack) moves them back. What was interrupted is taken up as by [`Self::open`].
+    ///
+    /// # Errors
+    /// A [`SortError`] where `into` cannot be written, someone else is at work in it, or its `set-aside.csv` is no record.
+    pub fn set_aside(into: &Path) -> Result<Self, SortError> {
+        Self::begin(Box::new(Local), into, SET_ASIDE, Mode::Move)
+    }
+
+    pub(super) fn begin(
+        disk: Box<dyn Disk>,
+        into: &Path,
+        record: &str,
+        mode: Mode,
+    ) -> Result<Self, SortError> {
+        fs::create_dir_all(into).map_err(SortError::disk(into, "created"))?;
+        let into = fs::canonicalize(into).map_err(SortError::disk(into, "read"))?;
+        let record = Record::open(&*disk, into.join(record))?;
+        let mut sorter = Self { into, mode, record, disk };
+        sorter.settle()?;
+        Ok(sorter)
     }
 
     /// Tells the pictures sorted before from the rest.
@@ -232,11 +251,6 @@ impl fmt::Debug for Sorter {
     }
 }
 
-/// Whether two names lead to the same place.
-fn same_file(a: &Path, b: &Path) -> bool {
-    matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
-}
-
-fn no_name_left(folder: &Path) -> SortError {
+pub(super) fn no_name_left(folder: &Path) -> SortError {
     SortError::disk(folder, "given one more file of that name")(ErrorKind::AlreadyExists.into())
 }

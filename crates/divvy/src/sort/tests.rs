@@ -84,6 +84,10 @@ impl Disk for Failing {
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.step(|| Local.remove(path), || ())
     }
+
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        self.step(|| Local.remove_folder(path), || ())
+    }
 }
 
 /// Pictures in a folder, two of a name, and something in the way of one of them.
@@ -135,7 +139,7 @@ impl Scene {
             walkdir::WalkDir::new(&base).into_iter().map(Result::unwrap).filter(|e| !e.file_type().is_dir());
         files
             .map(walkdir::DirEntry::into_path)
-            .filter(|path| !path.ends_with("sorted.csv"))
+            .filter(|path| !path.ends_with(SORTED) && !path.ends_with(SET_ASIDE))
             .map(|path| {
                 (path.strip_prefix(&base).unwrap().display().to_string(), fs::read_to_string(&path).unwrap())
             })
@@ -351,4 +355,118 @@ fn names_that_are_not_text_and_links_are_sorted_too() {
     assert_eq!(scene.read("sorted/cats/link.jpg"), "far");
     assert_eq!(scene.read("other/target.jpg"), "far");
     assert!(!fs::symlink_metadata(scene.path("sorted/cats/link.jpg")).unwrap().is_symlink());
+}
+
+impl Scene {
+    /// The pictures of the scene that are suspect: all but the c's, and one that is empty.
+    fn set_aside_on(&self, disk: Box<dyn Disk>) -> Result<(), SortError> {
+        let mut sorter = Sorter::begin(disk, &self.path("aside"), SET_ASIDE, Mode::Move)?;
+        for name in ["a.jpg", "empty.png", "holiday/a.jpg", "holiday/deep/b.png"] {
+            let (path, name) = (self.path("photos").join(name), PathBuf::from(name));
+            if path.exists() {
+                sorter.place(&Item { path, name }, "P09-blank-picture", "P09", None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn put_back_on(&self, disk: Box<dyn Disk>) -> Result<Vec<Returned>, SortError> {
+        let mut back = PutBack::open_on(disk, &self.path("aside"))?;
+        let mut returned = Vec::new();
+        while let Some(one) = back.next_back()? {
+            returned.push(one);
+        }
+        Ok(returned)
+    }
+}
+
+#[test]
+fn what_is_set_aside_keeps_its_path_and_comes_back() {
+    let scene = Scene::new();
+    scene.write("photos/empty.png", "");
+    let before = scene.files("photos");
+    scene.set_aside_on(Box::new(Local)).unwrap();
+    assert_eq!(scene.files("photos").into_keys().collect::<Vec<_>>(), ["c.jpg"]);
+    assert_eq!(scene.read("aside/P09-blank-picture/holiday/deep/b.png"), "picture holiday/deep/b.png");
+    assert_eq!(scene.read("aside/set-aside.csv").lines().count(), 5);
+    // Folders that went with their pictures are made again.
+    fs::remove_dir_all(scene.path("photos/holiday")).unwrap();
+    let returned = scene.put_back_on(Box::new(Local)).unwrap();
+    assert!(
+        returned.iter().all(|one| matches!(one, Returned::Back(_))) && returned.len() == 4,
+        "{returned:?}"
+    );
+    assert_eq!(scene.files("photos"), before);
+    assert!(!scene.path("aside").exists());
+    let again = PutBack::open(&scene.path("aside"));
+    assert!(matches!(again, Err(SortError::NothingAside { .. })), "{again:?}");
+}
+
+#[test]
+fn nothing_is_lost_at_whatever_step_a_move_or_its_return_stops() {
+    for (crosses, returns) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut stops = 0;
+        loop {
+            let scene = Scene::new();
+            scene.write("photos/empty.png", "");
+            let originals = scene.files("photos");
+            let failing = Box::new(Failing::after(stops + 1, crosses));
+            let first = if returns {
+                scene.set_aside_on(Box::new(Local)).unwrap();
+                scene.put_back_on(failing).map(drop)
+            } else {
+                scene.set_aside_on(failing)
+            };
+            let told = format!("crosses {crosses}, returns {returns}, stopped after {stops} steps");
+            let (here, there) = (scene.files("photos"), scene.files("aside"));
+            for content in originals.values() {
+                assert!(
+                    here.values().chain(there.values()).any(|found| found == content),
+                    "{told}: {content}"
+                );
+            }
+            // Whether the one or the other was interrupted, all can be put back.
+            match scene.put_back_on(Box::new(Failing::after(usize::MAX, crosses))) {
+                Ok(_) => assert!(!scene.path("aside").exists(), "{told}"),
+                Err(error) => assert!(matches!(error, SortError::NothingAside { .. }), "{told}: {error}"),
+            }
+            assert_eq!(scene.files("photos"), originals, "{told}");
+            if first.is_ok() {
+                break;
+            }
+            stops += 1;
+        }
+        assert!(stops > 12, "only {stops} steps to stop at");
+    }
+}
+
+#[test]
+fn what_came_into_the_place_meanwhile_stays_there() {
+    let scene = Scene::new();
+    scene.set_aside_on(Box::new(Local)).unwrap();
+    scene.write("photos/a.jpg", "another picture");
+    fs::remove_file(scene.path("aside/P09-blank-picture/holiday/a.jpg")).unwrap();
+    scene.write("aside/mine.txt", "notes");
+    let returned = scene.put_back_on(Box::new(Local)).unwrap();
+    let photos = scene.path("photos").canonicalize().unwrap();
+    let names: Vec<Returned> = returned
+        .into_iter()
+        .map(|one| match one {
+            Returned::Renamed { from, to } => {
+                let below = |path: PathBuf| photos.join(path.file_name().unwrap());
+                Returned::Renamed { from: below(from), to: below(to) }
+            }
+            other => other,
+        })
+        .collect();
+    let [Returned::Back(_), Returned::Missing(missing), Returned::Renamed { from, to }] = &names[..] else {
+        panic!("{names:?}")
+    };
+    assert!(missing.ends_with("holiday/a.jpg"));
+    assert_eq!((from, to), (&photos.join("a.jpg"), &photos.join("a-2.jpg")));
+    assert_eq!(
+        (scene.read("photos/a.jpg"), scene.read("photos/a-2.jpg")),
+        ("another picture".into(), "picture a.jpg".into())
+    );
+    assert_eq!(scene.read("aside/mine.txt"), "notes");
 }

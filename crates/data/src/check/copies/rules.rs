@@ -1,6 +1,7 @@
 //! What pictures that are there more than once do to a training.
 
 use super::Copies;
+use crate::check::finding::{Finding, Suspect};
 use crate::check::{count, name, percent, place};
 use crate::dataset::{Dataset, LabelKind, Part};
 use crate::split::Split;
@@ -20,9 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 ///
 /// # Panics
 /// If split and copies are not of this dataset.
-pub fn copies(dataset: &Dataset, copies: &Copies, split: &Split) -> Vec<Diagnostic> {
+pub fn copies(dataset: &Dataset, copies: &Copies, split: &Split) -> Vec<Finding> {
     let look = Look::new(dataset, copies, split);
-    let mut findings: Vec<Diagnostic> = look.conflicts().into_iter().chain(look.near_conflicts()).collect();
+    let mut findings: Vec<Finding> = look.conflicts().into_iter().chain(look.near_conflicts()).collect();
     if look.was_drawn() {
         findings.extend(look.before_the_split());
         findings.extend(look.near_before_the_split());
@@ -138,7 +139,7 @@ impl<'a> Look<'a> {
     }
 
     /// A finding about near copies, which says what they are, the nearest first.
-    fn near_finding(&self, rule: Rule, what: String, why: &str, mut pairs: Vec<NearPair>) -> Diagnostic {
+    fn near_finding(&self, rule: Rule, what: String, why: &str, mut pairs: Vec<NearPair>) -> Finding {
         let crowded = match self.crowded {
             0 => String::new(),
             n => format!("; {} so many others that only the nearest were compared", has_near(n)),
@@ -151,11 +152,58 @@ impl<'a> Look<'a> {
             let (copy, original) = (name(self.dataset, pair.copy), name(self.dataset, pair.original));
             format!("{copy} looks the same as {original}, {}", pair.likeness())
         });
-        Diagnostic::new(rule, what)
+        let diagnostic = Diagnostic::new(rule, what)
             .severity(Severity::Note)
             .at(place(self.dataset))
             .because(why)
-            .evidence(evidence)
+            .evidence(evidence);
+        // What only looks the same may stay until someone has looked at it.
+        let suspects = pairs.iter().enumerate().flat_map(|(set, pair)| {
+            [pair.original, pair.copy].map(|sample| {
+                let measure = if sample == pair.copy { pair.likeness() } else { self.in_groups(sample) };
+                Suspect { sample, measure, set: Some(set), is_spare: false }
+            })
+        });
+        Finding { diagnostic, suspects: suspects.collect() }
+    }
+
+    /// Where a sample is, in words: `in cats`.
+    fn in_groups(&self, sample: usize) -> String {
+        let names: Vec<&str> =
+            self.labels(sample).iter().map(|&class| self.dataset.classes()[class].as_str()).collect();
+        format!("in {}", if names.is_empty() { "no group".to_owned() } else { names.join(" and ") })
+    }
+
+    /// The copies of each group, of which those may go that `is_spare` says; it hears their place in their group.
+    fn suspects(&self, groups: &[Vec<usize>], is_spare: impl Fn(usize, usize) -> bool) -> Vec<Suspect> {
+        let of_group = |(set, group): (usize, &Vec<usize>)| {
+            let original = group.iter().enumerate().find(|(i, sample)| !is_spare(*i, **sample));
+            let measure = |sample: usize| match original {
+                Some((_, &stays)) if stays == sample => format!("there {} times", group.len()),
+                Some((_, &stays)) => format!("the same as {}", name(self.dataset, stays)),
+                None => self.in_groups(sample),
+            };
+            let suspect = |(i, &sample): (usize, &usize)| Suspect {
+                sample,
+                measure: measure(sample),
+                set: Some(set),
+                is_spare: is_spare(i, sample),
+            };
+            let mut suspects: Vec<Suspect> = group.iter().enumerate().map(suspect).collect();
+            suspects.sort_by_key(|suspect| suspect.is_spare);
+            suspects
+        };
+        groups.iter().enumerate().flat_map(of_group).collect()
+    }
+
+    /// The groups of copies with the same labels that are in both parts, without what is in neither.
+    fn in_both(&self, a: Part, b: Part) -> Vec<Vec<usize>> {
+        let is_in = |part: Part| move |sample: &usize| self.part[*sample] == Some(part);
+        let kept = self.agreeing().map(move |mut group| {
+            group.retain(|sample| is_in(a)(sample) || is_in(b)(sample));
+            group
+        });
+        kept.filter(|group| group.iter().any(is_in(a)) && group.iter().any(is_in(b))).collect()
     }
 
     /// The nearest copy in `of` of each sample in `part` that has near copies with the same labels there, but no exact one.
@@ -211,7 +259,7 @@ impl<'a> Look<'a> {
         pairs.iter().map(show).collect()
     }
 
-    fn conflicts(&self) -> Option<Diagnostic> {
+    fn conflicts(&self) -> Option<Finding> {
         if self.dataset.label_kind() != LabelKind::Classes {
             return None;
         }
@@ -245,11 +293,13 @@ impl<'a> Look<'a> {
             percent(1.0 - wrong as f64 / of as f64)
         );
         let fix = "keep each picture in the group that it shows; where several are true, list it with all its labels in a labels.csv";
-        Some(self.finding(Rule::Y07, what, why).fix(fix).evidence(evidence))
+        let diagnostic = self.finding(Rule::Y07, what, why).fix(fix).evidence(evidence);
+        let groups: Vec<Vec<usize>> = conflicts.into_iter().cloned().collect();
+        Some(Finding { diagnostic, suspects: self.suspects(&groups, |_, _| true) })
     }
 
     /// Pictures that look the same under classes that exclude each other.
-    fn near_conflicts(&self) -> Option<Diagnostic> {
+    fn near_conflicts(&self) -> Option<Finding> {
         if self.dataset.label_kind() != LabelKind::Classes {
             return None;
         }
@@ -267,11 +317,11 @@ impl<'a> Look<'a> {
         let what = format!("{} look the same under two groups", count(pairs.len(), "pair of pictures"));
         let why = "a network answers much the same for both, so one of the two is likely to be counted wrong, if they show the same";
         let fix = "look at both: where they are the same picture, keep it in the group that it shows; where the small difference is what tells the groups apart, allow Y07";
-        Some(self.near_finding(Rule::Y07, what, why, pairs).fix(fix))
+        Some(self.near_finding(Rule::Y07, what, why, pairs).with(|found| found.fix(fix)))
     }
 
     /// Pictures in a part that judges which look the same as training pictures.
-    fn near_leak(&self, part: Part) -> Option<Diagnostic> {
+    fn near_leak(&self, part: Part) -> Option<Finding> {
         let pairs = self.near_pairs(part, Part::Train);
         if pairs.is_empty() {
             return None;
@@ -280,11 +330,12 @@ impl<'a> Look<'a> {
         let what = format!("{n} of {of} {part} pictures look the same as training pictures");
         let why = "as far as they are copies, their answers are known by heart, and the result is too good";
         let fix = format!("look at them, and remove copies from the training part, or from the {part} part");
-        Some(self.near_finding(Rule::V02, what, why, pairs).severity(near_severity(n, of)).fix(fix))
+        let severity = near_severity(n, of);
+        Some(self.near_finding(Rule::V02, what, why, pairs).with(|found| found.severity(severity).fix(fix)))
     }
 
     /// Pictures that look the same among those that are divided at random.
-    fn near_before_the_split(&self) -> Option<Diagnostic> {
+    fn near_before_the_split(&self) -> Option<Finding> {
         let is_pooled = |sample: &usize| matches!(self.part[*sample], Some(Part::Train | Part::Validation));
         let mut samples = BTreeSet::new();
         let mut pairs = Vec::new();
@@ -314,11 +365,11 @@ impl<'a> Look<'a> {
         );
         let severity = if here == 0 { Severity::Note } else { near_severity(n, pooled) };
         let fix = "look at them, and keep one of each that shows the same";
-        Some(self.near_finding(Rule::V07, what, &why, pairs).severity(severity).fix(fix))
+        Some(self.near_finding(Rule::V07, what, &why, pairs).with(|found| found.severity(severity).fix(fix)))
     }
 
     /// Training pictures in a part that judges.
-    fn leak(&self, part: Part) -> Option<Diagnostic> {
+    fn leak(&self, part: Part) -> Option<Finding> {
         let pairs = self.pairs(part, Part::Train);
         if pairs.is_empty() {
             return None;
@@ -333,11 +384,15 @@ impl<'a> Look<'a> {
         );
         let severity = if share < WORTH_A_WARNING { Severity::Note } else { Severity::Warning };
         let fix = format!("remove the copies from the training part, or from the {part} part");
-        Some(self.finding(Rule::V02, what, why).severity(severity).fix(fix).evidence(self.show(&pairs)))
+        let diagnostic =
+            self.finding(Rule::V02, what, why).severity(severity).fix(fix).evidence(self.show(&pairs));
+        let is_trained_on = |_, sample: usize| self.part[sample] == Some(Part::Train);
+        let suspects = self.suspects(&self.in_both(part, Part::Train), is_trained_on);
+        Some(Finding { diagnostic, suspects })
     }
 
     /// Test pictures that have helped to choose.
-    fn reused_test(&self) -> Option<Diagnostic> {
+    fn reused_test(&self) -> Option<Finding> {
         let pairs = self.pairs(Part::Test, Part::Validation);
         let (n, of) = (pairs.len(), self.size(Part::Test));
         if n * 2 <= of {
@@ -346,11 +401,14 @@ impl<'a> Look<'a> {
         let what = format!("{n} of {of} test pictures are validation pictures, too");
         let why = "the best epoch is the one that does best on them, by luck as well as by worth, so the final score is too good".to_owned();
         let fix = "remove the validation part and let divvy draw one from the training part";
-        Some(self.finding(Rule::V05, what, why).fix(fix).evidence(self.show(&pairs)))
+        let diagnostic = self.finding(Rule::V05, what, why).fix(fix).evidence(self.show(&pairs));
+        let validates = |_, sample: usize| self.part[sample] == Some(Part::Validation);
+        let suspects = self.suspects(&self.in_both(Part::Test, Part::Validation), validates);
+        Some(Finding { diagnostic, suspects })
     }
 
     /// Copies among the pictures that are divided at random.
-    fn before_the_split(&self) -> Option<Diagnostic> {
+    fn before_the_split(&self) -> Option<Finding> {
         let is_pooled = |sample: &usize| matches!(self.part[*sample], Some(Part::Train | Part::Validation));
         let groups: Vec<Vec<usize>> = self
             .agreeing()
@@ -377,7 +435,9 @@ impl<'a> Look<'a> {
         let severity = if is_harmless { Severity::Note } else { Severity::Warning };
         let fix = "keep one of each; copying pictures of a small group adds nothing to learn from";
         let pairs: Vec<(usize, usize)> = groups.iter().map(|group| (group[1], group[0])).collect();
-        Some(self.finding(Rule::V07, what, why).severity(severity).fix(fix).evidence(self.show(&pairs)))
+        let diagnostic =
+            self.finding(Rule::V07, what, why).severity(severity).fix(fix).evidence(self.show(&pairs));
+        Some(Finding { diagnostic, suspects: self.suspects(&groups, |i, _| i > 0) })
     }
 }
 

@@ -1,7 +1,9 @@
 //! `divvy check`: looks for mistakes without training.
 
+mod aside;
 mod copies;
 mod printed;
+mod report;
 mod sarif;
 
 use std::cmp::Reverse;
@@ -10,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
+use divvy::data::check::Finding;
 use divvy::data::{DataError, Dataset, OpenOptions};
 use divvy::nn::{Architecture, Wiring};
 use divvy::rules::{Diagnostic, Policy, Rule, Severity, Verdict};
@@ -22,6 +25,7 @@ use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::{Status, interrupt};
 use printed::Printed;
+use report::Shown;
 
 /// What is checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +59,14 @@ impl Kind {
             Self::Run => "run",
         }
     }
+
+    fn plural(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Network => "networks",
+            Self::Run => "runs",
+        }
+    }
 }
 
 impl PolicyArgs {
@@ -72,39 +84,44 @@ pub(crate) fn run(args: &CheckArgs, terminal: &mut Terminal) -> Result<Status> {
     refuse_idle_flags(args, kind)?;
     let mut policy = args.policy.policy();
     let path = Path::new(&args.subject);
-    let mut copies = Vec::new();
-    let DataFindings { findings: found, problems, .. } = match kind {
-        Kind::Network => check_network(&args.subject, &args.question(), &mut policy)?.into(),
-        Kind::Run => check_run(path, &mut policy)?.into(),
-        Kind::Data => {
-            let (found, dataset) = data_findings(args, path, terminal)?;
-            if let Some(dataset) = dataset {
-                copies = copies::named(&found.copies, &dataset);
-            }
-            found
-        }
+    let (found, dataset) = match kind {
+        Kind::Network => (check_network(&args.subject, &args.question(), &mut policy)?.into(), None),
+        Kind::Run => (check_run(path, &mut policy)?.into(), None),
+        Kind::Data => data_findings(args, path, terminal)?,
     };
-    let (findings, silenced) = judge(found, &policy);
-    let errors = findings.iter().any(Diagnostic::is_error);
+    let DataFindings { findings, problems, copies, sizes } = found;
+    let copies = dataset.as_ref().map(|dataset| copies::named(&copies, dataset)).unwrap_or_default();
+    let (findings, silenced) = judge(findings, &policy);
+    let told: Vec<&Diagnostic> = findings.iter().map(|finding| &finding.diagnostic).collect();
+    let errors = told.iter().any(|finding| finding.is_error());
     for sentence in &problems {
         terminal.warn(sentence);
     }
     let printed = Printed {
         subject: &args.subject,
         kind: kind.name(),
-        findings: &findings,
+        findings: &told,
         problems: &problems,
         copies: &copies,
         silenced,
     };
     if args.sarif {
-        terminal.print(serde_json::to_string_pretty(&sarif::log(&findings))?);
+        terminal.print(serde_json::to_string_pretty(&sarif::log(&told))?);
     } else if args.json {
         terminal.print(serde_json::to_string(&printed)?);
     } else {
         printed.print(terminal);
     }
-    Ok(Status::partial_if(errors || !problems.is_empty()))
+    if let Some(dataset) = &dataset {
+        if let Some(folder) = &args.report {
+            let threads = args.threads.count();
+            report::write(folder, &Shown { dataset, findings: &findings, sizes: &sizes, threads }, terminal)?;
+        }
+        if let Some(folder) = &args.move_to {
+            aside::set_aside(folder, &args.only, dataset, &findings, terminal)?;
+        }
+    }
+    Ok(Status::partial_if(errors || !problems.is_empty() || interrupt::is_asked()))
 }
 
 /// What is wrong with labels, or, where they can be read, with names, parts and pictures, and then the data itself.
@@ -117,14 +134,17 @@ fn data_findings(
         Err(DataError::Label(finding)) => return Ok((vec![*finding].into(), None)),
         other => Arc::new(other?),
     };
-    if !args.json && !args.sarif {
+    if let Some(folder) = &args.move_to {
+        aside::refuse(folder, &dataset)?;
+    }
+    if !args.is_for_programs() {
         terminal.tell(&dataset);
         dataset.conversions().iter().for_each(|conversion| terminal.warn(conversion));
     }
-    let progress = terminal.start("looking at files");
+    let progress = terminal.start("looking at pictures");
     let told = |check, done, total| {
         let what = match check {
-            DataCheck::Files => "looking at files",
+            DataCheck::Files => "looking at pictures",
             DataCheck::Pictures => "comparing pictures",
         };
         progress.renamed(what).count(done, total);
@@ -135,6 +155,11 @@ fn data_findings(
 }
 
 impl CheckArgs {
+    /// Whether standard output is one document for a program.
+    fn is_for_programs(&self) -> bool {
+        self.json || self.sarif
+    }
+
     fn question(&self) -> NetworkQuestion {
         let usual = NetworkQuestion::default();
         NetworkQuestion {
@@ -147,43 +172,47 @@ impl CheckArgs {
     }
 }
 
-/// Flags about networks do nothing for data and runs, which say themselves what they are.
+/// Flags about networks do nothing for data and runs, which say themselves what they are, and flags about pictures for what has none.
 fn refuse_idle_flags(args: &CheckArgs, kind: Kind) -> Result<()> {
     let given = [
-        ("--task", args.task.task().is_some()),
-        ("--classes", args.classes.is_some()),
-        ("--size", args.size.is_some()),
-        ("--batch", args.batch.is_some()),
+        ("--task", args.task.task().is_some(), Kind::Network),
+        ("--classes", args.classes.is_some(), Kind::Network),
+        ("--size", args.size.is_some(), Kind::Network),
+        ("--batch", args.batch.is_some(), Kind::Network),
+        ("--report", args.report.is_some(), Kind::Data),
+        ("--move-to", args.move_to.is_some(), Kind::Data),
     ];
     if kind != Kind::Data && args.read.options(OpenOptions::default()) != OpenOptions::default() {
         let message = format!("{} is no data, and flags that say how data is read were given", args.subject);
         return Err(Failure::new(message).help("leave them out").into());
     }
-    match given.iter().find(|(_, is_given)| *is_given && kind != Kind::Network) {
-        Some((flag, _)) => {
+    match given.iter().find(|(_, is_given, of)| *is_given && kind != *of) {
+        Some((flag, _, of)) => {
             let message = format!("{flag}: {} is {}, which needs no such flag", args.subject, kind.name());
-            Err(Failure::new(message).help(format!("leave {flag} out; it is for networks")).into())
+            Err(Failure::new(message).help(format!("leave {flag} out; it is for {}", of.plural())).into())
         }
         None => Ok(()),
     }
 }
 
 /// What is left to be told, the worst first, and the rules that are silenced.
-fn judge(found: Vec<Diagnostic>, policy: &Policy) -> (Vec<Diagnostic>, BTreeSet<Rule>) {
+fn judge(found: Vec<Finding>, policy: &Policy) -> (Vec<Finding>, BTreeSet<Rule>) {
     let mut silenced = BTreeSet::new();
     let mut findings = Vec::new();
-    for finding in found {
-        let rule = finding.rule;
-        match policy.judge(finding) {
-            Verdict::Told(finding) | Verdict::Refused(finding) => findings.push(finding),
+    for Finding { diagnostic, suspects } in found {
+        let rule = diagnostic.rule;
+        match policy.judge(diagnostic) {
+            Verdict::Told(diagnostic) | Verdict::Refused(diagnostic) => {
+                findings.push(Finding { diagnostic, suspects });
+            }
             Verdict::Silent => _ = silenced.insert(rule),
         }
     }
-    findings.sort_by_key(|finding| Reverse(finding.severity));
+    findings.sort_by_key(|finding| Reverse(finding.diagnostic.severity));
     (findings, silenced)
 }
 
 /// How many findings are of a severity.
-fn count(findings: &[Diagnostic], severity: Severity) -> usize {
+fn count(findings: &[&Diagnostic], severity: Severity) -> usize {
     findings.iter().filter(|finding| finding.severity == severity).count()
 }

@@ -14,7 +14,7 @@ use crate::terminal::Terminal;
 pub(super) struct Printed<'a> {
     pub(super) subject: &'a str,
     pub(super) kind: &'static str,
-    pub(super) findings: &'a [Diagnostic],
+    pub(super) findings: &'a [&'a Diagnostic],
     /// What else is wrong, a sentence each.
     pub(super) problems: &'a [String],
     /// Pictures that are there more than once.

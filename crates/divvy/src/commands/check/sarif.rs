@@ -7,7 +7,7 @@ use divvy::rules::{Diagnostic, Place, Rule, Severity};
 use serde_json::{Value, json};
 
 /// A log with one run of divvy: the rules that are broken, and where.
-pub(super) fn log(findings: &[Diagnostic]) -> Value {
+pub(super) fn log(findings: &[&Diagnostic]) -> Value {
     let mut rules: Vec<Rule> = findings.iter().map(|finding| finding.rule).collect();
     rules.sort_unstable();
     rules.dedup();
@@ -112,7 +112,7 @@ mod tests {
             Diagnostic::new(Rule::H01, "one unit")
                 .at(Place::layer("head", "Dense").inside(Path::new("net.toml"), Some(7))),
         ];
-        let log = log(&findings);
+        let log = log(&findings.each_ref());
         assert_eq!(log["version"], "2.1.0");
         let run = &log["runs"][0];
         let ids: Vec<&Value> =

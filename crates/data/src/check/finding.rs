@@ -1,0 +1,59 @@
+//! Findings that name the pictures they are about.
+
+use divvy_rules::Diagnostic;
+
+/// A finding, and the pictures that it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// What is told of it.
+    pub diagnostic: Diagnostic,
+    /// The pictures, the worst first; none where the finding is about something else.
+    pub suspects: Vec<Suspect>,
+}
+
+/// A picture that a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspect {
+    /// Its index in the dataset.
+    pub sample: usize,
+    /// What shows it, in words: `12 x 900 pixels`.
+    pub measure: String,
+    /// Which set of pictures that belong together it is of, such as copies of each other; sets are numbered from 0 in each
+    /// finding.
+    pub set: Option<usize>,
+    /// Whether the finding would be gone without it; false for the one of several copies that may stay.
+    pub is_spare: bool,
+}
+
+impl Suspect {
+    /// A picture that is suspect by itself.
+    pub fn alone(sample: usize, measure: impl Into<String>) -> Self {
+        Self { sample, measure: measure.into(), set: None, is_spare: true }
+    }
+}
+
+impl Finding {
+    /// A finding about pictures, whose evidence is their names and measures.
+    pub(super) fn of_suspects(
+        diagnostic: Diagnostic,
+        suspects: Vec<Suspect>,
+        name: impl Fn(usize) -> String,
+    ) -> Self {
+        let evidence =
+            suspects.iter().map(|suspect| format!("{}: {}", name(suspect.sample), suspect.measure));
+        Self { diagnostic: diagnostic.evidence(evidence), suspects }
+    }
+
+    /// The finding with what is told of it changed.
+    pub(super) fn with(mut self, change: impl FnOnce(Diagnostic) -> Diagnostic) -> Self {
+        self.diagnostic = change(self.diagnostic);
+        self
+    }
+}
+
+impl From<Diagnostic> for Finding {
+    /// A finding that is not about single pictures.
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self { diagnostic, suspects: Vec::new() }
+    }
+}
