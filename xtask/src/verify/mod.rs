@@ -1,5 +1,6 @@
 //! `cargo xtask verify`: the accuracies and times the project promises, measured on real data as a user would.
 
+mod copies;
 mod holdout;
 mod promises;
 
@@ -9,21 +10,32 @@ use std::time::Instant;
 use std::{fmt, fs};
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::stage::{self, cargo};
 use promises::{PROMISES, Promise};
 
 /// Where the data is and which part of it to use.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    other: Option<Other>,
+
     /// The folder that holds the data sets, each in a folder of its name
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", required = true)]
+    data: Option<PathBuf>,
 
     /// Only this data set
     #[arg(long, value_name = "NAME", value_parser = PROMISES.map(|promise| promise.set))]
     only: Option<String>,
+}
+
+/// What else is promised than accuracies.
+#[derive(Subcommand)]
+enum Other {
+    /// Plants copies of real pictures, looks for them, and looks through very many small pictures.
+    Copies(copies::Options),
 }
 
 /// What a promise came to.
@@ -41,7 +53,11 @@ impl Outcome {
 
 /// Trains and evaluates on each data set, one after another, and prints a table.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let data = options.data.canonicalize().with_context(|| options.data.display().to_string())?;
+    if let Some(Other::Copies(options)) = &options.other {
+        return copies::run(options);
+    }
+    let data = options.data.as_deref().unwrap_or(Path::new("."));
+    let data = data.canonicalize().with_context(|| data.display().to_string())?;
     stage::run("build", cargo(&["build", "--release", "--quiet", "--package", "divvy"]))?;
 
     let chosen = |promise: &&Promise| options.only.as_ref().is_none_or(|only| only == promise.set);

@@ -17,5 +17,6 @@ mod idx;
 mod labels;
 mod listing;
 mod loading;
+mod series;
 mod splits;
 mod tables;
