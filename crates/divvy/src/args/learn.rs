@@ -7,7 +7,7 @@ use divvy::data::Channels;
 use divvy::nn::{Activation, LossName, Precision};
 
 use super::values::{above_zero, batch, minutes, networks, precision, side};
-use super::{CacheArgs, ComputeArgs, PolicyArgs, ReadArgs, TaskChoice};
+use super::{CacheArgs, ComputeArgs, GroupByArgs, PolicyArgs, ReadArgs, TaskChoice};
 
 #[derive(Args, Debug)]
 pub(crate) struct TrainArgs {
@@ -96,6 +96,9 @@ pub(crate) struct TrainArgs {
     pub(crate) channels: Option<ChannelsFlag>,
 
     #[command(flatten)]
+    pub(crate) group_by: GroupByArgs,
+
+    #[command(flatten)]
     pub(crate) read: ReadArgs,
 
     #[command(flatten)]
@@ -151,6 +154,9 @@ pub(crate) struct CompareArgs {
     /// Print the comparison as JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) group_by: GroupByArgs,
 
     #[command(flatten)]
     pub(crate) read: ReadArgs,

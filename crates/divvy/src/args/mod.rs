@@ -19,7 +19,7 @@ pub(crate) use learn::{
 pub(crate) use network::{
     BenchArgs, BenchJob, BenchPrecision, LoadArgs, MachineArgs, NetworkArgs, PlanArgs, SummaryArgs, WorkArgs,
 };
-pub(crate) use reading::ReadArgs;
+pub(crate) use reading::{GroupByArgs, ReadArgs};
 pub(crate) use rules::{CheckArgs, Denied, ExplainArgs, PolicyArgs, PutBackArgs};
 use values::{cache_place, isa, precision, probability};
 

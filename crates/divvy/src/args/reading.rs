@@ -38,6 +38,22 @@ pub(crate) struct ReadArgs {
     pub(crate) max_file_bytes: Option<u64>,
 }
 
+/// Which pictures stay together where a split is drawn.
+#[derive(Args, Debug)]
+pub(crate) struct GroupByArgs {
+    /// Keep pictures of one series, such as a patient or a burst, on one side of the split: the column of a CSV that tells the series,
+    /// or a regular expression whose first group tells it in each file's name, such as '([^/]+)_[^_/]*$' for p017_01.jpg
+    #[arg(long, value_name = "COLUMN|REGEX")]
+    pub(crate) group_by: Option<String>,
+}
+
+impl GroupByArgs {
+    /// What was typed, over `base`.
+    pub(crate) fn options(&self, base: OpenOptions) -> OpenOptions {
+        OpenOptions { group_by: self.group_by.clone().or(base.group_by), ..base }
+    }
+}
+
 impl ReadArgs {
     /// What was typed, over `base`.
     pub(crate) fn options(&self, base: OpenOptions) -> OpenOptions {

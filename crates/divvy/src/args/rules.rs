@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use divvy::rules::Rule;
 
 use super::values::{batch, classes, side};
-use super::{ReadArgs, TaskChoice, ThreadArgs};
+use super::{GroupByArgs, ReadArgs, TaskChoice, ThreadArgs};
 
 /// What is done about findings.
 #[derive(Args, Debug)]
@@ -41,6 +41,9 @@ pub(crate) struct CheckArgs {
     /// Pictures in a step of a network's training
     #[arg(long, value_name = "N", value_parser = batch)]
     pub(crate) batch: Option<usize>,
+
+    #[command(flatten)]
+    pub(crate) group_by: GroupByArgs,
 
     #[command(flatten)]
     pub(crate) read: ReadArgs,

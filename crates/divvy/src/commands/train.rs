@@ -49,7 +49,7 @@ fn config(args: TrainArgs) -> Result<TrainConfig> {
         None => (base.optimizer, base.learning_rate),
     };
     let mut allow = base.allow;
-    let read = args.read.options(base.read);
+    let read = args.group_by.options(args.read.options(base.read));
     allow.extend(args.policy.allow);
     Ok(TrainConfig {
         data: args.photos.unwrap_or(base.data),

@@ -32,7 +32,7 @@ use training::Training;
 pub struct Contender {
     /// What it is called in tables, and its folder; letters, digits, `-`, `_` and `.`.
     pub name: String,
-    /// How it is trained. Data, positive group and share for validation must be those of the first contender, whose seed draws the
+    /// How it is trained. Data, how it is read, positive group and share for validation must be those of the first contender, whose seed draws the
     /// split. The comparison puts its own seeds and split in place of those given here.
     pub config: TrainConfig,
 }
@@ -145,6 +145,7 @@ fn check(config: &CompareConfig) -> Result<(), TrainError> {
     for other in others {
         let (a, b) = (&first.config, &other.config);
         require_same("the data", a.data == b.data, first, other)?;
+        require_same("how the data is read", a.read == b.read, first, other)?;
         require_same("the positive group", a.positive == b.positive, first, other)?;
         let same_share = a.validation_share.to_bits() == b.validation_share.to_bits();
         require_same("the share for validation", same_share, first, other)?;

@@ -39,7 +39,7 @@ const LEAST_FOUND: f64 = 0.95;
 /// The most pairs that are no copies, as a share of the pictures.
 const MOST_FALSE: f64 = 0.001;
 /// The longest that 100,000 pictures may take.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 /// The most memory that they may take.
 const MOST_BYTES: u64 = 1 << 30;
 
@@ -180,13 +180,17 @@ impl<'a> Links<'a> {
         for group in groups {
             for equal in &group.pictures {
                 for (i, a) in equal.iter().enumerate() {
-                    equal[..i].iter().for_each(|b| link(a, b, 0.0));
+                    for b in &equal[..i] {
+                        link(a, b, 0.0);
+                    }
                 }
             }
             for near in &group.near {
                 let [one, other] = near.pictures.map(|picture| &group.pictures[picture]);
                 for a in one {
-                    other.iter().for_each(|b| link(a, b, near.distance));
+                    for b in other {
+                        link(a, b, near.distance);
+                    }
                 }
             }
         }

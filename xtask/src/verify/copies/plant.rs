@@ -178,19 +178,15 @@ fn copy(kind: Kind, file: &Path, name: &str, folder: &Path, random: &mut ChaCha8
     let picture = image::ImageReader::open(file)?.with_guessed_format()?.decode()?.into_rgb8();
     let (copy, quality) = kind.of(&picture, random);
     let stem = name.split('.').next().unwrap_or(name);
-    Ok(match quality {
+    let name = format!("{stem}.{}", if quality.is_some() { "jpg" } else { "png" });
+    let path = folder.join(&name);
+    match quality {
         Some(quality) => {
-            let name = format!("{stem}.jpg");
-            let encoder = JpegEncoder::new_with_quality(fs::File::create(folder.join(&name))?, quality);
-            copy.write_with_encoder(encoder)?;
-            name
+            copy.write_with_encoder(JpegEncoder::new_with_quality(fs::File::create(path)?, quality))?;
         }
-        None => {
-            let name = format!("{stem}.png");
-            copy.save_with_format(folder.join(&name), ImageFormat::Png)?;
-            name
-        }
-    })
+        None => copy.save_with_format(path, ImageFormat::Png)?,
+    }
+    Ok(name)
 }
 
 /// Adds all pictures below a folder.

@@ -130,7 +130,7 @@ fn data_findings(
     path: &Path,
     terminal: &mut Terminal,
 ) -> Result<(DataFindings, Option<Arc<Dataset>>)> {
-    let dataset = match Dataset::open(path, &args.read.options(OpenOptions::default())) {
+    let dataset = match Dataset::open(path, &args.read_options()) {
         Err(DataError::Label(finding)) => return Ok((vec![*finding].into(), None)),
         other => Arc::new(other?),
     };
@@ -160,6 +160,11 @@ impl CheckArgs {
         self.json || self.sarif
     }
 
+    /// How data is read.
+    fn read_options(&self) -> OpenOptions {
+        self.group_by.options(self.read.options(OpenOptions::default()))
+    }
+
     fn question(&self) -> NetworkQuestion {
         let usual = NetworkQuestion::default();
         NetworkQuestion {
@@ -182,7 +187,7 @@ fn refuse_idle_flags(args: &CheckArgs, kind: Kind) -> Result<()> {
         ("--report", args.report.is_some(), Kind::Data),
         ("--move-to", args.move_to.is_some(), Kind::Data),
     ];
-    if kind != Kind::Data && args.read.options(OpenOptions::default()) != OpenOptions::default() {
+    if kind != Kind::Data && args.read_options() != OpenOptions::default() {
         let message = format!("{} is no data, and flags that say how data is read were given", args.subject);
         return Err(Failure::new(message).help("leave them out").into());
     }

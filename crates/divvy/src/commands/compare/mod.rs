@@ -155,7 +155,7 @@ fn settings(
     };
     TrainConfig {
         exact: args.compute.exact,
-        read: args.read.options(usual.read.clone()),
+        read: args.group_by.options(args.read.options(usual.read.clone())),
         architecture: net.cloned().unwrap_or(usual.architecture),
         wiring: head.map(stated).unwrap_or_default(),
         size: args.size,
