@@ -48,7 +48,7 @@
 //! let recipe = recipe.with_scaling(store.measure_scaling(&split.train))?;
 //!
 //! let store = Arc::new(store);
-//! let augment = Augment::light_for(&dataset);
+//! let augment = Augment::light().suited_to(&dataset);
 //! let loader = Loader::for_training(&store, &split.train, recipe.scaling(), 4, 0, augment);
 //! for batch in loader.epoch(0) {
 //!     let batch = batch?;
@@ -66,13 +66,16 @@ mod error;
 mod files;
 mod loader;
 mod natural;
+mod order;
 mod prefetch;
 mod preprocess;
 mod rng;
 mod split;
 mod store;
 
-pub use augment::Augment;
+pub use augment::{
+    Augment, AugmentChoice, AugmentError, Blur, Crop, Erase, Mix, OutOfRange, Policy, Preset,
+};
 pub use dataset::{Dataset, Label, LabelKind, Layout, OpenOptions, Part, Sample, Source};
 pub use decode::{Channels, ImageError, ImageFault, Limits, Pixels};
 pub use error::{DataError, Skipped};
