@@ -48,7 +48,7 @@
 //! let recipe = recipe.with_scaling(store.measure_scaling(&split.train))?;
 //!
 //! let store = Arc::new(store);
-//! let augment = Augment::light_for(&dataset);
+//! let augment = Augment::light().suited_to(&dataset);
 //! let loader = Loader::for_training(&store, &split.train, recipe.scaling(), 4, 0, augment);
 //! for batch in loader.epoch(0) {
 //!     let batch = batch?;
@@ -68,6 +68,7 @@ mod files;
 mod fingerprint;
 mod loader;
 mod natural;
+mod order;
 mod prefetch;
 mod preprocess;
 mod rng;
@@ -75,7 +76,7 @@ mod split;
 mod store;
 mod together;
 
-pub use augment::Augment;
+pub use augment::{Augment, AugmentChoice, AugmentError, Blur, Crop, Erase, Mix, OutOfRange, Policy, Preset};
 pub use cache::{CacheOptions, CachePlace};
 pub use dataset::{
     Column, Dataset, Label, LabelKind, LabelSeparator, Layout, OpenOptions, Part, Sample, Series, Source,

@@ -2,11 +2,11 @@
 
 use crate::augment::{Augment, Augmenter};
 use crate::error::DataError;
+use crate::order::{Draw, Order};
 use crate::prefetch::{Prefetch, window};
 use crate::preprocess::Scaling;
 use crate::rng::{Purpose, keyed};
 use crate::store::{ImageStore, available_threads};
-use rand::seq::SliceRandom;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +16,7 @@ use std::time::Duration;
 pub struct Batch {
     images: Vec<f32>,
     samples: Vec<usize>,
+    own_shares: Option<Vec<f32>>,
     pool: Arc<BufferPool>,
 }
 
@@ -28,6 +29,12 @@ impl Batch {
     /// The samples' indices in the dataset, in the order of the images.
     pub fn samples(&self) -> &[usize] {
         &self.samples
+    }
+
+    /// Where images were mixed, how much of each is its own, from 0 to 1. The rest is of the next image in the batch (for the
+    /// last the first), and so should its label be.
+    pub fn own_shares(&self) -> Option<&[f32]> {
+        self.own_shares.as_deref()
     }
 
     /// How many images there are.
@@ -90,12 +97,14 @@ struct Inner {
     scaling: Scaling,
     batch_size: usize,
     order: Order,
+    changes: Option<Changes>,
     pool: Arc<BufferPool>,
 }
 
-enum Order {
-    AsGiven,
-    Shuffled { seed: u64, augment: Augment },
+/// How images are changed at random.
+struct Changes {
+    seed: u64,
+    augment: Augment,
 }
 
 impl Loader {
@@ -115,7 +124,33 @@ impl Loader {
         seed: u64,
         augment: Augment,
     ) -> Self {
-        Self::new(store, samples, scaling, batch_size, Order::Shuffled { seed, augment })
+        Self::new(
+            store,
+            samples,
+            scaling,
+            batch_size,
+            Order::Shuffled { seed },
+            Some(Changes { seed, augment }),
+        )
+    }
+
+    /// As [`Self::for_training`], with as many images of each of `groups` in an epoch, which has as many images as there are samples.
+    /// Those of a rare group come several times, changed in other ways; those of a frequent one not in every epoch.
+    ///
+    /// # Panics
+    /// As [`Self::for_training`]; if there is no group, or one without samples.
+    pub fn for_balanced_training(
+        store: &Arc<ImageStore>,
+        groups: Vec<Vec<usize>>,
+        scaling: &Scaling,
+        batch_size: usize,
+        seed: u64,
+        augment: Augment,
+    ) -> Self {
+        assert!(!groups.is_empty() && groups.iter().all(|group| !group.is_empty()), "each group has samples");
+        let samples = groups.concat();
+        let order = Order::Balanced { seed, groups };
+        Self::new(store, &samples, scaling, batch_size, order, Some(Changes { seed, augment }))
     }
 
     /// Batches to judge by: in the order given, every epoch the same, never augmented. The last batch may be smaller.
@@ -128,7 +163,7 @@ impl Loader {
         scaling: &Scaling,
         batch_size: usize,
     ) -> Self {
-        Self::new(store, samples, scaling, batch_size, Order::AsGiven)
+        Self::new(store, samples, scaling, batch_size, Order::AsGiven, None)
     }
 
     fn new(
@@ -137,6 +172,7 @@ impl Loader {
         scaling: &Scaling,
         batch_size: usize,
         order: Order,
+        changes: Option<Changes>,
     ) -> Self {
         assert!(batch_size > 0, "a batch holds at least one image");
         let threads = available_threads();
@@ -146,6 +182,7 @@ impl Loader {
             scaling: scaling.clone(),
             batch_size,
             order,
+            changes,
             pool: Arc::new(BufferPool { buffers: Mutex::default(), capacity: window(threads) }),
         };
         Self { inner: Arc::new(inner), threads }
@@ -175,9 +212,9 @@ impl Loader {
     /// Starts an epoch. Epochs differ in order and augmentation; the same epoch is always the same.
     pub fn epoch(&self, epoch: u64) -> Epoch {
         let inner = Arc::clone(&self.inner);
-        let order = inner.order(epoch);
+        let draws = inner.order.draws(&inner.samples, epoch);
         Epoch(Prefetch::start(inner.batches(), self.threads, move |batch| {
-            inner.batch(&order[inner.range(batch)], epoch)
+            inner.batch(&draws[inner.range(batch)], epoch, batch)
         }))
     }
 }
@@ -196,7 +233,7 @@ impl Inner {
     /// True where the last image would be alone and joins the batch before it.
     fn merges_last(&self) -> bool {
         let (n, size) = (self.samples.len(), self.batch_size);
-        matches!(self.order, Order::Shuffled { .. }) && size > 1 && n > size && n % size == 1
+        self.order.is_shuffled() && size > 1 && n > size && n % size == 1
     }
 
     fn batches(&self) -> usize {
@@ -210,32 +247,31 @@ impl Inner {
         start..end
     }
 
-    fn order(&self, epoch: u64) -> Vec<usize> {
-        let mut order = self.samples.clone();
-        if let Order::Shuffled { seed, .. } = self.order {
-            order.shuffle(&mut keyed(Purpose::Shuffle, seed, epoch, 0));
-        }
-        order
-    }
-
-    fn batch(&self, samples: &[usize], epoch: u64) -> Result<Batch, DataError> {
-        let image_len: usize = self.store.shape().iter().product();
-        let mut images = self.pool.take(samples.len() * image_len);
-        match &self.order {
-            Order::AsGiven => {
-                for (image, &sample) in images.chunks_exact_mut(image_len).zip(samples) {
-                    self.scaling.apply(self.store.pixels(sample)?.as_bytes(), image);
+    fn batch(&self, draws: &[Draw], epoch: u64, batch: usize) -> Result<Batch, DataError> {
+        let shape = self.store.shape();
+        let image_len: usize = shape.iter().product();
+        let mut images = self.pool.take(draws.len() * image_len);
+        let pairs = images.chunks_exact_mut(image_len).zip(draws);
+        let mut own_shares = None;
+        match &self.changes {
+            None => {
+                for (image, draw) in pairs {
+                    self.scaling.apply(self.store.pixels(draw.sample)?.as_bytes(), image);
                 }
             }
-            Order::Shuffled { seed, augment } => {
-                let mut augmenter = Augmenter::new(augment, self.store.shape(), &self.scaling);
-                for (image, &sample) in images.chunks_exact_mut(image_len).zip(samples) {
-                    let mut random = keyed(Purpose::Augment, *seed, epoch, sample as u64);
-                    augmenter.apply(self.store.pixels(sample)?.as_bytes(), &mut random, image);
+            Some(Changes { seed, augment }) => {
+                let mut augmenter = Augmenter::new(augment, shape, &self.scaling);
+                for (image, draw) in pairs {
+                    let mut random = keyed(Purpose::Augment, *seed, epoch, draw.key());
+                    augmenter.apply(&*self.store.pixels(draw.sample)?, &mut random, image);
                 }
+                own_shares = augment.mix.map(|mix| {
+                    mix.apply(shape, &mut images, &mut keyed(Purpose::Mix, *seed, epoch, batch as u64))
+                });
             }
         }
-        Ok(Batch { images, samples: samples.to_vec(), pool: Arc::clone(&self.pool) })
+        let samples = draws.iter().map(|draw| draw.sample).collect();
+        Ok(Batch { images, samples, own_shares, pool: Arc::clone(&self.pool) })
     }
 }
 

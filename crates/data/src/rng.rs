@@ -12,6 +12,10 @@ pub(crate) enum Purpose {
     Shuffle = 2,
     /// The augmentation of one sample in one epoch.
     Augment = 3,
+    /// The order in which the samples of a group are used up.
+    Deal = 4,
+    /// Which pictures of a batch are mixed, and how.
+    Mix = 5,
 }
 
 /// The generator of (`purpose`, `seed`, `a`, `b`), where `a` and `b` are, say, an epoch and a sample.

@@ -58,6 +58,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Sort(args) => commands::sort::run(&args, &mut terminal),
         Command::Check(args) => commands::check::run(&args, &mut terminal),
         Command::PutBack(args) => commands::put_back::run(&args, &mut terminal),
+        Command::Augment(args) => commands::augment::run(&args, &mut terminal),
         Command::Compare(args) => commands::compare::run(&args, &mut terminal),
         Command::Explain(args) => Ok(commands::explain::run(&args, &mut terminal)),
         Command::Convert(args) => commands::convert::run(&args, &mut terminal),

@@ -25,3 +25,37 @@ pub fn encode<'a>(
     }
     Ok(())
 }
+
+/// Mixes the targets of a batch as its pictures were mixed: of each row, a share is its own and the rest that of the next row, of the
+/// last one that of the first. A loss is linear in its targets (or, for a number, lies lowest between them), so all heads can learn from these.
+///
+/// # Panics
+/// If there are not as many rows as shares.
+pub fn mix(head: &Head, shares: &[f32], targets: &mut [f32]) {
+    let units = head.units();
+    assert_eq!(targets.len(), shares.len() * units, "a share for each row");
+    let first: Vec<f32> = targets.iter().take(units).copied().collect();
+    for (row, &share) in shares.iter().enumerate() {
+        let (own, rest) = targets[row * units..].split_at_mut(units);
+        let next = if rest.is_empty() { &first[..] } else { &rest[..units] };
+        for (own, next) in own.iter_mut().zip(next) {
+            *own = share * *own + (1.0 - share) * next;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use divvy_nn::{HeadKind, Task};
+
+    use super::*;
+
+    #[test]
+    fn targets_are_mixed_with_the_next_ones_as_they_were() {
+        let head = Head::new(Task::MultiClass, HeadKind::Softmax, 3).unwrap();
+        let mut targets = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
+        mix(&head, &[0.75, 1.0, 0.5], &mut targets);
+        assert_eq!(targets, [0.75, 0.25, 0.0, 0.0, 1.0, 0.0, 0.5, 0.0, 0.5]);
+        mix(&head, &[], &mut []);
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use divvy_data::{Channels, OpenOptions, read_text_limited};
+use divvy_data::{AugmentChoice, Channels, OpenOptions, read_text_limited};
 use divvy_nn::{Algorithms, Cpu, Device, Optimizer, Plateau, Precision, Schedule, Task, Warmup, Wiring};
 use divvy_rules::{Policy, Rule};
 use serde::{Deserialize, Serialize};
@@ -113,19 +113,6 @@ impl Length {
     }
 }
 
-/// How training pictures are changed at random.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AugmentChoice {
-    /// Light, without mirroring where the groups' names say that it would change a label.
-    #[default]
-    Auto,
-    /// Not at all.
-    None,
-    /// Mirrored, and a little shifted, scaled, rotated and brightened or darkened, whatever the groups' names say.
-    Light,
-}
-
 impl Default for TrainConfig {
     /// The defaults, for pictures that are still to be named.
     fn default() -> Self {
@@ -151,7 +138,7 @@ impl TrainConfig {
             deny_warnings: false,
             exact: false,
             channels: None,
-            augment: AugmentChoice::Auto,
+            augment: AugmentChoice::default(),
             learning_rate: 1e-3,
             length: Length::Auto,
             optimizer: Optimizer::adam(),

@@ -31,7 +31,7 @@ pub use compare::{
     CompareConfig, Comparison, Contender, Difference, McNemarOfSeed, RunFigures, Spread, Standing, Turn,
     compare,
 };
-pub use config::{AugmentChoice, Length, TrainConfig};
+pub use config::{Length, TrainConfig};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Answers, Ending, Event, Listener, Score};

@@ -8,7 +8,7 @@ use divvy_nn::{Circumstances, Head, Metric, Mode, Network, check_memory};
 use divvy_rules::{Diagnostic, Place, Policy, Rule};
 
 use crate::architecture::open_architecture;
-use crate::config::{AugmentChoice, Length, TrainConfig};
+use crate::config::{Length, TrainConfig};
 use crate::error::TrainError;
 use crate::evaluate::require_exclusive;
 
@@ -47,11 +47,7 @@ pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, 
     check_memory(&network, Mode::Train, config.batch + 1, threads)?;
     let split = first_split(config, &dataset)?;
     let notes = notes(config, &dataset, &split);
-    let augment = match config.augment {
-        AugmentChoice::Auto => Augment::light_for(&dataset),
-        AugmentChoice::None => Augment::none(),
-        AugmentChoice::Light => Augment::light(),
-    };
+    let augment = config.augment.settings(&dataset);
     findings.extend(data_findings(config, &dataset, &split, &augment));
     let circumstances = Circumstances { batch: Some(config.batch), input_is_scaled: true };
     findings.extend(architecture.lint(&network, &circumstances));
@@ -97,7 +93,7 @@ fn data_findings(
 ) -> Vec<Diagnostic> {
     let is_open = |finding: &Diagnostic| match finding.rule {
         Rule::Y06 => config.positive.is_none(),
-        Rule::P05 => config.augment == AugmentChoice::Auto,
+        Rule::P05 => config.augment.leaves_out_flips(),
         // Whoever gives a split has divided the series or not.
         Rule::V03 => config.split.is_none(),
         _ => true,

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use divvy_data::{
-    CacheOptions, DataError, Dataset, ImageStore, Loader, Preprocess, Scaling, Split, StoreOptions, check,
+    CacheOptions, DataError, Dataset, Detail, ImageStore, Loader, Preprocess, Scaling, Split, StoreOptions,
+    check,
 };
 use divvy_model::{Model, TrainingRecord, Validation, targets};
 use divvy_nn::{Cpu, Engine, Metric, PlateauState};
@@ -102,7 +103,8 @@ fn announce(
 
 /// The pictures in memory, and which of them are used for what.
 struct Pictures {
-    store: Arc<ImageStore>,
+    training: Arc<ImageStore>,
+    validation: Arc<ImageStore>,
     split: Split,
     scaling: Scaling,
 }
@@ -117,7 +119,7 @@ impl Pictures {
         recorder: &mut Recorder<'_>,
         stop: &AtomicBool,
     ) -> Result<Self, TrainError> {
-        let Prepared { dataset, split, preprocess, .. } = prepared;
+        let Prepared { dataset, split, preprocess, augment, .. } = prepared;
         // Told from any worker; what cannot be written down is found again at the next event.
         let shared = Mutex::new(&mut *recorder);
         let progress = |done, total| {
@@ -125,18 +127,17 @@ impl Pictures {
                 let _ = recorder.record(&Event::Loading { done, total });
             }
         };
-        let options = StoreOptions {
-            threads,
-            cache,
-            limits: dataset.limits(),
-            progress: Some(&progress),
-            cancel: Some(stop),
-            ..StoreOptions::default()
+        let (detail, limits) = (Detail::for_augment(augment), dataset.limits());
+        // Validation pictures are judged as pictures will be at use: fitted from what their files hold.
+        let fitted = StoreOptions { threads, cache, limits, cancel: Some(stop), ..StoreOptions::default() };
+        let load = |samples: &[usize], options: &StoreOptions<'_>| match ImageStore::load(
+            dataset, preprocess, samples, options,
+        ) {
+            Err(DataError::Interrupted) => Err(TrainError::Interrupted),
+            other => Ok(Arc::new(other?)),
         };
-        let store = match ImageStore::load(dataset, preprocess, &split.used(), &options) {
-            Err(DataError::Interrupted) => return Err(TrainError::Interrupted),
-            other => other?,
-        };
+        let store =
+            load(&split.used(), &StoreOptions { detail, progress: Some(&progress), ..fitted.clone() })?;
         store.cache_fault().into_iter().try_for_each(|fault| recorder.note(fault.to_owned()))?;
         for bad in store.unreadable() {
             recorder.note(format!("left out: {}", bad.error))?;
@@ -165,7 +166,11 @@ impl Pictures {
         let found = check::split(dataset, &split).into_iter().chain(copied);
         found.into_iter().try_for_each(|finding| recorder.finding(finding))?;
         let scaling = store.measure_scaling(&split.train);
-        Ok(Self { store: Arc::new(store), split, scaling })
+        let validation = match detail {
+            Detail::Fitted => Arc::clone(&store),
+            Detail::Larger(_) => load(&split.validation, &fitted)?,
+        };
+        Ok(Self { training: store, validation, split, scaling })
     }
 }
 
@@ -217,13 +222,13 @@ impl<'a> Trainer<'a> {
         started: Instant,
     ) -> Self {
         let Prepared { dataset, preprocess, network, augment, metric, .. } = prepared;
-        let Pictures { store, split, scaling } = pictures;
-        let threads = cpu.threads();
+        let Pictures { training, validation, split, scaling } = pictures;
+        let (threads, told) = (cpu.threads(), augment.to_string());
         let training =
-            Loader::for_training(&store, &split.train, &scaling, config.batch, config.seed, augment)
+            Loader::for_training(&training, &split.train, &scaling, config.batch, config.seed, augment)
                 .with_threads(threads);
-        let validation =
-            Loader::for_evaluation(&store, &split.validation, &scaling, config.batch).with_threads(threads);
+        let validation = Loader::for_evaluation(&validation, &split.validation, &scaling, config.batch)
+            .with_threads(threads);
         let epochs = config.length.epochs(split.train.len());
         let clock = match (config.length, epochs) {
             (Length::Minutes(minutes), _) => Clock::time(Duration::from_secs_f64(minutes * 60.0), started),
@@ -236,7 +241,7 @@ impl<'a> Trainer<'a> {
             preprocess: preprocess
                 .with_scaling(scaling)
                 .expect("the scaling was measured on pictures of this recipe"),
-            augment: if augment.is_none() { "none".to_owned() } else { format!("{augment:?}") },
+            augment: told,
             dataset,
             training,
             validation,
@@ -316,6 +321,9 @@ impl<'a> Trainer<'a> {
             let Some(batch) = batches.next().transpose()? else { break };
             let labels = batch.samples().iter().map(|&sample| &self.dataset.samples()[sample].label);
             targets::encode(self.engine.network().head(), labels, &mut encoded)?;
+            if let Some(shares) = batch.own_shares() {
+                targets::mix(self.engine.network().head(), shares, &mut encoded);
+            }
             rate = self.rate();
             let loss =
                 self.engine.train_step(batch.images(), &encoded, batch.len(), &self.config.optimizer, rate);

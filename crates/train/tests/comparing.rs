@@ -5,12 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use divvy_data::{Dataset, OpenOptions, Part, Split};
+use divvy_data::{Augment, Dataset, OpenOptions, Part, Preset, Split};
 use divvy_model::Model;
 use divvy_nn::{Activation, Cpu, Diagnostic, Task, Tensor, Wiring};
 use divvy_train::{
-    AugmentChoice, CompareConfig, Comparison, Contender, Event, Length, Standing, TrainConfig, TrainError,
-    Turn, compare,
+    CompareConfig, Comparison, Contender, Event, Length, Standing, TrainConfig, TrainError, Turn, compare,
 };
 
 /// A network that trains in a blink.
@@ -44,7 +43,7 @@ fn three_heads(folder: &Path, seeds: u64) -> CompareConfig {
             architecture: layers.display().to_string(),
             size: 12,
             batch: 8,
-            augment: AugmentChoice::None,
+            augment: Preset::None.into(),
             length: Length::Epochs(4),
             learning_rate: 0.02,
             wiring: Wiring { activation: Some(activation), units: Some(units), ..Wiring::default() },
@@ -165,7 +164,7 @@ fn trainings_of_one_seed_see_the_same_pictures_in_the_same_order() {
     config.contenders.truncate(2);
     for contender in &mut config.contenders {
         contender.config.learning_rate = STANDSTILL;
-        contender.config.augment = AugmentChoice::Light;
+        contender.config.augment = Augment::light().into();
         contender.config.length = Length::Epochs(2);
     }
     let mut losses = vec![Vec::new(); 4];

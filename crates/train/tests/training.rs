@@ -4,13 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use divvy_data::{DataError, OpenOptions, StoreOptions};
+use divvy_data::{Augment, DataError, OpenOptions, StoreOptions};
 use divvy_eval::Report;
 use divvy_model::{Classifier, Model};
 use divvy_nn::{Activation, Cpu, Schedule, Task, Warmup, Wiring};
-use divvy_train::{
-    AugmentChoice, Contents, Ending, Event, Length, RunFolder, TrainConfig, TrainError, evaluate, train,
-};
+use divvy_train::{Contents, Ending, Event, Length, RunFolder, TrainConfig, TrainError, evaluate, train};
 
 /// A network that trains in a blink.
 const LAYERS: &str = r#"
@@ -115,7 +113,7 @@ fn it_learns_and_the_run_folder_tells_how() {
 #[test]
 fn the_same_seed_gives_the_same_file_on_any_number_of_threads() {
     let (folder, mut config) = setting(13);
-    config.augment = AugmentChoice::Light;
+    config.augment = Augment::light().into();
     let files: Vec<_> = [1, 2, 3]
         .map(|threads| {
             let run = folder.path().join(threads.to_string());

@@ -1,4 +1,7 @@
-//! Affine resampling of small byte images, fast enough to feed a network from a fraction of a core.
+//! Affine resampling of byte images, fast enough to feed a network from a fraction of a core.
+
+use super::affine::Affine;
+use crate::decode::Pixels;
 
 /// Fractional bits of source coordinates. Sides up to 4,096 pixels and twice that beyond the edge fit 32 bits.
 const FRACTION_BITS: u32 = 16;
@@ -12,73 +15,32 @@ const LANE_BITS: u32 = 16;
 /// A one in each lane.
 const EACH_LANE: u64 = 0x0001_0001_0001;
 
-/// Where each output pixel comes from: source column `x0 + x * xx + y * xy` and row `y0 + x * yx + y * yy`, in pixel
-/// centres.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Affine {
-    x0: f32,
-    xx: f32,
-    xy: f32,
-    y0: f32,
-    yx: f32,
-    yy: f32,
-}
-
-/// Images of one shape, with room for one of them.
+/// Resamples images to images of one shape, with room for one of them.
 pub(super) struct Canvas {
+    /// Of the image at hand.
     height: usize,
     width: usize,
-    channels: usize,
+    /// Height and width of what is made.
+    target: [usize; 2],
     /// The image as lanes with one more row and column, whose weight is always zero; it spares the check for the edge.
     padded: Vec<u64>,
 }
 
 impl Canvas {
-    pub(super) fn new([height, width, channels]: [usize; 3]) -> Self {
-        Self { height, width, channels, padded: vec![0; (height + 1) * (width + 1)] }
+    /// To images `[height, width]`.
+    pub(super) fn new(target: [usize; 2]) -> Self {
+        Self { height: 0, width: 0, target, padded: Vec::new() }
     }
 
-    /// Mirroring, then zooming (above 1 enlarges) and turning by `angle` radians about the centre, then shifting by shares of
-    /// the sides. The map goes from output to source.
-    pub(super) fn map(&self, flip: bool, zoom: f32, angle: f32, shift: [f32; 2]) -> Affine {
-        let (sin, cos) = angle.sin_cos();
-        let mirror = if flip { -1.0 } else { 1.0 };
-        let (xx, xy, yx, yy) = (mirror * cos / zoom, mirror * sin / zoom, -sin / zoom, cos / zoom);
-        let (centre_x, centre_y) = ((self.width as f32 - 1.0) / 2.0, (self.height as f32 - 1.0) / 2.0);
-        let (from_x, from_y) =
-            (centre_x + shift[0] * self.width as f32, centre_y + shift[1] * self.height as f32);
-        Affine {
-            x0: centre_x - from_x * xx - from_y * xy,
-            xx,
-            xy,
-            y0: centre_y - from_x * yx - from_y * yy,
-            yx,
-            yy,
-        }
-    }
-
-    /// Resamples an image through `map`; writes `byte * gain + bias` with a gain and bias for each channel.
-    pub(super) fn warp(&mut self, bytes: &[u8], map: &Affine, tone: &[(f32, f32)], values: &mut [f32]) {
-        match self.channels {
-            1 => self.warp_channels::<1>(bytes, map, tone, values),
-            3 => self.warp_channels::<3>(bytes, map, tone, values),
-            _ => unreachable!("channels are one or three"),
-        }
-    }
-
-    fn warp_channels<const C: usize>(
-        &mut self,
-        bytes: &[u8],
-        map: &Affine,
-        tone: &[(f32, f32)],
-        values: &mut [f32],
-    ) {
-        self.fill::<C>(bytes);
+    /// Resamples an image of `C` channels bilinearly through `map`, into levels from 0 to 255. Beyond the edge, the edge repeats.
+    pub(super) fn warp<const C: usize>(&mut self, pixels: &Pixels, map: &Affine, values: &mut [f32]) {
+        (self.height, self.width) = (pixels.height(), pixels.width());
+        self.fill::<C>(pixels.as_bytes());
+        let map = self.in_pixels(map);
         let stride = self.width + 1;
-        let tone: [(f32, f32); C] = std::array::from_fn(|c| (tone[c].0 / ONE_WEIGHT as f32, tone[c].1));
         let (max_x, max_y) = (fixed((self.width - 1) as f32), fixed((self.height - 1) as f32));
         let (step_x, step_y) = (fixed(map.xx), fixed(map.yx));
-        for (y, row) in values.chunks_exact_mut(self.width * C).enumerate() {
+        for (y, row) in values.chunks_exact_mut(self.target[1] * C).enumerate() {
             let mut x_at = fixed(map.x0 + y as f32 * map.xy);
             let mut y_at = fixed(map.y0 + y as f32 * map.yy);
             for value in row.chunks_exact_mut(C) {
@@ -88,8 +50,8 @@ impl Canvas {
                 let upper = mix(&self.padded[start..start + 2], right);
                 let lower = mix(&self.padded[start + stride..start + stride + 2], right);
                 let mixed = upper * (ONE_WEIGHT - below) + lower * below;
-                for (c, (value, (gain, bias))) in value.iter_mut().zip(tone).enumerate() {
-                    *value = f32::from((mixed >> (LANE_BITS * c as u32)) as u16) * gain + bias;
+                for (c, value) in value.iter_mut().enumerate() {
+                    *value = f32::from((mixed >> (LANE_BITS * c as u32)) as u16) / ONE_WEIGHT as f32;
                 }
                 x_at = x_at.wrapping_add(step_x);
                 y_at = y_at.wrapping_add(step_y);
@@ -97,21 +59,29 @@ impl Canvas {
         }
     }
 
-    /// Spreads an image's bytes into lanes.
-    fn fill<const C: usize>(&mut self, bytes: &[u8]) {
-        let lines = bytes.chunks_exact(self.width * C);
-        for (padded, line) in self.padded.chunks_exact_mut(self.width + 1).zip(lines) {
-            for (pixel, bytes) in padded.iter_mut().zip(line.chunks_exact(C)) {
-                *pixel = bytes.iter().rev().fold(0, |pixel, &byte| pixel << LANE_BITS | u64::from(byte));
-            }
+    /// The map from the indices of target pixels to those of source pixels.
+    fn in_pixels(&self, map: &Affine) -> Affine {
+        let [height, width] = self.target;
+        let (scale_x, scale_y) = (self.width as f32 / width as f32, self.height as f32 / height as f32);
+        let centre = |side: usize| (side as f32 - 1.0) / 2.0;
+        let (from_x, from_y) = (centre(width), centre(height));
+        Affine {
+            xx: map.xx * scale_x,
+            xy: map.xy * scale_x,
+            x0: centre(self.width) + (map.x0 - from_x * map.xx - from_y * map.xy) * scale_x,
+            yx: map.yx * scale_y,
+            yy: map.yy * scale_y,
+            y0: centre(self.height) + (map.y0 - from_x * map.yx - from_y * map.yy) * scale_y,
         }
     }
 
-    /// Writes `byte * gain + bias` without moving anything.
-    pub(super) fn scale(&self, bytes: &[u8], tone: &[(f32, f32)], values: &mut [f32]) {
-        for (value, byte) in values.chunks_exact_mut(self.channels).zip(bytes.chunks_exact(self.channels)) {
-            for ((value, &byte), (gain, bias)) in value.iter_mut().zip(byte).zip(tone) {
-                *value = f32::from(byte) * gain + bias;
+    /// Spreads an image's bytes into lanes.
+    fn fill<const C: usize>(&mut self, bytes: &[u8]) {
+        self.padded.resize((self.height + 1) * (self.width + 1), 0);
+        let lines = bytes.chunks_exact(self.width * C);
+        for (padded, line) in self.padded.chunks_exact_mut(self.width + 1).zip(lines) {
+            for (pixel, bytes) in padded.iter_mut().zip(line.as_chunks::<C>().0) {
+                *pixel = bytes.iter().rev().fold(0, |pixel, &byte| pixel << LANE_BITS | u64::from(byte));
             }
         }
     }
@@ -137,21 +107,54 @@ fn mix(pair: &[u64], weight: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::Channels;
     use proptest::prelude::*;
-
-    /// As the bytes are.
-    const PLAIN: [(f32, f32); 3] = [(1.0, 0.0); 3];
 
     fn image(height: usize, width: usize, channels: usize) -> Vec<u8> {
         (0..height * width * channels).map(|i| (i.wrapping_mul(2_654_435_761) >> 11) as u8).collect()
     }
 
+    fn pixels(bytes: &[u8], [height, width, channels]: [usize; 3]) -> Pixels {
+        let channels = if channels == 1 { Channels::Grey } else { Channels::Rgb };
+        Pixels::new(height, width, channels, bytes.to_vec()).expect("the bytes fill the shape")
+    }
+
+    /// Mirrored, zoomed, turned and then shifted by shares of the sides.
     fn warp(bytes: &[u8], shape: [usize; 3], flip: bool, zoom: f32, angle: f32, shift: [f32; 2]) -> Vec<f32> {
-        let mut canvas = Canvas::new(shape);
+        let [height, width, channels] = shape;
+        let shift = Affine::shift(shift[0] * width as f32, shift[1] * height as f32);
+        let map = Affine::mirror(flip, false).then(Affine::zoom(zoom)).then(Affine::turn(angle)).then(shift);
+        let mut canvas = Canvas::new([height, width]);
         let mut values = vec![0.0; bytes.len()];
-        let map = canvas.map(flip, zoom, angle, shift);
-        canvas.warp(bytes, &map, &PLAIN[..shape[2]], &mut values);
+        match channels {
+            1 => canvas.warp::<1>(&pixels(bytes, shape), &map, &mut values),
+            _ => canvas.warp::<3>(&pixels(bytes, shape), &map, &mut values),
+        }
         values
+    }
+
+    #[test]
+    fn a_source_of_twice_the_side_is_read_between_its_pixels() {
+        let bytes: Vec<u8> = (0..16).map(|i| i * 10).collect();
+        let mut values = vec![0.0; 4];
+        Canvas::new([2, 2]).warp::<1>(&pixels(&bytes, [4, 4, 1]), &Affine::IDENTITY, &mut values);
+        // The mean of each two by two.
+        assert_eq!(values, [25.0, 45.0, 105.0, 125.0]);
+    }
+
+    #[test]
+    fn a_crop_of_a_quarter_is_enlarged_about_its_centre() {
+        let bytes: Vec<u8> = (0..64).collect();
+        let mut values = vec![0.0; 64];
+        Canvas::new([8, 8]).warp::<1>(
+            &pixels(&bytes, [8, 8, 1]),
+            &Affine::crop([0.5, 0.5], [2.0, -2.0]),
+            &mut values,
+        );
+        // From columns 4 to 8 and rows 0 to 4, a source pixel for each two; the first centre lies at 3.75, above at -0.25.
+        assert!((values[0] - 3.75).abs() < 0.6 && (values[1] - 4.25).abs() < 0.6, "{values:?}");
+        let last = values[63];
+        assert!((last - (3.25 * 8.0 + 7.0)).abs() < 0.6, "{last}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Pictures with more pixels than the network sees, for parts of them to be taken.
 
 use super::{Fit, Preprocess, resize};
+use crate::augment::Augment;
 use crate::decode::Pixels;
 
 /// Reductions by less than this are not worth their blur: then the picture stays as it is.
@@ -17,7 +18,18 @@ pub enum Detail {
     Larger(f64),
 }
 
+/// More than this many times the sides that the network sees are never kept.
+const MOST: f64 = 2.0;
+
 impl Detail {
+    /// What random changes ask for: enough for the smallest part that they enlarge to the whole, up to twice the sides.
+    pub fn for_augment(augment: &Augment) -> Self {
+        match augment.crop {
+            Some(crop) if crop.area[0] < 1.0 => Self::Larger((1.0 / crop.area[0]).sqrt().min(MOST)),
+            _ => Self::Fitted,
+        }
+    }
+
     /// Bytes that are kept of a picture, about.
     pub(crate) fn image_len(self, recipe: &Preprocess) -> usize {
         match self {

@@ -5,8 +5,8 @@ mod resize;
 mod scaling;
 
 pub use detail::Detail;
+pub(crate) use resize::{Area, resize_area, scaled, stretched};
 pub use resize::{Filter, Fit};
-pub(crate) use resize::{scaled, stretched};
 pub use scaling::Scaling;
 pub(crate) use scaling::ScalingSums;
 

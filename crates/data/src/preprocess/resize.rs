@@ -6,6 +6,7 @@ use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x3};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// How an image of another shape is brought to the target's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,13 +73,29 @@ pub(crate) fn scaled(pixels: &Pixels, height: usize, width: usize) -> Pixels {
     resize(pixels, Area::of(pixels), (height, width), Filter::Bilinear)
 }
 
+/// An area of an image, brought to another height and width, antialiased. Beyond the area's edges, its neighbours in the image count.
+pub(crate) fn resize_area(pixels: &Pixels, area: Area, [height, width]: [usize; 2]) -> Cow<'_, Pixels> {
+    if area == Area::of(pixels) && [pixels.height(), pixels.width()] == [height, width] {
+        return Cow::Borrowed(pixels);
+    }
+    let options = ResizeOptions::new().resize_alg(Filter::Bilinear.algorithm()).use_alpha(false);
+    // Only columns that the rows will need: as far as the filter reaches, and one more for rounding.
+    let reach = (area.width / width as f64).max(1.0) + 1.0;
+    let first = (area.left - reach).floor().max(0.0);
+    let last = (area.left + area.width + reach).ceil().min(pixels.width() as f64);
+    let columns = options.crop(first, area.top, last - first, area.height);
+    let tall = resize_axis(pixels, height, (last - first) as usize, &columns);
+    let rows = options.crop(area.left - first, 0.0, area.width, height as f64);
+    Cow::Owned(resize_axis(&tall, height, width, &rows))
+}
+
 /// The part of an image that is resized, in pixels and fractions of them.
-#[derive(Clone, Copy)]
-struct Area {
-    top: f64,
-    left: f64,
-    height: f64,
-    width: f64,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Area {
+    pub(crate) top: f64,
+    pub(crate) left: f64,
+    pub(crate) height: f64,
+    pub(crate) width: f64,
 }
 
 impl Area {

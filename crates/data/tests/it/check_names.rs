@@ -78,7 +78,7 @@ fn mirroring_is_noted_as_left_out_and_warned_of_where_it_is_chosen() {
         let warning = check::augment(&dataset, &Augment::light()).expect("light mirrors");
         assert_eq!((warning.rule, warning.severity), (Rule::P05, Severity::Warning));
         assert!(warning.why.contains(&note.why), "{warning}");
-        assert_eq!(check::augment(&dataset, &Augment { flip: false, ..Augment::light() }), None);
+        assert_eq!(check::augment(&dataset, &Augment { flip: 0.0, ..Augment::light() }), None);
     }
     let dataset = groups(&["bright", "leftovers"]);
     assert_eq!(finding(&dataset, Rule::P05), None);

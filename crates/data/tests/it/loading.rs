@@ -252,7 +252,7 @@ fn mirroring_is_off_where_it_would_change_the_label() {
         }
         let dataset = open(root.path()).expect("it can be opened");
         let reasons = check::names(&dataset).into_iter().filter(|finding| finding.id() == "P05");
-        (Augment::light_for(&dataset), reasons.map(|finding| finding.why).next())
+        (Augment::light().suited_to(&dataset), reasons.map(|finding| finding.why).next())
     };
     for groups in [&["cats", "dogs"][..], &["bright", "leftovers"], &["copyright", "other"], &["b1", "b2"]] {
         assert_eq!(flips(groups), (Augment::light(), None), "{groups:?}");
@@ -265,7 +265,7 @@ fn mirroring_is_off_where_it_would_change_the_label() {
         (&["b", "d"], "single characters"),
     ] {
         let (augment, reason) = flips(groups);
-        assert_eq!(augment, Augment { flip: false, ..Augment::light() });
+        assert_eq!(augment, Augment { flip: 0.0, ..Augment::light() });
         assert!(reason.expect("the reason is given").contains(word), "{groups:?}");
     }
 }

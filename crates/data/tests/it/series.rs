@@ -74,7 +74,7 @@ fn copies_join_what_series_keep_apart() {
     let series: Vec<Vec<usize>> = dataset
         .series()
         .into_iter()
-        .flat_map(|series| series.iter())
+        .flat_map(divvy_data::Series::iter)
         .map(|(_, samples)| samples.to_vec())
         .collect();
     // A copy of a picture of each patient is with the next patient of the ten.

@@ -1,12 +1,13 @@
 //! What can be typed about learning: one training, or several that are compared.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use divvy::data::Channels;
+use divvy::data::{Channels, Preset};
 use divvy::nn::{Activation, LossName, Precision};
 
-use super::values::{above_zero, batch, minutes, networks, precision, side};
+use super::values::{above_zero, batch, count, minutes, networks, precision, side};
 use super::{CacheArgs, ComputeArgs, GroupByArgs, PolicyArgs, ReadArgs, TaskChoice};
 
 #[derive(Args, Debug)]
@@ -80,7 +81,8 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "RATE", value_parser = above_zero)]
     pub(crate) lr: Option<f64>,
 
-    /// How training pictures are changed at random; auto is light without what the groups' names forbid [default: auto]
+    /// How training pictures are changed at random: none, light, standard, strong, or a TOML file of settings (docs/augment.md);
+    /// without mirroring where the groups' names forbid it [default: light]
     #[arg(long, value_name = "HOW")]
     pub(crate) augment: Option<AugmentFlag>,
 
@@ -106,6 +108,40 @@ pub(crate) struct TrainArgs {
 
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AugmentArgs {
+    /// Pictures in groups, as for train
+    #[arg(value_name = "PHOTOS")]
+    pub(crate) photos: PathBuf,
+
+    /// The PNG file to draw
+    #[arg(long, value_name = "FILE")]
+    pub(crate) show: PathBuf,
+
+    /// How pictures are changed, as for train
+    #[arg(long, value_name = "HOW", default_value = "light")]
+    pub(crate) augment: AugmentFlag,
+
+    /// Height and width that pictures are resized to, in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = 64, value_parser = side)]
+    pub(crate) size: usize,
+
+    /// Pictures, spread over all groups
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = count)]
+    pub(crate) rows: usize,
+
+    /// Changes of each
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = count)]
+    pub(crate) columns: usize,
+
+    /// The seed of the changes
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
 }
 
 #[derive(Args, Debug)]
@@ -237,9 +273,25 @@ impl ChannelsFlag {
     }
 }
 
-#[derive(ValueEnum, Clone, Copy, Debug)]
+/// What is typed after `--augment`: a preset's name, or the file of a table.
+#[derive(Clone, Debug)]
 pub(crate) enum AugmentFlag {
-    Auto,
-    None,
-    Light,
+    Preset(Preset),
+    Table(PathBuf),
+}
+
+impl FromStr for AugmentFlag {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_toml = Path::new(text).extension().is_some_and(|found| found.eq_ignore_ascii_case("toml"));
+        match (text.parse(), is_toml) {
+            (Ok(preset), _) => Ok(Self::Preset(preset)),
+            (Err(()), true) => Ok(Self::Table(text.into())),
+            (Err(()), false) => {
+                let names = Preset::ALL.map(Preset::name).join(", ");
+                Err(format!("give {names}, or a .toml file of settings"))
+            }
+        }
+    }
 }

@@ -14,7 +14,7 @@ use divvy::data::CachePlace;
 use divvy::nn::{HeadKind, Isa, Precision, Task};
 
 pub(crate) use learn::{
-    AugmentFlag, ChannelsFlag, CompareArgs, HeadChoice, HeadSpec, OptimizerChoice, TrainArgs,
+    AugmentArgs, AugmentFlag, ChannelsFlag, CompareArgs, HeadChoice, HeadSpec, OptimizerChoice, TrainArgs,
 };
 pub(crate) use network::{
     BenchArgs, BenchJob, BenchPrecision, LoadArgs, MachineArgs, NetworkArgs, PlanArgs, SummaryArgs, WorkArgs,
@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Put pictures back that `check --move-to` set aside
     PutBack(PutBackArgs),
+    /// Draw what random changes do to training pictures
+    Augment(AugmentArgs),
     /// Train heads, architectures or optimizers alike, and see whether they differ
     Compare(CompareArgs),
     /// Explain a rule: why it is one, wrong and right, how to see it

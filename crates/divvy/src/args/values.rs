@@ -16,6 +16,11 @@ pub(super) fn batch(text: &str) -> Result<usize, String> {
     whole(text, 4096)
 }
 
+/// Rows or columns of a sheet.
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    whole(text, 32)
+}
+
 fn whole(text: &str, most: usize) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=most).contains(number));
     number.ok_or_else(|| format!("give a whole number from 1 to {most}"))

@@ -1,5 +1,6 @@
 //! What is done for each command.
 
+pub(crate) mod augment;
 pub(crate) mod bench;
 mod cache;
 pub(crate) mod check;

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use divvy::data::{AugmentChoice, AugmentError};
 use divvy::nn::{Optimizer, Wiring};
-use divvy::train::{AugmentChoice, Ending, Length, Resources, TrainConfig, train};
+use divvy::train::{Ending, Length, Resources, TrainConfig, train};
 
 use super::training::{Screen, told};
 use crate::args::{AugmentFlag, ChannelsFlag, Denied, HeadChoice, OptimizerChoice, TaskChoice, TrainArgs};
@@ -67,7 +68,7 @@ fn config(args: TrainArgs) -> Result<TrainConfig> {
         batch: args.batch.unwrap_or(base.batch),
         precision: args.precision.unwrap_or(base.precision),
         seed: args.seed.unwrap_or(base.seed),
-        augment: args.augment.map_or(base.augment, AugmentFlag::choice),
+        augment: args.augment.map(AugmentFlag::choice).transpose()?.unwrap_or(base.augment),
         learning_rate: args.lr.unwrap_or(usual_rate),
         length: match (args.epochs, args.minutes) {
             (Some(epochs), _) => Length::Epochs(epochs),
@@ -80,11 +81,11 @@ fn config(args: TrainArgs) -> Result<TrainConfig> {
 }
 
 impl AugmentFlag {
-    fn choice(self) -> AugmentChoice {
+    /// The preset, or what the file says.
+    pub(super) fn choice(self) -> Result<AugmentChoice, AugmentError> {
         match self {
-            Self::Auto => AugmentChoice::Auto,
-            Self::None => AugmentChoice::None,
-            Self::Light => AugmentChoice::Light,
+            Self::Preset(preset) => Ok(preset.into()),
+            Self::Table(path) => AugmentChoice::read(&path),
         }
     }
 }

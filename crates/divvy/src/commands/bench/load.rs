@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 use divvy::data::{
-    Augment, Channels, Dataset, ImageStore, Loader, OpenOptions, Preprocess, Scaling, StoreOptions,
+    Augment, Channels, Crop, Dataset, Detail, ImageStore, Loader, OpenOptions, Preprocess, Scaling,
+    StoreOptions,
 };
 use serde::Serialize;
 
@@ -42,11 +43,12 @@ pub(super) fn run(args: &LoadArgs, terminal: &mut Terminal) -> Result<Status> {
     refuse_other_groups(&dataset, args.classes)?;
     let samples: Vec<usize> = (0..dataset.samples().len()).collect();
     let threads = args.threads.count();
-    let options = StoreOptions { threads, ..StoreOptions::default() };
+    let augment = cropped_and_mirrored();
+    let options = StoreOptions { threads, detail: Detail::for_augment(&augment), ..StoreOptions::default() };
     let recipe = Preprocess::new(args.size, args.size, Channels::Rgb)?;
     let store = Arc::new(ImageStore::at_source(&dataset, &recipe, &samples, &options));
-    let loader = Loader::for_training(&store, &samples, &imagenet(), args.batch, 0, cropped_and_mirrored())
-        .with_threads(threads);
+    let loader =
+        Loader::for_training(&store, &samples, &imagenet(), args.batch, 0, augment).with_threads(threads);
 
     terminal.start("loading");
     let (mut images, begun) = (0, Instant::now());
@@ -102,7 +104,11 @@ fn refuse_other_groups(dataset: &Dataset, wanted: Option<usize>) -> Result<(), F
 
 /// What nearly every training on photos does: a part of each at random, mirrored half of the time.
 fn cropped_and_mirrored() -> Augment {
-    Augment { flip: true, ..Augment::none() }
+    Augment {
+        flip: 0.5,
+        crop: Some(Crop { area: [0.08, 1.0], aspect: [3.0 / 4.0, 4.0 / 3.0] }),
+        ..Augment::none()
+    }
 }
 
 /// The mean and deviation of the colours of `ImageNet`'s photos, as torchvision's models take them.
