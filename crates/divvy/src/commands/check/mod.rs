@@ -123,7 +123,9 @@ pub(crate) fn run(args: &CheckArgs, terminal: &mut Terminal) -> Result<Status> {
             done.extend(aside::set_aside(folder, &args.only, dataset, &findings, terminal)?);
         }
         if !args.is_for_programs() {
-            done.iter().for_each(|line| terminal.tell(line));
+            for line in &done {
+                terminal.tell(line);
+            }
         }
     }
     Ok(Status::partial_if(errors || !problems.is_empty() || interrupt::is_asked()))
