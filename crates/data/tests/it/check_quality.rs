@@ -71,7 +71,7 @@ fn each_oddity_is_found_and_nothing_else() {
     }
     for (rule, severity, names) in [
         (Rule::P09, Severity::Warning, &["a/blank.png: #c81e28 all over, deviation 0.0"][..]),
-        (Rule::P10, Severity::Note, &["a/bright.png: bright: ", "a/dark.png: dark: mean light "]),
+        (Rule::P10, Severity::Note, &["a/dark.png: dark: mean light ", "a/bright.png: bright: "]),
         (Rule::P11, Severity::Note, &["a/blurred.png: sharpness 0."]),
         (Rule::P12, Severity::Note, &["a/tiny.png: 36 x 27 pixels"]),
         (

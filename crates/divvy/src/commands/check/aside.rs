@@ -28,19 +28,19 @@ pub(super) fn refuse(into: &Path, dataset: &Dataset) -> Result<()> {
     Ok(())
 }
 
-/// Moves the suspects of the findings, by `only` those rules or the usual ones, into a folder for each rule.
+/// Moves the suspects of the findings, by `only` those rules or the usual ones, into a folder for each rule, and says in lines what
+/// was done.
 pub(super) fn set_aside(
     into: &Path,
     only: &[Rule],
     dataset: &Dataset,
     findings: &[Finding],
     terminal: &mut Terminal,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let rules = if only.is_empty() { &USUALLY[..] } else { only };
     let suspects = chosen(rules, findings);
     if suspects.is_empty() {
-        terminal.tell("nothing to set aside");
-        return Ok(());
+        return Ok(vec!["nothing to set aside".to_owned()]);
     }
     let files = suspects.iter().map(|&(sample, rule)| Ok((file(dataset, sample)?, rule)));
     let files = files.collect::<Result<Vec<_>>>()?;
@@ -57,14 +57,15 @@ pub(super) fn set_aside(
         terminal.progress().count(done + 1, files.len());
     }
     terminal.stop();
-    for (folder, count) in &tally {
-        terminal.tell(format_args!("{:>7}  set aside in {}", thousands(*count), into.join(folder).display()));
-    }
     if interrupt::is_asked() {
         terminal.warn("interrupted; the same command goes on from here");
     }
-    terminal.tell(format_args!("`{} put-back {}` puts them back", program(), quoted(into)));
-    Ok(())
+    let line = |(folder, count): (&String, &usize)| {
+        format!("{:>7}  set aside in {}", thousands(*count), into.join(folder).display())
+    };
+    let mut lines: Vec<String> = tally.iter().map(line).collect();
+    lines.push(format!("`{} put-back {}` puts them back", program(), quoted(into)));
+    Ok(lines)
 }
 
 /// The suspects of these rules, each under the first that names it.

@@ -113,12 +113,19 @@ pub(crate) fn run(args: &CheckArgs, terminal: &mut Terminal) -> Result<Status> {
         printed.print(terminal);
     }
     if let Some(dataset) = &dataset {
+        let mut done = Vec::new();
         if let Some(folder) = &args.report {
             let threads = args.threads.count();
-            report::write(folder, &Shown { dataset, findings: &findings, sizes: &sizes, threads }, terminal)?;
+            let shown = Shown { dataset, findings: &findings, sizes: &sizes, threads };
+            done.push(report::write(folder, &shown, terminal)?);
         }
         if let Some(folder) = &args.move_to {
-            aside::set_aside(folder, &args.only, dataset, &findings, terminal)?;
+            done.extend(aside::set_aside(folder, &args.only, dataset, &findings, terminal)?);
+        }
+        if !args.is_for_programs() {
+            for line in &done {
+                terminal.tell(line);
+            }
         }
     }
     Ok(Status::partial_if(errors || !problems.is_empty() || interrupt::is_asked()))

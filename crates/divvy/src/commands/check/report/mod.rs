@@ -30,7 +30,7 @@ pub(super) struct Shown<'a> {
 }
 
 /// Writes both into a folder, which is created where it is not there, and says where they are.
-pub(super) fn write(folder: &Path, shown: &Shown<'_>, terminal: &mut Terminal) -> Result<()> {
+pub(super) fn write(folder: &Path, shown: &Shown<'_>, terminal: &mut Terminal) -> Result<String> {
     fs::create_dir_all(folder).with_context(|| format!("{}: cannot be created", folder.display()))?;
     let table = folder.join(TABLE);
     write_atomically(&table, |file| table::write(file, shown))?;
@@ -40,8 +40,7 @@ pub(super) fn write(folder: &Path, shown: &Shown<'_>, terminal: &mut Terminal) -
     let written = write_atomically(&page, |file| page::write(file, shown, &done));
     terminal.stop();
     written?;
-    terminal.tell(format_args!("{} shows the pictures, {} lists them", page.display(), table.display()));
-    Ok(())
+    Ok(format!("{} shows the pictures, {} lists them", page.display(), table.display()))
 }
 
 impl Shown<'_> {

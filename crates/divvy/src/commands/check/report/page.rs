@@ -115,10 +115,10 @@ fn section(
         section #(id) aria-labelledby={ (id) "-title" } {
             header {
                 p.rule { (badge(diagnostic.severity)) span.id { (diagnostic.rule) } span { (diagnostic.rule.name()) } }
-                h2 #{ (id) "-title" } { (sentence(&diagnostic.what)) }
+                h2 #{ (id) "-title" } { (prose(&diagnostic.what)) }
                 dl {
-                    @if !diagnostic.why.is_empty() { div { dt { "Why" } dd { (sentence(&diagnostic.why)) "." } } }
-                    @if !diagnostic.fix.is_empty() { div { dt { "What to do" } dd { (sentence(&diagnostic.fix)) "." } } }
+                    @if !diagnostic.why.is_empty() { div { dt { "Why" } dd { (prose(&diagnostic.why)) "." } } }
+                    @if !diagnostic.fix.is_empty() { div { dt { "What to do" } dd { (prose(&diagnostic.fix)) "." } } }
                 }
             }
             @if drawn.is_empty() { (evidence(&diagnostic.evidence)) } @else { (sheet(drawn, thumbnails, shown)) }
@@ -183,8 +183,14 @@ fn breakable(path: &str) -> Markup {
     html! { @for piece in path.split_inclusive('/') { (piece) wbr; } }
 }
 
-/// A phrase that begins with a capital.
-fn sentence(phrase: &str) -> String {
+/// A phrase that begins with a capital, with what stands between backticks as code.
+fn prose(phrase: &str) -> Markup {
     let mut letters = phrase.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    let capital: String =
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
+    html! {
+        @for (index, piece) in capital.split('`').enumerate() {
+            @if index % 2 == 1 { code { (piece) } } @else { (piece) }
+        }
+    }
 }
