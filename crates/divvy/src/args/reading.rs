@@ -42,7 +42,7 @@ pub(crate) struct ReadArgs {
 #[derive(Args, Debug)]
 pub(crate) struct GroupByArgs {
     /// Keep pictures of one series, such as a patient or a burst, on one side of the split: the column of a CSV that tells the series,
-    /// or a regular expression whose first group tells it in each file's name, such as '([^/]+)_[^_/]*$' for p017_01.jpg
+    /// or a regular expression whose first group tells it in each file's name, such as '([^/]+)_[^_/]*$' for `p017_01.jpg`
     #[arg(long, value_name = "COLUMN|REGEX")]
     pub(crate) group_by: Option<String>,
 }
