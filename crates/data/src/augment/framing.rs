@@ -87,3 +87,117 @@ fn area(x: Extent, y: Extent, pixels: &Pixels) -> Area {
     let ((left, width), (top, height)) = (x.within(pixels.width()), y.within(pixels.height()));
     Area { top, left, height, width }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::warp::Canvas;
+    use super::*;
+    use crate::decode::Channels;
+    use proptest::prelude::*;
+
+    /// A scene with light everywhere, whose coarse waves survive any resampling. Places are shares of the sides.
+    fn scene(x: f64, y: f64) -> f64 {
+        128.0 + 70.0 * (5.0 * x + 1.0).sin() + 45.0 * (4.0 * y - 2.0 * x).cos()
+    }
+
+    fn photo(height: usize, width: usize) -> Pixels {
+        let centre = |i: usize, side: usize| (i as f64 + 0.5) / side as f64;
+        let byte = |i: usize| scene(centre(i % width, width), centre(i / width, height)).round() as u8;
+        let bytes = (0..height * width).map(byte).collect();
+        Pixels::new(height, width, Channels::Grey, bytes).expect("a byte for each pixel")
+    }
+
+    /// What a target shows, and whether it had to be warped.
+    fn shown(photo: &Pixels, map: &Affine, target: [usize; 2]) -> (Vec<f32>, bool) {
+        match framed(photo, map, target) {
+            Framed::Ready { pixels, mirrored } => {
+                assert_eq!([pixels.height(), pixels.width()], target);
+                let at = |i: usize, side: usize, is_mirrored: bool| if is_mirrored { side - 1 - i } else { i };
+                let value = |i: usize| {
+                    let (x, y) = (i % target[1], i / target[1]);
+                    let (x, y) = (at(x, target[1], mirrored[0]), at(y, target[0], mirrored[1]));
+                    f32::from(pixels.as_bytes()[y * target[1] + x])
+                };
+                ((0..target[0] * target[1]).map(value).collect(), false)
+            }
+            Framed::ToWarp { pixels, map } => {
+                let mut values = vec![0.0; target[0] * target[1]];
+                Canvas::new(target).warp::<1>(&pixels, &map, &mut values);
+                (values, true)
+            }
+        }
+    }
+
+    /// Compares with the scene itself, where the map shows a place well inside it.
+    fn assert_shows_the_scene(found: &[f32], map: &Affine, [height, width]: [usize; 2]) -> Result<(), TestCaseError> {
+        for (i, &value) in found.iter().enumerate() {
+            let u = (i % width) as f64 + 0.5 - width as f64 / 2.0;
+            let v = (i / width) as f64 + 0.5 - height as f64 / 2.0;
+            let [xx, xy, x0, yx, yy, y0] = [map.xx, map.xy, map.x0, map.yx, map.yy, map.y0].map(f64::from);
+            let x = (xx * u + xy * v + x0) / width as f64 + 0.5;
+            let y = (yx * u + yy * v + y0) / height as f64 + 0.5;
+            if (0.1..0.9).contains(&x) && (0.1..0.9).contains(&y) {
+                let expected = scene(x, y);
+                prop_assert!((f64::from(value) - expected).abs() < 5.0, "{value} for {expected} at {x}, {y}");
+            }
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn parts_of_photos_of_any_size_show_what_the_map_says(
+            source in (24usize..300, 24usize..300),
+            target in (12usize..40, 12usize..40),
+            (sideways, upside_down) in (any::<bool>(), any::<bool>()),
+            shares in (0.3f32..1.0, 0.3f32..1.0),
+            place in (-0.5f32..0.5, -0.5f32..0.5),
+            angle in prop::sample::select(vec![0.0f32, 0.1, -0.7, 3.0]),
+        ) {
+            let target = [target.0, target.1];
+            let [height, width] = target.map(|side| side as f32);
+            let moved = [place.0 * (1.0 - shares.0) * width, place.1 * (1.0 - shares.1) * height];
+            let crop = Affine::crop([shares.0, shares.1], moved).then(Affine::mirror(sideways, upside_down));
+            let map = if angle == 0.0 { crop } else { crop.then(Affine::turn(angle)) };
+            let (found, is_warped) = shown(&photo(source.0, source.1), &map, target);
+            prop_assert_eq!(is_warped, angle != 0.0);
+            assert_shows_the_scene(&found, &map, target)?;
+        }
+    }
+
+    #[test]
+    fn a_picture_of_the_right_size_is_not_touched() {
+        let photo = photo(20, 30);
+        let Framed::Ready { pixels, mirrored } = framed(&photo, &Affine::mirror(true, false), [20, 30]) else {
+            panic!("a mirrored picture is ready");
+        };
+        assert!(matches!(pixels, Cow::Borrowed(_)));
+        assert_eq!(mirrored, [true, false]);
+    }
+
+    #[test]
+    fn fine_stripes_are_averaged_and_not_skipped() {
+        // Columns of black and white: any mix of whole ones is grey, upright or turned.
+        let bytes = (0..256 * 256).map(|i| if i % 2 == 0 { 0 } else { 255 }).collect();
+        let stripes = Pixels::new(256, 256, Channels::Grey, bytes).expect("a square");
+        for angle in [0.0, 0.3] {
+            let map = if angle == 0.0 { Affine::zoom(1.2) } else { Affine::zoom(1.2).then(Affine::turn(angle)) };
+            let (found, _) = shown(&stripes, &map, [32, 32]);
+            for y in 8..24 {
+                for x in 8..24 {
+                    let value = found[y * 32 + x];
+                    assert!((value - 127.5).abs() < 20.0, "{value} at {x}, {y}, turned by {angle}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn parts_of_tiny_pictures_have_a_pixel_at_the_least() {
+        let one = Pixels::new(1, 1, Channels::Grey, vec![77]).expect("one byte");
+        for map in [Affine::crop([0.1, 0.1], [3.0, -3.0]), Affine::shift(40.0, 0.0), Affine::turn(0.5), Affine::zoom(0.2)] {
+            let (found, _) = shown(&one, &map, [8, 8]);
+            assert!(found.iter().all(|&value| value == 77.0), "{found:?}");
+        }
+    }
+}
