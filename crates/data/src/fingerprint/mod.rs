@@ -91,7 +91,7 @@ const RADIUS: f32 = 0.5;
 /// How many of the nearest points are compared with a picture, and as many with its mirror image.
 const MOST: usize = 16;
 /// The distance up to which two pictures are taken for copies.
-pub(crate) const NEAR: f32 = 0.3;
+pub(crate) const NEAR: f32 = 0.2;
 
 /// Two pictures that look the same.
 #[derive(Debug, Clone, Copy, PartialEq)]

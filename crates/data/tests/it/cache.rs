@@ -46,7 +46,9 @@ fn packs(folder: &Path) -> Vec<PathBuf> {
 
 /// Bytes of a record: key, height, width, two checksums, picture.
 const HEAD: usize = 32 + 4 * 4;
-const RECORD: usize = HEAD + 4 * 6 * 3;
+/// Flags, a digest, a small grey picture.
+const FINGERPRINT: usize = 1 + 16 + 32 * 32;
+const RECORD: usize = HEAD + FINGERPRINT + 4 * 6 * 3;
 const HEADER: usize = 16 + 32 + 4;
 
 #[test]
@@ -78,7 +80,7 @@ fn a_second_run_takes_pictures_from_disk_and_changed_ones_from_their_files() {
     // A picture in the file that nobody would decode so: it is seen only where the file is read.
     let mut bytes = fs::read(pack).expect("it can be read");
     let image = &mut bytes[HEADER..][..RECORD];
-    image[HEAD..].fill(7);
+    image[HEAD + FINGERPRINT..].fill(7);
     let of_picture = crc32(&image[HEAD..]).to_le_bytes();
     image[40..44].copy_from_slice(&of_picture);
     let of_head = crc32(&image[..44]).to_le_bytes();
@@ -188,7 +190,7 @@ fn the_files_used_last_stay_within_the_limit() {
         let file = fs::OpenOptions::new().write(true).open(&path).expect("it can be opened");
         file.set_modified(old(days)).expect("it can be set");
     }
-    let options = CacheOptions { disk: 3500, ..on_disk(cache.path()) };
+    let options = CacheOptions { disk: whole + 1048, ..on_disk(cache.path()) };
     let store = load(&dataset, &recipe(), options);
     let expected = pixels(&load(&dataset, &recipe(), CacheOptions::default()));
     assert_eq!(pixels(&store), expected);
@@ -208,10 +210,10 @@ fn the_files_used_last_stay_within_the_limit() {
 
     // Where there is not room for all, as many as there is room for.
     let small = folder();
-    let store = load(&dataset, &recipe(), CacheOptions { disk: 1000, ..on_disk(small.path()) });
+    let store = load(&dataset, &recipe(), CacheOptions { disk: 10_000, ..on_disk(small.path()) });
     assert_eq!(pixels(&store), expected);
     let len = fs::metadata(&packs(small.path())[0]).expect("it is there").len() as usize;
-    assert_eq!(len, HEADER + (1000 - HEADER) / RECORD * RECORD);
+    assert_eq!(len, HEADER + (10_000 - HEADER) / RECORD * RECORD);
 }
 
 #[test]

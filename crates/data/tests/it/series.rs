@@ -56,8 +56,9 @@ fn a_series_comes_to_one_side_whatever_the_seed() {
         let split = Split::new(&dataset, 0.2, seed).expect("the share is allowed");
         let parts = parts_of(&dataset, &split);
         assert!(parts.iter().all(|parts| parts.len() == 1), "seed {seed}");
-        // A fifth of the patients.
-        assert_eq!(parts.iter().filter(|parts| parts[0] == Part::Validation).count(), 6, "seed {seed}");
+        // A fifth of the patients, as near as one that counts in both groups allows.
+        let validating = parts.iter().filter(|parts| parts[0] == Part::Validation).count();
+        assert!((5..=7).contains(&validating), "seed {seed}: {validating}");
         let counts = dataset.class_counts(&split.validation);
         assert!(counts.iter().all(|&n| n > 0), "seed {seed}: {counts:?}");
         let split = split.with_test(&dataset, 0.25, seed, &[]).expect("the share is allowed");

@@ -40,7 +40,7 @@ pub struct NearCopy {
     /// Which of the group's pictures, the first below the second.
     pub pictures: [usize; 2],
     /// How far they are from each other: the share of the slopes of light of one that the other has not, after one was laid over
-    /// the other; 0 for no difference, up to 0.3.
+    /// the other; 0 for no difference, up to 0.2.
     pub distance: f32,
     /// Whether one is the other in a mirror.
     pub mirrored: bool,

@@ -145,7 +145,7 @@ impl<'a> Look<'a> {
             n => format!("; {} so many others that only the nearest were compared", has_near(n)),
         };
         let why = format!(
-            "{why}; the distance is the share of the slopes of light that differ once one is laid over the other, of saved, resized, mirrored or lightly cropped copies below 0.3, of other pictures mostly above 0.8{crowded}"
+            "{why}; the distance is the share of the slopes of light that differ once one is laid over the other, of saved, resized, mirrored or lightly cropped copies below 0.2, of other pictures mostly above 0.8{crowded}"
         );
         pairs.sort_by(|a, b| a.distance.total_cmp(&b.distance).then(a.copy.cmp(&b.copy)));
         let evidence = pairs.iter().map(|pair| {
