@@ -27,7 +27,8 @@ pub fn encode<'a>(
 }
 
 /// Mixes the targets of a batch as its pictures were mixed: of each row, a share is its own and the rest that of the next row, of the
-/// last one that of the first. A loss is linear in its targets (or, for a number, lies lowest between them), so all heads can learn from these.
+/// last one that of the first. Cross-entropy is linear in its targets, so that of mixed ones is the mean of those of both labels, weighed
+/// by the shares.
 ///
 /// # Panics
 /// If there are not as many rows as shares.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use divvy_data::{DataError, Part, PreprocessError};
+use divvy_data::{DataError, OutOfRange, Part, PreprocessError};
 use divvy_eval::EvalError;
 use divvy_model::ModelError;
 use divvy_nn::{ArchitectureError, BuildError, Diagnostic, NotFinite, OutOfMemory, PrecisionError};
@@ -103,6 +103,9 @@ pub enum TrainError {
         /// How many labels it has and which, in words.
         labels: String,
     },
+    /// A setting of the augmentation outside its range.
+    #[error(transparent)]
+    Augment(#[from] OutOfRange),
     /// A setting outside its range.
     #[error("{setting} is {found}; {wanted}")]
     Setting {

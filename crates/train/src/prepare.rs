@@ -48,6 +48,7 @@ pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, 
     let split = first_split(config, &dataset)?;
     let notes = notes(config, &dataset, &split);
     let augment = config.augment.settings(&dataset);
+    check_augment(&augment, head)?;
     findings.extend(data_findings(config, &dataset, &split, &augment));
     let circumstances = Circumstances { batch: Some(config.batch), input_is_scaled: true };
     findings.extend(architecture.lint(&network, &circumstances));
@@ -82,6 +83,19 @@ fn notes(config: &TrainConfig, dataset: &Dataset, split: &Split) -> Vec<String> 
     });
     let left_out = dataset.skipped().iter().map(|skipped| format!("left out: {skipped}"));
     dataset.conversions().iter().cloned().chain(unlisted).chain(left_out).collect()
+}
+
+/// Refuses settings of the augmentation out of their range, and mixed pictures where labels are numbers.
+fn check_augment(augment: &Augment, head: &Head) -> Result<(), TrainError> {
+    augment.check()?;
+    if augment.mix.is_some() && !head.has_probabilities() {
+        return Err(TrainError::Setting {
+            setting: "augment.mix",
+            found: format!("asked for with {head}"),
+            wanted: "leave it out, or take a head of probabilities, whose targets can be shares of two labels",
+        });
+    }
+    Ok(())
 }
 
 /// What names tell, as far as nobody has decided otherwise.

@@ -60,7 +60,9 @@ pub fn train(
     let attempt = Attempt::begin(out)?;
     let run = attempt.run();
     let mut recorder = Recorder::new(run, listener, started, prepared.policy.clone())?;
-    run.write_config(config)?;
+    // Groups' names have a say in how pictures are changed; what is done is written down.
+    let augment = config.augment.resolved(&prepared.dataset);
+    run.write_config(&TrainConfig { augment, ..config.clone() })?;
     announce(config, run, &prepared, &mut recorder)?;
     let pictures = Pictures::load(config, &prepared, cpu.threads(), cache, &mut recorder, stop)?;
     pictures.split.write_csv(&run.split(), &prepared.dataset)?;

@@ -96,7 +96,7 @@ fn place<const C: usize>(pixels: &Pixels, [sideways, upside_down]: [bool; 2], va
 }
 
 /// Changes colours, pixel by pixel.
-fn recolour<const C: usize>(change: &Change, values: &mut [f32]) {
+pub(super) fn recolour<const C: usize>(change: &Change, values: &mut [f32]) {
     let colour = change.colour(|| mean::<C>(values));
     if C == 1 {
         let (gain, bias) = colour.of_grey();

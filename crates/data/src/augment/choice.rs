@@ -82,16 +82,29 @@ impl AugmentChoice {
 
     /// All settings, for pictures of this dataset.
     pub fn settings(self, dataset: &Dataset) -> Augment {
-        match self {
-            Self::Preset(preset) => preset.augment().suited_to(dataset),
-            Self::Stated { augment, flips_are_open: true } => augment.suited_to(dataset),
-            Self::Stated { augment, flips_are_open: false } => augment,
-        }
+        if self.leaves_out_flips() { self.all().suited_to(dataset) } else { self.all() }
     }
 
     /// The same with nothing left open: a run writes down what was done.
     pub fn resolved(self, dataset: &Dataset) -> Self {
         self.settings(dataset).into()
+    }
+
+    /// Whether `written` can be what a run wrote down for this choice: its settings, with or without mirroring.
+    pub fn may_have_become(self, written: Self) -> bool {
+        let (asked, found) = (self.all(), written.all());
+        let fits = |asked: f64, found: f64| found == asked || (found == 0.0 && self.leaves_out_flips());
+        fits(asked.flip, found.flip)
+            && fits(asked.flip_vertical, found.flip_vertical)
+            && Augment { flip: found.flip, flip_vertical: found.flip_vertical, ..asked } == found
+    }
+
+    /// All settings, for pictures whose groups forbid nothing.
+    fn all(self) -> Augment {
+        match self {
+            Self::Preset(preset) => preset.augment(),
+            Self::Stated { augment, .. } => augment,
+        }
     }
 
     /// Whether mirroring is left out where the names of the groups forbid it.

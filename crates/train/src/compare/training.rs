@@ -42,7 +42,11 @@ impl Training {
     }
 
     fn has_settings(&self) -> bool {
-        self.run.read_config().is_ok_and(|config| config == self.settings)
+        self.run.read_config().is_ok_and(|config| {
+            // A run writes down how pictures were changed, which their groups' names have a say in.
+            self.settings.augment.may_have_become(config.augment)
+                && TrainConfig { augment: self.settings.augment, ..config } == self.settings
+        })
     }
 
     fn is_completed(&self) -> bool {

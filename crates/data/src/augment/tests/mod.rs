@@ -1,5 +1,8 @@
 //! What holds for all settings.
 
+mod mixing;
+mod others;
+
 use super::*;
 use crate::decode::{Channels, Pixels};
 use crate::preprocess::Scaling;
@@ -232,4 +235,16 @@ fn settings_are_told_in_words() {
     assert_eq!(Augment::none().to_string(), "none");
     let told = Augment { rotate: 8.0, erase: Some(Erase::default()), ..Augment::none() }.to_string();
     assert!(told.contains("rotate = 8.0") && told.contains("probability = 0.25"), "{told}");
+}
+
+#[test]
+fn a_choice_is_known_by_what_a_run_wrote_of_it() {
+    let light = AugmentChoice::from(Preset::Light);
+    assert!(light.may_have_become(Augment::light().into()) && light.may_have_become(light));
+    assert!(light.may_have_become(Augment { flip: 0.0, ..Augment::light() }.into()));
+    assert!(!light.may_have_become(Augment { shift: 0.2, ..Augment::light() }.into()));
+    assert!(!light.may_have_become(Preset::None.into()));
+    // Who states mirroring has it.
+    let stated = AugmentChoice::from(Augment::light());
+    assert!(!stated.may_have_become(Augment { flip: 0.0, ..Augment::light() }.into()));
 }
