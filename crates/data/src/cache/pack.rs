@@ -1,7 +1,7 @@
 //! A file of decoded pictures of one recipe.
 //!
 //! ```text
-//! header   "divvy pictures 2", the recipe's key, the channels as u32 (little endian, as all numbers)
+//! header   "divvy pictures 3", the recipe's key, the channels as u32 (little endian, as all numbers)
 //! records  the content's key, height and width as u32, a CRC-32 of what comes behind and one of all before it, the fingerprint of
 //!          the picture at its own size, the picture
 //! ```
@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
-const MAGIC: &[u8; 16] = b"divvy pictures 2";
+const MAGIC: &[u8; 16] = b"divvy pictures 3";
 const NUMBER: usize = size_of::<u32>();
 const HEADER_LEN: usize = MAGIC.len() + Key::LEN + NUMBER;
 /// What of a record comes before the fingerprint.

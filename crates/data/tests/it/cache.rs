@@ -47,7 +47,7 @@ fn packs(folder: &Path) -> Vec<PathBuf> {
 /// Bytes of a record: key, height, width, two checksums, picture.
 const HEAD: usize = 32 + 4 * 4;
 /// Flags, a digest, a small grey picture.
-const FINGERPRINT: usize = 1 + 16 + 32 * 32;
+const FINGERPRINT: usize = 1 + 16 + 3 + 32 * 32;
 const RECORD: usize = HEAD + FINGERPRINT + 4 * 6 * 3;
 const HEADER: usize = 16 + 32 + 4;
 

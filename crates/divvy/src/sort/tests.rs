@@ -59,7 +59,10 @@ impl Disk for Failing {
     }
 
     fn copy(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let half = || fs::write(to, &fs::read(from).unwrap()[..3]).unwrap();
+        let half = || {
+            let bytes = fs::read(from).unwrap();
+            fs::write(to, &bytes[..bytes.len() / 2]).unwrap();
+        };
         self.step(|| Local.copy(from, to), half)
     }
 

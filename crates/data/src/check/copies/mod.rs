@@ -20,10 +20,16 @@ use std::sync::atomic::AtomicBool;
 pub struct Copies {
     /// The groups by their first samples.
     pub groups: Vec<CopyGroup>,
-    /// How many different pictures have so many others like them that only the nearest were compared with them: of these, near
-    /// copies may be missing.
+    /// How many different pictures have so many others like them that their looks do not tell copies: of these, near copies may
+    /// be missing.
     pub crowded: usize,
 }
+
+/// Near copies of one picture, itself included, at the most. Where more look the same, they are different pictures of one scene, such as a
+/// fixed camera takes.
+const MOST_ALIKE: usize = 8;
+/// The same as a part of all pictures.
+const PART_ALIKE: usize = 5;
 
 /// Pictures of which each is a copy of at least one of the others.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +77,27 @@ impl Copies {
         pictures.sort_unstable();
         let prints: Vec<_> = pictures.iter().filter_map(|samples| store.fingerprint(samples[0])).collect();
         let alike = fingerprint::alike(&prints, store.threads(), cancel).ok_or(DataError::Interrupted)?;
-        Ok(Self { groups: grouped(pictures, &alike.pairs), crowded: alike.crowded })
+        let different = pictures.len();
+        let mut copies = Self { groups: grouped(pictures, &alike.pairs), crowded: alike.crowded };
+        copies.take_scenes_apart(different);
+        Ok(copies)
+    }
+
+    /// Makes of each group in which too many of the `different` pictures look the same one for each picture that is there twice.
+    fn take_scenes_apart(&mut self, different: usize) {
+        let is_scene = |of: &CopyGroup| {
+            let alike = of.pictures.len();
+            alike > 1 && (alike > MOST_ALIKE || alike * PART_ALIKE > different.max(2 * PART_ALIKE))
+        };
+        let (scenes, mut groups): (Vec<_>, Vec<_>) = self.groups.drain(..).partition(is_scene);
+        for picture in scenes.into_iter().flat_map(|scene| scene.pictures) {
+            self.crowded += 1;
+            if picture.len() > 1 {
+                groups.push(CopyGroup { pictures: vec![picture], near: Vec::new() });
+            }
+        }
+        groups.sort_by_key(|of| of.pictures[0][0]);
+        self.groups = groups;
     }
 
     /// The samples of each group, for a split to keep together.
