@@ -21,8 +21,12 @@ fn photos(root: &Path, each: u32) {
     for (group, upper) in [("lower", false), ("upper", true)] {
         fs::create_dir_all(root.join(group)).unwrap();
         for index in 0..each {
-            let noise =
-                |x: u32, y: u32| (((x * 31 + y * 17 + index * 101).wrapping_mul(2_654_435_761)) >> 25) as u8;
+            // A hash of place and picture: one that only moves from picture to picture would make them near copies.
+            let noise = |x: u32, y: u32| {
+                let hash = (x * 31 + y * 17 + 1).wrapping_mul(2_654_435_761)
+                    ^ (index + 1).wrapping_mul(2_246_822_519);
+                ((hash ^ (hash >> 15)).wrapping_mul(3_266_489_917) >> 25) as u8
+            };
             let picture = image::RgbImage::from_fn(12, 12, |x, y| {
                 let light = if (y < 6) == upper { 90 } else { 60 };
                 image::Rgb([light + noise(x, y), light + noise(y, x), light])

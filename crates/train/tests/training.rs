@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use divvy_data::{Augment, DataError, OpenOptions, StoreOptions};
+use divvy_data::{Augment, DataError, Dataset, OpenOptions, StoreOptions};
 use divvy_eval::Report;
 use divvy_model::{Classifier, Model};
 use divvy_nn::{Activation, Cpu, Schedule, Task, Warmup, Wiring};
@@ -91,7 +91,10 @@ fn it_learns_and_the_run_folder_tells_how() {
     assert_eq!(logged.last().unwrap()["event"], "finished");
     assert_eq!(logged.iter().filter(|line| line["event"] == "epoch").count(), 4);
     assert_eq!(events.iter().filter(|event| matches!(event, Event::Step { .. })).count(), 4 * 6);
-    assert_eq!(outcome.run.read_config().unwrap(), config);
+    // All settings of the random changes are written down.
+    let dataset = Dataset::open(&config.data, &OpenOptions::default()).unwrap();
+    let resolved = TrainConfig { augment: config.augment.resolved(&dataset), ..config.clone() };
+    assert_eq!(outcome.run.read_config().unwrap(), resolved);
     let split = fs::read_to_string(outcome.run.split()).unwrap();
     assert_eq!(split.lines().count(), 1 + 60);
 
