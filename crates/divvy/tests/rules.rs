@@ -401,7 +401,7 @@ fn what_pictures_show_is_told_once_and_how_a_training_goes_of_each() {
     assert_eq!((told("warning[V06]"), told("at:  photos")), (1, 1), "of the pictures:\n{said}");
     assert_eq!((told("warning[T05]"), told("at:  heavy: heavy.toml:4")), (1, 1), "of a network:\n{said}");
     for training in ["blind, seed 0: epoch", "blind, seed 1: epoch"] {
-        // That nothing is learnt shows twice, in the loss and in the answers.
-        assert_eq!(told(training), 2, "{training}:\n{said}");
+        // That nothing is learnt shows in the answers, and perhaps in the loss as well; each is told once.
+        assert!((1..=2).contains(&told(training)), "{training}:\n{said}");
     }
 }
