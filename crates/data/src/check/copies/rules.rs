@@ -142,7 +142,7 @@ impl<'a> Look<'a> {
     fn near_finding(&self, rule: Rule, what: String, why: &str, mut pairs: Vec<NearPair>) -> Finding {
         let crowded = match self.crowded {
             0 => String::new(),
-            n => format!("; {} so many others that only the nearest were compared", has_near(n)),
+            n => format!("; {} so many others that looks do not tell copies", has_near(n)),
         };
         let why = format!(
             "{why}; the distance is the share of the slopes of light that differ once one is laid over the other, of saved, resized, mirrored or lightly cropped copies below 0.2, of other pictures mostly above 0.8{crowded}"
