@@ -101,28 +101,27 @@ impl Pack {
     /// The picture of the record that begins there, with its fingerprint; none where it is damaged.
     pub(crate) fn read(&self, at: u64) -> Option<(Pixels, Fingerprint)> {
         let head = Head::read(&self.file, at)?;
-        let mut bytes = vec![0; usize::try_from(head.content_len(self.channels)?).ok()?];
-        read_exact_at(&self.file, &mut bytes, at + HEAD_LEN as u64).ok()?;
-        if crc32fast::hash(&bytes) != head.checksum {
+        let content_len = usize::try_from(head.content_len(self.channels)?).ok()?;
+        let mut print = [0; Fingerprint::LEN];
+        let mut picture = vec![0; content_len - print.len()];
+        let at = at + HEAD_LEN as u64;
+        read_exact_at(&self.file, &mut print, at).ok()?;
+        read_exact_at(&self.file, &mut picture, at + print.len() as u64).ok()?;
+        if checksum_of(&print, &picture) != head.checksum {
             return None;
         }
-        let picture = bytes.split_off(Fingerprint::LEN);
         let picture = Pixels::new(head.height, head.width, self.channels, picture)?;
-        Some((picture, Fingerprint::from_bytes(&bytes)?))
+        Some((picture, Fingerprint::from_bytes(&print)?))
     }
 
     /// Adds the picture of a content, with its fingerprint, and tells where its record begins. None where it cannot be added: another process does, the
     /// limit is reached or the disk is full.
     pub(crate) fn add(&self, key: Key, picture: &Pixels, fingerprint: &Fingerprint) -> Option<u64> {
         let writer = self.writer.as_ref()?;
-        let content = [&fingerprint.to_bytes()[..], picture.as_bytes()].concat();
-        let head = Head {
-            key,
-            height: picture.height(),
-            width: picture.width(),
-            checksum: crc32fast::hash(&content),
-        };
-        let record = [&head.to_bytes()[..], &content].concat();
+        let print = fingerprint.to_bytes();
+        let checksum = checksum_of(&print, picture.as_bytes());
+        let head = Head { key, height: picture.height(), width: picture.width(), checksum };
+        let record = [&head.to_bytes()[..], &print, picture.as_bytes()].concat();
         let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, end) = (writer.next, writer.next + record.len() as u64);
         if end > writer.most {
@@ -146,6 +145,14 @@ impl Pack {
         self.records = RwLock::default();
         writer.fault
     }
+}
+
+/// The CRC-32 of what comes behind a record's head.
+fn checksum_of(print: &[u8], picture: &[u8]) -> u32 {
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(print);
+    checksum.update(picture);
+    checksum.finalize()
 }
 
 /// Where the record of each picture begins, and where the last whole one ends.
