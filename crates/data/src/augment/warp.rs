@@ -17,9 +17,6 @@ const EACH_LANE: u64 = 0x0001_0001_0001;
 
 /// Resamples images to images of one shape, with room for one of them.
 pub(super) struct Canvas {
-    /// Of the image at hand.
-    height: usize,
-    width: usize,
     /// Height and width of what is made.
     target: [usize; 2],
     /// The image as lanes with one more row and column, whose weight is always zero; it spares the check for the edge.
@@ -29,16 +26,16 @@ pub(super) struct Canvas {
 impl Canvas {
     /// To images `[height, width]`.
     pub(super) fn new(target: [usize; 2]) -> Self {
-        Self { height: 0, width: 0, target, padded: Vec::new() }
+        Self { target, padded: Vec::new() }
     }
 
     /// Resamples an image of `C` channels bilinearly through `map`, into levels from 0 to 255. Beyond the edge, the edge repeats.
     pub(super) fn warp<const C: usize>(&mut self, pixels: &Pixels, map: &Affine, values: &mut [f32]) {
-        (self.height, self.width) = (pixels.height(), pixels.width());
-        self.fill::<C>(pixels.as_bytes());
-        let map = self.in_pixels(map);
-        let stride = self.width + 1;
-        let (max_x, max_y) = (fixed((self.width - 1) as f32), fixed((self.height - 1) as f32));
+        let (height, width) = (pixels.height(), pixels.width());
+        self.fill::<C>(pixels);
+        let map = self.in_pixels(map, [height, width]);
+        let stride = width + 1;
+        let (max_x, max_y) = (fixed((width - 1) as f32), fixed((height - 1) as f32));
         let (step_x, step_y) = (fixed(map.xx), fixed(map.yx));
         for (y, row) in values.chunks_exact_mut(self.target[1] * C).enumerate() {
             let mut x_at = fixed(map.x0 + y as f32 * map.xy);
@@ -59,27 +56,28 @@ impl Canvas {
         }
     }
 
-    /// The map from the indices of target pixels to those of source pixels.
-    fn in_pixels(&self, map: &Affine) -> Affine {
+    /// The map from the indices of target pixels to those of the pixels of a source of this height and width.
+    fn in_pixels(&self, map: &Affine, source: [usize; 2]) -> Affine {
         let [height, width] = self.target;
-        let (scale_x, scale_y) = (self.width as f32 / width as f32, self.height as f32 / height as f32);
+        let (scale_x, scale_y) = (source[1] as f32 / width as f32, source[0] as f32 / height as f32);
         let centre = |side: usize| (side as f32 - 1.0) / 2.0;
         let (from_x, from_y) = (centre(width), centre(height));
         Affine {
             xx: map.xx * scale_x,
             xy: map.xy * scale_x,
-            x0: centre(self.width) + (map.x0 - from_x * map.xx - from_y * map.xy) * scale_x,
+            x0: centre(source[1]) + (map.x0 - from_x * map.xx - from_y * map.xy) * scale_x,
             yx: map.yx * scale_y,
             yy: map.yy * scale_y,
-            y0: centre(self.height) + (map.y0 - from_x * map.yx - from_y * map.yy) * scale_y,
+            y0: centre(source[0]) + (map.y0 - from_x * map.yx - from_y * map.yy) * scale_y,
         }
     }
 
-    /// Spreads an image's bytes into lanes.
-    fn fill<const C: usize>(&mut self, bytes: &[u8]) {
-        self.padded.resize((self.height + 1) * (self.width + 1), 0);
-        let lines = bytes.chunks_exact(self.width * C);
-        for (padded, line) in self.padded.chunks_exact_mut(self.width + 1).zip(lines) {
+    /// Spreads an image's pixels into lanes.
+    fn fill<const C: usize>(&mut self, pixels: &Pixels) {
+        let (height, width) = (pixels.height(), pixels.width());
+        self.padded.resize((height + 1) * (width + 1), 0);
+        let lines = pixels.as_bytes().chunks_exact(width * C);
+        for (padded, line) in self.padded.chunks_exact_mut(width + 1).zip(lines) {
             for (pixel, bytes) in padded.iter_mut().zip(line.as_chunks::<C>().0) {
                 *pixel = bytes.iter().rev().fold(0, |pixel, &byte| pixel << LANE_BITS | u64::from(byte));
             }

@@ -1,7 +1,7 @@
 //! A picture at a glance: small and grey, and its coarsest forms in a few numbers.
 
 use crate::decode::{Channels, Pixels};
-use crate::preprocess::stretched;
+use crate::preprocess::scaled;
 use std::f64::consts::PI;
 use std::sync::LazyLock;
 
@@ -24,7 +24,7 @@ pub(super) struct Look(Box<[u8; AREA]>);
 impl Look {
     /// The look of an upright picture; `None` for one that is too flat to be told from another by its look.
     pub(super) fn of(pixels: &Pixels) -> Option<Self> {
-        let small = stretched(pixels, SIDE).into_channels(Channels::Grey).into_bytes();
+        let small = scaled(pixels, SIDE, SIDE).into_channels(Channels::Grey).into_bytes();
         let grey: Box<[u8; AREA]> = small.into_boxed_slice().try_into().ok()?;
         let mean = grey.iter().map(|&v| f64::from(v)).sum::<f64>() / AREA as f64;
         let variance = grey.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / AREA as f64;

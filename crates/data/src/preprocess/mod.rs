@@ -5,7 +5,7 @@ mod resize;
 mod scaling;
 
 pub use detail::Detail;
-pub(crate) use resize::{Area, resize_area, scaled, stretched};
+pub(crate) use resize::{Area, resize_area, scaled};
 pub use resize::{Filter, Fit};
 pub use scaling::Scaling;
 pub(crate) use scaling::ScalingSums;

@@ -7,6 +7,7 @@ use fast_image_resize::pixels::{U8, U8x3};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// How an image of another shape is brought to the target's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,11 +64,6 @@ pub(super) fn fit_to(pixels: Pixels, recipe: &Preprocess, (height, width): (usiz
     }
 }
 
-/// An image stretched to a square, antialiased.
-pub(crate) fn stretched(pixels: &Pixels, side: usize) -> Pixels {
-    scaled(pixels, side, side)
-}
-
 /// An image with its sides scaled each on its own, antialiased.
 pub(crate) fn scaled(pixels: &Pixels, height: usize, width: usize) -> Pixels {
     resize(pixels, Area::of(pixels), (height, width), Filter::Bilinear)
@@ -78,15 +74,11 @@ pub(crate) fn resize_area(pixels: &Pixels, area: Area, [height, width]: [usize; 
     if area == Area::of(pixels) && [pixels.height(), pixels.width()] == [height, width] {
         return Cow::Borrowed(pixels);
     }
-    let options = ResizeOptions::new().resize_alg(Filter::Bilinear.algorithm()).use_alpha(false);
     // Only columns that the rows will need: as far as the filter reaches, and one more for rounding.
     let reach = (area.width / width as f64).max(1.0) + 1.0;
-    let first = (area.left - reach).floor().max(0.0);
-    let last = (area.left + area.width + reach).ceil().min(pixels.width() as f64);
-    let columns = options.crop(first, area.top, last - first, area.height);
-    let tall = resize_axis(pixels, height, (last - first) as usize, &columns);
-    let rows = options.crop(area.left - first, 0.0, area.width, height as f64);
-    Cow::Owned(resize_axis(&tall, height, width, &rows))
+    let first = (area.left - reach).floor().max(0.0) as usize;
+    let last = ((area.left + area.width + reach).ceil() as usize).min(pixels.width());
+    Cow::Owned(resize_columns(pixels, area, first..last, (height, width), Filter::Bilinear))
 }
 
 /// The part of an image that is resized, in pixels and fractions of them.
@@ -133,15 +125,26 @@ fn pad(pixels: &Pixels, recipe: &Preprocess, (height, width): (usize, usize)) ->
     Pixels::new(height, width, channels, bytes).expect("the background was repeated for each pixel")
 }
 
-/// Resizes an area of an image: the columns, then the rows.
+/// Resizes an area of an image.
+fn resize(pixels: &Pixels, area: Area, size: (usize, usize), filter: Filter) -> Pixels {
+    resize_columns(pixels, area, 0..pixels.width(), size, filter)
+}
+
+/// Resizes an area of an image: the columns, of which the rows need those given, then the rows.
 ///
 /// One after the other, because `fast_image_resize` (6.1.0) reads outside the image where it does both at once and the first
 /// pixel's weight happens to be 0, as it can be in an area that begins inside the image.
-fn resize(pixels: &Pixels, area: Area, (height, width): (usize, usize), filter: Filter) -> Pixels {
+fn resize_columns(
+    pixels: &Pixels,
+    area: Area,
+    needed: Range<usize>,
+    (height, width): (usize, usize),
+    filter: Filter,
+) -> Pixels {
     let options = ResizeOptions::new().resize_alg(filter.algorithm()).use_alpha(false);
-    let columns = options.crop(0.0, area.top, pixels.width() as f64, area.height);
-    let tall = resize_axis(pixels, height, pixels.width(), &columns);
-    let rows = options.crop(area.left, 0.0, area.width, height as f64);
+    let columns = options.crop(needed.start as f64, area.top, needed.len() as f64, area.height);
+    let tall = resize_axis(pixels, height, needed.len(), &columns);
+    let rows = options.crop(area.left - needed.start as f64, 0.0, area.width, height as f64);
     resize_axis(&tall, height, width, &rows)
 }
 
