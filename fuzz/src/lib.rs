@@ -25,7 +25,7 @@ fn read_all(path: &Path) {
     match Dataset::open(path, &options) {
         Ok(dataset) => {
             for sample in 0..dataset.samples().len().min(100) {
-                let _ = dataset.read(sample, &limits);
+                let _ = dataset.read(sample);
             }
             let _ = dataset.to_string();
             let _ = dataset.require_trainable();

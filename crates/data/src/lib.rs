@@ -61,6 +61,7 @@
 mod augment;
 mod cache;
 pub mod check;
+mod crew;
 mod dataset;
 mod decode;
 mod error;

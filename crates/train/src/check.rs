@@ -1,11 +1,10 @@
 //! What can be told of data, networks and runs without training: the rules that are broken.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use divvy_data::check::{self, Finding, Survey};
-use divvy_data::{Channels, Dataset, ImageStore, Preprocess, Split, StoreOptions};
+use divvy_data::{Channels, Dataset, Split, StoreOptions};
 use divvy_model::Model;
 use divvy_nn::{Architecture, Circumstances, Network, Task, Wiring};
 use divvy_rules::{Diagnostic, Policy, Stage};
@@ -120,13 +119,10 @@ fn replay(run: &RunFolder) -> Result<Vec<Diagnostic>, TrainError> {
     Ok(findings)
 }
 
-/// Height and width at which `check_data` loads pictures; they are compared at their own.
-const SIDE: usize = 32;
-
 /// What [`check_data`] is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DataCheck {
-    /// Looking at the files as they are.
+    /// Looking at each file and picture.
     Files,
     /// Comparing pictures with each other.
     Pictures,
@@ -159,21 +155,16 @@ impl From<Vec<Diagnostic>> for DataFindings {
 /// # Errors
 /// A [`TrainError`] when pictures cannot be read, or `stop` is set.
 pub fn check_data(
-    dataset: &Arc<Dataset>,
+    dataset: &Dataset,
     threads: usize,
     told: &(dyn Fn(DataCheck, usize, usize) + Sync),
     stop: &AtomicBool,
 ) -> Result<DataFindings, TrainError> {
     let mut findings: Vec<Finding> = check::names(dataset).into_iter().map(Finding::from).collect();
     let progress = |done, total| told(DataCheck::Files, done, total);
-    let options = StoreOptions {
-        threads,
-        limits: dataset.limits(),
-        progress: Some(&progress),
-        cancel: Some(stop),
-        ..StoreOptions::default()
-    };
-    findings.extend(check::types(dataset).map(Finding::from));
+    let options =
+        StoreOptions { threads, progress: Some(&progress), cancel: Some(stop), ..StoreOptions::default() };
+    findings.extend(check::types(dataset, threads).map(Finding::from));
     let survey = Survey::of(dataset, &options)?;
     findings.extend(check::files(&survey));
     findings.extend(check::quality(&survey));
@@ -181,10 +172,8 @@ pub fn check_data(
 
     let progress = |done, total| told(DataCheck::Pictures, done, total);
     let options = StoreOptions { progress: Some(&progress), ..options };
-    let recipe = Preprocess::new(SIDE, SIDE, dataset.channels())?;
-    let store = ImageStore::load(dataset, &recipe, &survey.readable(), &options)?;
+    let copies = check::Copies::in_survey(&survey, &options)?;
     let usual = TrainConfig::new(dataset.root());
-    let copies = check::Copies::find(&store, Some(stop))?;
     let split = Split::keeping_together(dataset, usual.validation_share, usual.seed, &copies.together())?;
     findings.extend(check::split(dataset, &split).into_iter().map(Finding::from));
     let unreadable: Vec<usize> = survey.unreadable().iter().map(|bad| bad.sample).collect();

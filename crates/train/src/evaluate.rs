@@ -40,7 +40,6 @@ pub fn evaluate(
     classified: &dyn Fn(usize, usize),
 ) -> Result<Evaluation, TrainError> {
     let dataset = Arc::new(Dataset::open(data, read)?.with_classes(classifier.classes())?);
-    let options = &StoreOptions { limits: dataset.limits(), ..options.clone() };
     require_exclusive(positive, classifier.head())?;
     let positive = positive.map(|name| dataset.positive_class(name)).transpose()?;
     let samples = dataset.evaluation_samples();

@@ -75,7 +75,6 @@ pub fn quantize(
         None => config.map(|config| (config.data, config.read))?,
     };
     let dataset = Arc::new(Dataset::open(&root, &read)?.with_classes(model.classes())?);
-    let options = &StoreOptions { limits: dataset.limits(), ..options.clone() };
     let split = split(&folder, &dataset, model.record().seed)?;
     let calibration = spread(&split.train, most_pictures(&model));
     let samples: Vec<usize> = calibration.iter().chain(&split.validation).copied().collect();

@@ -129,9 +129,9 @@ impl Pictures {
                 let _ = recorder.record(&Event::Loading { done, total });
             }
         };
-        let (detail, limits) = (Detail::for_augment(augment), dataset.limits());
+        let detail = Detail::for_augment(augment);
         // Validation pictures are judged as pictures will be at use: fitted from what their files hold.
-        let fitted = StoreOptions { threads, cache, limits, cancel: Some(stop), ..StoreOptions::default() };
+        let fitted = StoreOptions { threads, cache, cancel: Some(stop), ..StoreOptions::default() };
         let load = |samples: &[usize], options: &StoreOptions<'_>| match ImageStore::load(
             dataset, preprocess, samples, options,
         ) {

@@ -1,5 +1,7 @@
 //! Findings that name the pictures they are about.
 
+use super::{name, place};
+use crate::dataset::Dataset;
 use divvy_rules::Diagnostic;
 
 /// A finding, and the pictures that it is about.
@@ -33,15 +35,19 @@ impl Suspect {
 }
 
 impl Finding {
-    /// A finding about pictures, whose evidence is their names and measures.
+    /// A finding about pictures of a dataset, whose evidence is their names and measures; `told` says the rest of so many. None where
+    /// there are none.
     pub(super) fn of_suspects(
-        diagnostic: Diagnostic,
+        dataset: &Dataset,
         suspects: Vec<Suspect>,
-        name: impl Fn(usize) -> String,
-    ) -> Self {
-        let evidence =
-            suspects.iter().map(|suspect| format!("{}: {}", name(suspect.sample), suspect.measure));
-        Self { diagnostic: diagnostic.evidence(evidence), suspects }
+        told: impl FnOnce(usize) -> Diagnostic,
+    ) -> Option<Self> {
+        if suspects.is_empty() {
+            return None;
+        }
+        let line = |suspect: &Suspect| format!("{}: {}", name(dataset, suspect.sample), suspect.measure);
+        let diagnostic = told(suspects.len()).at(place(dataset)).evidence(suspects.iter().map(line));
+        Some(Self { diagnostic, suspects })
     }
 
     /// The finding with what is told of it changed.

@@ -3,7 +3,7 @@
 use super::finding::{Finding, Suspect};
 use super::measures::Measures;
 use super::survey::{Facts, Survey};
-use super::{count, name, percent, place};
+use super::{count, percent};
 use divvy_rules::{Diagnostic, Rule};
 
 /// The deviation, in steps of 256 of light, below which a picture is blank. A black dot on white reaches it when it covers 1 / 4,000
@@ -124,14 +124,10 @@ impl Look<'_> {
         bad.into_iter().map(|(_, facts)| Suspect::alone(facts.sample, measure(&facts.measures))).collect()
     }
 
-    /// How many there are, of how many: `3 of 100 pictures`.
-    fn of_all(&self, suspects: &[Suspect]) -> String {
-        format!("{} of {}", suspects.len(), count(self.survey.facts().len(), "picture"))
-    }
-
-    fn finding(&self, diagnostic: Diagnostic, suspects: Vec<Suspect>) -> Finding {
-        let dataset = self.survey.dataset();
-        Finding::of_suspects(diagnostic.at(place(dataset)), suspects, |sample| name(dataset, sample))
+    /// The finding of these, told of how many there are of how many: `3 of 100 pictures`.
+    fn finding(&self, suspects: Vec<Suspect>, told: impl FnOnce(String) -> Diagnostic) -> Option<Finding> {
+        let all = count(self.survey.facts().len(), "picture");
+        Finding::of_suspects(self.survey.dataset(), suspects, |n| told(format!("{n} of {all}")))
     }
 
     fn blank(&self) -> Option<Finding> {
@@ -142,15 +138,13 @@ impl Look<'_> {
                 format!("#{red:02x}{green:02x}{blue:02x} all over, deviation {:.1}", measures.deviation)
             },
         );
-        if suspects.is_empty() {
-            return None;
-        }
-        let diagnostic = Diagnostic::new(Rule::P09, format!("{} are blank", self.of_all(&suspects)))
+        self.finding(suspects, |found| {
+            Diagnostic::new(Rule::P09, format!("{found} are blank"))
             .because(format!(
                 "light deviates by less than {BLANK} of 255 from its mean: nothing is to be seen, and the label can only be learnt by heart"
             ))
-            .fix("set them aside: `divvy check DATA --move-to FOLDER`; where blank is what a group looks like, allow P09");
-        Some(self.finding(diagnostic, suspects))
+            .fix("set them aside: `divvy check DATA --move-to FOLDER`; where blank is what a group looks like, allow P09")
+        })
     }
 
     fn dark_or_bright(&self) -> Option<Finding> {
@@ -174,14 +168,11 @@ impl Look<'_> {
                 format!("{which}: mean light {:.0} of 255, {end}", measures.light)
             },
         );
-        if suspects.is_empty() {
-            return None;
-        }
-        let diagnostic =
-            Diagnostic::new(Rule::P10, format!("{} are very dark or very bright", self.of_all(&suspects)))
+        self.finding(suspects, |found| {
+            Diagnostic::new(Rule::P10, format!("{found} are very dark or very bright"))
                 .because("all but one in a hundred of their pixels lie in one quarter of the range, so little of what they show is left")
-                .fix("look at them: expose or develop them anew, or set them aside with `divvy check DATA --move-to FOLDER --only P10`");
-        Some(self.finding(diagnostic, suspects))
+                .fix("look at them: expose or develop them anew, or set them aside with `divvy check DATA --move-to FOLDER --only P10`")
+        })
     }
 
     fn blurred(&self) -> Option<Finding> {
@@ -190,15 +181,13 @@ impl Look<'_> {
             |measures| measures.sharpness.filter(|sharp| *sharp < fence).map(|sharp| -f64::from(sharp)),
             |measures| format!("sharpness {:.2}", measures.sharpness.unwrap_or_default()),
         );
-        if suspects.is_empty() {
-            return None;
-        }
-        let diagnostic = Diagnostic::new(Rule::P11, format!("{} are blurred beside the others", self.of_all(&suspects)))
+        self.finding(suspects, |found| {
+            Diagnostic::new(Rule::P11, format!("{found} are blurred beside the others"))
             .because(format!(
                 "their edges rise so slowly (variance of the Laplacian by that of the slopes, at 256 pixels) that they lie below {fence:.2}, the fence for outliers of this set"
             ))
-            .fix("look at them; where blur is no part of what the network will meet, set them aside with `divvy check DATA --move-to FOLDER --only P11`");
-        Some(self.finding(diagnostic, suspects))
+            .fix("look at them; where blur is no part of what the network will meet, set them aside with `divvy check DATA --move-to FOLDER --only P11`")
+        })
     }
 
     fn tiny(&self) -> Option<Finding> {
@@ -208,15 +197,13 @@ impl Look<'_> {
             |measures| (measures.short_side() < limit).then(|| -f64::from(measures.short_side())),
             |measures| format!("{} x {} pixels", measures.width, measures.height),
         );
-        if suspects.is_empty() {
-            return None;
-        }
-        let diagnostic = Diagnostic::new(Rule::P12, format!("{} are tiny beside the others", self.of_all(&suspects)))
+        self.finding(suspects, |found| {
+            Diagnostic::new(Rule::P12, format!("{found} are tiny beside the others"))
             .because(format!(
                 "their shorter side has less than {limit} pixels, where half of the pictures have {usual} or more: enlarged to the network's size they are smooth where others have detail"
             ))
-            .fix("fetch them in their full size, or set them aside with `divvy check DATA --move-to FOLDER --only P12`");
-        Some(self.finding(diagnostic, suspects))
+            .fix("fetch them in their full size, or set them aside with `divvy check DATA --move-to FOLDER --only P12`")
+        })
     }
 
     fn odd(&self) -> Option<Finding> {
@@ -233,15 +220,13 @@ impl Look<'_> {
                 )
             },
         );
-        if suspects.is_empty() {
-            return None;
-        }
         let share = percent(suspects.len() as f64 / self.survey.facts().len() as f64);
-        let diagnostic = Diagnostic::new(Rule::P13, format!("{} have an odd shape", self.of_all(&suspects)))
+        self.finding(suspects, |found| {
+            Diagnostic::new(Rule::P13, format!("{found} have an odd shape"))
             .because(format!(
                 "half of the pictures are at most {usual:.2} times as wide as high; {share} are {TIMES_ODD} times wider or higher than that, and are squeezed so much more when all are brought to one shape"
             ))
-            .fix("crop them to what they show, or set them aside with `divvy check DATA --move-to FOLDER --only P13`");
-        Some(self.finding(diagnostic, suspects))
+            .fix("crop them to what they show, or set them aside with `divvy check DATA --move-to FOLDER --only P13`")
+        })
     }
 }

@@ -4,11 +4,9 @@ use super::measures::Measures;
 use crate::dataset::{Dataset, Stored};
 use crate::decode::{self, Channels, Header, ImageError};
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::preprocess::Preprocess;
 use crate::store::{StoreOptions, Unreadable};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 /// What one look at every picture of a dataset gives: what its file says of itself, and what its pixels come to. The pixels
 /// themselves are not kept.
@@ -27,6 +25,8 @@ pub(super) struct Facts {
     pub(super) sample: usize,
     /// `None` for a picture that is not in a file of its own.
     pub(super) file: Option<FileFacts>,
+    /// What tells it from others.
+    fingerprint: Fingerprint,
     pub(super) measures: Measures,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct FileFacts {
 }
 
 impl<'a> Survey<'a> {
-    /// Decodes every picture once, at its own size. Of the options, threads, limits, progress and cancel are heeded.
+    /// Decodes every picture once, at its own size. Of the options, threads, progress and cancel are heeded.
     ///
     /// # Errors
     /// [`DataError::Interrupted`] when cancelled.
@@ -47,39 +47,14 @@ impl<'a> Survey<'a> {
         let samples = dataset.samples().len();
         let recipe =
             Preprocess::new(1, 1, Channels::Rgb).unwrap_or_else(|_| unreachable!("a pixel is a size"));
-        let cancelled = || options.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed));
-        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let found = Mutex::new((Vec::with_capacity(samples), Vec::new()));
-        let work = || {
-            loop {
-                let sample = next.fetch_add(1, Ordering::Relaxed);
-                if sample >= samples || cancelled() {
-                    return;
-                }
-                let looked = look(dataset, sample, &recipe, options);
-                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                match looked {
-                    Ok(facts) => found.0.push(facts),
-                    Err(error) => found.1.push(Unreadable { sample, error }),
-                }
-                drop(found);
-                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                if let Some(progress) = options.progress {
-                    progress(done, samples);
-                }
+        let looked = options.crew().map(samples, |sample| look(dataset, sample, &recipe));
+        let (mut facts, mut unreadable) = (Vec::with_capacity(samples), Vec::new());
+        for (sample, looked) in looked.ok_or(DataError::Interrupted)?.into_iter().enumerate() {
+            match looked {
+                Ok(found) => facts.push(found),
+                Err(error) => unreadable.push(Unreadable { sample, error }),
             }
-        };
-        thread::scope(|scope| {
-            for _ in 0..options.threads.clamp(1, samples.max(1)) {
-                scope.spawn(work);
-            }
-        });
-        if cancelled() {
-            return Err(DataError::Interrupted);
         }
-        let (mut facts, mut unreadable) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-        facts.sort_unstable_by_key(|facts| facts.sample);
-        unreadable.sort_unstable_by_key(|bad| bad.sample);
         Ok(Self { dataset, facts, unreadable })
     }
 
@@ -93,16 +68,25 @@ impl<'a> Survey<'a> {
         self.facts.iter().map(|facts| facts.sample).collect()
     }
 
-    /// The samples that could not, ascending.
+    /// The samples that could not be decoded, ascending.
     pub fn unreadable(&self) -> &[Unreadable] {
         &self.unreadable
     }
 
     /// Height and width of a picture as it is seen, in pixels; `None` where it could not be decoded.
     pub fn size(&self, sample: usize) -> Option<(usize, usize)> {
-        let at = self.facts.binary_search_by_key(&sample, |facts| facts.sample).ok()?;
-        let Measures { height, width, .. } = self.facts[at].measures;
+        let Measures { height, width, .. } = self.of_sample(sample)?.measures;
         Some((height as usize, width as usize))
+    }
+
+    /// What tells a sample from others; none for one that could not be decoded.
+    pub(super) fn fingerprint(&self, sample: usize) -> Option<&Fingerprint> {
+        self.of_sample(sample).map(|facts| &facts.fingerprint)
+    }
+
+    fn of_sample(&self, sample: usize) -> Option<&Facts> {
+        let at = self.facts.binary_search_by_key(&sample, |facts| facts.sample).ok()?;
+        Some(&self.facts[at])
     }
 
     pub(super) fn facts(&self) -> &[Facts] {
@@ -115,22 +99,17 @@ impl<'a> Survey<'a> {
     }
 }
 
-fn look(
-    dataset: &Dataset,
-    sample: usize,
-    recipe: &Preprocess,
-    options: &StoreOptions<'_>,
-) -> Result<Facts, ImageError> {
-    let limits = &options.limits;
-    let stored = dataset.read(sample, limits)?;
+fn look(dataset: &Dataset, sample: usize, recipe: &Preprocess) -> Result<Facts, ImageError> {
+    let stored = dataset.read(sample)?;
     let file = match &stored {
         Stored::File(content) => {
-            let header = decode::header(content, limits);
+            let header = decode::header(content, &dataset.limits());
             let header = header.map_err(|fault| ImageError { path: dataset.sample_path(sample), fault })?;
             Some(FileFacts { bytes: content.len(), header })
         }
         Stored::Pixels(_) => None,
     };
-    let pixels = dataset.decode(sample, stored, recipe, limits)?.into_channels(Channels::Rgb);
-    Ok(Facts { sample, file, measures: Measures::of(pixels) })
+    let pixels = dataset.decode(sample, stored, recipe)?.into_channels(Channels::Rgb);
+    let fingerprint = Fingerprint::of(&pixels);
+    Ok(Facts { sample, file, fingerprint, measures: Measures::of(pixels) })
 }

@@ -1,6 +1,7 @@
 //! Files that are not what their names say.
 
 use super::{count, name, place};
+use crate::crew::Crew;
 use crate::dataset::Dataset;
 use crate::decode;
 use crate::files;
@@ -8,14 +9,16 @@ use divvy_rules::{Diagnostic, Rule};
 use std::path::Path;
 
 /// [`P06`](Rule::P06), a note: files whose names end like another format's than the one they hold. The first bytes of every file
-/// are read; files that cannot be are passed over, and loading tells of them.
-pub fn types(dataset: &Dataset) -> Option<Diagnostic> {
+/// are read, by so many threads; files that cannot be are passed over, and loading tells of them.
+pub fn types(dataset: &Dataset, threads: usize) -> Option<Diagnostic> {
     let otherwise = |sample: usize| {
         let called = named(&dataset.sample_path(sample))?;
         let found = decode::format_name(&dataset.head(sample)?)?;
         (found != called).then(|| format!("{}: {found}", name(dataset, sample)))
     };
-    let found: Vec<String> = (0..dataset.samples().len()).filter_map(otherwise).collect();
+    let crew = Crew { threads, ..Crew::default() };
+    let looked = crew.map(dataset.samples().len(), otherwise).unwrap_or_default();
+    let found: Vec<String> = looked.into_iter().flatten().collect();
     if found.is_empty() {
         return None;
     }

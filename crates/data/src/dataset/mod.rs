@@ -308,11 +308,10 @@ impl Dataset {
         if let Some((_, _, channels)) = self.array_shape() {
             return channels;
         }
-        let mut colours =
-            (0..self.samples.len()).filter_map(|sample| match self.read(sample, &self.limits) {
-                Ok(Stored::File(bytes)) => Some(decode::header(&bytes, &self.limits).ok()?.channels),
-                _ => None,
-            });
+        let mut colours = (0..self.samples.len()).filter_map(|sample| match self.read(sample) {
+            Ok(Stored::File(bytes)) => Some(decode::header(&bytes, &self.limits).ok()?.channels),
+            _ => None,
+        });
         match colours.next() {
             Some(Channels::Grey) if colours.all(|channels| channels == Channels::Grey) => Channels::Grey,
             _ => Channels::Rgb,
@@ -373,9 +372,9 @@ impl Dataset {
     ///
     /// # Panics
     /// If the index is out of range.
-    pub fn read(&self, sample: usize, limits: &Limits) -> Result<Stored, ImageError> {
+    pub fn read(&self, sample: usize) -> Result<Stored, ImageError> {
         match &self.samples[sample].source {
-            Source::File(path) => match self.files.read(path, limits.max_file_bytes) {
+            Source::File(path) => match self.files.read(path, self.limits.max_file_bytes) {
                 Ok(bytes) => Ok(Stored::File(bytes)),
                 Err(fault) => Err(ImageError { path: path.clone(), fault: fault.into() }),
             },
@@ -399,8 +398,8 @@ impl Dataset {
     ///
     /// # Panics
     /// If the index is out of range.
-    pub fn load(&self, sample: usize, recipe: &Preprocess, limits: &Limits) -> Result<Pixels, ImageError> {
-        let pixels = self.decode(sample, self.read(sample, limits)?, recipe, limits)?;
+    pub fn load(&self, sample: usize, recipe: &Preprocess) -> Result<Pixels, ImageError> {
+        let pixels = self.decode(sample, self.read(sample)?, recipe)?;
         Ok(recipe.fit_pixels(pixels))
     }
 
@@ -410,11 +409,10 @@ impl Dataset {
         sample: usize,
         stored: Stored,
         recipe: &Preprocess,
-        limits: &Limits,
     ) -> Result<Pixels, ImageError> {
         match stored {
             Stored::File(bytes) => recipe
-                .decode(&bytes, limits)
+                .decode(&bytes, &self.limits)
                 .map_err(|fault| ImageError { path: self.sample_path(sample), fault }),
             Stored::Pixels(pixels) => Ok(pixels),
         }

@@ -11,14 +11,12 @@ mod align;
 mod look;
 mod nearest;
 
+use crate::crew::Crew;
 use crate::decode::Pixels;
 use align::Sheet;
 use look::{AREA, Look};
 use nearest::Tree;
 use sha2::{Digest, Sha256};
-use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 /// What of a picture is kept to tell whether another is a copy of it: about 1 KiB, or nearly nothing for a flat picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,16 +137,16 @@ pub(crate) struct Alike {
 
 /// Finds those of different pictures that look the same, in time that grows little faster than their number. The result does not
 /// depend on the threads. `None` when cancelled.
-pub(crate) fn alike(prints: &[&Fingerprint], threads: usize, cancel: Option<&AtomicBool>) -> Option<Alike> {
+pub(crate) fn alike(prints: &[&Fingerprint], crew: Crew<'_>) -> Option<Alike> {
     let looks: Vec<(usize, &Look)> =
         prints.iter().enumerate().filter_map(|(index, print)| Some((index, print.look.as_ref()?))).collect();
     let tree = Tree::new(looks.iter().map(|(index, look)| (*index, look.forms())));
-    let found = in_parallel(&looks, threads, cancel, |&(index, look)| candidates(&tree, index, look))?;
+    let found = crew.map(looks.len(), |at| candidates(&tree, looks[at].0, looks[at].1))?;
     let crowded = found.iter().filter(|(_, is_crowded)| *is_crowded).count();
     let mut candidates: Vec<Candidate> = found.into_iter().flat_map(|(candidates, _)| candidates).collect();
     candidates.sort_unstable();
     candidates.dedup();
-    let mut pairs = in_parallel(&candidates, threads, cancel, |candidate| judge(prints, *candidate))?;
+    let mut pairs = crew.map(candidates.len(), |at| judge(prints, candidates[at]))?;
     // A picture that is its own mirror image is near in both ways.
     pairs.sort_unstable_by(|a, b| a.indices.cmp(&b.indices).then(a.distance.total_cmp(&b.distance)));
     pairs.dedup_by_key(|pair| pair.indices);
@@ -185,41 +183,15 @@ fn judge(prints: &[&Fingerprint], (indices, mirrored): Candidate) -> Pair {
     Pair { indices, distance, mirrored }
 }
 
-/// The results for all items, in their order; `None` when cancelled.
-fn in_parallel<T: Sync, R: Send>(
-    items: &[T],
-    threads: usize,
-    cancel: Option<&AtomicBool>,
-    work: impl Fn(&T) -> R + Sync,
-) -> Option<Vec<R>> {
-    /// Items between two looks at whether to stop.
-    const STRETCH: usize = 64;
-    let cancelled = || cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed));
-    let share = items.len().div_ceil(threads.max(1)).max(1);
-    let run = |items: &[T]| {
-        let mut results = Vec::with_capacity(items.len());
-        for stretch in items.chunks(STRETCH) {
-            if cancelled() {
-                break;
-            }
-            results.extend(stretch.iter().map(&work));
-        }
-        results
-    };
-    let results = thread::scope(|scope| {
-        let workers: Vec<_> = items.chunks(share).map(|share| scope.spawn(|| run(share))).collect();
-        let join = |worker: thread::ScopedJoinHandle<'_, Vec<R>>| {
-            worker.join().unwrap_or_else(|panic| resume_unwind(panic))
-        };
-        workers.into_iter().flat_map(join).collect()
-    });
-    (!cancelled()).then_some(results)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::decode::Channels;
+    use std::sync::atomic::AtomicBool;
+
+    fn crew(threads: usize) -> Crew<'static> {
+        Crew { threads, ..Crew::default() }
+    }
 
     fn drawn(width: usize, height: usize, seed: usize) -> Pixels {
         let bytes = (0..width * height)
@@ -260,7 +232,7 @@ mod tests {
             Fingerprint::of(&Pixels::new(40, 60, Channels::Rgb, pixels.collect()).expect("as many bytes"))
         };
         let pairs =
-            |other: &Fingerprint| alike(&[&print, other], 1, None).expect("it is not cancelled").pairs.len();
+            |other: &Fingerprint| alike(&[&print, other], crew(1)).expect("it is not cancelled").pairs.len();
         assert_eq!((pairs(&turned(6)), pairs(&turned(40))), (1, 0));
     }
 
@@ -269,7 +241,7 @@ mod tests {
         let plain = Pixels::new(9, 9, Channels::Rgb, [7, 8, 9].repeat(81)).expect("three bytes a pixel");
         let print = Fingerprint::of(&plain);
         assert_eq!((print.digest(), &print.look), (None, &None));
-        assert_eq!(alike(&[&print, &print], 1, None), Some(Alike::default()));
+        assert_eq!(alike(&[&print, &print], crew(1)), Some(Alike::default()));
     }
 
     #[test]
@@ -290,12 +262,12 @@ mod tests {
         let prints: Vec<Fingerprint> =
             (0..300).map(|i| Fingerprint::of(&drawn(40 + i % 7, 40, i / 2))).collect();
         let prints: Vec<&Fingerprint> = prints.iter().collect();
-        let one = alike(&prints, 1, None).expect("it is not cancelled");
-        assert_eq!(alike(&prints, 5, None).as_ref(), Some(&one));
+        let one = alike(&prints, crew(1)).expect("it is not cancelled");
+        assert_eq!(alike(&prints, crew(5)).as_ref(), Some(&one));
         for pair in 0..150 {
             let found = one.pairs.iter().find(|found| found.indices == [2 * pair, 2 * pair + 1]);
             assert!(found.is_some_and(|found| !found.mirrored && found.distance < 0.05), "{pair}: {found:?}");
         }
-        assert_eq!(alike(&prints, 2, Some(&AtomicBool::new(true))), None);
+        assert_eq!(alike(&prints, Crew { cancel: Some(&AtomicBool::new(true)), ..crew(2) }), None);
     }
 }

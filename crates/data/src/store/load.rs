@@ -8,9 +8,8 @@ use crate::error::DataError;
 use crate::fingerprint::Fingerprint;
 use crate::preprocess::Preprocess;
 use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::thread;
 
 /// What loads a dataset's samples.
 pub(super) struct Loading<'a> {
@@ -28,7 +27,7 @@ pub(super) struct Loading<'a> {
 /// What came of it.
 #[derive(Default)]
 pub(super) struct Loaded {
-    /// Where the samples came to lie, and those that could not be decoded; both in any order.
+    /// Where the samples came to lie, and those that could not be decoded; both in the order of the samples.
     pub(super) kept: Vec<(usize, Kept, Fingerprint)>,
     pub(super) unreadable: Vec<Unreadable>,
     pub(super) pack: Option<Pack>,
@@ -52,37 +51,15 @@ impl<'a> Loading<'a> {
     /// # Errors
     /// [`DataError::Interrupted`] when cancelled.
     pub(super) fn run(self, samples: &[usize]) -> Result<Loaded, DataError> {
-        let options = self.options;
-        let cancelled = || options.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed));
-        let loaded = Mutex::new(Loaded::default());
-        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let work = || {
-            while let Some(&sample) = samples.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if cancelled() {
-                    return;
-                }
-                let kept = self.load(sample);
-                let mut loaded = loaded.lock().unwrap_or_else(PoisonError::into_inner);
-                match kept {
-                    Ok((kept, fingerprint)) => loaded.kept.push((sample, kept, fingerprint)),
-                    Err(error) => loaded.unreadable.push(Unreadable { sample, error }),
-                }
-                drop(loaded);
-                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                if let Some(progress) = options.progress {
-                    progress(done, samples.len());
-                }
+        let load = |index: usize| self.load(samples[index]);
+        let found = self.options.crew().map(samples.len(), load).ok_or(DataError::Interrupted)?;
+        let mut loaded = Loaded::default();
+        for (&sample, found) in samples.iter().zip(found) {
+            match found {
+                Ok((kept, fingerprint)) => loaded.kept.push((sample, kept, fingerprint)),
+                Err(error) => loaded.unreadable.push(Unreadable { sample, error }),
             }
-        };
-        thread::scope(|scope| {
-            for _ in 0..options.threads.clamp(1, samples.len().max(1)) {
-                scope.spawn(work);
-            }
-        });
-        if cancelled() {
-            return Err(DataError::Interrupted);
         }
-        let loaded = loaded.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(match self.pack.into_inner() {
             None => loaded,
             Some(Err(fault)) => Loaded { fault: Some(fault), ..loaded },
@@ -95,7 +72,7 @@ impl<'a> Loading<'a> {
         if self.room.load(Ordering::Relaxed) == 0 {
             return self.onto_disk(sample);
         }
-        let stored = self.dataset.read(sample, &self.options.limits)?;
+        let stored = self.dataset.read(sample)?;
         let (pixels, fingerprint) = self.decode(sample, stored)?;
         let bytes = pixels.as_bytes().len();
         let taken =
@@ -110,14 +87,14 @@ impl<'a> Loading<'a> {
 
     /// What is kept of a sample, and what tells it from others.
     fn decode(&self, sample: usize, stored: Stored) -> Result<(Pixels, Fingerprint), ImageError> {
-        let pixels = self.dataset.decode(sample, stored, self.recipe, &self.options.limits)?;
+        let pixels = self.dataset.decode(sample, stored, self.recipe)?;
         let fingerprint = Fingerprint::of(&pixels);
         Ok((self.options.detail.keep(pixels, self.recipe), fingerprint))
     }
 
     /// Finds the sample's pixels on disk, or decodes them and leaves them there.
     fn onto_disk(&self, sample: usize) -> Result<(Kept, Fingerprint), ImageError> {
-        let stored = self.dataset.read(sample, &self.options.limits)?;
+        let stored = self.dataset.read(sample)?;
         let (Some(pack), Stored::File(content)) = (self.pack(), &stored) else {
             return self.decode(sample, stored).map(|(_, fingerprint)| (Kept::AtSource, fingerprint));
         };

@@ -6,8 +6,9 @@ mod stream;
 pub use stream::{ImageStream, stream_images};
 
 use crate::cache::{CacheOptions, Pack};
+use crate::crew::Crew;
 use crate::dataset::Dataset;
-use crate::decode::{Channels, ImageError, Limits, Pixels};
+use crate::decode::{Channels, ImageError, Pixels};
 use crate::error::{DataError, examples, too_many_bad};
 use crate::fingerprint::Fingerprint;
 use crate::preprocess::{Detail, Preprocess, Scaling, ScalingSums};
@@ -15,7 +16,6 @@ use load::{Loaded, Loading};
 use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZero;
-use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -32,8 +32,6 @@ pub struct StoreOptions<'a> {
     pub cache: CacheOptions,
     /// At which size images are kept; as the network sees them by default.
     pub detail: Detail,
-    /// What image files may ask for.
-    pub limits: Limits,
     /// Called after each sample, from any worker, with how many are done and how many there are.
     pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
     /// Loading stops soon after this is set.
@@ -46,7 +44,6 @@ impl Default for StoreOptions<'_> {
             threads: available_threads(),
             cache: CacheOptions::default(),
             detail: Detail::Fitted,
-            limits: Limits::default(),
             progress: None,
             cancel: None,
         }
@@ -59,8 +56,14 @@ impl fmt::Debug for StoreOptions<'_> {
             .field("threads", &self.threads)
             .field("cache", &self.cache)
             .field("detail", &self.detail)
-            .field("limits", &self.limits)
             .finish_non_exhaustive()
+    }
+}
+
+impl<'a> StoreOptions<'a> {
+    /// The threads, and who is told of their work.
+    pub(crate) fn crew(&self) -> Crew<'a> {
+        Crew { threads: self.threads, progress: self.progress, cancel: self.cancel }
     }
 }
 
@@ -84,7 +87,6 @@ pub struct ImageStore {
     dataset: Arc<Dataset>,
     recipe: Preprocess,
     detail: Detail,
-    limits: Limits,
     /// Worker threads that decode.
     threads: usize,
     /// Where each sample of the dataset is.
@@ -136,28 +138,18 @@ impl ImageStore {
                 examples: examples(unreadable.iter().map(|bad| &bad.error)),
             });
         }
-        let mut places = vec![Kept::Absent; dataset.samples().len()];
-        let mut fingerprints = vec![None; dataset.samples().len()];
+        let mut store = Self::at_source(dataset, recipe, &[], options);
+        store.fingerprints = vec![None; dataset.samples().len()];
         for (sample, place, fingerprint) in kept {
-            places[sample] = place;
-            fingerprints[sample] = Some(fingerprint);
+            store.samples[sample] = place;
+            store.fingerprints[sample] = Some(fingerprint);
         }
-        Ok(Self {
-            dataset: Arc::clone(dataset),
-            recipe: recipe.clone(),
-            detail: options.detail,
-            limits: options.limits,
-            threads: options.threads,
-            samples: places,
-            fingerprints,
-            pack,
-            unreadable,
-            cache_fault: fault.and_then(|fault| told(&options.cache, &fault)),
-        })
+        let cache_fault = fault.and_then(|fault| told(&options.cache, &fault));
+        Ok(Self { pack, unreadable, cache_fault, ..store })
     }
 
     /// The same samples without a first look at them: nothing is kept, and a bad file is an error when its turn comes. Of the
-    /// options, threads, detail and limits are heeded.
+    /// options, threads and detail are heeded.
     ///
     /// # Panics
     /// If a sample's index is out of range.
@@ -175,7 +167,6 @@ impl ImageStore {
             dataset: Arc::clone(dataset),
             recipe: recipe.clone(),
             detail: options.detail,
-            limits: options.limits,
             threads: options.threads,
             samples: places,
             fingerprints: Vec::new(),
@@ -256,8 +247,8 @@ impl ImageStore {
     }
 
     fn decode(&self, sample: usize) -> Result<Pixels, ImageError> {
-        let stored = self.dataset.read(sample, &self.limits)?;
-        let pixels = self.dataset.decode(sample, stored, &self.recipe, &self.limits)?;
+        let stored = self.dataset.read(sample)?;
+        let pixels = self.dataset.decode(sample, stored, &self.recipe)?;
         Ok(self.detail.keep(pixels, &self.recipe))
     }
 
@@ -273,22 +264,18 @@ impl ImageStore {
         let usable: Vec<usize> = samples.iter().copied().filter(|&sample| self.is_loaded(sample)).collect();
         let count = usable.len().min(MEASURED_IMAGES);
         let measured: Vec<usize> = (0..count).map(|i| usable[i * usable.len() / count]).collect();
-        let threads = self.threads.clamp(1, count.max(1));
-        let measure = |chosen: &[usize]| {
+        let measure = |index: usize| {
             let mut sums = ScalingSums::new(self.recipe.channels());
-            for pixels in chosen.iter().filter_map(|&sample| self.pixels(sample).ok()) {
+            if let Ok(pixels) = self.pixels(measured[index]) {
                 sums.add(pixels.as_bytes());
             }
             sums
         };
+        let crew = Crew { threads: self.threads, ..Crew::default() };
         let mut sums = ScalingSums::new(self.recipe.channels());
-        thread::scope(|scope| {
-            let shares = measured.chunks(count.div_ceil(threads).max(1));
-            let workers: Vec<_> = shares.map(|share| scope.spawn(|| measure(share))).collect();
-            for worker in workers {
-                sums.merge(&worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            }
-        });
+        for of_one in crew.map(count, measure).unwrap_or_default() {
+            sums.merge(&of_one);
+        }
         sums.scaling()
     }
 }

@@ -76,7 +76,7 @@ fn photos() -> Vec<Member> {
 /// The red and green of a sample, decoded.
 fn colour(dataset: &Dataset, sample: usize) -> [u8; 2] {
     let recipe = Preprocess::new(1, 1, Channels::Rgb).expect("the size is allowed");
-    let pixels = dataset.load(sample, &recipe, &Limits::default()).expect("it is whole");
+    let pixels = dataset.load(sample, &recipe).expect("it is whole");
     [pixels.as_bytes()[0], pixels.as_bytes()[1]]
 }
 
@@ -233,9 +233,9 @@ fn a_packed_tar_beyond_the_limit_and_a_bomb_in_a_zip_are_refused() {
     let path = write(root.path(), "bomb.zip", &zip(&zeros));
     let dataset = Dataset::open(&path, &options).expect("its index is small");
     let recipe = Preprocess::new(1, 1, Channels::Rgb).expect("the size is allowed");
-    let error = dataset.load(0, &recipe, &limits).expect_err("it is too large").to_string();
+    let error = dataset.load(0, &recipe).expect_err("it is too large").to_string();
     assert!(error.contains("a/0.png") && error.contains("the limit is 1,000"), "{error}");
-    dataset.load(1, &recipe, &limits).expect("the other is whole");
+    dataset.load(1, &recipe).expect("the other is whole");
 }
 
 #[test]
@@ -249,8 +249,8 @@ fn damage_in_a_zip_is_noticed_by_its_checksum() {
     bytes[at] ^= 1;
     let dataset = open(&write(root.path(), "photos.zip", &bytes)).expect("its index is whole");
     let recipe = Preprocess::new(20, 20, Channels::Rgb).expect("the size is allowed");
-    dataset.load(0, &recipe, &Limits::default()).expect_err("a pixel is another");
-    dataset.load(1, &recipe, &Limits::default()).expect("it is whole");
+    dataset.load(0, &recipe).expect_err("a pixel is another");
+    dataset.load(1, &recipe).expect("it is whole");
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn read_all(path: &Path) {
     let options = OpenOptions { limits, ..OpenOptions::default() };
     if let Ok(dataset) = Dataset::open(path, &options) {
         for sample in 0..dataset.samples().len() {
-            let _ = dataset.read(sample, &limits);
+            let _ = dataset.read(sample);
         }
     }
 }

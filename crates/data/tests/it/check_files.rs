@@ -62,7 +62,7 @@ fn files_that_are_not_what_their_names_say_are_counted_once() {
         write(root.path(), name, &bytes);
     }
     let finding =
-        check::types(&open(root.path()).expect("it can be opened")).expect("three are called otherwise");
+        check::types(&open(root.path()).expect("it can be opened"), 2).expect("three are called otherwise");
     assert_eq!((finding.rule, finding.severity), (Rule::P06, Severity::Note));
     assert!(finding.what.starts_with("3 of 7 pictures"), "{finding}");
     assert_eq!(finding.evidence, ["a/2.JPEG: PNG", "a/3.png: JPEG", "b/1.jpg: WebP"]);

@@ -1,7 +1,7 @@
 //! CIFAR in its binary version.
 
 use crate::common::{contents, folder, open, open_error, write};
-use divvy_data::{Channels, Layout, Limits, Part, Preprocess};
+use divvy_data::{Channels, Layout, Part, Preprocess};
 
 const NAMES: &str = "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n";
 
@@ -34,7 +34,7 @@ fn batches_labels_and_pixels_are_read() {
     );
     assert_eq!(dataset.part(Some(Part::Train)).len(), 3);
     let recipe = Preprocess::new(32, 32, Channels::Rgb).expect("the size is allowed");
-    let pixels = dataset.load(1, &recipe, &Limits::default()).expect("it is in memory");
+    let pixels = dataset.load(1, &recipe).expect("it is in memory");
     assert_eq!(pixels.as_bytes()[..6], [1, 2, 3, 10, 20, 30]);
     assert!(dataset.to_string().contains("formats: CIFAR, RGB, 32 x 32 pixels"), "{dataset}");
 }

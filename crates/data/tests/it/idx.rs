@@ -45,7 +45,7 @@ fn images_labels_and_parts_are_read_packed_or_not() {
     assert_eq!(contents[5], ("t10k-images-idx3-ubyte.gz#1".into(), "3".into(), "test".into()));
     let recipe = Preprocess::new(2, 3, Channels::Grey).expect("the size is allowed");
     for (sample, first) in [(0, 0), (3, 3), (4, 0), (5, 1)] {
-        let pixels = dataset.load(sample, &recipe, &Limits::default()).expect("it is in memory");
+        let pixels = dataset.load(sample, &recipe).expect("it is in memory");
         assert_eq!(pixels.as_bytes(), [first, 10, 20, 30, 40, 50]);
     }
     assert_eq!(dataset.evaluation_samples(), dataset.part(Some(Part::Test)));
@@ -138,7 +138,7 @@ proptest! {
         for (i, (label, pixels)) in values.iter().enumerate() {
             let class = dataset.samples()[i].label.indices()[0];
             prop_assert_eq!(&dataset.classes()[class], &label.to_string());
-            let loaded = dataset.load(i, &recipe, &Limits::default()).expect("it is in memory");
+            let loaded = dataset.load(i, &recipe).expect("it is in memory");
             prop_assert_eq!(loaded.as_bytes(), pixels);
         }
     }

@@ -116,7 +116,7 @@ fn the_scaling_is_the_mean_and_deviation_of_the_pixels() {
     assert!((measured.std[0] - (399f32 / 12.0).sqrt() / 255.0).abs() < 1e-6);
     assert!((measured.mean[1] - 100.0 / 255.0).abs() < 1e-6 && measured.std[1] > 0.0);
     let scaled = recipe().with_scaling(measured).expect("it was measured on the same channels");
-    let image = dataset.load(19, &scaled, &divvy_data::Limits::default()).expect("it is readable");
+    let image = dataset.load(19, &scaled).expect("it is readable");
     let values = scaled.scale(&image);
     assert!((values[0] - 9.5 / (399f32 / 12.0).sqrt()).abs() < 1e-4, "{}", values[0]);
     assert!(values[1].abs() < 1e-3, "{}", values[1]);

@@ -37,16 +37,12 @@ pub(crate) fn run(args: &AugmentArgs, terminal: &mut Terminal) -> Result<Status>
     let chosen = spread(&dataset, args.rows);
 
     terminal.start("drawing");
-    let originals = StoreOptions {
-        limits: dataset.limits(),
-        cancel: Some(interrupt::asked()),
-        ..StoreOptions::default()
-    };
+    let originals = StoreOptions { cancel: Some(interrupt::asked()), ..StoreOptions::default() };
     let sources = StoreOptions { detail: Detail::for_augment(&augment), ..originals.clone() };
     let originals = ImageStore::load(&dataset, &recipe, &chosen, &originals)?;
     let sources = Arc::new(ImageStore::load(&dataset, &recipe, &chosen, &sources)?);
-    let chosen: Vec<usize> =
-        chosen.into_iter().filter(|sample| !sources.unreadable_samples().contains(sample)).collect();
+    let unreadable = sources.unreadable_samples();
+    let chosen: Vec<usize> = chosen.into_iter().filter(|sample| !unreadable.contains(sample)).collect();
     let scaling = originals.measure_scaling(&chosen);
     let mut sheet = Sheet::new(chosen.len(), args.columns, args.size);
     for (row, &sample) in chosen.iter().enumerate() {
@@ -68,7 +64,7 @@ pub(crate) fn run(args: &AugmentArgs, terminal: &mut Terminal) -> Result<Status>
     sheet.image.write_to(&mut png, ImageFormat::Png)?;
     write_atomically(&args.show, |file| file.write_all(png.get_ref()))?;
     terminal.print(told(&augment, args, chosen.len()));
-    Ok(Status::partial_if(!sources.unreadable().is_empty()))
+    Ok(Status::partial_if(!unreadable.is_empty()))
 }
 
 fn refuse_other_formats(path: &Path) -> Result<(), Failure> {

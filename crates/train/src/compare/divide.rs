@@ -22,8 +22,7 @@ pub(super) fn divide(
     threads: usize,
     stop: &AtomicBool,
 ) -> Result<Split, TrainError> {
-    let options =
-        StoreOptions { threads, limits: dataset.limits(), cancel: Some(stop), ..StoreOptions::default() };
+    let options = StoreOptions { threads, cancel: Some(stop), ..StoreOptions::default() };
     let plain = Split::new(dataset, base.validation_share, base.seed)?;
     let every = [plain.used(), plain.test].concat();
     let store = ImageStore::load(dataset, preprocess, &every, &options)?;

@@ -41,12 +41,7 @@ pub(super) fn run(
     cpu: Cpu,
     stop: &AtomicBool,
 ) -> Result<Measured, TrainError> {
-    let options = StoreOptions {
-        threads: cpu.threads(),
-        limits: dataset.limits(),
-        cancel: Some(stop),
-        ..StoreOptions::default()
-    };
+    let options = StoreOptions { threads: cpu.threads(), cancel: Some(stop), ..StoreOptions::default() };
     let model = Model::open(training.run.path())?;
     let parameters = model.network().graph().summary().trainable;
     let mut classifier = Classifier::new(model, training.settings.device(cpu))?;

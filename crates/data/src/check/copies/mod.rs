@@ -4,9 +4,12 @@ mod rules;
 
 pub use rules::copies;
 
+use super::survey::Survey;
+use crate::crew::Crew;
+use crate::dataset::Dataset;
 use crate::error::DataError;
-use crate::fingerprint::{self, Pair, Sum};
-use crate::store::ImageStore;
+use crate::fingerprint::{self, Fingerprint, Pair, Sum};
+use crate::store::{ImageStore, StoreOptions};
 use crate::together::Together;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -67,16 +70,33 @@ impl Copies {
     /// # Errors
     /// [`DataError::Interrupted`] soon after `cancel` is set.
     pub fn find(store: &ImageStore, cancel: Option<&AtomicBool>) -> Result<Self, DataError> {
+        let crew = Crew { threads: store.threads(), cancel, progress: None };
+        Self::among(store.dataset(), |sample| store.fingerprint(sample), crew)
+    }
+
+    /// Compares all pictures of a survey. Of the options, threads, progress and cancel are heeded; progress hears of two rounds.
+    ///
+    /// # Errors
+    /// [`DataError::Interrupted`] when cancelled.
+    pub fn in_survey(survey: &Survey<'_>, options: &StoreOptions<'_>) -> Result<Self, DataError> {
+        Self::among(survey.dataset(), |sample| survey.fingerprint(sample), options.crew())
+    }
+
+    fn among<'a>(
+        dataset: &Dataset,
+        print: impl Fn(usize) -> Option<&'a Fingerprint>,
+        crew: Crew<'_>,
+    ) -> Result<Self, DataError> {
         let mut by_digest: BTreeMap<&Sum, Vec<usize>> = BTreeMap::new();
-        for sample in 0..store.dataset().samples().len() {
-            if let Some(digest) = store.fingerprint(sample).and_then(|print| print.digest()) {
+        for sample in 0..dataset.samples().len() {
+            if let Some(digest) = print(sample).and_then(Fingerprint::digest) {
                 by_digest.entry(digest).or_default().push(sample);
             }
         }
         let mut pictures: Vec<Vec<usize>> = by_digest.into_values().collect();
         pictures.sort_unstable();
-        let prints: Vec<_> = pictures.iter().filter_map(|samples| store.fingerprint(samples[0])).collect();
-        let alike = fingerprint::alike(&prints, store.threads(), cancel).ok_or(DataError::Interrupted)?;
+        let prints: Vec<_> = pictures.iter().filter_map(|samples| print(samples[0])).collect();
+        let alike = fingerprint::alike(&prints, crew).ok_or(DataError::Interrupted)?;
         let different = pictures.len();
         let mut copies = Self { groups: grouped(pictures, &alike.pairs), crowded: alike.crowded };
         copies.take_scenes_apart(different);

@@ -6,7 +6,7 @@ use std::thread;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use divvy::data::check::Suspect;
-use divvy::data::{Channels, Limits, Preprocess};
+use divvy::data::{Channels, Preprocess};
 use image::ImageEncoder;
 use image::codecs::jpeg::JpegEncoder;
 
@@ -45,7 +45,7 @@ fn of(sample: usize, shown: &Shown<'_>) -> Option<Thumbnail> {
     let longest = height.max(width).max(SIDE);
     let side = |side: usize| (side * SIDE / longest).max(1);
     let recipe = Preprocess::new(side(height), side(width), Channels::Rgb).ok()?;
-    let pixels = shown.dataset.load(sample, &recipe, &Limits::default()).ok()?;
+    let pixels = shown.dataset.load(sample, &recipe).ok()?;
     let mut jpeg = Cursor::new(Vec::new());
     let (width, height) = (recipe.width(), recipe.height());
     JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
