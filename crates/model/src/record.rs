@@ -30,6 +30,10 @@ pub struct TrainingRecord {
     pub plateau: Option<Plateau>,
     /// How pictures were changed while training, in words; `none` if they were not.
     pub augment: String,
+    /// By what groups of different sizes were made to count alike, `weights` or `oversample`; none where they were not. The
+    /// probabilities are corrected for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance: Option<String>,
     /// The epoch, from 1, whose weights these are.
     pub epoch: u32,
     /// What that epoch reached on the validation pictures.

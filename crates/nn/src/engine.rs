@@ -8,6 +8,7 @@ use divvy_kernels::{Buffer, Cpu};
 use thiserror::Error;
 
 use crate::device::{Context, Device, Known, Randomness};
+use crate::head::LossWeights;
 use crate::network::Network;
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::parameters::{ParameterTable, Parameters};
@@ -22,6 +23,7 @@ pub struct Engine {
     parameters: Parameters,
     gradients: Buffer,
     optimizer_state: OptimizerState,
+    loss_weights: LossWeights,
     plans: HashMap<(Mode, usize), Compiled>,
     constants: Constants,
     seed: u64,
@@ -60,6 +62,7 @@ impl Engine {
     /// `network` with the parameters given, which are of this network; `seed` is that of dropout.
     pub fn with_parameters(network: Network, parameters: Parameters, device: Device, seed: u64) -> Self {
         Self {
+            loss_weights: LossWeights::even(network.head()),
             network,
             device,
             parameters,
@@ -87,18 +90,27 @@ impl Engine {
         &self.parameters
     }
 
-    /// Puts other values of the same network in place of the present ones.
+    /// Sets how much each class counts in the loss; all the same by default.
+    ///
+    /// # Panics
+    /// When they are not weights of as many columns as the head has units.
+    pub fn weigh_loss(&mut self, weights: LossWeights) {
+        assert_eq!(weights.columns(), self.network.head().units(), "weights for each unit");
+        self.loss_weights = weights;
+    }
+
+    /// Puts other values of the same network in place of the present ones, which it gives back.
     ///
     /// # Panics
     /// When they are laid out for another network.
-    pub fn set_parameters(&mut self, parameters: Parameters) {
+    pub fn replace_parameters(&mut self, parameters: Parameters) -> Parameters {
         assert_eq!(
             parameters.table().trained_len(),
             self.parameters.table().trained_len(),
             "parameters of another network"
         );
-        self.parameters = parameters;
         self.constants.expire();
+        std::mem::replace(&mut self.parameters, parameters)
     }
 
     /// The plan for batches of `batch` pictures, compiled when first asked for.
@@ -173,6 +185,7 @@ impl Engine {
                 parameters: &mut self.parameters,
                 gradients: &mut self.gradients,
                 randomness: Randomness { seed: self.seed, step: self.steps },
+                loss_weights: Some(&self.loss_weights),
                 updates: None,
             },
         );
@@ -202,6 +215,7 @@ impl Engine {
                 parameters: &mut self.parameters,
                 gradients: &mut self.gradients,
                 randomness: Randomness { seed: self.seed, step: self.steps },
+                loss_weights: Some(&self.loss_weights),
                 updates: (!moved.is_empty()).then_some(&mut updates),
             },
         );
@@ -244,6 +258,7 @@ impl Engine {
                 parameters: &mut self.parameters,
                 gradients: &mut [],
                 randomness: Randomness { seed: self.seed, step: 0 },
+                loss_weights: None,
                 updates: None,
             },
         );

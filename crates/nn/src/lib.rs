@@ -55,7 +55,9 @@ pub use engine::{Engine, NotFinite};
 pub use error::{BuildError, ShapeError};
 pub use fold::Folded;
 pub use graph::{Connect, Graph, GraphNode, Input, NamedLayer, Node, NodeId, Sequential};
-pub use head::{Choice, Encoding, Head, HeadKind, LabelArray, Logits, Loss, Metric, Target, Targets, Task};
+pub use head::{
+    Choice, Encoding, Head, HeadKind, LabelArray, Logits, Loss, LossWeights, Metric, Target, Targets, Task,
+};
 pub use initializer::Initializer;
 pub use layers::{
     ActivationLayer, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Concat, Conv2d, Dense, DepthwiseConv2d,

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::activation::Activation;
 use crate::error::BuildError;
-use crate::graph::Graph;
+use crate::graph::{Graph, NodeId};
 use crate::head::{Head, Logits, Tail, Task};
-use crate::lint;
+use crate::layers::{Conv2d, Dense, Layer};
+use crate::lint::{self, own_activation};
 
 /// A graph whose end fits its task: all that is needed to compile it for training.
 ///
@@ -49,6 +51,31 @@ impl Network {
     /// Where in the graph the logits are.
     pub fn logits(&self) -> Logits {
         Tail::of(&self.graph).logits
+    }
+
+    /// The layer and the parameter that adds one value to each logit, and nothing else: the bias of the last layer, be it that of a convolution
+    /// before a pooling of the whole map. None where no layer has one.
+    pub(crate) fn logit_bias(&self) -> Option<(NodeId, &'static str)> {
+        let (mut id, mut is_before_activation) = match self.logits() {
+            Logits::OutputOf(id) => (id, false),
+            Logits::BeforeActivationOf(id) => (id, true),
+        };
+        loop {
+            let node = self.graph.node(id);
+            if !is_before_activation && own_activation(&node.layer).unwrap_or_default() != Activation::Linear
+            {
+                return None;
+            }
+            match &node.layer {
+                Layer::Dense(Dense { use_bias, .. }) | Layer::Conv2d(Conv2d { use_bias, .. }) => {
+                    return use_bias.then_some((id, "bias"));
+                }
+                Layer::Activation(_) | Layer::GlobalAvgPool2d(_) | Layer::GlobalMaxPool2d(_) => {
+                    (id, is_before_activation) = (*node.inputs.first()?, false);
+                }
+                _ => return None,
+            }
+        }
     }
 }
 

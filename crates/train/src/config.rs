@@ -8,6 +8,7 @@ use divvy_nn::{Algorithms, Cpu, Device, Optimizer, Plateau, Precision, Schedule,
 use divvy_rules::{Policy, Rule};
 use serde::{Deserialize, Serialize};
 
+use crate::balance::Balance;
 use crate::error::TrainError;
 
 /// What a training is asked to do. Together with the pictures it decides every bit of the model, unless the length is given in
@@ -55,6 +56,9 @@ pub struct TrainConfig {
     pub channels: Option<Channels>,
     /// How training pictures are changed at random.
     pub augment: AugmentChoice,
+    /// How groups of different sizes are made to count alike.
+    #[serde(default, skip_serializing_if = "Balance::is_none")]
+    pub balance: Balance,
     /// The base learning rate.
     pub learning_rate: f64,
     /// How long to train.
@@ -139,6 +143,7 @@ impl TrainConfig {
             exact: false,
             channels: None,
             augment: AugmentChoice::default(),
+            balance: Balance::None,
             learning_rate: 1e-3,
             length: Length::Auto,
             optimizer: Optimizer::adam(),
@@ -189,6 +194,7 @@ mod tests {
         config.allow.insert(Rule::T05);
         config.deny_warnings = true;
         config.precision = Precision::Bf16;
+        config.balance = Balance::Oversample;
         config.exact = true;
         config.channels = Some(Channels::Grey);
         config.read.labels_from_name = true;

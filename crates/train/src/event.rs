@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use divvy_nn::{Diagnostic, HeadKind, Metric, Precision, Task};
 use serde::{Deserialize, Serialize};
 
+use crate::balance::Balance;
+
 /// One thing that happened in a training.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -46,6 +48,9 @@ pub enum Event {
         /// The numbers that convolutions multiply.
         #[serde(default)]
         precision: Precision,
+        /// How groups of different sizes are made to count alike.
+        #[serde(default)]
+        balance: Balance,
     },
     /// Pictures are being read and resized.
     Loading {

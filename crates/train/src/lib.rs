@@ -9,6 +9,7 @@
 //! The loop knows nothing of terminals: whatever shows a training listens to its [`Event`]s.
 
 mod architecture;
+mod balance;
 mod check;
 mod clock;
 mod compare;
@@ -26,6 +27,7 @@ mod validate;
 mod watch;
 
 pub use architecture::open_architecture;
+pub use balance::Balance;
 pub use check::{DataCheck, DataFindings, NetworkQuestion, check_data, check_network, check_run};
 pub use compare::{
     CompareConfig, Comparison, Contender, Difference, McNemarOfSeed, RunFigures, Spread, Standing, Turn,

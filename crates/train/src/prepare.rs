@@ -49,6 +49,7 @@ pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, 
     let notes = notes(config, &dataset, &split);
     let augment = config.augment.settings(&dataset);
     check_augment(&augment, head)?;
+    config.balance.check(head)?;
     findings.extend(data_findings(config, &dataset, &split, &augment, threads));
     let circumstances = Circumstances { batch: Some(config.batch), input_is_scaled: true };
     findings.extend(architecture.lint(&network, &circumstances));

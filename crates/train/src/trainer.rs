@@ -12,6 +12,7 @@ use divvy_data::{
 use divvy_model::{Model, TrainingRecord, Validation, targets};
 use divvy_nn::{Cpu, Engine, Metric, PlateauState};
 
+use crate::balance::Balanced;
 use crate::clock::Clock;
 use crate::config::{Length, TrainConfig};
 use crate::error::TrainError;
@@ -98,6 +99,7 @@ fn announce(
         },
         steps_per_epoch: split.train.len().div_ceil(config.batch),
         precision: config.precision,
+        balance: config.balance,
     })?;
     notes.iter().try_for_each(|note| recorder.note(note.clone()))?;
     findings.iter().try_for_each(|finding| recorder.finding(finding.clone()))
@@ -182,6 +184,7 @@ struct Trainer<'a> {
     run: RunFolder,
     dataset: Arc<Dataset>,
     engine: Engine,
+    balanced: Balanced,
     preprocess: Preprocess,
     augment: String,
     training: Loader,
@@ -226,9 +229,15 @@ impl<'a> Trainer<'a> {
         let Prepared { dataset, preprocess, network, augment, metric, .. } = prepared;
         let Pictures { training, validation, split, scaling } = pictures;
         let (threads, told) = (cpu.threads(), augment.to_string());
-        let training =
-            Loader::for_training(&training, &split.train, &scaling, config.batch, config.seed, augment)
-                .with_threads(threads);
+        let balanced = config.balance.of(network.head(), &dataset, &split.train);
+        let (batch, seed) = (config.batch, config.seed);
+        let training = match &balanced.drawn {
+            None => Loader::for_training(&training, &split.train, &scaling, batch, seed, augment),
+            Some(groups) => {
+                Loader::for_balanced_training(&training, groups.clone(), &scaling, batch, seed, augment)
+            }
+        }
+        .with_threads(threads);
         let validation = Loader::for_evaluation(&validation, &split.validation, &scaling, config.batch)
             .with_threads(threads);
         let epochs = config.length.epochs(split.train.len());
@@ -236,10 +245,13 @@ impl<'a> Trainer<'a> {
             (Length::Minutes(minutes), _) => Clock::time(Duration::from_secs_f64(minutes * 60.0), started),
             (_, epochs) => Clock::steps(u64::from(epochs.unwrap_or(1)) * training.batches() as u64, started),
         };
+        let mut engine = Engine::new(network, config.device(cpu), config.seed);
+        engine.weigh_loss(balanced.loss.clone());
         Self {
             config,
             run,
-            engine: Engine::new(network, config.device(cpu), config.seed),
+            engine,
+            balanced,
             preprocess: preprocess
                 .with_scaling(scaling)
                 .expect("the scaling was measured on pictures of this recipe"),
@@ -367,8 +379,24 @@ impl<'a> Trainer<'a> {
         self.config.learning_rate * self.config.schedule.factor(done, whole) * warmup * self.plateau.factor()
     }
 
-    /// Looks at the validation pictures, and saves the model if it is the best so far.
+    /// Looks at the validation pictures, and saves the model if it is the best so far: both with the weights as they are at use.
     fn judge(
+        &mut self,
+        epoch: u32,
+        steps: &Steps,
+        begun: Instant,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<(), TrainError> {
+        let corrected = self.balanced.corrected(&self.engine);
+        let trained = corrected.map(|corrected| self.engine.replace_parameters(corrected));
+        self.judge_present(epoch, steps, begun, recorder)?;
+        if let Some(trained) = trained {
+            self.engine.replace_parameters(trained);
+        }
+        Ok(())
+    }
+
+    fn judge_present(
         &mut self,
         epoch: u32,
         steps: &Steps,
@@ -426,6 +454,7 @@ impl<'a> Trainer<'a> {
             warmup: config.warmup,
             plateau: config.plateau,
             augment: self.augment.clone(),
+            balance: (!config.balance.is_none()).then(|| config.balance.name().to_owned()),
             epoch,
             validation: Validation {
                 loss: score.loss,

@@ -23,6 +23,8 @@ struct Network {
     head: HeadKind,
     classes: usize,
     steps_per_epoch: usize,
+    /// Whether classes count as often as they occur.
+    counts_as_is: bool,
 }
 
 /// Epochs in a row that make a habit.
@@ -40,9 +42,11 @@ impl Watch {
     /// Takes note of an event; what it shows, if anything new.
     pub fn on(&mut self, event: &Event) -> Vec<Diagnostic> {
         let found = match event {
-            Event::Started { head, classes, steps_per_epoch, .. } => {
+            Event::Started { head, classes, steps_per_epoch, balance, .. } => {
                 let (head, classes, steps_per_epoch) = (*head, classes.len(), *steps_per_epoch);
-                *self = Self { network: Some(Network { head, classes, steps_per_epoch }), ..Self::default() };
+                let counts_as_is = balance.is_none();
+                let network = Network { head, classes, steps_per_epoch, counts_as_is };
+                *self = Self { network: Some(network), ..Self::default() };
                 return Vec::new();
             }
             Event::Step { loss, epoch, step, .. } => {
@@ -125,7 +129,7 @@ impl Network {
             );
             return Some((format!("ln {k} = {:.4}", k.ln()), meaning));
         }
-        let shares = answers.map(shares).filter(|shares| shares.len() > 1)?;
+        let shares = answers.map(shares).filter(|shares| shares.len() > 1 && self.counts_as_is)?;
         let entropy: f64 = shares.iter().filter(|&&share| share > 0.0).map(|share| -share * share.ln()).sum();
         let meaning = "it is what every picture costs if each class is given its share of the pictures: nothing else is learnt";
         near(entropy)
@@ -206,6 +210,7 @@ impl<'a> Prior<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::balance::Balance;
     use crate::event::Score;
     use divvy_nn::{Metric, Precision, Task};
     use std::f64::consts::LN_2;
@@ -234,6 +239,7 @@ mod tests {
             minutes: None,
             steps_per_epoch,
             precision: Precision::F32,
+            balance: Balance::None,
         }
     }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use divvy::data::{Channels, Preset};
 use divvy::nn::{Activation, LossName, Precision};
+use divvy::train::Balance;
 
 use super::values::{above_zero, batch, count, minutes, networks, precision, side};
 use super::{CacheArgs, ComputeArgs, GroupByArgs, PolicyArgs, ReadArgs, TaskChoice};
@@ -85,6 +86,11 @@ pub(crate) struct TrainArgs {
     /// without mirroring where the groups' names forbid it [default: light]
     #[arg(long, value_name = "HOW")]
     pub(crate) augment: Option<AugmentFlag>,
+
+    /// How groups of different sizes are made to count alike: none, weights in the loss, or oversample, by which pictures of small
+    /// groups come more often; probabilities are corrected for it [default: none]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) balance: Option<BalanceFlag>,
 
     /// The numbers that convolutions multiply: f32, or bf16 where that is faster [default: f32]
     #[arg(long, value_name = "TYPE", value_parser = precision)]
@@ -269,6 +275,23 @@ impl ChannelsFlag {
         match self {
             Self::Grey => Channels::Grey,
             Self::Rgb => Channels::Rgb,
+        }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub(crate) enum BalanceFlag {
+    None,
+    Weights,
+    Oversample,
+}
+
+impl BalanceFlag {
+    pub(crate) fn balance(self) -> Balance {
+        match self {
+            Self::None => Balance::None,
+            Self::Weights => Balance::Weights,
+            Self::Oversample => Balance::Oversample,
         }
     }
 }

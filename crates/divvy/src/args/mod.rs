@@ -14,7 +14,8 @@ use divvy::data::CachePlace;
 use divvy::nn::{HeadKind, Isa, Precision, Task};
 
 pub(crate) use learn::{
-    AugmentArgs, AugmentFlag, ChannelsFlag, CompareArgs, HeadChoice, HeadSpec, OptimizerChoice, TrainArgs,
+    AugmentArgs, AugmentFlag, BalanceFlag, ChannelsFlag, CompareArgs, HeadChoice, HeadSpec, OptimizerChoice,
+    TrainArgs,
 };
 pub(crate) use network::{
     BenchArgs, BenchJob, BenchPrecision, LoadArgs, MachineArgs, NetworkArgs, PlanArgs, SummaryArgs, WorkArgs,

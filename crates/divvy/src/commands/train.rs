@@ -8,7 +8,9 @@ use divvy::nn::{Optimizer, Wiring};
 use divvy::train::{Ending, Length, Resources, TrainConfig, train};
 
 use super::training::{Screen, told};
-use crate::args::{AugmentFlag, ChannelsFlag, Denied, HeadChoice, OptimizerChoice, TaskChoice, TrainArgs};
+use crate::args::{
+    AugmentFlag, BalanceFlag, ChannelsFlag, Denied, HeadChoice, OptimizerChoice, TaskChoice, TrainArgs,
+};
 use crate::terminal::{Terminal, program, quoted, thousands};
 use crate::{Status, interrupt};
 
@@ -69,6 +71,7 @@ fn config(args: TrainArgs) -> Result<TrainConfig> {
         precision: args.precision.unwrap_or(base.precision),
         seed: args.seed.unwrap_or(base.seed),
         augment: args.augment.map(AugmentFlag::choice).transpose()?.unwrap_or(base.augment),
+        balance: args.balance.map_or(base.balance, BalanceFlag::balance),
         learning_rate: args.lr.unwrap_or(usual_rate),
         length: match (args.epochs, args.minutes) {
             (Some(epochs), _) => Length::Epochs(epochs),

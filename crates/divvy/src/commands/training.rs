@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use divvy::eval::Interval;
 use divvy::nn::{Head, HeadKind, Metric, Precision, Task};
-use divvy::train::{Ending, Event, Listener, Outcome};
+use divvy::train::{Balance, Ending, Event, Listener, Outcome};
 
 use crate::terminal::{Palette, Terminal, duration, thousands};
 
@@ -78,6 +78,7 @@ fn started(event: &Event) -> String {
         validation_images,
         test_images,
         precision,
+        balance,
         ..
     } = event
     else {
@@ -91,7 +92,7 @@ fn started(event: &Event) -> String {
     format!(
         "{architecture} with {} parameters, on {height} x {width} x {channels}{}\n{}\
          {} pictures to train on, {} to validate{test}\n\
-         {} groups: {}\n",
+         {} groups: {}\n{}",
         thousands(*parameters),
         computed_with(*precision),
         trained_as(*task, *head, *units),
@@ -99,6 +100,7 @@ fn started(event: &Event) -> String {
         thousands(*validation_images),
         classes.len(),
         list(classes),
+        counted(*balance),
     )
 }
 
@@ -107,6 +109,15 @@ fn computed_with(precision: Precision) -> &'static str {
     match precision {
         Precision::F32 => "",
         Precision::Bf16 => ", convolutions in bf16",
+    }
+}
+
+/// How groups of different sizes count, in a line.
+fn counted(balance: Balance) -> &'static str {
+    match balance {
+        Balance::None => "",
+        Balance::Weights => "they count alike in the loss; probabilities are corrected for it\n",
+        Balance::Oversample => "as many pictures of each are shown; probabilities are corrected for it\n",
     }
 }
 

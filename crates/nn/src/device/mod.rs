@@ -11,6 +11,7 @@ use divvy_kernels as kernels;
 use divvy_kernels::{Buffer, Cpu, DropoutKey, as_bytes, as_bytes_mut};
 
 use crate::arena::parts;
+use crate::head::LossWeights;
 use crate::optimizer::Updates;
 use crate::parameters::{ParameterId, ParameterTable, Parameters};
 use crate::plan::constant::{ConstantId, Constants, Places};
@@ -141,7 +142,7 @@ impl Device {
     /// parameters are; but where there are `updates`, those of dense layers' weights, of which there are many, move the
     /// parameters at once.
     pub(crate) fn run(&mut self, plan: &Plan, steps: Range<usize>, context: Context<'_, '_>) {
-        let Context { constants, parameters, gradients, randomness, updates } = context;
+        let Context { constants, parameters, gradients, randomness, loss_weights, updates } = context;
         let table = parameters.table().clone();
         let (values, statistics) = parameters.split_mut();
         let mut memory = Memory {
@@ -155,6 +156,7 @@ impl Device {
             statistics: Access::Write(statistics),
             gradients,
             randomness,
+            loss_weights,
             updates,
         };
         match self.laps.as_mut() {
@@ -170,6 +172,8 @@ pub(crate) struct Context<'a, 'u> {
     pub(crate) parameters: &'a mut Parameters,
     pub(crate) gradients: &'a mut [f32],
     pub(crate) randomness: Randomness,
+    /// What a loss needs; there is none in inference.
+    pub(crate) loss_weights: Option<&'a LossWeights>,
     pub(crate) updates: Option<&'a mut Updates<'u>>,
 }
 
@@ -185,6 +189,7 @@ struct Memory<'a, 'u> {
     statistics: Access<'a>,
     gradients: &'a mut [f32],
     randomness: Randomness,
+    loss_weights: Option<&'a LossWeights>,
     /// What becomes of gradients as soon as they are made, where it can: then they are kept nowhere.
     updates: Option<&'a mut Updates<'u>>,
 }
@@ -375,14 +380,29 @@ impl Memory<'_, '_> {
                 kernels::take_channels(cpu, rows, width, channels, offset, x, y);
             }
             Op::Loss { kind, rows, columns, logits, targets, losses, dlogits } => {
-                let kernel = match kind {
-                    LossKind::SoftmaxCrossEntropy => kernels::softmax_cross_entropy,
-                    LossKind::SigmoidCrossEntropy => kernels::sigmoid_cross_entropy,
-                    LossKind::MeanSquaredError => kernels::mean_squared_error,
-                };
-                let [logits, targets, losses, dlogits] =
-                    buffers(self.arena, plan, [logits, targets, losses, dlogits]);
-                kernel(cpu, rows, columns, logits, targets, losses, dlogits);
+                let [x, t, losses, dx] = buffers(self.arena, plan, [logits, targets, losses, dlogits]);
+                let weights = self.loss_weights.expect("whoever runs a loss gives its weights");
+                match kind {
+                    LossKind::SoftmaxCrossEntropy => {
+                        kernels::softmax_cross_entropy(
+                            cpu,
+                            rows,
+                            columns,
+                            x,
+                            t,
+                            weights.of_one(),
+                            losses,
+                            dx,
+                        );
+                    }
+                    LossKind::SigmoidCrossEntropy => {
+                        let weights = weights.of_one_and_zero();
+                        kernels::sigmoid_cross_entropy(cpu, rows, columns, x, t, weights, losses, dx);
+                    }
+                    LossKind::MeanSquaredError => {
+                        kernels::mean_squared_error(cpu, rows, columns, x, t, losses, dx);
+                    }
+                }
             }
         }
     }

@@ -55,6 +55,7 @@ impl Device {
                 statistics: Access::Read(statistics),
                 gradients: &mut [],
                 randomness: Randomness { seed: 0, step: 0 },
+                loss_weights: None,
                 updates: None,
             };
             memory.run(0..tiling.plan.steps().len());

@@ -7,12 +7,14 @@ mod metric;
 mod rules;
 mod score;
 mod tail;
+mod weights;
 
 pub use encode::Target;
 pub use labels::{LabelArray, Targets};
 pub use metric::Metric;
 pub use score::Choice;
 pub use tail::Logits;
+pub use weights::LossWeights;
 
 pub(crate) use loss::floor_of_softmax_twice;
 pub(crate) use tail::Tail;

@@ -158,6 +158,7 @@ impl Observer<'_> {
                     parameters: &mut self.parameters,
                     gradients: &mut [],
                     randomness: Randomness { seed: 0, step: 0 },
+                    loss_weights: None,
                     updates: None,
                 };
                 self.device.run(&plan, plan.forward(), context);

@@ -35,7 +35,7 @@ fn ones(width: usize) -> Batch {
 fn masks(engine: &mut Engine, steps: usize) -> Vec<Vec<f32>> {
     let start = engine.parameters().clone();
     let mut mask = || {
-        engine.set_parameters(start.clone());
+        engine.replace_parameters(start.clone());
         let (_, mut gradients) = loss_and_gradients(engine, &ones(WIDTH));
         gradients.retain(|gradient| gradient.name == "dense/kernel");
         gradients.remove(0).values

@@ -2,6 +2,7 @@
 //! (`tests/reference/make.py` and `torchvision_networks.py` made the values), gradients against differences of the loss, bits against bits.
 
 mod bf16;
+mod correction;
 mod double;
 mod dropout;
 mod everything;

@@ -39,18 +39,35 @@ def cases():
     }
 
 
+def weighted_cases():
+    """The same with weights of a 1 and of a 0 in each column; softmax heeds those of a 1."""
+    rng = np.random.default_rng(2)
+    logits = lambda rows, units: rng.normal(0, 3, (rows, units))
+    weights = lambda units: rng.uniform(0.1, 9, (2, units))
+    coin = lambda rows, units: rng.integers(0, 2, (rows, units))
+    return {
+        "softmax of 3, weighted": ("multi_class", "softmax", logits(6, 3), one_hot(rng.integers(0, 3, 6), 3), weights(3)),
+        "softmax, shared targets, weighted": ("multi_class", "softmax", logits(5, 4), rng.dirichlet(np.ones(4), 5), weights(4)),
+        "one sigmoid, weighted": ("binary", "sigmoid", logits(7, 1), coin(7, 1), weights(1)),
+        "sigmoids of 19 labels, weighted": ("multi_label", "sigmoid", logits(8, 19), coin(8, 19), weights(19)),
+        "sigmoids, shared targets, weighted": ("multi_label", "sigmoid", logits(4, 5), rng.uniform(0, 1, (4, 5)), weights(5)),
+    }
+
+
 def make():
     file = File()
-    for name, (task, activation, logits, targets) in cases().items():
+    even = {name: (*case, np.ones((2, case[2].shape[1]))) for name, case in cases().items()}
+    for name, (task, activation, logits, targets, weights) in {**even, **weighted_cases()}.items():
         rows, units = logits.shape
         dense = node("dense", units=units, use_bias=False, activation=activation)
         network = Network(task, [node("input", shape=[rows]), dense])
         parameters = Parameters(lambda name, shape: as_f32(logits))
         targets = as_f32(targets)
-        loss = network.loss(network.logits(torch.eye(rows).double(), parameters, training=True), targets)
+        weights = as_f32(weights)
+        loss = network.loss(network.logits(torch.eye(rows).double(), parameters, training=True), targets, weights)
         loss.backward()
         gradient = parameters.gradients()["dense/kernel"]
-        values = {"logits": as_f32(logits), "targets": targets, "loss": loss.reshape(1), "gradient": gradient}
+        values = {"logits": as_f32(logits), "targets": targets, "weights": weights, "loss": loss.reshape(1), "gradient": gradient}
         file.case(name, network.description(), single(values))
     file.write("losses")
 

@@ -26,10 +26,11 @@ ACTIVATIONS = {
     "softmax": lambda x: F.softmax(x, dim=1),
 }
 
+# With the weights of a 1 and of a 0 in each column.
 LOSSES = {
-    "softmax": F.cross_entropy,
-    "sigmoid": F.binary_cross_entropy_with_logits,
-    "linear": F.mse_loss,
+    "softmax": lambda x, t, one, zero: F.cross_entropy(x, t, weight=one, reduction="none").mean(),
+    "sigmoid": lambda x, t, one, zero: F.binary_cross_entropy_with_logits(x, t, weight=zero, pos_weight=one / zero),
+    "linear": lambda x, t, one, zero: F.mse_loss(x, t),
 }
 
 
@@ -215,6 +216,8 @@ class Network:
             case "normalization":
                 return normalization(layer, x)
 
-    def loss(self, logits, targets):
-        """The mean over the batch; over the units too, but for softmax, as PyTorch's losses are."""
-        return LOSSES[self.head](logits, targets)
+    def loss(self, logits, targets, weights=None):
+        """The mean over the batch; over the units too, but for softmax, as PyTorch's losses are. `weights` are [2, units]: of a 1 and of a
+        0 in each column."""
+        one, zero = torch.ones(2, logits.shape[1], dtype=logits.dtype) if weights is None else weights
+        return LOSSES[self.head](logits, targets, one, zero)

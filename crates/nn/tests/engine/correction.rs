@@ -1,0 +1,65 @@
+//! What weights in the loss do to logits can be taken off wherever these have a bias.
+
+use divvy_nn::{
+    Activation, Conv2d, Cpu, Dense, Device, Engine, Flatten, GlobalAvgPool2d, GlobalMaxPool2d, Graph,
+    Network, Sequential, Task,
+};
+
+fn logits(
+    network: &Network,
+    parameters: Option<&divvy_nn::Parameters>,
+    images: &[f32],
+) -> (Engine, Vec<f32>) {
+    let mut engine = Engine::new(network.clone(), Device::new(Cpu::new(1)), 3);
+    if let Some(parameters) = parameters {
+        engine.replace_parameters(parameters.clone());
+    }
+    let logits = engine.logits(images, 2).to_vec();
+    (engine, logits)
+}
+
+#[test]
+fn every_logit_falls_by_its_shift() {
+    let input = || Sequential::new([4, 4, 3]);
+    let softmax = || Activation::Softmax;
+    let graphs = [
+        input().add(Flatten::new()).add(Dense::new(3).activation(softmax())),
+        input().add(Flatten::new()).add(Dense::new(3)).add(Activation::Linear).add(softmax()),
+        input().add(Conv2d::new(3, 3)).add(GlobalAvgPool2d::new()).add(softmax()),
+        input().add(Conv2d::new(3, 3)).add(Activation::Linear).add(GlobalMaxPool2d::new()).add(softmax()),
+    ];
+    let images: Vec<f32> = (0..2 * 4 * 4 * 3).map(|i| ((i * 37 + 11) % 64) as f32 / 32.0 - 1.0).collect();
+    let shifts = [0.5, -2.25, 1.0];
+    for graph in graphs {
+        let graph: Graph = graph.build().unwrap();
+        let network = Network::new(graph, Task::MultiClass).unwrap();
+        let (engine, before) = logits(&network, None, &images);
+        let corrected = network.corrected(engine.parameters(), &shifts).unwrap();
+        let (_, after) = logits(&network, Some(&corrected), &images);
+        for (at, (before, after)) in before.iter().zip(&after).enumerate() {
+            assert!(
+                (before - shifts[at % 3] - after).abs() < 1e-5,
+                "{before} {after}: {:?}",
+                network.graph()
+            );
+        }
+    }
+}
+
+#[test]
+fn logits_without_a_bias_of_their_own_are_not_corrected() {
+    let input = || Sequential::new([4, 4, 3]);
+    let graphs = [
+        input().add(Flatten::new()).add(Dense::new(3).use_bias(false).activation(Activation::Softmax)),
+        // Its bias is added before another function.
+        input()
+            .add(Conv2d::new(3, 3).activation(Activation::Relu))
+            .add(GlobalAvgPool2d::new())
+            .add(Activation::Softmax),
+    ];
+    for graph in graphs {
+        let network = Network::new(graph.build().unwrap(), Task::MultiClass).unwrap();
+        let (engine, _) = logits(&network, None, &[0.0; 2 * 4 * 4 * 3]);
+        assert!(network.corrected(engine.parameters(), &[0.0; 3]).is_none());
+    }
+}
