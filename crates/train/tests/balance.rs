@@ -19,7 +19,7 @@ const PICTURES: [(&str, u8, [usize; 2]); 2] = [("dark", 60, [95, 5]), ("bright",
 /// A CSV of pictures of the two kinds, and how they are divided. `labels` are those of each group.
 fn setting(labels: [&str; 2]) -> (tempfile::TempDir, TrainConfig) {
     let folder = tempfile::tempdir().unwrap();
-    let (mut list, mut split) = ("file,labels\n".to_owned(), "part,labels,path\n".to_owned());
+    let (mut list, mut split) = (vec!["file,labels".to_owned()], vec!["part,labels,path".to_owned()]);
     for (kind, light, groups) in PICTURES {
         for (group, count) in groups.into_iter().enumerate() {
             for index in 0..count {
@@ -31,14 +31,14 @@ fn setting(labels: [&str; 2]) -> (tempfile::TempDir, TrainConfig) {
                 image::GrayImage::from_fn(8, 8, |x, y| image::Luma([light + noise(x, y)]))
                     .save(folder.path().join(&name))
                     .unwrap();
-                list += &format!("{name},{}\n", labels[group]);
+                list.push(format!("{name},{}", labels[group]));
                 let part = if index % 5 == 0 { "validation" } else { "train" };
-                split += &format!("{part},{},{name}\n", labels[group].replace(' ', "|"));
+                split.push(format!("{part},{},{name}", labels[group].replace(' ', "|")));
             }
         }
     }
-    fs::write(folder.path().join("list.csv"), list).unwrap();
-    fs::write(folder.path().join("split.csv"), split).unwrap();
+    fs::write(folder.path().join("list.csv"), list.join("\n")).unwrap();
+    fs::write(folder.path().join("split.csv"), split.join("\n")).unwrap();
     let layers = folder.path().join("net.toml");
     fs::write(&layers, LAYERS).unwrap();
     let config = TrainConfig {
