@@ -208,17 +208,16 @@ def profiles() -> None:
 
 
 def odd() -> None:
-    """Kinds of JPEG that are refused: their frame headers alone tell, so they are made from a baseline one."""
+    """Kinds of JPEG that are refused: their frame headers alone tell, so they are made from a baseline one. make_magick.py makes more."""
     base = bytearray((HERE / "baseline.jpg").read_bytes())
     frame = base.find(b"\xff\xc0")
     twelve = bytearray(base)
     twelve[frame + 1] = 0xC1
     twelve[frame + 4] = 12
     (HERE / "odd_12_bit.jpg").write_bytes(twelve)
-    for name, marker in [("arithmetic", 0xC9), ("lossless", 0xC3), ("arithmetic_progressive", 0xCA)]:
-        other = bytearray(base)
-        other[frame + 1] = marker
-        (HERE / f"odd_{name}.jpg").write_bytes(other)
+    lossless = bytearray(base)
+    lossless[frame + 1] = 0xC3
+    (HERE / "odd_lossless.jpg").write_bytes(lossless)
 
 
 if __name__ == "__main__":

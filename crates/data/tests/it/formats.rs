@@ -1,4 +1,4 @@
-//! Files by an independent encoder, compared pixel by pixel with what its decoder makes of them (`tests/formats/make.py`).
+//! Files by independent encoders, compared pixel by pixel with what their decoders make of them (`tests/formats/make.py` and `make_magick.py`).
 
 use divvy_data::{Channels, ImageFault, Limits, Pixels, Preprocess};
 use flate2::Crc;
@@ -10,7 +10,7 @@ fn file(name: &str) -> Vec<u8> {
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A file, and the pixels that Pillow decodes it to.
+/// A file, and the pixels that its maker decodes it to.
 struct Case {
     name: String,
     height: usize,
@@ -20,7 +20,7 @@ struct Case {
 }
 
 impl Case {
-    /// From a line of `pixels.txt`.
+    /// From a line of a list of sums.
     fn read(line: &str) -> Self {
         let [name, width, height, mode, sum] = line.split(' ').collect::<Vec<_>>()[..] else {
             panic!("{line}: a line has five words")
@@ -32,7 +32,7 @@ impl Case {
         let pixels = pixels.expect("PNG is read").into_bytes();
         let mut crc = Crc::new();
         crc.update(&pixels);
-        assert_eq!(format!("{:08x}", crc.sum()), sum, "{name}: the PNG holds what Pillow wrote");
+        assert_eq!(format!("{:08x}", crc.sum()), sum, "{name}: the PNG holds what was decoded");
         let side = |text: &str| text.parse().expect("it is a number");
         Self { name: name.to_owned(), height: side(height), width: side(width), channels, pixels }
     }
@@ -43,7 +43,7 @@ impl Case {
         pixels.unwrap_or_else(|fault| panic!("{}: {fault}", self.name))
     }
 
-    /// The most and the mean that a byte differs from Pillow's.
+    /// The most and the mean that a byte differs.
     fn difference(&self) -> (u8, f64) {
         let differences: Vec<u8> =
             self.decode().as_bytes().iter().zip(&self.pixels).map(|(a, b)| a.abs_diff(*b)).collect();
@@ -59,14 +59,15 @@ impl Case {
     }
 }
 
-/// What Pillow reads and divvy says that it does not.
+/// What others read and divvy says that it does not.
 const REFUSED: [&str; 1] = ["palette.tif"];
 
 #[test]
-fn every_format_is_decoded_as_pillow_decodes_it() {
-    let list = String::from_utf8(file("pixels.txt")).expect("it is text");
-    let cases: Vec<Case> = list.lines().map(Case::read).collect();
-    assert!(cases.len() > 80, "{} files", cases.len());
+fn every_format_is_decoded_as_pillow_and_imagemagick_decode_it() {
+    let list =
+        ["pixels.txt", "pixels_magick.txt"].map(|name| String::from_utf8(file(name)).expect("it is text"));
+    let cases: Vec<Case> = list.iter().flat_map(|list| list.lines()).map(Case::read).collect();
+    assert!(cases.len() > 100, "{} files", cases.len());
     let mut wrong = Vec::new();
     for case in cases.iter().filter(|case| !REFUSED.contains(&case.name.as_str())) {
         let ((most, mean), (most_allowed, mean_allowed)) = (case.difference(), case.tolerance());
