@@ -10,10 +10,10 @@ use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::microkernel::{ChannelSweep, Target, tasks_for};
 
-/// Channels of a task at the least, if there are so many: four neighbouring lines of the cache.
-const LEAST_CHANNELS: usize = 64;
-/// Rows of outputs of a task at the least, since the first of them needs pixels that the task before has read too.
-const LEAST_ROWS: usize = 4;
+/// Channels of a task at the least, if there are so many: what lies in one piece is read ahead by the processor.
+const LEAST_CHANNELS: usize = 128;
+/// Rows of outputs of a task are a multiple of this, but for the last: so many are computed at once.
+const PAIR: usize = 2;
 
 /// Sums over windows that together with those of other passes make up a target.
 pub(super) struct Pass<'a> {
@@ -31,14 +31,14 @@ struct Cut {
 }
 
 impl Cut {
-    /// Channels are divided before rows, because no task then reads what another has read.
+    /// Rows are divided before channels, because neighbouring channels lie side by side.
     fn of(batch: usize, rows: usize, channels: usize, threads: usize) -> Self {
         let missing = tasks_for(threads).div_ceil(batch);
-        let parts = missing.min(channels / LEAST_CHANNELS).max(1);
-        let part = channels.div_ceil(parts).next_multiple_of(LEAST_CHANNELS / 4);
-        let parts = channels.div_ceil(part);
-        let band = rows.div_ceil(missing.div_ceil(parts)).max(LEAST_ROWS);
-        Self { bands: rows.div_ceil(band), rows: band, parts, channels: part }
+        let band = rows.div_ceil(missing).max(1).next_multiple_of(PAIR);
+        let bands = rows.div_ceil(band);
+        let parts = missing.div_ceil(bands).min(channels / LEAST_CHANNELS).max(1);
+        let part = channels.div_ceil(parts).next_multiple_of(LEAST_CHANNELS / 8);
+        Self { bands, rows: band, parts: channels.div_ceil(part), channels: part }
     }
 }
 

@@ -1,23 +1,22 @@
 //! Sums over windows in which channels keep to themselves: depthwise convolution, forward and backward to the data.
 //!
 //! Nothing is broadcast: each lane is a channel, multiplied with its own weight. A tile is a vector of channels of some outputs of a
-//! row. For each row of taps, its weights are loaded once, and each pixel once for all outputs that see it. The image is read in
+//! row, or of two rows whose windows overlap. Each pixel is loaded once for all outputs of the tile that see it. Channels pass by first,
+//! then columns, then rows, in the order in which they lie in memory, so that the processor sees what it will be asked for. The image is read in
 //! place: outputs whose windows reach beyond its edge are computed one by one, from the taps within.
 
 use std::ops::Range;
 
-use super::target::{begin, finish};
+use super::target::{Last, begin, finish};
 use super::windows::Windows;
-use super::{Grid, Start, Strides, Target, even_pieces};
-use crate::fetch::fetch;
+use super::{Grid, Start, Strides, Target};
 use crate::simd::{Kernel, Simd};
-
-/// Elements of the image that a tile's windows cover, for all channels that are computed in turn: 36 KiB, so that the next row
-/// of outputs finds them in the first-level cache.
-pub(super) const NEAR: usize = 9 * 1024;
 
 /// The widest tile.
 pub(super) const MAX_COLUMNS: usize = 8;
+
+/// Pixels of a row that the widest tile of five taps, two pixels apart, sees; one of seven taps sees fewer.
+const MOST_PIXELS: usize = 2 * (MAX_COLUMNS - 1) + 5;
 
 /// Multiplies what windows see of one image, channel by channel.
 pub(crate) struct ChannelSweep<'a> {
@@ -69,21 +68,6 @@ pub(super) fn strips(columns: Windows, most: usize) -> impl Iterator<Item = Stri
         .chain(std::iter::once(edge(whole.end, columns.outputs)))
 }
 
-/// `0..channels` in parts of whole vectors of which `pixels` stay near, and one of less than a vector.
-#[inline(always)]
-pub(super) fn parts(channels: usize, lanes: usize, pixels: usize) -> impl Iterator<Item = Range<usize>> {
-    let vectors = channels / lanes;
-    let most = (NEAR / pixels.max(1) / lanes).max(1);
-    let rest = vectors * lanes..channels;
-    even_pieces(vectors, most)
-        .scan(0, move |next, vectors| {
-            let part = *next..*next + vectors * lanes;
-            *next = part.end;
-            Some(part)
-        })
-        .chain((!rest.is_empty()).then_some(rest))
-}
-
 /// Makes a call with the taps of a row, the pixels from one output to the next and the outputs of a tile as constants, and evaluates
 /// to what it returns; to `false` where there is no tile for such windows.
 macro_rules! with_tile {
@@ -125,27 +109,26 @@ impl Kernel for ChannelSweep<'_> {
             return;
         }
         self.check();
-        let Windows { taps, step, .. } = self.columns;
         let most = widest(S::REGISTERS);
-        let pixels = self.rows.taps * (taps + (most - 1) * step.min(taps));
-        for part in parts(self.target.columns, S::LANES, pixels) {
-            let vectors = part.len().is_multiple_of(S::LANES);
+        let shares_rows = self.rows.step == 1 && self.rows.spacing == 1;
+        let mut row = self.band.start;
+        while row < self.band.end {
+            let pair = shares_rows && row + 1 < self.band.end;
             for strip in strips(self.columns, most) {
-                let done = strip.whole
-                    && vectors
-                    && with_tile!(self.columns, strip.count, widest(S::REGISTERS), |K, STEP, P| self
-                        .tiles::<S, K, STEP, P>(simd, strip, part.clone()));
-                if !done {
-                    self.one_by_one(simd, strip, part.clone());
-                }
+                self.strip(simd, row, pair, strip);
             }
+            row += if pair { 2 } else { 1 };
         }
     }
 }
 
-/// Outputs of the widest tile that the registers hold, beside a row of weights or of their sums and a pixel.
+/// Outputs of the widest tile of two rows that the registers hold, beside the pixels that a row of taps sees and a weight.
 pub(super) const fn widest(registers: usize) -> usize {
-    if registers < 16 { MAX_COLUMNS / 2 } else { MAX_COLUMNS }
+    match registers {
+        ..16 => MAX_COLUMNS / 4,
+        16..32 => MAX_COLUMNS / 2,
+        _ => MAX_COLUMNS,
+    }
 }
 
 impl ChannelSweep<'_> {
@@ -171,7 +154,7 @@ impl ChannelSweep<'_> {
         self.target.first.wrapping_add((row - self.band.start) * down + column * right)
     }
 
-    /// The pixel under the given taps of an output, which lies within the image.
+    /// The pixel under the given taps of an output, which may lie beyond the image.
     #[inline(always)]
     fn pixel(&self, (row, row_tap): (usize, usize), (column, column_tap): (usize, usize)) -> *const f32 {
         let down = self.rows.place(row, row_tap) * self.source_strides.row.cast_signed();
@@ -184,86 +167,113 @@ impl ChannelSweep<'_> {
         self.weights.as_ptr().wrapping_add((row_tap * self.columns.taps + column_tap) * self.weight_stride)
     }
 
-    /// Whole vectors of channels of `P` outputs of each row. Tells that it has done them.
+    /// All channels of a strip's outputs in a row, or in a pair of rows.
+    #[inline(always)]
+    fn strip<S: Simd>(&self, simd: S, row: usize, pair: bool, strip: Strip) {
+        let rows = row..row + 1 + usize::from(pair);
+        let vectors = self.target.columns / S::LANES * S::LANES;
+        if strip.whole {
+            let taps = 0..self.columns.taps;
+            let done = with_tile!(self.columns, strip.count, widest(S::REGISTERS), |K, STEP, P| self
+                .tiles::<S, K, STEP, P>(simd, rows.clone(), strip, &taps, vectors));
+            self.rest(simd, rows, strip, if done { vectors } else { 0 });
+            return;
+        }
+        for column in strip.first..strip.first + strip.count {
+            // A window that reaches beyond the image is one of fewer taps.
+            let taps = self.columns.inside(column);
+            let inside = Windows { taps: taps.len(), step: 1, ..self.columns };
+            let strip = Strip { first: column, every: 1, count: 1, whole: false };
+            let done = with_tile!(inside, 1, 1, |K, STEP, P| self.tiles::<S, K, STEP, P>(
+                simd,
+                rows.clone(),
+                strip,
+                &taps,
+                vectors
+            ));
+            self.rest(simd, rows.clone(), strip, if done { vectors } else { 0 });
+        }
+    }
+
+    /// The channels of a strip's outputs from `first` on, one output after another.
+    #[inline(always)]
+    fn rest<S: Simd>(&self, simd: S, rows: Range<usize>, strip: Strip, first: usize) {
+        if first == self.target.columns {
+            return;
+        }
+        for row in rows {
+            for column in (strip.first..).step_by(strip.every).take(strip.count) {
+                self.one_by_one(simd, row, column, first..self.target.columns);
+            }
+        }
+    }
+
+    /// Whole vectors of channels of `P` outputs of each row, with some of the columns of taps. Tells that it has done them.
     #[inline(always)]
     fn tiles<S: Simd, const K: usize, const STEP: usize, const P: usize>(
         &self,
         simd: S,
+        rows: Range<usize>,
         strip: Strip,
-        part: Range<usize>,
+        taps: &Range<usize>,
+        channels: usize,
     ) -> bool {
-        for row in self.band.clone() {
-            let taps = self.rows.inside(row);
-            for channel in part.clone().step_by(S::LANES) {
-                // SAFETY: `check` has shown that the image, the weights and the target hold all that windows within the image
-                // see and write; a whole strip's windows are within as far as columns go, and `taps` are as far as rows go.
-                unsafe { self.tile::<S, K, STEP, P>(simd, row, &taps, strip, channel) };
+        // Two rows at once where the tile is a wide one, or a single one at the edge, and windows overlap: each pixel is then loaded for both.
+        if const { STEP == 1 && (P == widest(S::REGISTERS) || P == 1) } && rows.len() == 2 {
+            self.tiles_of::<S, K, STEP, P, 2>(simd, rows.start, strip, taps, channels);
+        } else {
+            for row in rows {
+                self.tiles_of::<S, K, STEP, P, 1>(simd, row, strip, taps, channels);
             }
         }
         true
     }
 
-    /// A vector of channels of `P` outputs, with some rows of taps.
-    ///
-    /// # Safety
-    /// The sweep was checked, the rows of taps lie within the image, and the strip is a whole one; `K` and `STEP` are those of the
-    /// columns and `P` is its count.
+    /// Whole vectors of channels of `P` outputs of each of `R` rows.
     #[inline(always)]
-    unsafe fn tile<S: Simd, const K: usize, const STEP: usize, const P: usize>(
+    fn tiles_of<S: Simd, const K: usize, const STEP: usize, const P: usize, const R: usize>(
         &self,
         simd: S,
         row: usize,
-        taps: &Range<usize>,
         strip: Strip,
-        channel: usize,
+        taps: &Range<usize>,
+        channels: usize,
     ) {
-        let right = strip.every * self.target.strides.pixel;
-        let first = self.place(row, strip.first).wrapping_add(channel);
-        let targets: [*mut f32; P] = std::array::from_fn(|output| first.wrapping_add(output * right));
-        let start = self.start.columns(channel, S::LANES);
-        // SAFETY: the caller promises a vector of channels at each output.
-        let mut sums = unsafe { begin::<S, P, 1>(simd, start, &targets, S::LANES) };
-        let right = self.columns.spacing * self.source_strides.pixel;
-        // What the next row's windows see and this row's do not: that it will be needed is not to be seen from what is read before.
-        for new in 0..self.rows.step {
-            let next = self.pixel((row, self.rows.taps + new), (strip.first, 0)).wrapping_add(channel);
-            (0..P * STEP).for_each(|pixel| fetch(next.wrapping_add(pixel * right)));
+        let mut row_taps = [[0; 2]; R];
+        for (below, row_taps) in row_taps.iter_mut().enumerate() {
+            let inside = self.rows.inside(row + below);
+            *row_taps = [inside.start, inside.end];
         }
-        for tap in taps.clone() {
-            let first = self.weights(tap, 0).wrapping_add(channel);
-            let mut weights = [simd.zero(); K];
-            for (q, weight) in weights.iter_mut().enumerate() {
-                // SAFETY: the caller promises a vector of weights for each tap.
-                *weight = unsafe { simd.load_ptr(first.wrapping_add(q * self.weight_stride)) };
-            }
-            let from = self.pixel((row, tap), (strip.first, 0)).wrapping_add(channel);
-            for (p, [sum]) in sums.iter_mut().enumerate() {
-                for (q, weight) in weights.iter().enumerate() {
-                    // SAFETY: the caller promises that the tap lies within the image for each output. What several outputs see
-                    // is loaded once: the compiler finds the addresses to be the same.
-                    let x = unsafe { simd.load_ptr(from.wrapping_add((p * STEP + q) * right)) };
-                    *sum = simd.mul_add(x, *weight, *sum);
-                }
-            }
+        let walk = Walk::<R> {
+            first: self.pixel((row, 0), (strip.first, taps.start)),
+            down: self.rows.spacing * self.source_strides.row,
+            right: self.columns.spacing * self.source_strides.pixel,
+            taps: row_taps,
+            weights: self.weights(0, taps.start),
+            weight_row: self.columns.taps * self.weight_stride,
+            weight_stride: self.weight_stride,
+            target: self.place(row, strip.first),
+            target_down: self.target.strides.row,
+            target_right: strip.every * self.target.strides.pixel,
+        };
+        let (start, ending) = (self.start, self.target.ending());
+        for channel in (0..channels).step_by(S::LANES) {
+            let (start, last) = (start.columns(channel, S::LANES), ending.last(channel));
+            // SAFETY: `check` has shown that the image, the weights and the target hold all that windows within the image see
+            // and write; the columns of taps are within, and the walk's rows of taps are so too.
+            unsafe { walk.tile::<S, K, STEP, P>(simd, channel, start, &last) };
         }
-        // SAFETY: as above.
-        unsafe { finish(simd, &sums, &targets, S::LANES, &self.target.last(channel)) };
     }
 
-    /// Some channels of a strip's outputs of each row, whose windows may reach beyond the image.
+    /// Some channels of one output, whose window may reach beyond the image.
     #[inline(always)]
-    fn one_by_one<S: Simd>(&self, simd: S, strip: Strip, part: Range<usize>) {
-        for column in (strip.first..).step_by(strip.every).take(strip.count) {
-            let column_taps = self.columns.inside(column);
-            for row in self.band.clone() {
-                let row_taps = self.rows.inside(row);
-                for channel in part.clone().step_by(S::LANES) {
-                    let count = S::LANES.min(part.end - channel);
-                    // SAFETY: `check` has shown that the image, the weights and the target hold these channels of all that
-                    // windows within the image see and write, and these taps are within.
-                    unsafe { self.one(simd, (row, &row_taps), (column, &column_taps), channel, count) };
-                }
-            }
+    fn one_by_one<S: Simd>(&self, simd: S, row: usize, column: usize, channels: Range<usize>) {
+        let taps = (self.rows.inside(row), self.columns.inside(column));
+        for channel in channels.clone().step_by(S::LANES) {
+            let count = S::LANES.min(channels.end - channel);
+            // SAFETY: `check` has shown that the image, the weights and the target hold these channels of all that windows
+            // within the image see and write, and these taps are within.
+            unsafe { self.one(simd, (row, &taps.0), (column, &taps.1), channel, count) };
         }
     }
 
@@ -283,18 +293,109 @@ impl ChannelSweep<'_> {
         let target = [self.place(row, column).wrapping_add(channel)];
         // SAFETY: the caller promises `count` channels at the output.
         let mut sums = unsafe { begin::<S, 1, 1>(simd, self.start.columns(channel, count), &target, count) };
-        for row_tap in row_taps.clone() {
-            for column_tap in column_taps.clone() {
-                let pixel = self.pixel((row, row_tap), (column, column_tap)).wrapping_add(channel);
-                let weight = self.weights(row_tap, column_tap).wrapping_add(channel);
+        let (down, right) =
+            (self.rows.spacing * self.source_strides.row, self.columns.spacing * self.source_strides.pixel);
+        let mut line = self.pixel((row, row_taps.start), (column, column_taps.start)).wrapping_add(channel);
+        let mut weights = self.weights(row_taps.start, column_taps.start).wrapping_add(channel);
+        for _ in row_taps.clone() {
+            let (mut pixel, mut weight) = (line, weights);
+            for _ in column_taps.clone() {
                 // SAFETY: the caller promises that the tap lies within the image, and its weights.
                 unsafe {
-                    let (x, weight) = (simd.load_first(pixel, count), simd.load_first(weight, count));
-                    sums[0][0] = simd.mul_add(x, weight, sums[0][0]);
+                    let (x, w) = (simd.load_first(pixel, count), simd.load_first(weight, count));
+                    sums[0][0] = simd.mul_add(x, w, sums[0][0]);
                 }
+                (pixel, weight) = (pixel.wrapping_add(right), weight.wrapping_add(self.weight_stride));
             }
+            line = line.wrapping_add(down);
+            weights = weights.wrapping_add(self.columns.taps * self.weight_stride);
         }
         // SAFETY: as above.
-        unsafe { finish(simd, &sums, &target, count, &self.target.last(channel)) };
+        unsafe { finish(simd, &sums, &target, count, &self.target.ending().last(channel)) };
+    }
+}
+
+/// Where the tiles of a strip find what they read and write: all of it from the first channel on.
+#[derive(Clone, Copy)]
+struct Walk<const R: usize> {
+    /// The pixel under the first tap of the first output, which may lie above the image.
+    first: *const f32,
+    /// From one row of taps to the next.
+    down: usize,
+    /// From one column of taps to the next.
+    right: usize,
+    /// The first row of taps that lies within the image and the one after the last, for each row of outputs.
+    taps: [[usize; 2]; R],
+    /// The weights of the first tap.
+    weights: *const f32,
+    /// From those of one row of taps to the next.
+    weight_row: usize,
+    weight_stride: usize,
+    /// The first output.
+    target: *mut f32,
+    /// From one row of outputs to the next, and from one output to the next.
+    target_down: usize,
+    target_right: usize,
+}
+
+impl<const R: usize> Walk<R> {
+    /// A vector of channels of `P` outputs in each of `R` rows.
+    ///
+    /// # Safety
+    /// Under all taps of the walk, from the first column of the first output to the last one of the last, lies a vector of channels of
+    /// the image; there are weights for it, and room in the outputs. `K` are the columns of taps, `STEP` lie between outputs. Where `R` is 2, the
+    /// second row's windows lie one row of taps below the first one's.
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const K: usize, const STEP: usize, const P: usize>(
+        self,
+        simd: S,
+        channel: usize,
+        start: Start<'_>,
+        last: &Last<'_>,
+    ) {
+        let mut targets = [[self.target; P]; R];
+        for (below, targets) in targets.iter_mut().enumerate() {
+            for (output, target) in targets.iter_mut().enumerate() {
+                *target =
+                    target.wrapping_add(channel + below * self.target_down + output * self.target_right);
+            }
+        }
+        let mut sums = [[[simd.zero(); 1]; P]; R];
+        for (sums, targets) in sums.iter_mut().zip(&targets) {
+            // SAFETY: promised by the caller.
+            *sums = unsafe { begin::<S, P, 1>(simd, start, targets, S::LANES) };
+        }
+        // The rows of pixels that any of the outputs sees, counted from the first one's first row of taps.
+        let (mut seen, end) = (self.taps[0][0], self.taps[R - 1][1] + (R - 1));
+        let mut from = self.first.wrapping_add(seen * self.down + channel);
+        let mut weights = self.weights.wrapping_add(seen * self.weight_row + channel);
+        while seen < end {
+            let mut pixels = [simd.zero(); MOST_PIXELS];
+            for (at, pixel) in pixels.iter_mut().enumerate().take((P - 1) * STEP + K) {
+                // SAFETY: promised by the caller.
+                *pixel = unsafe { simd.load_ptr(from.wrapping_add(at * self.right)) };
+            }
+            for (below, sums) in sums.iter_mut().enumerate() {
+                let [first, end] = self.taps[below].map(|tap| tap + below);
+                if !(first..end).contains(&seen) {
+                    continue;
+                }
+                let weights = weights.wrapping_sub(below * self.weight_row);
+                for q in 0..K {
+                    // SAFETY: promised by the caller.
+                    let weight = unsafe { simd.load_ptr(weights.wrapping_add(q * self.weight_stride)) };
+                    for (p, [sum]) in sums.iter_mut().enumerate() {
+                        *sum = simd.mul_add(pixels[p * STEP + q], weight, *sum);
+                    }
+                }
+            }
+            seen += 1;
+            from = from.wrapping_add(self.down);
+            weights = weights.wrapping_add(self.weight_row);
+        }
+        for (sums, targets) in sums.iter().zip(&targets) {
+            // SAFETY: promised by the caller.
+            unsafe { finish(simd, sums, targets, S::LANES, last) };
+        }
     }
 }

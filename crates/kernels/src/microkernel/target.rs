@@ -105,17 +105,54 @@ impl<'a> Target<'a> {
     /// What becomes of the sums of the columns from `column` on, when nothing more is added to them.
     #[inline(always)]
     pub(super) fn last(&self, column: usize) -> Last<'a> {
-        let After { before, residual, activation, behind } = self.after;
-        let [scale, shift] = before.map_or([&ONES[..], &ZEROS[..]], |affine| affine.map(|of| &of[column..]));
-        let further = (residual.is_some() || behind.is_some()).then(|| Further {
-            first: self.first.wrapping_add(column).cast_const(),
-            residual: residual.map(|residual| &residual[column..]),
-            bounds: Bounds::of(activation),
-            behind: behind.map(|affine| affine.map(|of| &of[column..])),
-        });
-        let bounds = Bounds::of(activation.filter(|_| further.is_none()));
-        Last { scale, shift, bounds, further }
+        self.ending().last(column)
     }
+
+    /// What becomes of sums, apart from where they go: a copy, of which the compiler knows that no store changes it.
+    #[inline(always)]
+    pub(super) fn ending(&self) -> Ending<'a> {
+        Ending { after: self.after, first: self.first.cast_const() }
+    }
+}
+
+/// What becomes of a target's sums.
+#[derive(Clone, Copy)]
+pub(super) struct Ending<'a> {
+    after: After<'a>,
+    first: *const f32,
+}
+
+impl<'a> Ending<'a> {
+    /// [`Target::last`]. Spelt out without closures, which the compiler would not always take in: it is called for each tile.
+    #[inline(always)]
+    #[expect(clippy::manual_map, reason = "a closure here was a call for each tile")]
+    pub(super) fn last(self, column: usize) -> Last<'a> {
+        let After { before, residual, activation, behind } = self.after;
+        let [scale, shift] = match before {
+            Some(affine) => affine_from(affine, column),
+            None => [ONES.as_ptr(), ZEROS.as_ptr()],
+        };
+        let (bounds, none) = (Bounds::of(activation), Bounds::of(None));
+        if residual.is_none() && behind.is_none() {
+            return Last { scale, shift, bounds, further: None, of: PhantomData };
+        }
+        let further = Further {
+            first: self.first,
+            residual: residual.map(<[f32]>::as_ptr),
+            bounds,
+            behind: match behind {
+                Some(affine) => Some(affine_from(affine, column)),
+                None => None,
+            },
+        };
+        Last { scale, shift, bounds: none, further: Some(further), of: PhantomData }
+    }
+}
+
+/// The scales and shifts from a column on.
+#[inline(always)]
+fn affine_from([scale, shift]: [&[f32]; 2], column: usize) -> [*const f32; 2] {
+    [scale.as_ptr().wrapping_add(column), shift.as_ptr().wrapping_add(column)]
 }
 
 /// The scales and shifts of a tile's columns where there are none.
@@ -126,24 +163,26 @@ static ZEROS: [f32; PANEL] = [0.0; PANEL];
 #[derive(Clone, Copy)]
 pub(super) struct Last<'a> {
     /// In registers: a scale and a shift for each column of a tile at the least, and bounds.
-    scale: &'a [f32],
-    shift: &'a [f32],
+    scale: *const f32,
+    shift: *const f32,
     bounds: Bounds,
     /// From the first-level cache. Were there a branch between sums and their storing, they would not stay in registers.
-    further: Option<Further<'a>>,
+    further: Option<Further>,
+    of: PhantomData<&'a [f32]>,
 }
 
 /// What is done to sums behind the scale and the shift.
 #[derive(Clone, Copy)]
-struct Further<'a> {
+struct Further {
     /// The first column of the target's first pixel.
     first: *const f32,
-    residual: Option<&'a [f32]>,
+    /// What is added to it.
+    residual: Option<*const f32>,
     bounds: Bounds,
-    behind: Option<[&'a [f32]; 2]>,
+    behind: Option<[*const f32; 2]>,
 }
 
-impl Further<'_> {
+impl Further {
     /// What becomes of the `n`-th vector of a pixel's sums.
     ///
     /// # Safety
@@ -155,13 +194,13 @@ impl Further<'_> {
         unsafe {
             if let Some(residual) = self.residual {
                 let offset = pixel.addr().wrapping_sub(self.first.addr()) / size_of::<f32>();
-                let residual = residual.as_ptr().wrapping_add(offset);
+                let residual = residual.wrapping_add(offset);
                 sum = simd.add(sum, load_columns(simd, residual, n, columns));
             }
             sum = self.bounds.keep(simd, sum);
             if let Some([scale, shift]) = self.behind {
-                let scale = load_columns(simd, scale.as_ptr(), n, columns);
-                sum = simd.mul_add(sum, scale, load_columns(simd, shift.as_ptr(), n, columns));
+                let scale = load_columns(simd, scale, n, columns);
+                sum = simd.mul_add(sum, scale, load_columns(simd, shift, n, columns));
             }
         }
         sum
@@ -252,8 +291,8 @@ pub(super) unsafe fn finish<S: Simd, const R: usize, const N: usize>(
     for n in 0..N {
         // SAFETY: there are as many scales and shifts as columns, as checked.
         unsafe {
-            scale[n] = load_columns(simd, last.scale.as_ptr(), n, columns);
-            shift[n] = load_columns(simd, last.shift.as_ptr(), n, columns);
+            scale[n] = load_columns(simd, last.scale, n, columns);
+            shift[n] = load_columns(simd, last.shift, n, columns);
         }
     }
     unrolled!(R, |r| {
