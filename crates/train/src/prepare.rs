@@ -49,7 +49,7 @@ pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, 
     let notes = notes(config, &dataset, &split);
     let augment = config.augment.settings(&dataset);
     check_augment(&augment, head)?;
-    findings.extend(data_findings(config, &dataset, &split, &augment, threads));
+    findings.extend(data_findings(config, &dataset, &split, &augment));
     let circumstances = Circumstances { batch: Some(config.batch), input_is_scaled: true };
     findings.extend(architecture.lint(&network, &circumstances));
     let mut policy = config.policy();
@@ -104,7 +104,6 @@ fn data_findings(
     dataset: &Dataset,
     split: &Split,
     augment: &Augment,
-    threads: usize,
 ) -> Vec<Diagnostic> {
     let is_open = |finding: &Diagnostic| match finding.rule {
         Rule::Y06 => config.positive.is_none(),
@@ -115,11 +114,7 @@ fn data_findings(
     };
     let names = check::names(dataset).into_iter().filter(is_open);
     let series = config.split.as_ref().and_then(|_| check::series_in(dataset, split));
-    names
-        .chain(series)
-        .chain(check::augment(dataset, augment))
-        .chain(check::types(dataset, threads))
-        .collect()
+    names.chain(series).chain(check::augment(dataset, augment)).collect()
 }
 
 /// The data, with the positive group second where one is named.
