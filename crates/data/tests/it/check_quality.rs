@@ -108,6 +108,8 @@ fn loading_sees_the_same_in_passing_but_for_blur() {
     write(root.path(), "b/banner.jpg", &jpeg_with_exif(&tall, &exif(6)));
     let dataset = Arc::new(open(root.path()).expect("it can be opened"));
     let all: Vec<usize> = (0..dataset.samples().len()).collect();
+    let is_banner = |&sample: &usize| dataset.sample_name(sample).to_string_lossy().ends_with("banner.jpg");
+    let banner = all.iter().copied().find(is_banner).expect("it was written");
     let told = |findings: Vec<Finding>| -> Vec<(Rule, Vec<usize>)> {
         let samples = |of: &Finding| of.suspects.iter().map(|suspect| suspect.sample).collect();
         findings.iter().map(|of| (of.diagnostic.rule, samples(of))).collect()
@@ -127,6 +129,7 @@ fn loading_sees_the_same_in_passing_but_for_blur() {
             let options = StoreOptions { cache: at(place), ..StoreOptions::default() };
             let store = ImageStore::load(&dataset, &recipe, &all, &options).expect("all are readable");
             assert_eq!(told(check::quality(store.survey())), expected, "{place:?} {channels:?}");
+            assert_eq!(store.survey().size(banner), Some((60, 360)), "as it is seen");
         }
     }
 }

@@ -83,8 +83,8 @@ fn sizes(rows: &[Row<'_>]) -> BTreeMap<usize, usize> {
 /// How many single pictures are worth as much as groups of which each is right or wrong as a whole: `(sum n)^2 / sum n^2` (Kish 1965,
 /// *Survey Sampling*).
 fn worth(sizes: impl Iterator<Item = usize>) -> usize {
-    let (sum, squares) = sizes.fold((0, 0), |(sum, squares), n| (sum + n, squares + n * n));
-    if squares == 0 { 0 } else { sum * sum / squares }
+    let (sum, squares) = sizes.fold((0_usize, 0), |(sum, squares), n| (sum + n, squares + n * n));
+    (sum * sum).checked_div(squares).unwrap_or(0)
 }
 
 /// The fold of each picture: groups stay whole, and of each class each fold gets its share as near as they allow.
