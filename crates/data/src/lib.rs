@@ -19,7 +19,7 @@
 //! - [`Loader`] gives the batches of an epoch, prepared ahead of time by worker threads. The batches are the same bits for
 //!   any number of threads, because all that is random hangs on (seed, epoch, sample) alone.
 //!
-//! [`check`] holds the rules that are decided on data: names, parts, copies, files.
+//! [`check`] holds the rules that are decided on data: names, parts, and, by a [`Survey`], copies, files and pictures.
 //!
 //! Outside training, [`find_images`] lists the pictures under a path and [`stream_images`] decodes them in order.
 //!
@@ -75,6 +75,7 @@ mod preprocess;
 mod rng;
 mod split;
 mod store;
+mod survey;
 mod together;
 
 pub use augment::{Augment, AugmentChoice, AugmentError, Blur, Crop, Erase, Mix, OutOfRange, Policy, Preset};
@@ -91,3 +92,4 @@ pub use natural::natural_cmp;
 pub use preprocess::{Detail, Filter, Fit, MAX_SIDE, Preprocess, PreprocessError, Scaling};
 pub use split::Split;
 pub use store::{ImageStore, ImageStream, StoreOptions, Unreadable, stream_images};
+pub use survey::Survey;

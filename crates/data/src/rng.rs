@@ -16,6 +16,8 @@ pub(crate) enum Purpose {
     Deal = 4,
     /// Which pictures of a batch are mixed, and how.
     Mix = 5,
+    /// Which pictures are looked at for shortcuts where there are many.
+    Shortcut = 6,
 }
 
 /// The generator of (`purpose`, `seed`, `a`, `b`), where `a` and `b` are, say, an epoch and a sample.

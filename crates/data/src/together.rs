@@ -1,5 +1,7 @@
 //! Things that belong together, directly or by way of others.
 
+use crate::dataset::{Dataset, Series};
+
 /// A division of things, numbered from 0, into groups; at first each is alone.
 #[derive(Debug, Clone)]
 pub(crate) struct Together {
@@ -10,6 +12,21 @@ pub(crate) struct Together {
 impl Together {
     pub(crate) fn new(things: usize) -> Self {
         Self { before: (0..things).collect() }
+    }
+
+    /// The samples of a dataset, where those of each of its series belong together, and those of each of `groups`.
+    ///
+    /// # Panics
+    /// If a sample is out of range.
+    pub(crate) fn of_samples(dataset: &Dataset, groups: &[Vec<usize>]) -> Self {
+        let mut together = Self::new(dataset.samples().len());
+        let series = dataset.series().into_iter().flat_map(Series::iter).map(|(_, samples)| samples);
+        for group in groups.iter().map(Vec::as_slice).chain(series) {
+            for pair in group.windows(2) {
+                together.join(pair[0], pair[1]);
+            }
+        }
+        together
     }
 
     /// Makes one group of those of two things.

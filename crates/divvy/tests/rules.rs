@@ -192,7 +192,8 @@ fn a_check_finds_what_training_would_refuse() {
 #[test]
 fn data_is_checked_for_copies_and_contradictions() {
     let desk = Desk::with_photos();
-    let (code, found, _) = say(&desk, &["check", "photos", "--json", "--allow", "V06"]);
+    // That one group is red and the other blue is meant here.
+    let (code, found, _) = say(&desk, &["check", "photos", "--json", "--allow", "V06", "--allow", "T06"]);
     let found = json(&found);
     assert_eq!((code, &found["kind"], &found["findings"]), (0, &Value::from("data"), &serde_json::json!([])));
 
@@ -224,6 +225,53 @@ fn data_is_checked_for_copies_and_contradictions() {
         code == 2 && said.contains("error[Y01]") && said.contains("hot.csv:5") && said.contains("help: "),
         "{said}"
     );
+}
+
+#[test]
+fn a_training_tells_in_few_words_what_its_pictures_show() {
+    let desk = Desk::with_photos();
+    for number in 0..30 {
+        // The red ones are saved in another way.
+        let path = desk.path(&format!("photos/red/{number}.png"));
+        image::open(&path).unwrap().save(path.with_extension("bmp")).unwrap();
+        fs::remove_file(path).unwrap();
+    }
+    image::RgbImage::from_pixel(200, 20, image::Rgb([9, 9, 9]))
+        .save(desk.path("photos/red/blank.bmp"))
+        .unwrap();
+    fs::rename(desk.path("photos/red/0.bmp"), desk.path("photos/red/0.jpg")).unwrap();
+    let train = |run: &str, more: &[&str]| {
+        let usual = ["train", "photos", "--out", run, "--arch", "flat", "--size", "16", "--epochs", "1"];
+        say(&desk, &[&usual[..], more].concat())
+    };
+    let (code, _, said) = train("run", &[]);
+    assert_eq!(code, 0, "{said}");
+    for told in [
+        "warning[P09]: 1 of 61 pictures are blank",
+        "warning[T06]: file type alone tells the group of 100 % of the files",
+        "note[P06]: 1 of 61 pictures are not what their names say",
+        "note[P13]: 1 of 61 pictures have an odd shape",
+    ] {
+        assert_eq!(said.matches(told).count(), 1, "{told} is not in\n{said}");
+    }
+    assert_eq!(said.matches("divvy check DATA --report FOLDER").count(), 3, "{said}");
+    assert!(!said.contains("blank.bmp") && !said.contains("0.jpg"), "no pictures are named:\n{said}");
+    assert!(said.contains("see: BMP: 31 of 31 files are `red`"), "{said}");
+    // The record of the run has them, and so has what is found in it.
+    let (_, found, _) = say(&desk, &["check", "run", "--json"]);
+    let ids = json(&found)["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["id"].clone())
+        .collect::<Vec<_>>();
+    assert!(["P09", "T06", "P06", "P13"].iter().all(|id| ids.contains(&Value::from(*id))), "{ids:?}");
+
+    let (code, _, said) = train("denied", &["--deny", "warnings", "--allow", "V06"]);
+    assert!(code == 2 && said.contains("error[P09]") && !desk.path("denied").exists(), "{said}");
+    let (code, _, said) =
+        train("allowed", &["--deny", "warnings", "--allow", "V06", "--allow", "P09", "--allow", "T06"]);
+    assert!(code == 0 && !said.contains("T06") && said.contains("note[P13]"), "{said}");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! What can be told of data, networks and runs without training: the rules that are broken.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use divvy_data::check::{self, Finding, Survey};
-use divvy_data::{Channels, Dataset, Split, StoreOptions};
+use divvy_data::check::{self, Finding};
+use divvy_data::{Channels, Dataset, Split, StoreOptions, Survey};
 use divvy_model::Model;
 use divvy_nn::{Architecture, Circumstances, Network, Task, Wiring};
 use divvy_rules::{Diagnostic, Policy, Stage};
@@ -155,7 +156,7 @@ impl From<Vec<Diagnostic>> for DataFindings {
 /// # Errors
 /// A [`TrainError`] when pictures cannot be read, or `stop` is set.
 pub fn check_data(
-    dataset: &Dataset,
+    dataset: &Arc<Dataset>,
     threads: usize,
     told: &(dyn Fn(DataCheck, usize, usize) + Sync),
     stop: &AtomicBool,
@@ -164,15 +165,15 @@ pub fn check_data(
     let progress = |done, total| told(DataCheck::Files, done, total);
     let options =
         StoreOptions { threads, progress: Some(&progress), cancel: Some(stop), ..StoreOptions::default() };
-    findings.extend(check::types(dataset, threads).map(Finding::from));
     let survey = Survey::of(dataset, &options)?;
     findings.extend(check::files(&survey));
+    findings.extend(check::types(&survey));
     findings.extend(check::quality(&survey));
-    findings.extend(check::shortcut(&survey));
 
     let progress = |done, total| told(DataCheck::Pictures, done, total);
     let options = StoreOptions { progress: Some(&progress), ..options };
-    let copies = check::Copies::in_survey(&survey, &options)?;
+    let copies = check::Copies::find(&survey, &options)?;
+    findings.extend(check::shortcut(&survey, &copies));
     let usual = TrainConfig::new(dataset.root());
     let split = Split::keeping_together(dataset, usual.validation_share, usual.seed, &copies.together())?;
     findings.extend(check::split(dataset, &split).into_iter().map(Finding::from));

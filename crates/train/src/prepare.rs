@@ -50,7 +50,7 @@ pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, 
     let augment = config.augment.settings(&dataset);
     check_augment(&augment, head)?;
     config.balance.check(head)?;
-    findings.extend(data_findings(config, &dataset, &split, &augment, threads));
+    findings.extend(data_findings(config, &dataset, &split, &augment));
     let circumstances = Circumstances { batch: Some(config.batch), input_is_scaled: true };
     findings.extend(architecture.lint(&network, &circumstances));
     let mut policy = config.policy();
@@ -105,7 +105,6 @@ fn data_findings(
     dataset: &Dataset,
     split: &Split,
     augment: &Augment,
-    threads: usize,
 ) -> Vec<Diagnostic> {
     let is_open = |finding: &Diagnostic| match finding.rule {
         Rule::Y06 => config.positive.is_none(),
@@ -116,11 +115,7 @@ fn data_findings(
     };
     let names = check::names(dataset).into_iter().filter(is_open);
     let series = config.split.as_ref().and_then(|_| check::series_in(dataset, split));
-    names
-        .chain(series)
-        .chain(check::augment(dataset, augment))
-        .chain(check::types(dataset, threads))
-        .collect()
+    names.chain(series).chain(check::augment(dataset, augment)).collect()
 }
 
 /// The data, with the positive group second where one is named.

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use divvy_data::{
     CacheOptions, DataError, Dataset, Detail, ImageStore, Loader, Preprocess, Scaling, Split, StoreOptions,
-    check,
+    Survey,
+    check::{self, Finding},
 };
 use divvy_model::{Model, TrainingRecord, Validation, targets};
 use divvy_nn::{Cpu, Engine, Metric, PlateauState};
+use divvy_rules::Diagnostic;
 
 use crate::balance::Balanced;
 use crate::clock::Clock;
@@ -147,7 +149,7 @@ impl Pictures {
             recorder.note(format!("left out: {}", bad.error))?;
         }
         // Copies of a picture are known only now that all are read.
-        let copies = match check::Copies::find(&store, Some(stop)) {
+        let copies = match check::Copies::find(store.survey(), &fitted) {
             Err(DataError::Interrupted) => return Err(TrainError::Interrupted),
             other => other?,
         };
@@ -168,7 +170,7 @@ impl Pictures {
         }
         let copied = check::copies(dataset, &copies, &split).into_iter().map(|finding| finding.diagnostic);
         let found = check::split(dataset, &split).into_iter().chain(copied);
-        found.into_iter().try_for_each(|finding| recorder.finding(finding))?;
+        found.chain(shown(store.survey(), &copies)).try_for_each(|finding| recorder.finding(finding))?;
         let scaling = store.measure_scaling(&split.train);
         let validation = match detail {
             Detail::Fitted => Arc::clone(&store),
@@ -176,6 +178,12 @@ impl Pictures {
         };
         Ok(Self { training: store, validation, split, scaling })
     }
+}
+
+/// What files and pictures show, in few words: all was seen in passing when they were loaded.
+fn shown(survey: &Survey, copies: &check::Copies) -> impl Iterator<Item = Diagnostic> {
+    let findings = check::types(survey).into_iter().chain(check::quality(survey));
+    findings.chain(check::shortcut(survey, copies)).map(Finding::briefly)
 }
 
 /// Everything that the loop moves.

@@ -2,7 +2,7 @@
 
 use super::count;
 use super::finding::{Finding, Suspect};
-use super::survey::{FileFacts, Survey};
+use crate::survey::{FileFacts, Survey};
 use divvy_rules::{Diagnostic, Rule};
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 /// - [`P08`](Rule::P08), an error: files that are no whole picture.
 /// - [`P04`](Rule::P04), a note: files whose Exif data say how to turn them.
 /// - [`P07`](Rule::P07), a note: files whose colours are of another kind than sRGB.
-pub fn files(survey: &Survey<'_>) -> Vec<Finding> {
+pub fn files(survey: &Survey) -> Vec<Finding> {
     [unreadable(survey), turned(survey), profiles(survey)].into_iter().flatten().collect()
 }
 
-fn unreadable(survey: &Survey<'_>) -> Option<Finding> {
+fn unreadable(survey: &Survey) -> Option<Finding> {
     let dataset = survey.dataset();
     let suspects = survey
         .unreadable()
@@ -30,7 +30,7 @@ fn unreadable(survey: &Survey<'_>) -> Option<Finding> {
     })
 }
 
-fn turned(survey: &Survey<'_>) -> Option<Finding> {
+fn turned(survey: &Survey) -> Option<Finding> {
     let is_turned = |(_, file): &(usize, &FileFacts)| file.header.orientation != 1;
     let suspects: Vec<Suspect> = survey
         .files()
@@ -45,7 +45,7 @@ fn turned(survey: &Survey<'_>) -> Option<Finding> {
     })
 }
 
-fn profiles(survey: &Survey<'_>) -> Option<Finding> {
+fn profiles(survey: &Survey) -> Option<Finding> {
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     let mut suspects = Vec::new();
     for (sample, file) in survey.files() {

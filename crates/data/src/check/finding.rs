@@ -50,6 +50,15 @@ impl Finding {
         Some(Self { diagnostic, suspects })
     }
 
+    /// What is told of it in few words: not which pictures it is about, but how to see them.
+    pub fn briefly(self) -> Diagnostic {
+        if self.suspects.is_empty() {
+            return self.diagnostic;
+        }
+        let fix = "`divvy check DATA --report FOLDER` shows them and says what to do";
+        Diagnostic { evidence: Vec::new(), ..self.diagnostic.fix(fix) }
+    }
+
     /// The finding with what is told of it changed.
     pub(super) fn with(mut self, change: impl FnOnce(Diagnostic) -> Diagnostic) -> Self {
         self.diagnostic = change(self.diagnostic);

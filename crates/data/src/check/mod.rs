@@ -1,20 +1,18 @@
 //! Rules that are decided on labels and pictures.
 //!
 //! Each function looks at one thing that is known at its time: names when a [`Dataset`] is open, parts when a
-//! [`Split`](crate::Split) is drawn, copies when an [`ImageStore`](crate::ImageStore) is loaded, files and pictures after a
-//! [`Survey`], for the price of decoding them all. They give findings and change nothing.
+//! [`Split`](crate::Split) is drawn, copies, files and pictures after a [`Survey`](crate::Survey). They give findings and change
+//! nothing.
 
 mod augment;
 mod classes;
 mod copies;
 mod files;
 mod finding;
-mod measures;
 mod parts;
 mod quality;
 mod series;
 mod shortcut;
-mod survey;
 mod types;
 mod wilson;
 
@@ -26,7 +24,6 @@ pub use parts::split;
 pub use quality::quality;
 pub use series::series_in;
 pub use shortcut::shortcut;
-pub use survey::Survey;
 pub use types::types;
 
 use crate::dataset::Dataset;

@@ -1,9 +1,8 @@
 //! Pictures that show little, or show it otherwise than the rest.
 
 use super::finding::{Finding, Suspect};
-use super::measures::Measures;
-use super::survey::{Facts, Survey};
 use super::{count, percent};
+use crate::survey::{Facts, Measures, Survey};
 use divvy_rules::{Diagnostic, Rule};
 
 /// The deviation, in steps of 256 of light, below which a picture is blank. A black dot on white reaches it when it covers 1 / 4,000
@@ -36,7 +35,9 @@ const FEWEST: usize = 20;
 /// - [`P11`](Rule::P11), a note: blurred beside the rest of the set.
 /// - [`P12`](Rule::P12), a note: tiny beside the rest.
 /// - [`P13`](Rule::P13), a note: of a shape far from the usual one.
-pub fn quality(survey: &Survey<'_>) -> Vec<Finding> {
+///
+/// A survey without sharpness tells nothing of P11.
+pub fn quality(survey: &Survey) -> Vec<Finding> {
     let look = Look { survey, usual: Usual::of(survey.facts()) };
     let findings = [look.blank(), look.dark_or_bright(), look.blurred(), look.tiny(), look.odd()];
     findings.into_iter().flatten().collect()
@@ -54,12 +55,12 @@ impl Measures {
     fn is_bright(&self) -> bool {
         !self.is_blank() && self.darkest > BRIGHT
     }
+}
 
-    /// By how much the shape is wider or higher than `usual`; 1 or more.
-    fn times_odd(&self, usual: f64) -> f64 {
-        let ratio = self.aspect() / usual;
-        ratio.max(1.0 / ratio)
-    }
+/// By how much a shape is wider or higher than `usual`; 1 or more.
+fn times_odd(aspect: f64, usual: f64) -> f64 {
+    let ratio = aspect / usual;
+    ratio.max(1.0 / ratio)
 }
 
 /// What is usual in a set of pictures.
@@ -78,8 +79,8 @@ impl Usual {
         if facts.len() < FEWEST {
             return None;
         }
-        let mut sides: Vec<u32> = facts.iter().map(|facts| facts.measures.short_side()).collect();
-        let mut aspects: Vec<f64> = facts.iter().map(|facts| facts.measures.aspect()).collect();
+        let mut sides: Vec<u32> = facts.iter().map(|facts| facts.origin.short_side()).collect();
+        let mut aspects: Vec<f64> = facts.iter().map(|facts| facts.origin.aspect()).collect();
         let mut sharpness: Vec<f64> = facts
             .iter()
             .filter_map(|facts| facts.measures.sharpness)
@@ -106,7 +107,7 @@ fn fence(sorted: &[f64]) -> f64 {
 }
 
 struct Look<'a> {
-    survey: &'a Survey<'a>,
+    survey: &'a Survey,
     usual: Option<Usual>,
 }
 
@@ -114,14 +115,13 @@ impl Look<'_> {
     /// Pictures of which `badness` is known, the worst first, with what is said of them.
     fn worst_first(
         &self,
-        badness: impl Fn(&Measures) -> Option<f64>,
-        measure: impl Fn(&Measures) -> String,
+        badness: impl Fn(&Facts) -> Option<f64>,
+        measure: impl Fn(&Facts) -> String,
     ) -> Vec<Suspect> {
         let facts = self.survey.facts().iter();
-        let mut bad: Vec<(f64, &Facts)> =
-            facts.filter_map(|facts| Some((badness(&facts.measures)?, facts))).collect();
+        let mut bad: Vec<(f64, &Facts)> = facts.filter_map(|facts| Some((badness(facts)?, facts))).collect();
         bad.sort_by(|a, b| b.0.total_cmp(&a.0));
-        bad.into_iter().map(|(_, facts)| Suspect::alone(facts.sample, measure(&facts.measures))).collect()
+        bad.into_iter().map(|(_, facts)| Suspect::alone(facts.sample, measure(facts))).collect()
     }
 
     /// The finding of these, told of how many there are of how many: `3 of 100 pictures`.
@@ -132,8 +132,8 @@ impl Look<'_> {
 
     fn blank(&self) -> Option<Finding> {
         let suspects = self.worst_first(
-            |measures| measures.is_blank().then_some(-f64::from(measures.deviation)),
-            |measures| {
+            |Facts { measures, .. }| measures.is_blank().then_some(-f64::from(measures.deviation)),
+            |Facts { measures, .. }| {
                 let [red, green, blue] = measures.colour.map(|colour| colour.round() as u8);
                 format!("#{red:02x}{green:02x}{blue:02x} all over, deviation {:.1}", measures.deviation)
             },
@@ -155,11 +155,11 @@ impl Look<'_> {
         };
         let (dark, bright) = (are_few(Measures::is_dark), are_few(Measures::is_bright));
         let suspects = self.worst_first(
-            |measures| {
+            |Facts { measures, .. }| {
                 let dark = (dark && measures.is_dark()).then(|| 255.0 - f64::from(measures.light));
                 dark.or_else(|| (bright && measures.is_bright()).then(|| f64::from(measures.light)))
             },
-            |measures| {
+            |Facts { measures, .. }| {
                 let (which, end) = if measures.is_dark() {
                     ("dark", format!("99 % below {}", measures.brightest.saturating_add(1)))
                 } else {
@@ -178,8 +178,10 @@ impl Look<'_> {
     fn blurred(&self) -> Option<Finding> {
         let fence = self.usual.as_ref()?.sharpness;
         let suspects = self.worst_first(
-            |measures| measures.sharpness.filter(|sharp| *sharp < fence).map(|sharp| -f64::from(sharp)),
-            |measures| format!("sharpness {:.2}", measures.sharpness.unwrap_or_default()),
+            |Facts { measures, .. }| {
+                measures.sharpness.filter(|sharp| *sharp < fence).map(|sharp| -f64::from(sharp))
+            },
+            |Facts { measures, .. }| format!("sharpness {:.2}", measures.sharpness.unwrap_or_default()),
         );
         self.finding(suspects, |found| {
             Diagnostic::new(Rule::P11, format!("{found} are blurred beside the others"))
@@ -194,8 +196,8 @@ impl Look<'_> {
         let usual = self.usual.as_ref()?.side;
         let limit = usual.div_ceil(TIMES_SHORTER).min(SMALL);
         let suspects = self.worst_first(
-            |measures| (measures.short_side() < limit).then(|| -f64::from(measures.short_side())),
-            |measures| format!("{} x {} pixels", measures.width, measures.height),
+            |Facts { origin, .. }| (origin.short_side() < limit).then(|| -f64::from(origin.short_side())),
+            |Facts { origin, .. }| format!("{} x {} pixels", origin.width, origin.height),
         );
         self.finding(suspects, |found| {
             Diagnostic::new(Rule::P12, format!("{found} are tiny beside the others"))
@@ -209,15 +211,12 @@ impl Look<'_> {
     fn odd(&self) -> Option<Finding> {
         let usual = self.usual.as_ref()?.aspect;
         let suspects = self.worst_first(
-            |measures| Some(measures.times_odd(usual)).filter(|times| *times > TIMES_ODD),
-            |measures| {
-                let (than, aspect) =
-                    if measures.aspect() > usual { ("wide", "high") } else { ("high", "wide") };
-                let ratio = if than == "wide" { measures.aspect() } else { 1.0 / measures.aspect() };
-                format!(
-                    "{} x {} pixels, {ratio:.1} times as {than} as {aspect}",
-                    measures.width, measures.height
-                )
+            |Facts { origin, .. }| Some(times_odd(origin.aspect(), usual)).filter(|times| *times > TIMES_ODD),
+            |Facts { origin, .. }| {
+                let aspect = origin.aspect();
+                let (ratio, than, side) =
+                    if aspect > usual { (aspect, "wide", "high") } else { (1.0 / aspect, "high", "wide") };
+                format!("{} x {} pixels, {ratio:.1} times as {than} as {side}", origin.width, origin.height)
             },
         );
         let share = percent(suspects.len() as f64 / self.survey.facts().len() as f64);

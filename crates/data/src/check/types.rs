@@ -1,36 +1,26 @@
 //! Files that are not what their names say.
 
-use super::{count, name, place};
-use crate::crew::Crew;
-use crate::dataset::Dataset;
-use crate::decode;
+use super::count;
+use super::finding::{Finding, Suspect};
 use crate::files;
+use crate::survey::{FileFacts, Survey};
 use divvy_rules::{Diagnostic, Rule};
 use std::path::Path;
 
-/// [`P06`](Rule::P06), a note: files whose names end like another format's than the one they hold. The first bytes of every file
-/// are read, by so many threads; files that cannot be are passed over, and loading tells of them.
-pub fn types(dataset: &Dataset, threads: usize) -> Option<Diagnostic> {
-    let otherwise = |sample: usize| {
-        let called = named(&dataset.sample_path(sample))?;
-        let found = decode::format_name(&dataset.head(sample)?)?;
-        (found != called).then(|| format!("{}: {found}", name(dataset, sample)))
+/// [`P06`](Rule::P06), a note: files whose names end like another format's than the one they hold.
+pub fn types(survey: &Survey) -> Option<Finding> {
+    let dataset = survey.dataset();
+    let is_otherwise = |(sample, file): &(usize, &FileFacts)| {
+        named(&dataset.sample_path(*sample)).is_some_and(|called| called != file.header.format)
     };
-    let crew = Crew { threads, ..Crew::default() };
-    let looked = crew.map(dataset.samples().len(), otherwise).unwrap_or_default();
-    let found: Vec<String> = looked.into_iter().flatten().collect();
-    if found.is_empty() {
-        return None;
-    }
-    let (n, of) = (found.len(), count(dataset.samples().len(), "picture"));
-    let what = format!("{n} of {of} are not what their names say");
-    Some(
-        Diagnostic::new(Rule::P06, what)
-            .at(place(dataset))
+    let suspects = survey.files().filter(is_otherwise);
+    let suspects = suspects.map(|(sample, file)| Suspect::alone(sample, file.header.format)).collect();
+    let of = count(survey.files().count(), "picture");
+    Finding::of_suspects(dataset, suspects, |n| {
+        Diagnostic::new(Rule::P06, format!("{n} of {of} are not what their names say"))
             .because("a file is what it holds: divvy decodes it as that, other programs may refuse it or leave it out")
             .fix("nothing in divvy; rename the files where other programs are to read them")
-            .evidence(found),
-    )
+    })
 }
 
 /// The format that a file's name claims.

@@ -25,7 +25,6 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// How a dataset is opened. What is left to its default is found by looking.
@@ -380,15 +379,6 @@ impl Dataset {
             },
             Source::Item { array, item } => Ok(Stored::Pixels(self.arrays[*array].pixels(*item))),
         }
-    }
-
-    /// The first bytes of a sample's file; `None` for an item of an array, and for a file that cannot be read.
-    pub(crate) fn head(&self, sample: usize) -> Option<Vec<u8>> {
-        const BYTES: u64 = 32;
-        let Source::File(path) = &self.samples[sample].source else { return None };
-        let mut head = Vec::new();
-        self.files.reader(path).ok()?.take(BYTES).read_to_end(&mut head).ok()?;
-        Some(head)
     }
 
     /// Decodes a sample and fits it to the recipe's size.

@@ -12,16 +12,6 @@ pub(super) enum Format {
     Raster(ImageFormat),
 }
 
-impl Format {
-    /// The name people know it by.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Jpeg => name(ImageFormat::Jpeg),
-            Self::Raster(format) => name(format),
-        }
-    }
-}
-
 /// How many bytes are looked at to tell text from binary data.
 const SNIFFED: usize = 512;
 

@@ -1,7 +1,6 @@
 //! JPEG: baseline and progressive; grey, YCbCr, RGB, CMYK and YCCK.
 
-use super::{Channels, Decoded, Header, ImageFault, Limits, damaged, format, profile};
-use image::metadata::Orientation;
+use super::{Channels, Decoded, Header, ImageFault, Limits, damaged, exif, format, profile};
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
@@ -32,7 +31,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, ImageFaul
     }
     refuse_rare_kinds(bytes)?;
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options());
-    let (width, height, orientation) = read_header(&mut decoder, limits)?;
+    let (width, height) = read_header(&mut decoder, limits)?;
     let grey = is_grey(&decoder);
     if grey {
         decoder.set_options(options().jpeg_set_out_colorspace(ColorSpace::Luma));
@@ -45,22 +44,27 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, ImageFaul
         RgbImage::from_raw(width, height, pixels).map(DynamicImage::from)
     };
     let image = image.ok_or_else(|| damaged("JPEG", "its pixels do not fill its size"))?;
-    Ok(Decoded { image, orientation })
+    Ok(Decoded { image, orientation: exif::orientation(exif_of(&decoder)) })
 }
 
 /// What precedes the coded data.
 pub(super) fn header(bytes: &[u8], limits: &Limits) -> Result<Header, ImageFault> {
     refuse_rare_kinds(bytes)?;
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options());
-    let (width, height, orientation) = read_header(&mut decoder, limits)?;
+    let (width, height) = read_header(&mut decoder, limits)?;
     Ok(Header {
         format: format::name(ImageFormat::Jpeg),
         width,
         height,
         channels: if is_grey(&decoder) { Channels::Grey } else { Channels::Rgb },
-        orientation: orientation.to_exif(),
+        orientation: exif::orientation(exif_of(&decoder)).to_exif(),
+        camera: exif::camera(exif_of(&decoder)),
         profile: decoder.icc_profile().and_then(|icc| profile::beyond_srgb(&icc)),
     })
+}
+
+fn exif_of<'a>(decoder: &'a JpegDecoder<ZCursor<&[u8]>>) -> Option<&'a [u8]> {
+    decoder.exif().map(Vec::as_slice)
 }
 
 fn is_grey(decoder: &JpegDecoder<ZCursor<&[u8]>>) -> bool {
@@ -77,15 +81,12 @@ fn options() -> DecoderOptions {
         .jpeg_set_out_colorspace(ColorSpace::RGB)
 }
 
-fn read_header(
-    decoder: &mut JpegDecoder<ZCursor<&[u8]>>,
-    limits: &Limits,
-) -> Result<(u32, u32, Orientation), ImageFault> {
+/// Reads what precedes the coded data, and gives width and height.
+fn read_header(decoder: &mut JpegDecoder<ZCursor<&[u8]>>, limits: &Limits) -> Result<(u32, u32), ImageFault> {
     decoder.decode_headers().map_err(fault)?;
     let (width, height) = decoder.dimensions().ok_or_else(|| damaged("JPEG", "it has no size"))?;
     limits.check_pixels(width as u64, height as u64)?;
-    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
-    Ok((width as u32, height as u32, orientation.unwrap_or(Orientation::NoTransforms)))
+    Ok((width as u32, height as u32))
 }
 
 /// True where the markers lead from the start to an end-of-image marker behind a scan.

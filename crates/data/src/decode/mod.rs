@@ -4,6 +4,7 @@
 //! `image`; both run under [`Limits`], and the dimensions a file claims are checked before its pixels are allocated.
 
 mod error;
+mod exif;
 mod format;
 mod jpeg;
 mod limits;
@@ -49,11 +50,6 @@ pub(crate) fn decode(
     Ok(Pixels::from_image(image, channels, background))
 }
 
-/// The name of the format that a file's first bytes are of, where it is one that is read.
-pub(crate) fn format_name(head: &[u8]) -> Option<&'static str> {
-    format::sniff(head).ok().map(Format::name)
-}
-
 /// What an image file says of itself before its pixels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -66,8 +62,17 @@ pub(crate) struct Header {
     pub(crate) channels: Channels,
     /// How it is to be turned, as Exif has it: 1 for not at all, up to 8.
     pub(crate) orientation: u8,
+    /// The make and model of the camera, where Exif names one.
+    pub(crate) camera: Option<String>,
     /// The name of a colour profile other than sRGB.
     pub(crate) profile: Option<String>,
+}
+
+impl Header {
+    /// Whether rows become columns when it is turned.
+    pub(crate) fn is_on_its_side(&self) -> bool {
+        self.orientation > 4
+    }
 }
 
 /// Reads the header of an image file's bytes.

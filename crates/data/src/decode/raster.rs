@@ -1,38 +1,39 @@
 //! PNG, BMP, GIF, WebP and TIFF, the first frame of those that move.
 
-use super::{Channels, Decoded, Header, ImageFault, Limits, damaged, format, profile, webp};
+use super::{Channels, Decoded, Header, ImageFault, Limits, damaged, exif, format, profile, webp};
 use image::error::{ImageError, LimitErrorKind};
-use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use std::borrow::Cow;
 use std::io::Cursor;
 
 /// Decodes an image of a known format.
 pub(super) fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Decoded, ImageFault> {
-    let (decoder, orientation) = open(bytes, format, limits)?;
+    let (decoder, exif) = open(bytes, format, limits)?;
     let image = DynamicImage::from_decoder(decoder).map_err(|error| fault(error, format, limits))?;
-    Ok(Decoded { image, orientation })
+    Ok(Decoded { image, orientation: exif::orientation(exif.as_deref()) })
 }
 
 /// What precedes the pixels.
 pub(super) fn header(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Header, ImageFault> {
-    let (mut decoder, orientation) = open(bytes, format, limits)?;
+    let (mut decoder, exif) = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
     Ok(Header {
         format: format::name(format),
         width,
         height,
         channels: if decoder.color_type().has_color() { Channels::Rgb } else { Channels::Grey },
-        orientation: orientation.to_exif(),
+        orientation: exif::orientation(exif.as_deref()).to_exif(),
+        camera: exif::camera(exif.as_deref()),
         profile: decoder.icc_profile().ok().flatten().and_then(|icc| profile::beyond_srgb(&icc)),
     })
 }
 
-/// A decoder for an image that keeps within the limits, and how the image is to be turned.
+/// A decoder for an image that keeps within the limits, and the image's Exif block.
 fn open<'a>(
     bytes: &'a [u8],
     format: ImageFormat,
     limits: &Limits,
-) -> Result<(impl ImageDecoder + 'a, Orientation), ImageFault> {
+) -> Result<(impl ImageDecoder + 'a, Option<Cow<'a, [u8]>>), ImageFault> {
     let exif = match format {
         ImageFormat::WebP => webp::check(bytes)?,
         // A TIFF file is laid out as an Exif block is, but `image` does not look for the orientation there.
@@ -54,13 +55,13 @@ fn open<'a>(
             limit: limits.max_decoded_bytes,
         });
     }
-    let orientation = match (exif, format) {
-        (Some(exif), _) => Orientation::from_exif_chunk(exif),
+    let exif = match (exif, format) {
+        (Some(exif), _) => Some(Cow::Borrowed(exif)),
         // A picture is worth more than its metadata: where that is damaged, the picture is taken as it lies.
-        (None, ImageFormat::Png) => decoder.orientation().ok(),
+        (None, ImageFormat::Png) => decoder.exif_metadata().ok().flatten().map(Cow::Owned),
         (None, _) => None,
     };
-    Ok((decoder, orientation.unwrap_or(Orientation::NoTransforms)))
+    Ok((decoder, exif))
 }
 
 fn image_limits(limits: &Limits) -> image::Limits {

@@ -3,7 +3,7 @@
 mod list;
 mod stratify;
 
-use crate::dataset::{Dataset, Part, Series};
+use crate::dataset::{Dataset, Part};
 use crate::error::DataError;
 use crate::together::Together;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -149,13 +149,7 @@ struct Bundles {
 impl Bundles {
     /// Joins the samples of each of `groups` and of each series of the dataset, and those of groups that have a sample in common.
     fn new(dataset: &Dataset, pool: &[usize], groups: &[Vec<usize>]) -> Self {
-        let mut together = Together::new(dataset.samples().len());
-        let series = dataset.series().into_iter().flat_map(Series::iter).map(|(_, samples)| samples);
-        for group in groups.iter().map(Vec::as_slice).chain(series) {
-            for pair in group.windows(2) {
-                together.join(pair[0], pair[1]);
-            }
-        }
+        let mut together = Together::of_samples(dataset, groups);
         let mut first_in_pool = HashMap::new();
         let mut first: Vec<usize> = (0..dataset.samples().len()).collect();
         for &sample in pool {

@@ -7,6 +7,7 @@ use crate::decode::{ImageError, Pixels};
 use crate::error::DataError;
 use crate::fingerprint::Fingerprint;
 use crate::preprocess::Preprocess;
+use crate::survey::{Facts, Measures, Origin};
 use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,8 +28,11 @@ pub(super) struct Loading<'a> {
 /// What came of it.
 #[derive(Default)]
 pub(super) struct Loaded {
-    /// Where the samples came to lie, and those that could not be decoded; both in the order of the samples.
-    pub(super) kept: Vec<(usize, Kept, Fingerprint)>,
+    /// Where the samples came to lie.
+    pub(super) kept: Vec<(usize, Kept)>,
+    /// What was seen of them.
+    pub(super) facts: Vec<Facts>,
+    /// Those that could not be decoded.
     pub(super) unreadable: Vec<Unreadable>,
     pub(super) pack: Option<Pack>,
     /// Why pictures could not be kept on disk.
@@ -56,7 +60,10 @@ impl<'a> Loading<'a> {
         let mut loaded = Loaded::default();
         for (&sample, found) in samples.iter().zip(found) {
             match found {
-                Ok((kept, fingerprint)) => loaded.kept.push((sample, kept, fingerprint)),
+                Ok((kept, facts)) => {
+                    loaded.kept.push((sample, kept));
+                    loaded.facts.push(facts);
+                }
                 Err(error) => loaded.unreadable.push(Unreadable { sample, error }),
             }
         }
@@ -68,44 +75,48 @@ impl<'a> Loading<'a> {
     }
 
     /// Keeps a sample in memory, else on disk, else nowhere.
-    fn load(&self, sample: usize) -> Result<(Kept, Fingerprint), ImageError> {
+    fn load(&self, sample: usize) -> Result<(Kept, Facts), ImageError> {
         if self.room.load(Ordering::Relaxed) == 0 {
             return self.onto_disk(sample);
         }
-        let stored = self.dataset.read(sample)?;
-        let (pixels, fingerprint) = self.decode(sample, stored)?;
+        let (pixels, facts) = self.decode(sample, self.dataset.read(sample)?)?;
         let bytes = pixels.as_bytes().len();
         let taken =
             self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(bytes));
         if taken.is_ok() {
-            return Ok((Kept::InMemory(Box::new(pixels)), fingerprint));
+            return Ok((Kept::InMemory(Box::new(pixels)), facts));
         }
         // The first that does not fit is the last that is tried.
         self.room.store(0, Ordering::Relaxed);
         self.onto_disk(sample)
     }
 
-    /// What is kept of a sample, and what tells it from others.
-    fn decode(&self, sample: usize, stored: Stored) -> Result<(Pixels, Fingerprint), ImageError> {
+    /// What is kept of a sample, and what is seen of it.
+    fn decode(&self, sample: usize, stored: Stored) -> Result<(Pixels, Facts), ImageError> {
+        let origin = Origin::of(self.dataset, sample, &stored, self.recipe);
+        // Of a file that cannot be used, what decoding finds is told: it reads all of it.
         let pixels = self.dataset.decode(sample, stored, self.recipe)?;
         let fingerprint = Fingerprint::of(&pixels);
-        Ok((self.options.detail.keep(pixels, self.recipe), fingerprint))
+        let pixels = self.options.detail.keep(pixels, self.recipe);
+        let facts = facts(sample, origin?, fingerprint, &pixels);
+        Ok((pixels, facts))
     }
 
     /// Finds the sample's pixels on disk, or decodes them and leaves them there.
-    fn onto_disk(&self, sample: usize) -> Result<(Kept, Fingerprint), ImageError> {
+    fn onto_disk(&self, sample: usize) -> Result<(Kept, Facts), ImageError> {
         let stored = self.dataset.read(sample)?;
         let (Some(pack), Stored::File(content)) = (self.pack(), &stored) else {
-            return self.decode(sample, stored).map(|(_, fingerprint)| (Kept::AtSource, fingerprint));
+            return self.decode(sample, stored).map(|(_, facts)| (Kept::AtSource, facts));
         };
         let key = Key::of_content(content);
         if let Some(record) = pack.find(key)
-            && let Some((_, fingerprint)) = pack.read(record)
+            && let Some((pixels, fingerprint)) = pack.read(record)
         {
-            return Ok((Kept::OnDisk(record), fingerprint));
+            let origin = Origin::of(self.dataset, sample, &stored, self.recipe)?;
+            return Ok((Kept::OnDisk(record), facts(sample, origin, fingerprint, &pixels)));
         }
-        let (pixels, fingerprint) = self.decode(sample, stored)?;
-        Ok((pack.add(key, &pixels, &fingerprint).map_or(Kept::AtSource, Kept::OnDisk), fingerprint))
+        let (pixels, facts) = self.decode(sample, stored)?;
+        Ok((pack.add(key, &pixels, &facts.fingerprint).map_or(Kept::AtSource, Kept::OnDisk), facts))
     }
 
     /// The pictures on disk, if any are to be kept there.
@@ -119,4 +130,9 @@ impl<'a> Loading<'a> {
         };
         self.pack.get_or_init(open).as_ref().ok()
     }
+}
+
+/// What is known of a sample of which `kept` is kept.
+fn facts(sample: usize, origin: Origin, fingerprint: Fingerprint, kept: &Pixels) -> Facts {
+    Facts { sample, origin, fingerprint, measures: Measures::of_kept(kept.clone()) }
 }

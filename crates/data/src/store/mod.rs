@@ -10,8 +10,8 @@ use crate::crew::Crew;
 use crate::dataset::Dataset;
 use crate::decode::{Channels, ImageError, Pixels};
 use crate::error::{DataError, examples, too_many_bad};
-use crate::fingerprint::Fingerprint;
 use crate::preprocess::{Detail, Preprocess, Scaling, ScalingSums};
+use crate::survey::Survey;
 use load::{Loaded, Loading};
 use std::borrow::Cow;
 use std::fmt;
@@ -84,17 +84,15 @@ pub struct Unreadable {
 /// Samples of a dataset, decoded and brought to a size ([`Detail`]), kept where [`CacheOptions`] say.
 #[derive(Debug)]
 pub struct ImageStore {
-    dataset: Arc<Dataset>,
+    /// The dataset, and what loading has seen of its pictures.
+    survey: Survey,
     recipe: Preprocess,
     detail: Detail,
     /// Worker threads that decode.
     threads: usize,
     /// Where each sample of the dataset is.
     samples: Vec<Kept>,
-    /// What tells each sample from others, where it was looked at; empty where none was.
-    fingerprints: Vec<Option<Fingerprint>>,
     pack: Option<Pack>,
-    unreadable: Vec<Unreadable>,
     cache_fault: Option<String>,
 }
 
@@ -128,8 +126,9 @@ impl ImageStore {
         options: &StoreOptions<'_>,
     ) -> Result<Self, DataError> {
         let loading = Loading::new(dataset, recipe, samples.len(), options);
-        let Loaded { kept, mut unreadable, pack, fault } = loading.run(samples)?;
-        unreadable.sort_by_key(|bad| bad.sample);
+        let Loaded { kept, facts, unreadable, pack, fault } = loading.run(samples)?;
+        let survey = Survey::new(dataset, facts, unreadable);
+        let unreadable = survey.unreadable();
         if too_many_bad(unreadable.len(), samples.len()) {
             return Err(DataError::TooManyUnreadable {
                 path: dataset.root().to_owned(),
@@ -139,13 +138,11 @@ impl ImageStore {
             });
         }
         let mut store = Self::at_source(dataset, recipe, &[], options);
-        store.fingerprints = vec![None; dataset.samples().len()];
-        for (sample, place, fingerprint) in kept {
+        for (sample, place) in kept {
             store.samples[sample] = place;
-            store.fingerprints[sample] = Some(fingerprint);
         }
         let cache_fault = fault.and_then(|fault| told(&options.cache, &fault));
-        Ok(Self { pack, unreadable, cache_fault, ..store })
+        Ok(Self { survey, pack, cache_fault, ..store })
     }
 
     /// The same samples without a first look at them: nothing is kept, and a bad file is an error when its turn comes. Of the
@@ -164,21 +161,24 @@ impl ImageStore {
             places[sample] = Kept::AtSource;
         }
         Self {
-            dataset: Arc::clone(dataset),
+            survey: Survey::new(dataset, Vec::new(), Vec::new()),
             recipe: recipe.clone(),
             detail: options.detail,
             threads: options.threads,
             samples: places,
-            fingerprints: Vec::new(),
             pack: None,
-            unreadable: Vec::new(),
             cache_fault: None,
         }
     }
 
     /// The dataset that the samples are of.
     pub fn dataset(&self) -> &Arc<Dataset> {
-        &self.dataset
+        self.survey.dataset()
+    }
+
+    /// What was seen of the pictures when they were loaded; nothing where they are read without a first look.
+    pub fn survey(&self) -> &Survey {
+        &self.survey
     }
 
     /// The shape of images as the network sees them, `[height, width, channels]`.
@@ -193,12 +193,12 @@ impl ImageStore {
 
     /// The samples that could not be used, by ascending index.
     pub fn unreadable(&self) -> &[Unreadable] {
-        &self.unreadable
+        self.survey.unreadable()
     }
 
     /// The indices of [`Self::unreadable`].
     pub fn unreadable_samples(&self) -> Vec<usize> {
-        self.unreadable.iter().map(|bad| bad.sample).collect()
+        self.unreadable().iter().map(|bad| bad.sample).collect()
     }
 
     /// True where all samples are in memory.
@@ -209,16 +209,6 @@ impl ImageStore {
     /// Why pictures could not be kept on disk, a sentence; they are decoded again instead.
     pub fn cache_fault(&self) -> Option<&str> {
         self.cache_fault.as_deref()
-    }
-
-    /// What tells a sample from others; none for one that was not looked at.
-    pub(crate) fn fingerprint(&self, sample: usize) -> Option<&Fingerprint> {
-        self.fingerprints.get(sample)?.as_ref()
-    }
-
-    /// How many threads work on the samples.
-    pub(crate) fn threads(&self) -> usize {
-        self.threads
     }
 
     /// Whether a sample was asked for and is readable, in memory or not.
@@ -247,8 +237,9 @@ impl ImageStore {
     }
 
     fn decode(&self, sample: usize) -> Result<Pixels, ImageError> {
-        let stored = self.dataset.read(sample)?;
-        let pixels = self.dataset.decode(sample, stored, &self.recipe)?;
+        let dataset = self.dataset();
+        let stored = dataset.read(sample)?;
+        let pixels = dataset.decode(sample, stored, &self.recipe)?;
         Ok(self.detail.keep(pixels, &self.recipe))
     }
 

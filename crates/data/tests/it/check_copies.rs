@@ -48,7 +48,7 @@ fn store(dataset: &Arc<Dataset>, options: &StoreOptions<'_>) -> ImageStore {
 }
 
 fn copies(dataset: &Arc<Dataset>, options: &StoreOptions<'_>) -> Copies {
-    Copies::find(&store(dataset, options), None).expect("nobody cancels")
+    Copies::find(store(dataset, options).survey(), options).expect("nobody cancels")
 }
 
 fn findings(files: &[(String, usize)]) -> Vec<Diagnostic> {
@@ -363,7 +363,7 @@ proptest! {
         }
         let mut expected: Vec<Vec<usize>> = expected.into_values().filter(|group| group.len() > 1).collect();
         expected.sort();
-        let groups = Copies::find(&store, None).expect("nobody cancels").together();
+        let groups = Copies::find(store.survey(), &StoreOptions::default()).expect("nobody cancels").together();
         prop_assert_eq!(&groups, &expected);
 
         let split = Split::keeping_together(&dataset, 0.3, seed, &groups).expect("the share is allowed");

@@ -1,11 +1,12 @@
 //! Pictures that show little, or show it otherwise than the rest.
 
-use crate::common::{encode, folder, open, plain_png, write};
-use divvy_data::StoreOptions;
-use divvy_data::check::{self, Finding, Survey};
+use crate::common::{encode, exif, folder, jpeg_with_exif, open, plain_png, write};
+use divvy_data::check::{self, Finding};
+use divvy_data::{CacheOptions, CachePlace, Channels, ImageStore, Preprocess, StoreOptions, Survey};
 use divvy_rules::{Rule, Severity};
 use image::{ImageFormat, Rgb, RgbImage};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A picture of soft waves and hard squares in the light between `low` and `high`, different for each number.
 fn scene(width: u32, height: u32, number: usize, (low, high): (f64, f64)) -> RgbImage {
@@ -31,7 +32,7 @@ fn usual(root: &Path) {
 }
 
 fn found(root: &Path) -> Vec<Finding> {
-    let dataset = open(root).expect("it can be opened");
+    let dataset = Arc::new(open(root).expect("it can be opened"));
     check::quality(&Survey::of(&dataset, &StoreOptions::default()).expect("nobody cancels"))
 }
 
@@ -92,6 +93,57 @@ fn each_oddity_is_found_and_nothing_else() {
         assert!(finding.diagnostic.what.contains(&format!("{} of 47 pictures", names.len())), "{finding:?}");
     }
     assert_eq!(found(root.path()).len(), 5);
+}
+
+#[test]
+fn loading_sees_the_same_in_passing_but_for_blur() {
+    let root = folder();
+    usual(root.path());
+    write(root.path(), "a/blank.png", &plain_png(160, 120, [200, 30, 40]));
+    write(root.path(), "a/dark.png", &png(scene(160, 120, 3, (0.0, 60.0))));
+    write(root.path(), "b/tiny.png", &png(scene(36, 27, 3, (10.0, 240.0))));
+    write(root.path(), "b/blurred.png", &png(image::imageops::blur(&scene(160, 120, 3, (10.0, 240.0)), 3.0)));
+    // Stored on its side: six times as wide as high as it is seen.
+    let tall = encode(&scene(60, 360, 3, (10.0, 240.0)).into(), ImageFormat::Jpeg);
+    write(root.path(), "b/banner.jpg", &jpeg_with_exif(&tall, &exif(6)));
+    let dataset = Arc::new(open(root.path()).expect("it can be opened"));
+    let all: Vec<usize> = (0..dataset.samples().len()).collect();
+    let is_banner = |&sample: &usize| dataset.sample_name(sample).to_string_lossy().ends_with("banner.jpg");
+    let banner = all.iter().copied().find(is_banner).expect("it was written");
+    let told = |findings: Vec<Finding>| -> Vec<(Rule, Vec<usize>)> {
+        let samples = |of: &Finding| of.suspects.iter().map(|suspect| suspect.sample).collect();
+        findings.iter().map(|of| (of.diagnostic.rule, samples(of))).collect()
+    };
+    let mut expected =
+        told(check::quality(&Survey::of(&dataset, &StoreOptions::default()).expect("nobody cancels")));
+    expected.retain(|(rule, _)| *rule != Rule::P11);
+    assert_eq!(expected.len(), 4, "{expected:?}");
+
+    let kept = folder();
+    let folder = Some(kept.path().to_owned());
+    let at = |place| CacheOptions { place, folder: folder.clone(), ..CacheOptions::default() };
+    // The second time on disk, no picture is decoded.
+    for place in [CachePlace::Memory, CachePlace::None, CachePlace::Disk, CachePlace::Disk] {
+        for channels in [Channels::Rgb, Channels::Grey] {
+            let recipe = Preprocess::new(48, 48, channels).expect("the size is allowed");
+            let options = StoreOptions { cache: at(place), ..StoreOptions::default() };
+            let store = ImageStore::load(&dataset, &recipe, &all, &options).expect("all are readable");
+            assert_eq!(told(check::quality(store.survey())), expected, "{place:?} {channels:?}");
+            assert_eq!(store.survey().size(banner), Some((60, 360)), "as it is seen");
+        }
+    }
+}
+
+#[test]
+fn what_is_told_briefly_names_no_pictures_but_the_way_to_see_them() {
+    let root = folder();
+    usual(root.path());
+    write(root.path(), "a/blank.png", &plain_png(160, 120, [200, 30, 40]));
+    let [finding] = &found(root.path())[..] else { panic!("one is blank") };
+    let brief = finding.clone().briefly();
+    let whole = &finding.diagnostic;
+    assert_eq!((&brief.rule, &brief.what, &brief.why), (&whole.rule, &whole.what, &whole.why));
+    assert!(brief.evidence.is_empty() && brief.fix.contains("divvy check DATA --report FOLDER"), "{brief}");
 }
 
 #[test]

@@ -67,6 +67,22 @@ pub(crate) fn exif(orientation: u8) -> Vec<u8> {
     block
 }
 
+/// An Exif block that names the maker and the model of a camera, each by more than three letters: a directory of two entries, and
+/// the texts behind it.
+pub(crate) fn exif_of_camera(make: &str, model: &str) -> Vec<u8> {
+    let (make, model) = (format!("{make}\0"), format!("{model}\0"));
+    let first = 8 + 2 + 2 * 12 + 4;
+    let mut block = b"II\x2a\0\x08\0\0\0\x02\0".to_vec();
+    for (tag, text, at) in [(0x10f_u16, &make, first), (0x110, &model, first + make.len())] {
+        block.extend(tag.to_le_bytes());
+        block.extend(2u16.to_le_bytes());
+        block.extend((text.len() as u32).to_le_bytes());
+        block.extend((at as u32).to_le_bytes());
+    }
+    block.extend([0; 4]);
+    [block.as_slice(), make.as_bytes(), model.as_bytes()].concat()
+}
+
 /// Puts an Exif block behind the first marker of a JPEG.
 pub(crate) fn jpeg_with_exif(jpeg: &[u8], block: &[u8]) -> Vec<u8> {
     let length = (2 + 6 + block.len()) as u16;

@@ -7,6 +7,7 @@ mod check_files;
 mod check_names;
 mod check_parts;
 mod check_quality;
+mod check_shortcut;
 mod cifar;
 mod common;
 mod decoding;

@@ -26,7 +26,7 @@ pub(super) fn divide(
     let plain = Split::new(dataset, base.validation_share, base.seed)?;
     let every = [plain.used(), plain.test].concat();
     let store = ImageStore::load(dataset, preprocess, &every, &options)?;
-    let copies = check::Copies::find(&store, Some(stop))?.together();
+    let copies = check::Copies::find(store.survey(), &options)?.together();
     let split = Split::keeping_together(dataset, base.validation_share, base.seed, &copies)?
         .with_test(dataset, test_share, base.seed, &copies)?;
     let unreadable = store.unreadable_samples();

@@ -4,17 +4,14 @@ mod rules;
 
 pub use rules::copies;
 
-use super::survey::Survey;
-use crate::crew::Crew;
-use crate::dataset::Dataset;
 use crate::error::DataError;
 use crate::fingerprint::{self, Fingerprint, Pair, Sum};
-use crate::store::{ImageStore, StoreOptions};
+use crate::store::StoreOptions;
+use crate::survey::Survey;
 use crate::together::Together;
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
 
-/// Pictures of a store that are there more than once, in groups.
+/// Pictures that are there more than once, in groups.
 ///
 /// Exact copies are equal to the last pixel once they are decoded and turned upright, at their own size. Near copies look the same
 /// although they were saved anew, resized, mirrored or cropped a little; how near they are is told. One-coloured pictures are no
@@ -65,38 +62,24 @@ impl CopyGroup {
 }
 
 impl Copies {
-    /// Compares all samples of a store that could be read, wherever they are kept.
-    ///
-    /// # Errors
-    /// [`DataError::Interrupted`] soon after `cancel` is set.
-    pub fn find(store: &ImageStore, cancel: Option<&AtomicBool>) -> Result<Self, DataError> {
-        let crew = Crew { threads: store.threads(), cancel, progress: None };
-        Self::among(store.dataset(), |sample| store.fingerprint(sample), crew)
-    }
-
     /// Compares all pictures of a survey. Of the options, threads, progress and cancel are heeded; progress hears of two rounds.
     ///
     /// # Errors
     /// [`DataError::Interrupted`] when cancelled.
-    pub fn in_survey(survey: &Survey<'_>, options: &StoreOptions<'_>) -> Result<Self, DataError> {
-        Self::among(survey.dataset(), |sample| survey.fingerprint(sample), options.crew())
-    }
-
-    fn among<'a>(
-        dataset: &Dataset,
-        print: impl Fn(usize) -> Option<&'a Fingerprint>,
-        crew: Crew<'_>,
-    ) -> Result<Self, DataError> {
-        let mut by_digest: BTreeMap<&Sum, Vec<usize>> = BTreeMap::new();
-        for sample in 0..dataset.samples().len() {
-            if let Some(digest) = print(sample).and_then(Fingerprint::digest) {
-                by_digest.entry(digest).or_default().push(sample);
+    pub fn find(survey: &Survey, options: &StoreOptions<'_>) -> Result<Self, DataError> {
+        let mut by_digest: BTreeMap<&Sum, Vec<(usize, &Fingerprint)>> = BTreeMap::new();
+        for facts in survey.facts() {
+            if let Some(digest) = facts.fingerprint.digest() {
+                by_digest.entry(digest).or_default().push((facts.sample, &facts.fingerprint));
             }
         }
-        let mut pictures: Vec<Vec<usize>> = by_digest.into_values().collect();
-        pictures.sort_unstable();
-        let prints: Vec<_> = pictures.iter().filter_map(|samples| print(samples[0])).collect();
-        let alike = fingerprint::alike(&prints, crew).ok_or(DataError::Interrupted)?;
+        let mut pictures: Vec<Vec<(usize, &Fingerprint)>> = by_digest.into_values().collect();
+        pictures.sort_unstable_by_key(|shown| shown[0].0);
+        let prints: Vec<&Fingerprint> = pictures.iter().map(|shown| shown[0].1).collect();
+        let alike = fingerprint::alike(&prints, options.crew()).ok_or(DataError::Interrupted)?;
+        let samples =
+            |shown: Vec<(usize, &Fingerprint)>| shown.into_iter().map(|(sample, _)| sample).collect();
+        let pictures: Vec<Vec<usize>> = pictures.into_iter().map(samples).collect();
         let different = pictures.len();
         let mut copies = Self { groups: grouped(pictures, &alike.pairs), crowded: alike.crowded };
         copies.take_scenes_apart(different);

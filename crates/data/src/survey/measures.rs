@@ -11,53 +11,52 @@ const SHORTEST_SHARP: usize = 64;
 /// The mean square of slopes, in steps of 256 a pixel, below which there are no edges but those of noise.
 const NO_EDGES: f64 = 1.0;
 
-/// What is measured of an upright picture at its own size. Light is in steps of 256.
+/// What is measured of an upright picture. Light is in steps of 256.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Measures {
-    pub(super) height: u32,
-    pub(super) width: u32,
+pub(crate) struct Measures {
     /// The mean of red, green and blue.
-    pub(super) colour: [f32; 3],
+    pub(crate) colour: [f32; 3],
     /// The largest standard deviation of red, green and blue.
-    pub(super) deviation: f32,
+    pub(crate) deviation: f32,
     /// The mean luma (ITU-R BT.601).
-    pub(super) light: f32,
+    pub(crate) light: f32,
     /// Luma that one pixel in a hundred does not exceed.
-    pub(super) darkest: u8,
+    pub(crate) darkest: u8,
     /// Luma that one pixel in a hundred reaches or exceeds.
-    pub(super) brightest: u8,
-    /// How fine the edges are; `None` where the picture is too small or too plain to tell. See [`sharpness`].
-    pub(super) sharpness: Option<f32>,
+    pub(crate) brightest: u8,
+    /// How fine the edges are; `None` where the picture is too small or too plain to tell, or was reduced already. See
+    /// [`sharpness`].
+    pub(crate) sharpness: Option<f32>,
 }
 
 impl Measures {
-    /// Measures an RGB picture.
-    pub(super) fn of(pixels: Pixels) -> Self {
-        let (height, width) = (pixels.height() as u32, pixels.width() as u32);
+    /// Measures a picture at its own size.
+    pub(crate) fn of(pixels: Pixels) -> Self {
+        let (measures, grey) = Self::of_light(pixels);
+        Self { sharpness: sharpness(&grey), ..measures }
+    }
+
+    /// Measures what is kept of a picture, at another size than its own.
+    pub(crate) fn of_kept(pixels: Pixels) -> Self {
+        Self::of_light(pixels).0
+    }
+
+    /// All but the sharpness, and the picture in grey.
+    fn of_light(pixels: Pixels) -> (Self, Pixels) {
+        let pixels = pixels.into_channels(Channels::Rgb);
         let colours =
             [0, 1, 2].map(|channel| Histogram::of(pixels.as_bytes().iter().skip(channel).step_by(3)));
         let grey = pixels.into_channels(Channels::Grey);
         let luma = Histogram::of(grey.as_bytes().iter());
-        Self {
-            height,
-            width,
+        let measures = Self {
             colour: colours.each_ref().map(|colour| colour.mean() as f32),
             deviation: colours.iter().map(Histogram::deviation).fold(0.0, f64::max) as f32,
             light: luma.mean() as f32,
             darkest: luma.percentile(1),
             brightest: luma.percentile(99),
-            sharpness: sharpness(&grey),
-        }
-    }
-
-    /// The shorter side, in pixels.
-    pub(super) fn short_side(&self) -> u32 {
-        self.height.min(self.width)
-    }
-
-    /// Width by height.
-    pub(super) fn aspect(&self) -> f64 {
-        f64::from(self.width) / f64::from(self.height)
+            sharpness: None,
+        };
+        (measures, grey)
     }
 }
 
