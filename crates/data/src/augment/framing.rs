@@ -29,17 +29,13 @@ pub(super) fn framed<'a>(pixels: &'a Pixels, map: &Affine, target: [usize; 2]) -
         let mirrored = [map.xx < 0.0, map.yy < 0.0];
         return Framed::Ready { pixels: resize_area(pixels, area, target), mirrored };
     }
-    // Pixels of the source from one pixel of the target to the next, along its rows and down its columns.
-    let (scale_x, scale_y) = (source_width / width, source_height / height);
-    let along = (map.xx * scale_x).hypot(map.yx * scale_y);
-    let down = (map.xy * scale_x).hypot(map.yy * scale_y);
-    let reduction = along.min(down);
-    if reduction <= MOST_REDUCTION {
+    let [by_x, by_y] = reductions(map, [source_width / width, source_height / height]);
+    if by_x.max(by_y) <= MOST_REDUCTION {
         return Framed::ToWarp { pixels: Cow::Borrowed(pixels), map: *map };
     }
     let area = area(x, y, pixels);
-    let reduced = |side: f64| ((side / f64::from(reduction)).ceil() as usize).max(1);
-    let part = resize_area(pixels, area, [reduced(area.height), reduced(area.width)]);
+    let reduced = |side: f64, by: f32| ((side / f64::from(by.max(1.0))).ceil() as usize).max(1);
+    let part = resize_area(pixels, area, [reduced(area.height, by_y), reduced(area.width, by_x)]);
     let (to_x, to_y) = (source_width / area.width as f32, source_height / area.height as f32);
     let moved = |middle: f32, start: f64, side: f64| (middle - start as f32) / side as f32 - 0.5;
     let map = Affine {
@@ -51,6 +47,18 @@ pub(super) fn framed<'a>(pixels: &'a Pixels, map: &Affine, target: [usize; 2]) -
         y0: map.y0 * to_y + height * moved(source_height / 2.0, area.top, area.height),
     };
     Framed::ToWarp { pixels: part, map }
+}
+
+/// By how much the columns and the rows of the source can be reduced before a map is followed, so that nothing is lost that the target
+/// could show. `scale` are the pixels of the source to one of the target, along x and y.
+fn reductions(map: &Affine, [scale_x, scale_y]: [f32; 2]) -> [f32; 2] {
+    // Pixels of the source that a step in the target covers at the most, whichever way it goes.
+    let (most_x, most_y) = (scale_x * map.xx.hypot(map.xy), scale_y * map.yx.hypot(map.yy));
+    // What would be left of a step along the rows of the target, and of one down its columns: together less than a pixel of the reduced source
+    // where the map squeezes across both of its sides.
+    let left = |x: f32, y: f32| (scale_x * x / most_x).hypot(scale_y * y / most_y);
+    let least = left(map.xx, map.yx).min(left(map.xy, map.yy)).min(1.0);
+    [most_x * least, most_y * least]
 }
 
 /// From where to where a map reaches along one side of the source, in its pixels.

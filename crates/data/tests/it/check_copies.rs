@@ -288,6 +288,31 @@ fn near_copies_are_found_however_they_were_made_and_no_others() {
     assert_eq!(rules(&told(&dataset, &copies, &plain)), [(Rule::V07, Severity::Warning)]);
 }
 
+/// A scene with a square in a corner, `side` pixels wide, as a page puts its sign on pictures.
+fn stamped(seed: usize, side: u32) -> Vec<u8> {
+    let mut image = scene(seed, (200, 150), WHOLE);
+    for (x, y) in (0..side).flat_map(|x| (0..side).map(move |y| (x, y))) {
+        image.put_pixel(8 + x, 8 + y, Rgb([250, 240, 230]));
+    }
+    png(image)
+}
+
+#[test]
+fn a_copy_with_something_on_it_is_further_away_and_found_as_long_as_most_is_the_same() {
+    let found = |side: u32| {
+        let more: Vec<(String, Vec<u8>)> =
+            (0..40).map(|seed| (format!("a/stamped {seed:02}.png"), stamped(seed, side))).collect();
+        let (_root, dataset) = scenes(&more);
+        let copies = copies(&dataset, &StoreOptions::default());
+        copies.groups.iter().flat_map(|group| group.near.iter().map(|near| near.distance)).collect::<Vec<_>>()
+    };
+    let (small, large) = (found(14), found(90));
+    assert_eq!(small.len(), 40);
+    assert!(small.iter().filter(|distance| **distance > 0.02).count() > 20, "{small:?}");
+    // More than a quarter of the picture is another one.
+    assert!(large.len() <= 2, "{large:?}");
+}
+
 #[test]
 fn near_copies_are_told_apart_from_exact_ones_and_say_how_near() {
     let named = |name: &str, n: usize| (name.to_owned(), copies_of(3).swap_remove(n).1);
