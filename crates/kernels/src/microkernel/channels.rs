@@ -244,11 +244,14 @@ impl ChannelSweep<'_> {
             let inside = self.rows.inside(row + below);
             *row_taps = [inside.start, inside.end];
         }
+        // Two windows of which one begins a row below the other are one with a tap more.
+        let seen = Windows { taps: self.rows.taps + (R - 1), ..self.rows }.inside(row);
         let walk = Walk::<R> {
             first: self.pixel((row, 0), (strip.first, taps.start)),
             down: self.rows.spacing * self.source_strides.row,
             right: self.columns.spacing * self.source_strides.pixel,
             taps: row_taps,
+            seen: [seen.start, seen.end],
             weights: self.weights(0, taps.start),
             weight_row: self.columns.taps * self.weight_stride,
             weight_stride: self.weight_stride,
@@ -260,7 +263,7 @@ impl ChannelSweep<'_> {
         for channel in (0..channels).step_by(S::LANES) {
             let (start, last) = (start.columns(channel, S::LANES), ending.last(channel));
             // SAFETY: `check` has shown that the image, the weights and the target hold all that windows within the image see
-            // and write; the columns of taps are within, and the walk's rows of taps are so too.
+            // and write; the columns of taps are within, and the rows that are seen are so too.
             unsafe { walk.tile::<S, K, STEP, P>(simd, channel, start, &last) };
         }
     }
@@ -311,7 +314,7 @@ impl ChannelSweep<'_> {
             weights = weights.wrapping_add(self.columns.taps * self.weight_stride);
         }
         // SAFETY: as above.
-        unsafe { finish(simd, &sums, &target, count, &self.target.ending().last(channel)) };
+        unsafe { finish(simd, &sums, &target, count, &self.target.last(channel)) };
     }
 }
 
@@ -326,6 +329,8 @@ struct Walk<const R: usize> {
     right: usize,
     /// The first row of taps that lies within the image and the one after the last, for each row of outputs.
     taps: [[usize; 2]; R],
+    /// The same for the rows of all outputs together, counted from the first one's first row of taps: of pixels no others are read.
+    seen: [usize; 2],
     /// The weights of the first tap.
     weights: *const f32,
     /// From those of one row of taps to the next.
@@ -342,7 +347,7 @@ impl<const R: usize> Walk<R> {
     /// A vector of channels of `P` outputs in each of `R` rows.
     ///
     /// # Safety
-    /// Under all taps of the walk, from the first column of the first output to the last one of the last, lies a vector of channels of
+    /// In all rows that are seen, from the first column of the first output to the last one of the last, lies a vector of channels of
     /// the image; there are weights for it, and room in the outputs. `K` are the columns of taps, `STEP` lie between outputs. Where `R` is 2, the
     /// second row's windows lie one row of taps below the first one's.
     #[inline(always)]
@@ -365,8 +370,7 @@ impl<const R: usize> Walk<R> {
             // SAFETY: promised by the caller.
             *sums = unsafe { begin::<S, P, 1>(simd, start, targets, S::LANES) };
         }
-        // The rows of pixels that any of the outputs sees, counted from the first one's first row of taps.
-        let (mut seen, end) = (self.taps[0][0], self.taps[R - 1][1] + (R - 1));
+        let [mut seen, end] = self.seen;
         let mut from = self.first.wrapping_add(seen * self.down + channel);
         let mut weights = self.weights.wrapping_add(seen * self.weight_row + channel);
         while seen < end {
