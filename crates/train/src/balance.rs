@@ -59,24 +59,22 @@ impl Balance {
 
     /// What it comes to for these training pictures.
     pub(crate) fn of(self, head: &Head, dataset: &Dataset, training: &[usize]) -> Balanced {
+        let even = LossWeights::even(head);
+        if self.is_none() {
+            return Balanced { loss: even, drawn: None, correction: Correction(None) };
+        }
         let mut groups = vec![Vec::new(); head.classes()];
         for &sample in training {
             dataset.samples()[sample].label.indices().iter().for_each(|&class| groups[class].push(sample));
         }
         let counts: Vec<usize> = groups.iter().map(Vec::len).collect();
-        let (even, balanced) =
-            (LossWeights::even(head), LossWeights::balanced(head, &counts, training.len()));
-        match self {
-            Self::None => Balanced { loss: even, drawn: None, logit_shifts: None },
-            Self::Weights => {
-                let logit_shifts = Some(balanced.logit_shifts());
-                Balanced { loss: balanced, drawn: None, logit_shifts }
-            }
-            Self::Oversample => {
-                groups.retain(|group| !group.is_empty());
-                Balanced { loss: even, drawn: Some(groups), logit_shifts: Some(balanced.logit_shifts()) }
-            }
+        let balanced = LossWeights::balanced(head, &counts, training.len());
+        let correction = Correction(Some(balanced.logit_shifts()));
+        if self == Self::Weights {
+            return Balanced { loss: balanced, drawn: None, correction };
         }
+        groups.retain(|group| !group.is_empty());
+        Balanced { loss: even, drawn: Some(groups), correction }
     }
 }
 
@@ -86,17 +84,19 @@ pub(crate) struct Balanced {
     pub(crate) loss: LossWeights,
     /// The pictures of each group, where as many of each are to be drawn.
     pub(crate) drawn: Option<Vec<Vec<usize>>>,
-    /// By how much logits are too high for pictures as frequent as they are.
-    logit_shifts: Option<Vec<f32>>,
+    pub(crate) correction: Correction,
 }
 
-impl Balanced {
+/// By how much the logits of a network that is trained so are too high for pictures as frequent as they are; none where they are not.
+pub(crate) struct Correction(Option<Vec<f32>>);
+
+impl Correction {
     /// The parameters of a network as they answer for pictures that are as frequent as they are; none where those that are trained do.
     ///
     /// # Panics
     /// When no bias is added to the logits, as it is in the head of every architecture.
-    pub(crate) fn corrected(&self, engine: &Engine) -> Option<Parameters> {
-        let shifts = self.logit_shifts.as_deref()?;
+    pub(crate) fn of(&self, engine: &Engine) -> Option<Parameters> {
+        let shifts = self.0.as_deref()?;
         let corrected = engine.network().corrected(engine.parameters(), shifts);
         Some(corrected.expect("the head that an architecture gets has a bias"))
     }

@@ -14,7 +14,7 @@ use divvy_model::{Model, TrainingRecord, Validation, targets};
 use divvy_nn::{Cpu, Engine, Metric, PlateauState};
 use divvy_rules::Diagnostic;
 
-use crate::balance::Balanced;
+use crate::balance::{Balanced, Correction};
 use crate::clock::Clock;
 use crate::config::{Length, TrainConfig};
 use crate::error::TrainError;
@@ -192,7 +192,7 @@ struct Trainer<'a> {
     run: RunFolder,
     dataset: Arc<Dataset>,
     engine: Engine,
-    balanced: Balanced,
+    correction: Correction,
     preprocess: Preprocess,
     augment: String,
     training: Loader,
@@ -237,13 +237,11 @@ impl<'a> Trainer<'a> {
         let Prepared { dataset, preprocess, network, augment, metric, .. } = prepared;
         let Pictures { training, validation, split, scaling } = pictures;
         let (threads, told) = (cpu.threads(), augment.to_string());
-        let balanced = config.balance.of(network.head(), &dataset, &split.train);
+        let Balanced { loss, drawn, correction } = config.balance.of(network.head(), &dataset, &split.train);
         let (batch, seed) = (config.batch, config.seed);
-        let training = match &balanced.drawn {
+        let training = match drawn {
             None => Loader::for_training(&training, &split.train, &scaling, batch, seed, augment),
-            Some(groups) => {
-                Loader::for_balanced_training(&training, groups.clone(), &scaling, batch, seed, augment)
-            }
+            Some(groups) => Loader::for_balanced_training(&training, groups, &scaling, batch, seed, augment),
         }
         .with_threads(threads);
         let validation = Loader::for_evaluation(&validation, &split.validation, &scaling, config.batch)
@@ -254,12 +252,12 @@ impl<'a> Trainer<'a> {
             (_, epochs) => Clock::steps(u64::from(epochs.unwrap_or(1)) * training.batches() as u64, started),
         };
         let mut engine = Engine::new(network, config.device(cpu), config.seed);
-        engine.weigh_loss(balanced.loss.clone());
+        engine.weigh_loss(loss);
         Self {
             config,
             run,
             engine,
-            balanced,
+            correction,
             preprocess: preprocess
                 .with_scaling(scaling)
                 .expect("the scaling was measured on pictures of this recipe"),
@@ -395,7 +393,7 @@ impl<'a> Trainer<'a> {
         begun: Instant,
         recorder: &mut Recorder<'_>,
     ) -> Result<(), TrainError> {
-        let corrected = self.balanced.corrected(&self.engine);
+        let corrected = self.correction.of(&self.engine);
         let trained = corrected.map(|corrected| self.engine.replace_parameters(corrected));
         self.judge_present(epoch, steps, begun, recorder)?;
         if let Some(trained) = trained {

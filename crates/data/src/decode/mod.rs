@@ -15,6 +15,7 @@ mod webp;
 
 pub use error::{ImageError, ImageFault};
 pub use limits::Limits;
+pub(crate) use pixels::luma;
 pub use pixels::{Channels, Pixels};
 
 use error::damaged;

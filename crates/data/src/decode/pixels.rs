@@ -99,7 +99,7 @@ impl Pixels {
 }
 
 /// BT.601 luma in Pillow's integers, whose weights add up to exactly 65,536.
-fn luma([r, g, b]: [u8; 3]) -> u8 {
+pub(crate) fn luma([r, g, b]: [u8; 3]) -> u8 {
     ((u32::from(r) * 19_595 + u32::from(g) * 38_470 + u32::from(b) * 7_471 + 0x8000) >> 16) as u8
 }
 

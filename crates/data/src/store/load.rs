@@ -134,5 +134,5 @@ impl<'a> Loading<'a> {
 
 /// What is known of a sample of which `kept` is kept.
 fn facts(sample: usize, origin: Origin, fingerprint: Fingerprint, kept: &Pixels) -> Facts {
-    Facts { sample, origin, fingerprint, measures: Measures::of_kept(kept.clone()) }
+    Facts { sample, origin, fingerprint, measures: Measures::of_kept(kept) }
 }

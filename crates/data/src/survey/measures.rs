@@ -1,6 +1,6 @@
 //! What is measured of a picture.
 
-use crate::decode::{Channels, Pixels};
+use crate::decode::{Channels, Pixels, luma};
 use crate::preprocess::scaled;
 
 /// The longest side at which sharpness is measured, in pixels; longer ones are reduced to it, so that a photograph of 12 megapixels is
@@ -32,47 +32,55 @@ pub(crate) struct Measures {
 impl Measures {
     /// Measures a picture at its own size.
     pub(crate) fn of(pixels: Pixels) -> Self {
-        let (measures, grey) = Self::of_light(pixels);
-        Self { sharpness: sharpness(&grey), ..measures }
+        let measures = Self::of_kept(&pixels);
+        Self { sharpness: sharpness(&pixels.into_channels(Channels::Grey)), ..measures }
     }
 
-    /// Measures what is kept of a picture, at another size than its own.
-    pub(crate) fn of_kept(pixels: Pixels) -> Self {
-        Self::of_light(pixels).0
-    }
-
-    /// All but the sharpness, and the picture in grey.
-    fn of_light(pixels: Pixels) -> (Self, Pixels) {
-        let pixels = pixels.into_channels(Channels::Rgb);
-        let colours =
-            [0, 1, 2].map(|channel| Histogram::of(pixels.as_bytes().iter().skip(channel).step_by(3)));
-        let grey = pixels.into_channels(Channels::Grey);
-        let luma = Histogram::of(grey.as_bytes().iter());
-        let measures = Self {
+    /// Measures what is kept of a picture, at another size than its own: all but the sharpness.
+    pub(crate) fn of_kept(pixels: &Pixels) -> Self {
+        let ([red, green, blue], luma) = Histogram::of_colours_and_luma(pixels);
+        let colours = [red, green, blue];
+        Self {
             colour: colours.each_ref().map(|colour| colour.mean() as f32),
             deviation: colours.iter().map(Histogram::deviation).fold(0.0, f64::max) as f32,
             light: luma.mean() as f32,
             darkest: luma.percentile(1),
             brightest: luma.percentile(99),
             sharpness: None,
-        };
-        (measures, grey)
+        }
     }
 }
 
 /// How often each value occurs.
+#[derive(Clone, Copy)]
 struct Histogram {
     counts: [u64; 256],
     total: u64,
 }
 
 impl Histogram {
-    fn of<'a>(values: impl Iterator<Item = &'a u8>) -> Self {
-        let mut counts = [0; 256];
-        for &value in values {
-            counts[usize::from(value)] += 1;
+    /// Of red, green and blue, and of the luma, in one pass. Of a grey picture all are the same.
+    fn of_colours_and_luma(pixels: &Pixels) -> ([Self; 3], Self) {
+        let total = (pixels.height() * pixels.width()) as u64;
+        let mut all = [Self { counts: [0; 256], total }; 4];
+        let [red, green, blue, light] = &mut all;
+        match pixels.channels() {
+            Channels::Rgb => {
+                for &rgb in pixels.as_bytes().as_chunks::<3>().0 {
+                    let [r, g, b] = rgb.map(usize::from);
+                    red.counts[r] += 1;
+                    green.counts[g] += 1;
+                    blue.counts[b] += 1;
+                    light.counts[usize::from(luma(rgb))] += 1;
+                }
+            }
+            Channels::Grey => {
+                pixels.as_bytes().iter().for_each(|&value| light.counts[usize::from(value)] += 1);
+                all = [all[3]; 4];
+            }
         }
-        Self { counts, total: counts.iter().sum() }
+        let [red, green, blue, luma] = all;
+        ([red, green, blue], luma)
     }
 
     /// The mean of a function of the values.

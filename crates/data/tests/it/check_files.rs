@@ -1,21 +1,12 @@
 //! Rules that are decided on files before their pixels are looked at.
 
-use crate::common::{encode, exif, folder, jpeg_with_exif, open, picture, write};
+use crate::common::{exif, folder, jpeg_with_exif, open, shot, survey, write};
 use divvy_data::{DataError, StoreOptions, Survey, check};
 use divvy_rules::{Diagnostic, Rule, Severity};
 use image::ImageFormat::{self, Jpeg, Png};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-fn shot(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
-    encode(&picture(width, height).into(), format)
-}
-
-fn survey(root: &Path) -> Survey {
-    let dataset = Arc::new(open(root).expect("it can be opened"));
-    Survey::of(&dataset, &StoreOptions::default()).expect("nobody cancels")
-}
 
 /// What files tell, but for those that are no pictures.
 fn findings(root: &Path) -> Vec<Diagnostic> {

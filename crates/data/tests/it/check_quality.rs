@@ -1,8 +1,8 @@
 //! Pictures that show little, or show it otherwise than the rest.
 
-use crate::common::{encode, exif, folder, jpeg_with_exif, open, plain_png, write};
+use crate::common::{encode, exif, folder, jpeg_with_exif, open, plain_png, survey, write};
 use divvy_data::check::{self, Finding};
-use divvy_data::{CacheOptions, CachePlace, Channels, ImageStore, Preprocess, StoreOptions, Survey};
+use divvy_data::{CacheOptions, CachePlace, Channels, ImageStore, Preprocess, StoreOptions};
 use divvy_rules::{Rule, Severity};
 use image::{ImageFormat, Rgb, RgbImage};
 use std::path::Path;
@@ -32,8 +32,7 @@ fn usual(root: &Path) {
 }
 
 fn found(root: &Path) -> Vec<Finding> {
-    let dataset = Arc::new(open(root).expect("it can be opened"));
-    check::quality(&Survey::of(&dataset, &StoreOptions::default()).expect("nobody cancels"))
+    check::quality(&survey(root))
 }
 
 /// The finding of a rule, with the names of its pictures and what is said of them.
@@ -114,8 +113,7 @@ fn loading_sees_the_same_in_passing_but_for_blur() {
         let samples = |of: &Finding| of.suspects.iter().map(|suspect| suspect.sample).collect();
         findings.iter().map(|of| (of.diagnostic.rule, samples(of))).collect()
     };
-    let mut expected =
-        told(check::quality(&Survey::of(&dataset, &StoreOptions::default()).expect("nobody cancels")));
+    let mut expected = told(found(root.path()));
     expected.retain(|(rule, _)| *rule != Rule::P11);
     assert_eq!(expected.len(), 4, "{expected:?}");
 

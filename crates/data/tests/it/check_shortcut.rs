@@ -1,7 +1,7 @@
 //! Pictures that tell their class without a look at what they show.
 
 use crate::common::{
-    encode, exif, exif_of_camera, folder, jpeg_with_exif, noisy_png, open, picture, plain_png, write,
+    encode, exif, exif_of_camera, folder, jpeg_with_exif, noisy_png, picture, plain_png, shot, survey, write,
 };
 use divvy_data::check::{self, Copies};
 use divvy_data::{Dataset, OpenOptions, StoreOptions, Survey};
@@ -12,15 +12,6 @@ use image::codecs::webp::WebPEncoder;
 use image::{ImageEncoder, Rgb, RgbImage};
 use std::path::Path;
 use std::sync::Arc;
-
-fn shot(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
-    encode(&picture(width, height).into(), format)
-}
-
-fn survey(root: &Path) -> Survey {
-    let dataset = Arc::new(open(root).expect("it can be opened"));
-    Survey::of(&dataset, &StoreOptions::default()).expect("nobody cancels")
-}
 
 /// What is found where no picture is taken for a copy: most tests write the same picture again and again.
 fn findings(root: &Path) -> Vec<Diagnostic> {

@@ -1,10 +1,11 @@
 //! Files to read.
 
-use divvy_data::{DataError, Dataset, OpenOptions};
+use divvy_data::{DataError, Dataset, OpenOptions, StoreOptions, Survey};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A folder that goes when it is dropped.
@@ -39,6 +40,17 @@ pub(crate) fn picture(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         Rgb([(x * 7 + y) as u8, (y * 11 + x * 3) as u8, (x * y * 5) as u8])
     })
+}
+
+/// An image file of such a picture.
+pub(crate) fn shot(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+    encode(&picture(width, height).into(), format)
+}
+
+/// What one look at all pictures of a folder gives.
+pub(crate) fn survey(root: &Path) -> Survey {
+    let dataset = Arc::new(open(root).expect("it can be opened"));
+    Survey::of(&dataset, &StoreOptions::default()).expect("nobody cancels")
 }
 
 /// A one-coloured PNG.
