@@ -65,3 +65,56 @@ write("idx", "packed", bytes([len(packed)]) + packed + gzip.compress(labels, mti
 
 write("cifar", "ten", bytes([4]) + b"\x03\x09" + "\n".join(f"n{i}" for i in range(10)).encode())
 write("cifar", "hundred", bytes([5]) + b"\x03\x63" + "\n".join(f"n{i}" for i in range(100)).encode())
+
+SETTINGS = {
+    "preset.toml": 'preset = "standard"\nrotate = 20\nerase.probability = 0.3\n[policy]\nname = "rand"\nmagnitude = 7\n',
+    "trivial.toml": 'noise = 1\nblur.probability = 1\nblur.sigma = [0, 8]\n[policy]\nname = "trivial"\n',
+    "edges.toml": "flip = 1\nflip_vertical = 1\nshift = 1\nzoom = 0.9\nrotate = 180\nshear = 60\nhue = 0.5\ngrey = 1\n"
+    "crop.area = [0.01, 1]\ncrop.aspect = [0.1, 10]\nerase.area = [0, 1]\nerase.aspect = [0.1, 10]\nerase.probability = 1\n",
+    "mixed.toml": 'preset = "strong"\n[mix]\nprobability = 1\nmixup = 0.2\ncutmix = 10\n',
+}
+for name, text in SETTINGS.items():
+    write("augment", name, text.encode())
+
+CONFIG = """data = "photos"
+architecture = "classic"
+size = 32
+batch = 32
+seed = 0
+validation_share = 0.2
+learning_rate = 1e-3
+augment = "light"
+balance = "weights"
+channels = "grey"
+precision = "bf16"
+allow = ["T05"]
+
+[length]
+minutes = 1.5
+
+[optimizer]
+weight_decay = 1e-4
+clip_norm = 1.0
+
+[optimizer.rule]
+type = "sgd"
+momentum = 0.9
+nesterov = true
+
+[schedule]
+type = "one_cycle"
+rise = 0.3
+start = 25.0
+finish = 10000.0
+
+[warmup]
+steps = 10
+start = 0.1
+
+[read.limits]
+max_pixels = 1000000
+
+[read.table]
+label_column = "breed"
+"""
+write("config", "one_cycle.toml", CONFIG.encode())

@@ -11,13 +11,15 @@ use crate::root;
 use crate::stage;
 
 /// What there is to run, and where the files to begin with lie.
-const TARGETS: [(&str, &str); 6] = [
+const TARGETS: [(&str, &str); 8] = [
     ("decode", "crates/data/tests/formats"),
     ("csv", "fuzz/seeds/csv"),
     ("idx", "fuzz/seeds/idx"),
     ("cifar", "fuzz/seeds/cifar"),
     ("archive", "fuzz/seeds/archive"),
     ("architecture", "crates/nn/architectures"),
+    ("augment", "fuzz/seeds/augment"),
+    ("config", "fuzz/seeds/config"),
 ];
 
 /// What libFuzzer needs the compiler to put in, as `cargo fuzz` has it.

@@ -255,8 +255,9 @@ impl Inner {
         let mut own_shares = None;
         match &self.changes {
             None => {
+                let ramp = self.scaling.ramp();
                 for (image, draw) in pairs {
-                    self.scaling.apply(self.store.pixels(draw.sample)?.as_bytes(), image);
+                    ramp.scale_bytes(self.store.pixels(draw.sample)?.as_bytes(), image);
                 }
             }
             Some(Changes { seed, augment }) => {

@@ -162,8 +162,15 @@ impl TrainConfig {
     pub fn read(path: &Path) -> Result<Self, TrainError> {
         /// Nobody writes so many settings.
         const MOST: u64 = 1 << 20;
-        let text = read_text_limited(path, MOST)?;
-        toml::from_str(&text).map_err(|error| {
+        Self::from_toml(&read_text_limited(path, MOST)?, path)
+    }
+
+    /// Settings from the text of a config.toml; `path` is where it stands.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] with the line, what was found there and what is known.
+    pub fn from_toml(text: &str, path: &Path) -> Result<Self, TrainError> {
+        toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = 1 + before.matches('\n').count();
             TrainError::Config { path: path.to_owned(), line, fault: error.message().to_owned() }

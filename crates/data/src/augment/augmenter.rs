@@ -7,19 +7,18 @@ use super::framing::{Framed, framed};
 use super::settings::Augment;
 use super::warp::Canvas;
 use crate::decode::Pixels;
-use crate::preprocess::Scaling;
+use crate::preprocess::{Ramp, Scaling};
 use rand::Rng;
-
-/// The largest level.
-const WHITE: f32 = 255.0;
 
 /// Applies an [`Augment`] to images of one shape.
 pub(crate) struct Augmenter<'a> {
     augment: &'a Augment,
     /// Height, width and channels of what is made.
     shape: [usize; 3],
-    gain_and_bias: Vec<(f32, f32)>,
+    ramp: Ramp,
     change: Change,
+    /// A row of bytes, mirrored.
+    row: Vec<u8>,
     canvas: Canvas,
     filter: Filter,
 }
@@ -31,8 +30,9 @@ impl<'a> Augmenter<'a> {
         Self {
             augment,
             shape,
-            gain_and_bias: scaling.gain_and_bias(),
+            ramp: scaling.ramp(),
             change: Change::default(),
+            row: Vec::new(),
             canvas: Canvas::new([height, width]),
             filter: Filter::default(),
         }
@@ -50,11 +50,29 @@ impl<'a> Augmenter<'a> {
     }
 
     fn stages<const C: usize>(&mut self, pixels: &Pixels, values: &mut [f32]) {
-        let Self { shape, gain_and_bias, change, canvas, filter, .. } = self;
+        let Self { shape, ramp, change, canvas, row, .. } = self;
         match framed(pixels, &change.map.unwrap_or(Affine::IDENTITY), [shape[0], shape[1]]) {
-            Framed::Ready { pixels, mirrored } => place::<C>(&pixels, mirrored, values),
-            Framed::ToWarp { pixels, map } => canvas.warp::<C>(&pixels, &map, values),
+            Framed::Ready { pixels, mirrored } if change.keeps_levels() => {
+                place::<C>(&pixels, mirrored, row, values, |bytes, values| ramp.scale_bytes(bytes, values));
+            }
+            Framed::Ready { pixels, mirrored } => {
+                place::<C>(&pixels, mirrored, row, values, levels);
+                self.change_levels::<C>(values);
+            }
+            Framed::ToWarp { pixels, map } => {
+                canvas.warp::<C>(&pixels, &map, values);
+                self.change_levels::<C>(values);
+            }
         }
+        if let Some(area) = self.change.erased {
+            // What is 0 after scaling is the mean of the training pictures.
+            area.rows(self.shape[1], C).for_each(|row| values[row].fill(0.0));
+        }
+    }
+
+    /// All that changes levels where they are, scaling last.
+    fn change_levels<const C: usize>(&mut self, values: &mut [f32]) {
+        let Self { shape, ramp, change, filter, .. } = self;
         change.curves.iter().for_each(|curve| curve.apply::<C>(values));
         if !change.tones.is_empty() {
             recolour::<C>(change, values);
@@ -66,32 +84,40 @@ impl<'a> Augmenter<'a> {
         if let Some(noise) = change.noise {
             noise.add(values);
         }
-        scale::<C>(gain_and_bias, values);
-        if let Some(area) = change.erased {
-            // What is 0 after scaling is the mean of the training pictures.
-            area.rows(shape[1], C).for_each(|row| values[row].fill(0.0));
+        ramp.scale_levels(values);
+    }
+}
+
+/// Puts the rows of an image of the right size where they go, mirrored left to right and top to bottom, each by `put`.
+fn place<const C: usize>(
+    pixels: &Pixels,
+    [sideways, upside_down]: [bool; 2],
+    mirrored: &mut Vec<u8>,
+    values: &mut [f32],
+    put: impl Fn(&[u8], &mut [f32]),
+) {
+    let row_len = pixels.width() * C;
+    let rows = pixels.height();
+    for (y, values) in values.chunks_exact_mut(row_len).enumerate() {
+        let from = if upside_down { rows - 1 - y } else { y };
+        let bytes = &pixels.as_bytes()[from * row_len..][..row_len];
+        if sideways {
+            mirrored.resize(row_len, 0);
+            for (to, from) in mirrored.as_chunks_mut::<C>().0.iter_mut().zip(bytes.as_chunks().0.iter().rev())
+            {
+                *to = *from;
+            }
+            put(mirrored, values);
+        } else {
+            put(bytes, values);
         }
     }
 }
 
-/// The levels of an image of the right size, mirrored left to right and top to bottom.
-fn place<const C: usize>(pixels: &Pixels, [sideways, upside_down]: [bool; 2], values: &mut [f32]) {
-    let row_len = pixels.width() * C;
-    let rows = pixels.height();
-    for (y, row) in values.chunks_exact_mut(row_len).enumerate() {
-        let from = if upside_down { rows - 1 - y } else { y };
-        let bytes = &pixels.as_bytes()[from * row_len..][..row_len];
-        if sideways {
-            for (value, pixel) in
-                row.as_chunks_mut::<C>().0.iter_mut().zip(bytes.as_chunks::<C>().0.iter().rev())
-            {
-                *value = pixel.map(f32::from);
-            }
-        } else {
-            for (value, &byte) in row.iter_mut().zip(bytes) {
-                *value = f32::from(byte);
-            }
-        }
+/// Bytes as they are.
+fn levels(bytes: &[u8], values: &mut [f32]) {
+    for (value, &byte) in values.iter_mut().zip(bytes) {
+        *value = f32::from(byte);
     }
 }
 
@@ -117,16 +143,6 @@ fn mean<const C: usize>(values: &[f32]) -> [f32; 3] {
     let pixels = values.as_chunks::<C>().0;
     let sum = pixels.iter().fold([0.0; C], |sum: [f32; C], pixel| std::array::from_fn(|c| sum[c] + pixel[c]));
     std::array::from_fn(|c| sum[c % C] / pixels.len() as f32)
-}
-
-/// Levels, cut off where a picture's are, as the network's input.
-fn scale<const C: usize>(gain_and_bias: &[(f32, f32)], values: &mut [f32]) {
-    let scaling: [(f32, f32); C] = std::array::from_fn(|c| gain_and_bias[c]);
-    for pixel in values.as_chunks_mut::<C>().0 {
-        for (value, (gain, bias)) in pixel.iter_mut().zip(scaling) {
-            *value = value.clamp(0.0, WHITE) * gain + bias;
-        }
-    }
 }
 
 impl Noise {

@@ -89,6 +89,15 @@ impl Change {
         }
     }
 
+    /// True where levels stay what they are: the picture is moved at most, and a part of it erased.
+    pub(super) fn keeps_levels(&self) -> bool {
+        self.curves.is_empty()
+            && self.tones.is_empty()
+            && self.sharpness == 1.0
+            && self.blur == 0.0
+            && self.noise.is_none()
+    }
+
     /// Moves the picture, after what moves it already.
     pub(super) fn moves(&mut self, map: Affine) {
         self.map = Some(self.map.unwrap_or(Affine::IDENTITY).then(map));

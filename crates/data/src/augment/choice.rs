@@ -72,8 +72,15 @@ impl AugmentChoice {
     pub fn read(path: &Path) -> Result<Self, AugmentError> {
         /// Nobody writes so many settings.
         const MOST: u64 = 1 << 20;
-        let text = read_text_limited(path, MOST)?;
-        toml::from_str(&text).map_err(|error| {
+        Self::from_toml(&read_text_limited(path, MOST)?, path)
+    }
+
+    /// Settings from TOML, such as docs/augment.md describes; `path` is where it stands.
+    ///
+    /// # Errors
+    /// [`AugmentError::Setting`] for what is no setting, or not in its range, with its line.
+    pub fn from_toml(text: &str, path: &Path) -> Result<Self, AugmentError> {
+        toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = 1 + before.matches('\n').count();
             AugmentError::Setting { path: path.to_owned(), line, fault: error.message().to_owned() }

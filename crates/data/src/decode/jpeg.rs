@@ -128,7 +128,8 @@ impl<'a> Iterator for Segments<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         // In a scan this also passes over coded data, in which 0xFF is followed by 0; elsewhere there is nothing to pass.
-        let at = self.0.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff))?;
+        let is_marker = |&at: &usize| self.0.get(at + 1).is_some_and(|next| !matches!(next, 0 | 0xff));
+        let at = memchr::memchr_iter(0xff, self.0).find(is_marker)?;
         let marker = self.0[at + 1];
         let rest = &self.0[at + 2..];
         if matches!(marker, TEMPORARY | RESTART_0..=END_OF_IMAGE) {

@@ -3,75 +3,153 @@
 use super::look::{AREA, Look, SIDE};
 
 /// Rows and columns at each edge that are not compared: a crop has lost them.
-const MARGIN: usize = 3;
+const MARGIN: usize = 4;
+/// Rows and columns that are compared.
+const INNER: usize = SIDE - 2 * MARGIN;
 /// The most times that the place of one look over the other is put right.
-const STEPS: usize = 10;
+const STEPS: usize = 12;
 /// A step that moves the edges by less than this part of a pixel is the last.
 const SETTLED: f32 = 0.02;
 /// A look whose edge must be moved by more than this many pixels is no light crop of the other.
 const FARTHEST: f32 = 4.0;
-/// After this many steps, what will come to lie on the other explains most of its light already...
+/// After this many steps, what has come to lie on the other explains most of its light already...
 const EARLY: usize = 3;
 /// ...and leaves less than this share of it open.
 const HOPELESS: f32 = 0.4;
-/// Unknowns: how columns and rows are stretched and shifted, how contrast and brightness differ.
-const UNKNOWNS: usize = 6;
+/// Unknowns: how columns are stretched and shifted, and rows.
+const UNKNOWNS: usize = 4;
 const MIDDLE: f32 = (SIDE - 1) as f32 / 2.0;
 
-/// A look, a little smoothed, with its slopes: what is laid over others.
-pub(super) struct Sheet {
-    light: Vec<f32>,
-    /// Half the differences between the pixels on either side, along the rows and down the columns.
-    slope_x: Vec<f32>,
-    slope_y: Vec<f32>,
-}
+/// Numbers for the pixels of a look, `[row, column]`.
+type Image = [f32; AREA];
+
+/// A look, a little smoothed: what is laid over others.
+pub(super) struct Sheet(Box<Image>);
 
 impl Sheet {
-    /// The sheet of a look, seen in a mirror or not.
+    /// The sheet of a look, seen in a mirror or not, with weights 1, 2, 1 along rows and columns: half the size of a small picture
+    /// does not keep more.
     pub(super) fn of(look: &Look, mirrored: bool) -> Self {
-        let light = smoothed(&look.light(mirrored));
-        let (mut slope_x, mut slope_y) = (vec![0.0; AREA], vec![0.0; AREA]);
-        for i in 0..AREA {
-            let [left, right, above, below] = around(i);
-            slope_x[i] = (light[right] - light[left]) / 2.0;
-            slope_y[i] = (light[below] - light[above]) / 2.0;
+        let smooth = |before: f32, here: f32, after: f32| (before + 2.0 * here + after) / 4.0;
+        let light = look.light(mirrored);
+        let (mut rows, mut both) = ([0.0; AREA], Box::new([0.0; AREA]));
+        for (row, smoothed) in light.chunks_exact(SIDE).zip(rows.chunks_exact_mut(SIDE)) {
+            for (x, value) in smoothed.iter_mut().enumerate() {
+                *value = smooth(row[before(x)], row[x], row[after(x)]);
+            }
         }
-        Self { light, slope_x, slope_y }
+        for (y, smoothed) in both.chunks_exact_mut(SIDE).enumerate() {
+            let [above, here, below] = [before(y), y, after(y)].map(|y| &rows[y * SIDE..][..SIDE]);
+            for (x, value) in smoothed.iter_mut().enumerate() {
+                *value = smooth(above[x], here[x], below[x]);
+            }
+        }
+        Self(both)
     }
 
-    /// What lies at a place between four pixels.
-    fn at(&self, x: Spot, y: Spot) -> Seen {
-        let first = y.pixel * SIDE + x.pixel;
-        let between = |values: &[f32]| {
-            let [a, b] = [values[first], values[first + 1]];
-            let [c, d] = [values[first + SIDE], values[first + SIDE + 1]];
-            let (above, below) = (a + (b - a) * x.on, c + (d - c) * x.on);
-            above + (below - above) * y.on
-        };
-        Seen { light: between(&self.light), slope_x: between(&self.slope_x), slope_y: between(&self.slope_y) }
+    /// What of the sheet comes to lie on each pixel; nothing is told of as many rows at the top and bottom as `margin`.
+    fn laid_out(&self, laid: Laid, margin: usize) -> Image {
+        let mut seen = [0.0; AREA];
+        let (xs, ys) = (laid.x.spots(), laid.y.spots());
+        let rows = self.0.as_chunks::<SIDE>().0;
+        for (y, seen) in
+            seen.as_chunks_mut::<SIDE>().0.iter_mut().enumerate().take(SIDE - margin).skip(margin)
+        {
+            let Spot { pixel, on } = ys[y];
+            let mut row = [0.0; SIDE];
+            for (value, (above, below)) in row.iter_mut().zip(rows[pixel].iter().zip(&rows[pixel + 1])) {
+                *value = above + (below - above) * on;
+            }
+            for (value, Spot { pixel, on }) in seen.iter_mut().zip(xs) {
+                *value = row[pixel] + (row[pixel + 1] - row[pixel]) * on;
+            }
+        }
+        seen
     }
 }
 
-/// The pixels to the left and right of pixel `i`, above and below; at the edges itself.
-fn around(i: usize) -> [usize; 4] {
+/// The row above or the column to the left; at the edge the edge.
+fn before(at: usize) -> usize {
+    at.saturating_sub(1)
+}
+
+/// The row below or the column to the right; at the edge the edge.
+fn after(at: usize) -> usize {
+    (at + 1).min(SIDE - 1)
+}
+
+/// Half the differences between the pixels on either side, along the row and down the column.
+fn slopes(image: &Image, i: usize) -> [f32; 2] {
     let (x, y) = (i % SIDE, i / SIDE);
-    let (left, right) = (x.saturating_sub(1), (x + 1).min(SIDE - 1));
-    let (above, below) = (y.saturating_sub(1), (y + 1).min(SIDE - 1));
-    [y * SIDE + left, y * SIDE + right, above * SIDE + x, below * SIDE + x]
+    let at = |x: usize, y: usize| image[y * SIDE + x];
+    [(at(after(x), y) - at(before(x), y)) / 2.0, (at(x, after(y)) - at(x, before(y))) / 2.0]
 }
 
-/// The light with weights 1, 2, 1 along rows and columns: half the size of a small picture does not keep more.
-fn smoothed(light: &[f32]) -> Vec<f32> {
-    let pass = |light: &[f32], ends: fn([usize; 4]) -> [usize; 2]| -> Vec<f32> {
-        (0..AREA)
-            .map(|i| {
-                let [before, after] = ends(around(i));
-                (light[before] + 2.0 * light[i] + light[after]) / 4.0
-            })
-            .collect()
-    };
-    let rows = pass(light, |[left, right, ..]| [left, right]);
-    pass(&rows, |[.., above, below]| [above, below])
+/// The pixels that are compared, row by row.
+fn inner(image: &Image) -> impl Iterator<Item = &[f32; INNER]> {
+    let rows = &image.as_chunks::<SIDE>().0[MARGIN..SIDE - MARGIN];
+    rows.iter().map(|row| row[MARGIN..].first_chunk().expect("a row is longer than what is compared of it"))
+}
+
+/// The sum of the products of two images.
+fn product(a: &Image, b: &Image) -> f32 {
+    let mut sums = [0.0; INNER];
+    for (a, b) in inner(a).zip(inner(b)) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum()
+}
+
+/// The mean of an image.
+fn mean(image: &Image) -> f32 {
+    let mut sums = [0.0; INNER];
+    for row in inner(image) {
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum += value;
+        }
+    }
+    sums.iter().sum::<f32>() / (INNER * INNER) as f32
+}
+
+/// A look, a little smoothed, that others are laid over, with what is the same for all of them.
+pub(super) struct Ground {
+    /// Around a mean of zero.
+    light: Box<Image>,
+    /// The sum of the squares of its light.
+    squares: f32,
+    /// How its light changes with each unknown, as far as brightness and contrast do not change it so.
+    changes: Box<[Image; UNKNOWNS]>,
+    /// The inverse of the changes' products with each other.
+    inverse: [[f32; UNKNOWNS]; UNKNOWNS],
+}
+
+impl Ground {
+    /// The ground of a look; none where there is nothing to hold on to, as on stripes.
+    pub(super) fn of(look: &Look) -> Option<Self> {
+        let Sheet(mut light) = Sheet::of(look, false);
+        let mean_light = mean(&light);
+        light.iter_mut().for_each(|value| *value -= mean_light);
+        let squares = product(&light, &light);
+
+        let mut changes = Box::new([[0.0; AREA]; UNKNOWNS]);
+        for i in 0..AREA {
+            let [slope_x, slope_y] = slopes(&light, i);
+            let (dx, dy) = ((i % SIDE) as f32 - MIDDLE, (i / SIDE) as f32 - MIDDLE);
+            for (change, value) in changes.iter_mut().zip([slope_x * dx, slope_x, slope_y * dy, slope_y]) {
+                change[i] = value;
+            }
+        }
+        for change in changes.iter_mut() {
+            let (brightness, contrast) = (mean(change), product(change, &light) / squares);
+            for (value, light) in change.iter_mut().zip(light.iter()) {
+                *value -= brightness + contrast * light;
+            }
+        }
+        let products = std::array::from_fn(|i| std::array::from_fn(|j| product(&changes[i], &changes[j])));
+        Some(Self { inverse: inverse(products)?, light, squares, changes })
+    }
 }
 
 /// A place between two pixels of a row or column.
@@ -82,15 +160,8 @@ struct Spot {
     on: f32,
 }
 
-/// What is seen of a sheet at a place.
-struct Seen {
-    light: f32,
-    slope_x: f32,
-    slope_y: f32,
-}
-
-/// Where the rows or columns of one sheet lie on another: what is `d` from the middle of the other lies `stretch * d + shift` from
-/// its own.
+/// Where the rows or columns of a sheet lie on a ground: what is `d` from the middle of the ground lies `stretch * d + shift` from
+/// the sheet's.
 #[derive(Debug, Clone, Copy)]
 struct Axis {
     stretch: f32,
@@ -109,121 +180,106 @@ impl Axis {
         spots
     }
 
-    /// How far its edges are moved, in pixels.
-    fn moved(self) -> f32 {
-        (self.stretch - 1.0).abs() * MIDDLE + self.shift.abs()
+    /// The place of a sheet on the ground, if this is its place on a ground that is stretched and shifted so itself.
+    fn without(self, stretch: f32, shift: f32) -> Self {
+        let stretch = self.stretch / (1.0 + stretch);
+        Self { stretch, shift: self.shift - stretch * shift }
+    }
+
+    /// How far its edges lie from those of another, in pixels.
+    fn away_from(self, other: Self) -> f32 {
+        (self.stretch - other.stretch).abs() * MIDDLE + (self.shift - other.shift).abs()
     }
 }
 
-/// How one sheet lies on another, and how its light is changed there.
+/// How a sheet lies on a ground.
 #[derive(Debug, Clone, Copy)]
 struct Laid {
     x: Axis,
     y: Axis,
-    contrast: f32,
-    brightness: f32,
 }
 
-/// The share of the slopes of `other`, from 0 to 1, that are not those of `sheet`, once it is stretched and shifted over it as
+impl Laid {
+    const STRAIGHT: Self =
+        Self { x: Axis { stretch: 1.0, shift: 0.0 }, y: Axis { stretch: 1.0, shift: 0.0 } };
+
+    fn away_from(self, other: Self) -> f32 {
+        self.x.away_from(other.x).max(self.y.away_from(other.y))
+    }
+}
+
+/// The share of the slopes of `ground`, from 0 to 1, that are not those of `sheet`, once it is stretched and shifted over it as
 /// well as can be: 0 for equal pictures, about 1 for two that have nothing to do with each other. It is one minus the square of the
 /// correlation of the slopes, so brightness and contrast make no difference. 1 where no place is found.
-pub(super) fn distance(sheet: &Sheet, other: &Sheet) -> f32 {
-    let same = Axis { stretch: 1.0, shift: 0.0 };
-    let mut laid = Laid { x: same, y: same, contrast: 1.0, brightness: 0.0 };
+pub(super) fn distance(ground: &Ground, sheet: &Sheet) -> f32 {
+    let mut laid = Laid::STRAIGHT;
     for step in 0..STEPS {
-        let Some((better, open)) = put_right(sheet, other, laid) else { return 1.0 };
-        if step >= EARLY && open > HOPELESS || better.x.moved().max(better.y.moved()) > FARTHEST {
+        let Some((better, open)) = put_right(ground, sheet, laid) else { return 1.0 };
+        let is_light = better.away_from(Laid::STRAIGHT) <= FARTHEST;
+        if !is_light || (step >= EARLY && open > HOPELESS) {
             return 1.0;
         }
-        let moved = [(laid.x, better.x), (laid.y, better.y)]
-            .map(|(from, to)| (to.stretch - from.stretch).abs() * MIDDLE + (to.shift - from.shift).abs());
+        let moved = better.away_from(laid);
         laid = better;
-        if moved[0].max(moved[1]) < SETTLED {
+        if moved < SETTLED {
             break;
         }
     }
-    slopes_apart(sheet, other, laid)
+    slopes_apart(&ground.light, &sheet.laid_out(laid, MARGIN - 1))
 }
 
-/// Calls `see` for each pixel that is compared, with its place and what of the sheet lies there.
-fn compare(sheet: &Sheet, laid: Laid, mut see: impl FnMut(usize, usize, Seen)) {
-    let (xs, ys) = (laid.x.spots(), laid.y.spots());
-    for (y, &at_y) in ys.iter().enumerate().take(SIDE - MARGIN).skip(MARGIN) {
-        for (x, &at_x) in xs.iter().enumerate().take(SIDE - MARGIN).skip(MARGIN) {
-            see(x, y, sheet.at(at_x, at_y));
-        }
+/// A step towards the least squares of light, whatever brightness and contrast, and the share of the light's variance that was
+/// open before it: the inverse compositional step of Baker and Matthews (2004), for which all but the sheet's light is known
+/// beforehand, with brightness and contrast projected out as theirs. None where a sheet is flat or a negative.
+fn put_right(ground: &Ground, sheet: &Sheet, laid: Laid) -> Option<(Laid, f32)> {
+    let light = sheet.laid_out(laid, MARGIN);
+    let both = product(&ground.light, &light);
+    let variance = product(&light, &light) - mean(&light).powi(2) * (INNER * INNER) as f32;
+    let contrast = both / ground.squares;
+    if !(contrast > 0.0 && variance > 0.0) {
+        return None;
     }
+    let along = ground.changes.each_ref().map(|change| product(change, &light) / contrast);
+    let [stretch_x, shift_x, stretch_y, shift_y] =
+        ground.inverse.map(|row| row.iter().zip(along).map(|(a, b)| a * b).sum());
+    let better = Laid { x: laid.x.without(stretch_x, shift_x), y: laid.y.without(stretch_y, shift_y) };
+    Some((better, 1.0 - both * contrast / variance))
 }
 
-/// A step of Gauss and Newton towards the least squares of light (Lucas and Kanade 1981), and the share of the light's variance
-/// that was open before it. None where there is nothing to hold on to.
-fn put_right(sheet: &Sheet, other: &Sheet, laid: Laid) -> Option<(Laid, f32)> {
-    let mut sums = [[0.0_f32; UNKNOWNS + 1]; UNKNOWNS];
-    let (mut open, mut light, mut squares) = (0.0, 0.0, 0.0);
-    compare(sheet, laid, |x, y, seen| {
-        let (slope_x, slope_y) = (laid.contrast * seen.slope_x, laid.contrast * seen.slope_y);
-        let there = other.light[y * SIDE + x];
-        let rest = there - (laid.contrast * seen.light + laid.brightness);
-        let (dx, dy) = (x as f32 - MIDDLE, y as f32 - MIDDLE);
-        let row = [slope_x * dx, slope_x, slope_y * dy, slope_y, seen.light, 1.0, rest];
-        for (i, sums) in sums.iter_mut().enumerate() {
-            for (sum, value) in sums.iter_mut().zip(row) {
-                *sum += row[i] * value;
-            }
-        }
-        open += rest * rest;
-        light += there;
-        squares += there * there;
-    });
-    let n = ((SIDE - 2 * MARGIN) * (SIDE - 2 * MARGIN)) as f32;
-    let variance = squares - light * light / n;
-    let [stretch_x, shift_x, stretch_y, shift_y, contrast, brightness] = solved(sums)?;
-    let moved = |axis: Axis, stretch: f32, shift: f32| Axis {
-        stretch: axis.stretch + stretch,
-        shift: axis.shift + shift,
-    };
-    let better = Laid {
-        x: moved(laid.x, stretch_x, shift_x),
-        y: moved(laid.y, stretch_y, shift_y),
-        contrast: laid.contrast + contrast,
-        brightness: laid.brightness + brightness,
-    };
-    (variance > 0.0).then_some((better, open / variance))
-}
-
-/// The solution of symmetric linear equations, whose right side is the last column; none where there is no single one.
-fn solved(mut rows: [[f32; UNKNOWNS + 1]; UNKNOWNS]) -> Option<[f32; UNKNOWNS]> {
-    let diagonal: Vec<f32> = (0..UNKNOWNS).map(|i| rows[i][i]).collect();
+/// The inverse of a symmetric matrix; none where there is none.
+fn inverse(mut rows: [[f32; UNKNOWNS]; UNKNOWNS]) -> Option<[[f32; UNKNOWNS]; UNKNOWNS]> {
+    let diagonal: [f32; UNKNOWNS] = std::array::from_fn(|i| rows[i][i]);
+    let mut inverse = [[0.0; UNKNOWNS]; UNKNOWNS];
+    (0..UNKNOWNS).for_each(|i| inverse[i][i] = 1.0);
     for i in 0..UNKNOWNS {
-        let pivot = rows[i];
         // Rounding leaves something of what is a sum of the others.
-        let is_clear = pivot[i] > 1e-5 * diagonal[i];
+        let is_clear = rows[i][i] > 1e-5 * diagonal[i];
         if !is_clear {
             return None;
         }
-        for (j, row) in rows.iter_mut().enumerate() {
-            if j != i {
-                let share = row[i] / pivot[i];
-                for (value, above) in row.iter_mut().zip(pivot) {
-                    *value -= share * above;
-                }
+        let (pivot, of_inverse) = (rows[i], inverse[i]);
+        for (j, (row, inverse)) in rows.iter_mut().zip(&mut inverse).enumerate() {
+            let share = if i == j { 1.0 - 1.0 / pivot[i] } else { row[i] / pivot[i] };
+            for k in 0..UNKNOWNS {
+                row[k] -= share * pivot[k];
+                inverse[k] -= share * of_inverse[k];
             }
         }
     }
-    let solution = std::array::from_fn(|i| rows[i][UNKNOWNS] / rows[i][i]);
-    solution.iter().all(|value: &f32| value.is_finite()).then_some(solution)
+    inverse.iter().flatten().all(|value| value.is_finite()).then_some(inverse)
 }
 
 /// One minus the square of the correlation of the slopes.
-fn slopes_apart(sheet: &Sheet, other: &Sheet, laid: Laid) -> f32 {
+fn slopes_apart(ground: &Image, light: &Image) -> f32 {
     let (mut here, mut there, mut both) = (0.0_f32, 0.0_f32, 0.0_f32);
-    compare(sheet, laid, |x, y, seen| {
-        let (ax, ay) = (seen.slope_x * laid.x.stretch, seen.slope_y * laid.y.stretch);
-        let (bx, by) = (other.slope_x[y * SIDE + x], other.slope_y[y * SIDE + x]);
-        here += ax * ax + ay * ay;
-        there += bx * bx + by * by;
-        both += ax * bx + ay * by;
-    });
+    for y in MARGIN..SIDE - MARGIN {
+        for x in MARGIN..SIDE - MARGIN {
+            let ([ax, ay], [bx, by]) = (slopes(light, y * SIDE + x), slopes(ground, y * SIDE + x));
+            here += ax * ax + ay * ay;
+            there += bx * bx + by * by;
+            both += ax * bx + ay * by;
+        }
+    }
     // A negative is no copy.
     if both <= 0.0 { 1.0 } else { (1.0 - both * both / (here * there)).clamp(0.0, 1.0) }
 }
@@ -255,8 +311,12 @@ mod tests {
         Look::of(&pixels).expect("it is not flat")
     }
 
+    fn ground(look: &Look) -> Ground {
+        Ground::of(look).expect("it has slopes in both directions")
+    }
+
     fn between(a: &Look, b: &Look) -> f32 {
-        distance(&Sheet::of(a, false), &Sheet::of(b, false))
+        distance(&ground(a), &Sheet::of(b, false))
     }
 
     const WHOLE: [f32; 4] = [0.0, 1.0, 0.0, 1.0];
@@ -295,22 +355,70 @@ mod tests {
         let whole = window(3.0, WHOLE);
         let flipped = window(3.0, [1.0, 0.0, 0.0, 1.0]);
         assert!(between(&whole, &flipped) > 0.5);
-        assert!(distance(&Sheet::of(&whole, true), &Sheet::of(&flipped, false)) < 0.01);
+        assert!(distance(&ground(&whole), &Sheet::of(&flipped, true)) < 0.01);
+    }
+
+    /// Waves that are smooth at this size, so that values between pixels are known.
+    fn waves(stretch: f32, shift: f32) -> Image {
+        std::array::from_fn(|i| {
+            let (x, y) = ((i % SIDE) as f32 - MIDDLE, (i / SIDE) as f32 - MIDDLE);
+            let (x, y) = (stretch * x + shift, stretch * y - shift);
+            (0.35 * x).sin() + (0.25 * y + 0.1 * x).cos()
+        })
     }
 
     #[test]
-    fn equations_are_solved_where_they_can_be() {
-        let mut rows = [[0.0; UNKNOWNS + 1]; UNKNOWNS];
-        for (i, row) in rows.iter_mut().enumerate() {
-            for (j, value) in row.iter_mut().take(UNKNOWNS).enumerate() {
-                *value = if i == j { 4.0 } else { 1.0 / (1 + i + j) as f32 };
+    fn a_sheet_is_laid_where_its_axes_say() {
+        let sheet = Sheet(Box::new(waves(1.0, 0.0)));
+        let along = |shift: f32| Axis { stretch: 0.9, shift };
+        let seen = sheet.laid_out(Laid { x: along(0.8), y: along(-0.8) }, 1);
+        let expected = waves(0.9, 0.8);
+        for (seen, expected) in inner(&seen).flatten().zip(inner(&expected).flatten()) {
+            assert!((seen - expected).abs() < 0.03, "{seen} for {expected}");
+        }
+    }
+
+    #[test]
+    fn a_place_on_a_moved_ground_is_taken_back() {
+        let at = |axis: Axis, d: f32| axis.stretch * d + axis.shift;
+        let (sheet, stretch, shift) = (Axis { stretch: 1.1, shift: -0.7 }, 0.05, 0.4);
+        for d in [-15.5, -3.0, 0.0, 8.25] {
+            let moved = (1.0 + stretch) * d + shift;
+            assert!((at(sheet.without(stretch, shift), moved) - at(sheet, d)).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn an_inverse_makes_the_unit_matrix() {
+        let rows: [[f32; UNKNOWNS]; UNKNOWNS] = std::array::from_fn(|i| {
+            std::array::from_fn(|j| if i == j { 4.0 } else { 1.0 / (1 + i + j) as f32 })
+        });
+        let inverse = inverse(rows).expect("its rows are independent");
+        for (i, row) in inverse.iter().enumerate() {
+            for j in 0..UNKNOWNS {
+                let sum: f32 = row.iter().zip(rows).map(|(value, row)| value * row[j]).sum();
+                assert!((sum - f32::from(u8::from(i == j))).abs() < 1e-5, "{sum} at {i}, {j}");
             }
-            row[UNKNOWNS] = (0..UNKNOWNS).map(|j| row[j] * (j as f32 - 2.0)).sum();
         }
-        for (j, value) in solved(rows).expect("one solution").into_iter().enumerate() {
-            assert!((value - (j as f32 - 2.0)).abs() < 1e-4, "{value} for {}", j as f32 - 2.0);
-        }
+        let mut rows = rows;
         rows[3] = rows[2];
-        assert_eq!(solved(rows), None);
+        assert_eq!(super::inverse(rows), None);
+    }
+
+    #[test]
+    fn smoothing_is_about_each_pixel() {
+        let lit = |at: usize| {
+            let mut light = [0_u8; AREA];
+            light[at] = 160;
+            Sheet::of(&Look::from_bytes(&light), false).0
+        };
+        let (x, y) = (9, 20);
+        let smoothed = lit(y * SIDE + x);
+        for (i, &value) in smoothed.iter().enumerate() {
+            let weight = |a: usize, b: usize| 2_u8.saturating_sub(a.abs_diff(b) as u8);
+            let expected = f32::from(10 * weight(i % SIDE, x) * weight(i / SIDE, y));
+            assert_eq!(value, expected, "{i}");
+        }
+        assert_eq!(lit(0)[..2], [90.0, 30.0], "the edge counts for what is beyond it");
     }
 }

@@ -13,7 +13,7 @@ mod nearest;
 
 use crate::crew::Crew;
 use crate::decode::Pixels;
-use align::Sheet;
+use align::{Ground, Sheet};
 use look::{AREA, Look};
 use nearest::Tree;
 use sha2::{Digest, Sha256};
@@ -131,8 +131,8 @@ pub(crate) struct Pair {
 pub(crate) struct Alike {
     /// In the order of their indices.
     pub(crate) pairs: Vec<Pair>,
-    /// How many pictures have so many others near them that only the nearest were compared.
-    pub(crate) crowded: usize,
+    /// Which pictures have so many others near them that only the nearest were compared, ascending.
+    pub(crate) crowded: Vec<usize>,
 }
 
 /// Finds those of different pictures that look the same, in time that grows little faster than their number. The result does not
@@ -142,15 +142,16 @@ pub(crate) fn alike(prints: &[&Fingerprint], crew: Crew<'_>) -> Option<Alike> {
         prints.iter().enumerate().filter_map(|(index, print)| Some((index, print.look.as_ref()?))).collect();
     let tree = Tree::new(looks.iter().map(|(index, look)| (*index, look.forms())));
     let found = crew.map(looks.len(), |at| candidates(&tree, looks[at].0, looks[at].1))?;
-    let crowded = found.iter().filter(|(_, is_crowded)| *is_crowded).count();
+    let is_crowded = found.iter().zip(&looks).filter(|((_, is_crowded), _)| *is_crowded);
+    let crowded = is_crowded.map(|(_, (index, _))| *index).collect();
     let mut candidates: Vec<Candidate> = found.into_iter().flat_map(|(candidates, _)| candidates).collect();
     candidates.sort_unstable();
     candidates.dedup();
-    let mut pairs = crew.map(candidates.len(), |at| judge(prints, candidates[at]))?;
+    let of_one: Vec<&[Candidate]> = candidates.chunk_by(|(a, _), (b, _)| a[0] == b[0]).collect();
+    let mut pairs = crew.map(of_one.len(), |at| judge(prints, of_one[at]))?.concat();
     // A picture that is its own mirror image is near in both ways.
     pairs.sort_unstable_by(|a, b| a.indices.cmp(&b.indices).then(a.distance.total_cmp(&b.distance)));
     pairs.dedup_by_key(|pair| pair.indices);
-    pairs.retain(|pair| pair.distance <= NEAR);
     Some(Alike { pairs, crowded })
 }
 
@@ -170,17 +171,20 @@ fn candidates(tree: &Tree, index: usize, look: &Look) -> (Vec<Candidate>, bool) 
     found
 }
 
-fn judge(prints: &[&Fingerprint], (indices, mirrored): Candidate) -> Pair {
-    let look = |index: usize| prints[index].look.as_ref();
-    let [one, other] = indices.map(|index| prints[index].colour);
-    let has_its_colours = one.iter().zip(other).all(|(one, other)| one.abs_diff(other) <= COLOURS_APART);
-    let distance = match (look(indices[0]), look(indices[1])) {
-        (Some(one), Some(other)) if has_its_colours => {
-            align::distance(&Sheet::of(one, false), &Sheet::of(other, mirrored))
+/// Those of one picture's candidates that look as it does.
+fn judge(prints: &[&Fingerprint], candidates: &[Candidate]) -> Vec<Pair> {
+    let one = prints[candidates[0].0[0]];
+    let Some(ground) = one.look.as_ref().and_then(Ground::of) else { return Vec::new() };
+    let pair = |&(indices, mirrored): &Candidate| {
+        let other = prints[indices[1]];
+        let mut colours = one.colour.iter().zip(other.colour);
+        if !colours.all(|(one, other)| one.abs_diff(other) <= COLOURS_APART) {
+            return None;
         }
-        _ => 1.0,
+        let distance = align::distance(&ground, &Sheet::of(other.look.as_ref()?, mirrored));
+        (distance <= NEAR).then_some(Pair { indices, distance, mirrored })
     };
-    Pair { indices, distance, mirrored }
+    candidates.iter().filter_map(pair).collect()
 }
 
 #[cfg(test)]

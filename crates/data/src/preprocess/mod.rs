@@ -8,7 +8,7 @@ pub use detail::Detail;
 pub(crate) use resize::{Area, resize_area, scaled};
 pub use resize::{Filter, Fit};
 pub use scaling::Scaling;
-pub(crate) use scaling::ScalingSums;
+pub(crate) use scaling::{Ramp, ScalingSums};
 
 use crate::decode::{self, Channels, ImageError, ImageFault, Limits, Pixels};
 use crate::files::Files;
@@ -217,7 +217,7 @@ impl Preprocess {
     /// If `pixels` were not fitted by this recipe or `values` is not [`Self::image_len`] long.
     pub fn scale_into(&self, pixels: &Pixels, values: &mut [f32]) {
         assert_eq!(pixels.as_bytes().len(), self.image_len(), "pixels are fitted before they are scaled");
-        self.recipe.scaling.apply(pixels.as_bytes(), values);
+        self.recipe.scaling.ramp().scale_bytes(pixels.as_bytes(), values);
     }
 
     /// The values a network sees for fitted pixels, `[height, width, channels]`.

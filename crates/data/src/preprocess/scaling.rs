@@ -10,6 +10,9 @@ const MIN_STD: f64 = 0.05 / 255.0;
 /// The least deviation a recipe may divide by; smaller ones turn bytes into numbers beyond what `f32` can sum.
 const LEAST_STD: f32 = 1e-6;
 
+/// The largest level.
+const WHITE: f32 = 255.0;
+
 /// How a byte becomes a number: `(byte / 255 - mean) / std`, with a mean and a standard deviation for each channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,33 +40,54 @@ impl Scaling {
         Err(PreprocessError::Scaling { mean: self.mean.clone(), std: self.std.clone(), channels: count })
     }
 
-    /// The scaling as `byte * gain + bias`, for each channel.
-    pub(crate) fn gain_and_bias(&self) -> Vec<(f32, f32)> {
-        let affine = |(&mean, &std): (&f32, &f32)| {
-            let (mean, std) = (f64::from(mean), f64::from(std));
+    /// The scaling, made ready for many pictures.
+    pub(crate) fn ramp(&self) -> Ramp {
+        let affine = |c: usize| {
+            let (mean, std) = (f64::from(self.mean[c]), f64::from(self.std[c]));
             ((1.0 / (255.0 * std)) as f32, (-mean / std) as f32)
         };
-        self.mean.iter().zip(&self.std).map(affine).collect()
+        let channels = self.mean.len();
+        let (mut gain, mut bias) = ([0.0; RAMP_LEN], [0.0; RAMP_LEN]);
+        for i in 0..RAMP_LEN {
+            (gain[i], bias[i]) = affine(i % channels);
+        }
+        Ramp { gain, bias }
+    }
+}
+
+/// A multiple of both numbers of channels and of the vectors that processors have.
+const RAMP_LEN: usize = 48;
+
+/// Levels of interleaved channels become numbers, `level * gain + bias`: gains and biases of a run of whole pixels, so that
+/// loops go by vectors instead of by pixels.
+pub(crate) struct Ramp {
+    gain: [f32; RAMP_LEN],
+    bias: [f32; RAMP_LEN],
+}
+
+impl Ramp {
+    /// Scales whole pixels, a value for each byte.
+    pub(crate) fn scale_bytes(&self, bytes: &[u8], values: &mut [f32]) {
+        assert_eq!(bytes.len(), values.len(), "a value is written for each byte");
+        for (values, bytes) in values.chunks_mut(RAMP_LEN).zip(bytes.chunks(RAMP_LEN)) {
+            for ((value, &byte), (gain, bias)) in values.iter_mut().zip(bytes).zip(self.steps()) {
+                *value = f32::from(byte) * gain + bias;
+            }
+        }
     }
 
-    /// Scales whole images of interleaved channels.
-    pub(crate) fn apply(&self, bytes: &[u8], values: &mut [f32]) {
-        assert_eq!(bytes.len(), values.len(), "a value is written for each byte");
-        match *self.gain_and_bias().as_slice() {
-            [(gain, bias)] => {
-                for (value, &byte) in values.iter_mut().zip(bytes) {
-                    *value = f32::from(byte) * gain + bias;
-                }
+    /// Scales the levels of whole pixels where they lie, cut off where bytes are: at 0 and 255.
+    pub(crate) fn scale_levels(&self, values: &mut [f32]) {
+        for values in values.chunks_mut(RAMP_LEN) {
+            for (value, (gain, bias)) in values.iter_mut().zip(self.steps()) {
+                *value = value.clamp(0.0, WHITE) * gain + bias;
             }
-            [r, g, b] => {
-                for (value, byte) in values.chunks_exact_mut(3).zip(bytes.chunks_exact(3)) {
-                    value[0] = f32::from(byte[0]) * r.0 + r.1;
-                    value[1] = f32::from(byte[1]) * g.0 + g.1;
-                    value[2] = f32::from(byte[2]) * b.0 + b.1;
-                }
-            }
-            _ => unreachable!("channels are one or three"),
         }
+    }
+
+    /// The gain and bias of each value of a run.
+    fn steps(&self) -> impl Iterator<Item = (&f32, &f32)> {
+        self.gain.iter().zip(&self.bias)
     }
 }
 

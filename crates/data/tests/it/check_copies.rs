@@ -1,7 +1,7 @@
 //! Rules about pictures that are there more than once.
 
 use crate::common::{encode, folder, open, plain_png, write};
-use divvy_data::check::Copies;
+use divvy_data::check::{Copies, CopyGroup};
 use divvy_data::{CacheOptions, Channels, Dataset, ImageStore, Part, Preprocess, Split, StoreOptions, check};
 use divvy_rules::{Diagnostic, Rule, Severity};
 use image::{ImageFormat, Rgb, RgbImage};
@@ -258,6 +258,10 @@ fn scenes(more: &[(String, Vec<u8>)]) -> (TempDir, Arc<Dataset>) {
     (root, dataset)
 }
 
+fn name(dataset: &Dataset, sample: usize) -> String {
+    dataset.sample_name(sample).to_string_lossy().into_owned()
+}
+
 #[test]
 fn near_copies_are_found_however_they_were_made_and_no_others() {
     let more: Vec<(String, Vec<u8>)> = (0..40)
@@ -268,7 +272,7 @@ fn near_copies_are_found_however_they_were_made_and_no_others() {
         .collect();
     let (_root, dataset) = scenes(&more);
     let copies = copies(&dataset, &StoreOptions::default());
-    let name = |sample: usize| dataset.sample_name(sample).to_string_lossy().into_owned();
+    let name = |sample: usize| name(&dataset, sample);
     assert_eq!(copies.groups.len(), 40);
     assert_eq!(copies.crowded, 0);
     for group in &copies.groups {
@@ -288,11 +292,11 @@ fn near_copies_are_found_however_they_were_made_and_no_others() {
     assert_eq!(rules(&told(&dataset, &copies, &plain)), [(Rule::V07, Severity::Warning)]);
 }
 
-/// A scene with a square in a corner, `side` pixels wide, as a page puts its sign on pictures.
+/// A scene with a square near a corner, `side` pixels wide, as a page puts its sign on pictures.
 fn stamped(seed: usize, side: u32) -> Vec<u8> {
     let mut image = scene(seed, (200, 150), WHOLE);
     for (x, y) in (0..side).flat_map(|x| (0..side).map(move |y| (x, y))) {
-        image.put_pixel(8 + x, 8 + y, Rgb([250, 240, 230]));
+        image.put_pixel(24 + x, 24 + y, Rgb([250, 240, 230]));
     }
     png(image)
 }
@@ -306,11 +310,24 @@ fn a_copy_with_something_on_it_is_further_away_and_found_as_long_as_most_is_the_
         let copies = copies(&dataset, &StoreOptions::default());
         copies.groups.iter().flat_map(|group| group.near.iter().map(|near| near.distance)).collect::<Vec<_>>()
     };
-    let (small, large) = (found(14), found(90));
-    assert_eq!(small.len(), 40);
+    let (small, large) = (found(9), found(120));
+    assert_eq!(small.len(), 40, "{small:?}");
     assert!(small.iter().filter(|distance| **distance > 0.02).count() > 20, "{small:?}");
-    // More than a quarter of the picture is another one.
+    // Nearly half of the picture is another one.
     assert!(large.len() <= 2, "{large:?}");
+}
+
+#[test]
+fn many_pictures_of_one_place_are_no_copies_but_those_that_are_equal() {
+    let mut more: Vec<(String, Vec<u8>)> =
+        (1..=20).map(|side| (format!("a/place {side:02}.png"), stamped(50, side))).collect();
+    more.push(("a/place again.png".to_owned(), stamped(50, 7)));
+    let (_root, dataset) = scenes(&more);
+    let copies = copies(&dataset, &StoreOptions::default());
+    let names: Vec<String> =
+        copies.groups.iter().flat_map(CopyGroup::samples).map(|sample| name(&dataset, sample)).collect();
+    assert_eq!(names, ["a/place 07.png", "a/place again.png"]);
+    assert_eq!(copies.crowded, 20, "each different picture counts once");
 }
 
 #[test]

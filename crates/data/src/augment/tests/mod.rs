@@ -25,7 +25,7 @@ const SMALL: [usize; 3] = [4, 4, 3];
 fn no_augmentation_is_scaling_alone() {
     let bytes: Vec<u8> = (0..48).map(|i| i * 5).collect();
     let mut scaled = vec![0.0; 48];
-    Scaling::unit(Channels::Rgb).apply(&bytes, &mut scaled);
+    Scaling::unit(Channels::Rgb).ramp().scale_bytes(&bytes, &mut scaled);
     for draw in 0..20 {
         assert_eq!(augmented(&Augment::none(), SMALL, &bytes, draw), scaled);
     }

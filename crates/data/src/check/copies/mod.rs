@@ -9,7 +9,7 @@ use crate::fingerprint::{self, Fingerprint, Pair, Sum};
 use crate::store::StoreOptions;
 use crate::survey::Survey;
 use crate::together::Together;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Pictures that are there more than once, in groups.
 ///
@@ -81,32 +81,30 @@ impl Copies {
             |shown: Vec<(usize, &Fingerprint)>| shown.into_iter().map(|(sample, _)| sample).collect();
         let pictures: Vec<Vec<usize>> = pictures.into_iter().map(samples).collect();
         let different = pictures.len();
-        let mut copies = Self { groups: grouped(pictures, &alike.pairs), crowded: alike.crowded };
-        copies.take_scenes_apart(different);
-        Ok(copies)
-    }
-
-    /// Makes of each group in which too many of the `different` pictures look the same one for each picture that is there twice.
-    fn take_scenes_apart(&mut self, different: usize) {
-        let is_scene = |of: &CopyGroup| {
-            let alike = of.pictures.len();
-            alike > 1 && (alike > MOST_ALIKE || alike * PART_ALIKE > different.max(2 * PART_ALIKE))
-        };
-        let (scenes, mut groups): (Vec<_>, Vec<_>) = self.groups.drain(..).partition(is_scene);
+        let mut crowded: BTreeSet<usize> = alike.crowded.iter().map(|&index| pictures[index][0]).collect();
+        let (scenes, mut groups) = grouped(pictures, &alike.pairs)
+            .into_iter()
+            .partition::<Vec<_>, _>(|of| is_scene(of.pictures.len(), different));
+        // Of a scene stays what is there twice.
         for picture in scenes.into_iter().flat_map(|scene| scene.pictures) {
-            self.crowded += 1;
+            crowded.insert(picture[0]);
             if picture.len() > 1 {
                 groups.push(CopyGroup { pictures: vec![picture], near: Vec::new() });
             }
         }
         groups.sort_by_key(|of| of.pictures[0][0]);
-        self.groups = groups;
+        Ok(Self { groups, crowded: crowded.len() })
     }
 
     /// The samples of each group, for a split to keep together.
     pub fn together(&self) -> Vec<Vec<usize>> {
         self.groups.iter().map(CopyGroup::samples).collect()
     }
+}
+
+/// Whether so many of the `different` pictures look the same that they are no copies of each other.
+fn is_scene(alike: usize, different: usize) -> bool {
+    alike > 1 && (alike > MOST_ALIKE || alike * PART_ALIKE > different.max(2 * PART_ALIKE))
 }
 
 /// Groups of pictures that are there more than once or look like another, directly or by way of others.

@@ -314,7 +314,7 @@ impl<'a> Look<'a> {
         if pairs.is_empty() {
             return None;
         }
-        let what = format!("{} look the same under two groups", count(pairs.len(), "pair of pictures"));
+        let what = format!("{} of pictures look the same under two groups", count(pairs.len(), "pair"));
         let why = "a network answers much the same for both, so one of the two is likely to be counted wrong, if they show the same";
         let fix = "look at both: where they are the same picture, keep it in the group that it shows; where the small difference is what tells the groups apart, allow Y07";
         Some(self.near_finding(Rule::Y07, what, why, pairs).with(|found| found.fix(fix)))
