@@ -1,6 +1,6 @@
 """Makes the pictures in this folder with Pillow, and for each the pixels that Pillow decodes it to.
 
-    python make.py        # Pillow 13.0 with libjpeg-turbo, libwebp and libtiff
+    python make.py        # Pillow 13.0 with libjpeg-turbo, libwebp and libtiff; imagecodecs 2026.3.6 for odd_*.jpg
 
 For NAME.EXT the file NAME.EXT.png holds the pixels, upright and without transparency, of which what lies behind is white; PNG
 because it is lossless. `pixels.txt` has the CRC-32 of these pixels as plain bytes, which no PNG decoder has touched. Files in 16 bits are brought to 8 by rounding. What begins with `odd_` is refused.
@@ -11,6 +11,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, TiffImagePlugin
 
@@ -208,16 +209,10 @@ def profiles() -> None:
 
 
 def odd() -> None:
-    """Kinds of JPEG that are refused: their frame headers alone tell, so they are made from a baseline one. make_magick.py makes more."""
-    base = bytearray((HERE / "baseline.jpg").read_bytes())
-    frame = base.find(b"\xff\xc0")
-    twelve = bytearray(base)
-    twelve[frame + 1] = 0xC1
-    twelve[frame + 4] = 12
-    (HERE / "odd_12_bit.jpg").write_bytes(twelve)
-    lossless = bytearray(base)
-    lossless[frame + 1] = 0xC3
-    (HERE / "odd_lossless.jpg").write_bytes(lossless)
+    """Kinds of JPEG that are refused. make_magick.py makes more."""
+    levels = np.asarray(RGB, np.uint16)
+    (HERE / "odd_12_bit.jpg").write_bytes(imagecodecs.jpeg8_encode(levels * 16, level=90, bitspersample=12))
+    (HERE / "odd_lossless.jpg").write_bytes(imagecodecs.jpeg8_encode(levels.astype(np.uint8), lossless=True))
 
 
 if __name__ == "__main__":

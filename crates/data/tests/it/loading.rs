@@ -2,8 +2,8 @@
 
 use crate::common::{folder, open, plain_png, touch, write};
 use divvy_data::{
-    Augment, Batch, CacheOptions, Channels, DataError, Dataset, ImageStore, Loader, Preprocess, Scaling,
-    StoreOptions, check,
+    Augment, Batch, Blur, CacheOptions, Channels, DataError, Dataset, ImageStore, Loader, Mix, Policy,
+    Preprocess, Scaling, StoreOptions, check,
 };
 use std::collections::BTreeSet;
 use std::fs;
@@ -143,18 +143,34 @@ fn epoch(loader: &Loader, epoch: u64) -> Vec<(Vec<usize>, Vec<u32>)> {
     batches.map(|batch| (batch.samples().to_vec(), bits(&batch))).collect()
 }
 
+/// Every change there is, most of them always.
+fn everything() -> Augment {
+    Augment {
+        flip_vertical: 0.5,
+        shift: 0.1,
+        zoom: 0.1,
+        shear: 5.0,
+        blur: Some(Blur { probability: 0.5, ..Blur::default() }),
+        policy: Some(Policy::Rand { operations: 2, magnitude: 9.0 }),
+        mix: Some(Mix { probability: 0.5, mixup: 0.4, cutmix: 1.0 }),
+        ..Augment::strong()
+    }
+}
+
 #[test]
 fn epochs_are_the_same_bits_for_any_number_of_threads() {
     let (_root, dataset) = colors(23);
     let loaded = store(&dataset, &StoreOptions::default());
     let samples = all(&dataset);
-    let loader = |seed| Loader::for_training(&loaded, &samples, &unit(), 5, seed, Augment::light());
-    let one = epoch(&loader(7).with_threads(1), 3);
-    for threads in [2, 6] {
-        assert_eq!(epoch(&loader(7).with_threads(threads), 3), one);
+    for augment in [Augment::light(), Augment::standard(), Augment::strong(), everything()] {
+        let loader = |seed| Loader::for_training(&loaded, &samples, &unit(), 5, seed, augment);
+        let one = epoch(&loader(7).with_threads(1), 3);
+        for threads in [2, 7] {
+            assert_eq!(epoch(&loader(7).with_threads(threads), 3), one, "{augment}");
+        }
+        assert_ne!(epoch(&loader(7), 4), one, "{augment}");
+        assert_ne!(epoch(&loader(8), 3), one, "{augment}");
     }
-    assert_ne!(epoch(&loader(7), 4), one);
-    assert_ne!(epoch(&loader(8), 3), one);
 }
 
 #[test]
