@@ -74,7 +74,9 @@ pub use norm::{
     batch_norm_affine, batch_norm_apply, batch_norm_gradients, batch_norm_infer, batch_statistics,
     batch_statistics_from_sums, scale_shift_backward, scale_shift_forward,
 };
-pub use optimize::{Adam, RmsProp, Rule, Sgd, Update, sum_of_squares, sum_of_squares_scratch, update};
+pub use optimize::{
+    Adam, Average, RmsProp, Rule, Sgd, Update, follow, sum_of_squares, sum_of_squares_scratch, update,
+};
 pub use packing::WeightLayout;
 pub use pool::{
     NormPoolBackward, PoolShape, avg_pool_backward, avg_pool_forward, batch_norm_max_pool_backward,

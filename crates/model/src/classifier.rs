@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use divvy_data::{ImageError, Limits, Pixels, Preprocess, stream_images};
-use divvy_nn::{Cpu, Device, Engine, Head, Mode, Network, OutOfMemory, QuantizedEngine, check_memory};
+use divvy_nn::{Cpu, Device, Engine, Head, Network, OutOfMemory, QuantizedEngine, check_memory};
 
 use crate::{Model, ModelError, Prediction, Weights};
 
@@ -61,7 +61,7 @@ impl Classifier {
         let (engine, batch) = match weights {
             Weights::F32(parameters) => {
                 let threads = device.cpu().threads();
-                let batch = largest_batch(|batch| check_memory(&network, Mode::Infer, batch, threads))?;
+                let batch = largest_batch(|batch| check_memory(&network, None, batch, threads))?;
                 // Nothing random happens in inference, so the seed is of no account.
                 let engine = Engine::with_parameters(network, parameters, device, 0);
                 (Machine::F32(Box::new(engine)), batch)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use divvy_kernels::{Buffer, Cpu};
+use divvy_kernels::{Average, Buffer, Cpu, follow};
 use thiserror::Error;
 
 use crate::device::{Context, Device, Known, Randomness};
@@ -23,6 +23,7 @@ pub struct Engine {
     parameters: Parameters,
     gradients: Buffer,
     optimizer_state: OptimizerState,
+    average: Option<Parameters>,
     loss_weights: LossWeights,
     plans: HashMap<(Mode, usize), Compiled>,
     constants: Constants,
@@ -68,6 +69,7 @@ impl Engine {
             parameters,
             gradients: Buffer::default(),
             optimizer_state: OptimizerState::default(),
+            average: None,
             plans: HashMap::new(),
             constants: Constants::default(),
             seed,
@@ -88,6 +90,12 @@ impl Engine {
     /// The parameters as they are now.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
+    }
+
+    /// The running average of the parameters over the steps so far, the moving statistics of batch norms included; none where the
+    /// optimizer keeps none ([`Optimizer::average`]).
+    pub fn average(&self) -> Option<&Parameters> {
+        self.average.as_ref()
     }
 
     /// Sets how much each class counts in the loss; all the same by default.
@@ -153,6 +161,11 @@ impl Engine {
             // Fresh zeros, not grown: pages that are never written, as those of gradients that are not kept, take no memory.
             self.gradients = Buffer::zeros(self.parameters.table().trained_len());
         }
+        if optimizer.average.is_none() {
+            self.average = None;
+        } else if self.average.is_none() {
+            self.average = Some(self.parameters.clone());
+        }
         let loss = self.forward(&compiled, images, targets)?;
         self.backward(&compiled, optimizer, rate);
         Ok(loss)
@@ -205,7 +218,10 @@ impl Engine {
     /// in one pass over them are moved in that pass, the others after all.
     fn backward(&mut self, compiled: &Compiled, optimizer: &Optimizer, rate: f64) {
         let (plan, table) = (&compiled.plan, self.parameters.table().clone());
-        let mut updates = self.optimizer_state.begin(optimizer, rate, &table);
+        let average_rate = optimizer.average_rate(self.steps + 1);
+        let averaged = self.average.as_mut().zip(average_rate);
+        let averaged = averaged.map(|(kept, rate)| Average { values: kept.values_mut(), rate });
+        let mut updates = self.optimizer_state.begin(optimizer, rate, &table, averaged);
         let moved = plan.immediate(optimizer);
         self.device.run(
             plan,
@@ -226,6 +242,10 @@ impl Engine {
             let values = self.parameters.values_mut();
             updates.take(self.device.cpu(), start..range.start, values, &self.gradients);
             start = range.end;
+        }
+        if let Some((kept, rate)) = self.average.as_mut().zip(average_rate) {
+            let (_, values) = kept.split_mut();
+            follow(self.device.cpu(), Average { values, rate }, self.parameters.slices().1);
         }
         if let Some(laps) = self.device.laps() {
             laps.lap();

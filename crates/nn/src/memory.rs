@@ -6,6 +6,7 @@ use std::fs;
 use thiserror::Error;
 
 use crate::network::Network;
+use crate::optimizer::Optimizer;
 use crate::parameters::ParameterTable;
 use crate::plan::{Mode, Plan, PlanOptions};
 
@@ -29,15 +30,22 @@ fn gibi(bytes: u64) -> f64 {
     bytes as f64 / (1_u64 << 30) as f64
 }
 
-/// Makes sure that `network` can be run with batches of `batch` pictures on `threads` threads. Nothing is allocated.
+/// Makes sure that `network` can be trained by an optimizer, or used where there is none, with batches of `batch` pictures on `threads`
+/// threads. Nothing is allocated.
 ///
 /// # Errors
 /// [`OutOfMemory`] when it needs more than is free. Where the system does not tell, nothing is refused.
-pub fn check_memory(network: &Network, mode: Mode, batch: usize, threads: usize) -> Result<(), OutOfMemory> {
+pub fn check_memory(
+    network: &Network,
+    optimizer: Option<&Optimizer>,
+    batch: usize,
+    threads: usize,
+) -> Result<(), OutOfMemory> {
+    let mode = if optimizer.is_some() { Mode::Train } else { Mode::Infer };
     let table = ParameterTable::new(network.graph());
     let plan = Plan::compile(network, &table, mode, batch, PlanOptions::default());
-    // Training keeps a gradient and up to two numbers of optimizer state beside each parameter.
-    let copies = if mode == Mode::Train { 4 } else { 1 };
+    // Training keeps a gradient beside each parameter, and what the optimizer remembers.
+    let copies = optimizer.map_or(1, |optimizer| 2 + optimizer.kept());
     let numbers =
         plan.arena_len() + plan.scratch_len(threads) + plan.constants_len() + copies * table.trained_len();
     check_free((numbers * size_of::<f32>()) as u64, batch)
@@ -69,10 +77,14 @@ mod tests {
         let head = Head::for_task(Task::Binary, None, 2).unwrap();
         let graph = Architecture::by_name("classic").unwrap().graph([64, 64, 3], &head).unwrap();
         let network = Network::new(graph, Task::Binary).unwrap();
-        assert_eq!(check_memory(&network, Mode::Train, 1, 1), Ok(()));
+        let adam = Optimizer::adam();
+        assert_eq!(check_memory(&network, Some(&adam), 1, 1), Ok(()));
         if cfg!(target_os = "linux") {
-            let refused = check_memory(&network, Mode::Train, 1 << 30, 1).unwrap_err();
+            let refused = check_memory(&network, Some(&adam), 1 << 30, 1).unwrap_err();
             assert!(refused.needed > 1 << 40);
+            let averaged = check_memory(&network, Some(&adam.average(0.99)), 1 << 30, 1).unwrap_err();
+            let trained = ParameterTable::new(network.graph()).trained_len();
+            assert_eq!(averaged.needed - refused.needed, 4 * trained as u64);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use divvy_kernels::{
-    Adam as AdamKernel, Buffer, Cpu, RmsProp as RmsPropKernel, Rule, Sgd as SgdKernel, Update,
+    Adam as AdamKernel, Average, Buffer, Cpu, RmsProp as RmsPropKernel, Rule, Sgd as SgdKernel, Update,
 };
 use divvy_kernels::{sum_of_squares, sum_of_squares_scratch, update};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,11 @@ pub struct Optimizer {
     /// The largest Euclidean norm that all gradients together may have; a longer gradient is shortened. None by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
+    /// A running average of the parameters is kept, of which so much stays at each step; the average answers better than the last
+    /// parameters do, which swing around it (Polyak and Juditsky, 1992). In the first steps less stays, `(1 + t) / (10 + t)` after
+    /// `t` of them, so that the beginning is soon forgotten. None by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<f64>,
 }
 
 /// A setting out of range: its name, the value, and what it may be.
@@ -49,6 +54,7 @@ impl Optimizer {
             .map_or(Ok(()), |norm| within("clip_norm", norm, |norm| norm > 0.0, "give more than 0"))?;
         let memory =
             |name, share| within(name, share, |share| (0.0..1.0).contains(&share), "give 0 or more, below 1");
+        self.average.map_or(Ok(()), |kept| memory("average", kept))?;
         let epsilon = |epsilon| within("epsilon", epsilon, |epsilon| epsilon > 0.0, "give more than 0");
         match self.rule {
             UpdateRule::Sgd { momentum, .. } => memory("momentum", momentum),
@@ -149,12 +155,12 @@ impl Optimizer {
         Self::from(UpdateRule::RmsProp { rho: default_rho(), epsilon: default_epsilon(), momentum: 0.0 })
     }
 
-    /// Bytes that one update reads and writes for that many parameters: the value, its gradient and what the rule remembers. Clipping
+    /// Bytes that one update reads and writes for that many parameters: the value, its gradient and what is kept of it. Clipping
     /// reads and may write the gradient once more.
     pub fn bytes(&self, parameters: usize) -> u64 {
-        // The value is read and written, the gradient read; what is remembered is read and written.
+        // The value is read and written, the gradient read; what is kept is read and written.
         let clipping = if self.clip_norm.is_some() { 3 } else { 0 };
-        ((3 + 2 * self.slots() + clipping) * parameters * size_of::<f32>()) as u64
+        ((3 + 2 * self.kept() + clipping) * parameters * size_of::<f32>()) as u64
     }
 
     /// With this pull of weights towards 0.
@@ -162,12 +168,28 @@ impl Optimizer {
         Self { weight_decay, ..self }
     }
 
+    /// With a running average of the parameters, of which so much stays at each step.
+    pub fn average(self, kept: f64) -> Self {
+        Self { average: Some(kept), ..self }
+    }
+
+    /// How far the average goes to the parameters at a step, counted from 1.
+    pub(crate) fn average_rate(&self, step: u64) -> Option<f32> {
+        let step = step as f64;
+        self.average.map(|kept| (1.0 - kept.min((1.0 + step) / (10.0 + step))) as f32)
+    }
+
     /// With gradients shortened to this Euclidean norm.
     pub fn clip_norm(self, norm: f64) -> Self {
         Self { clip_norm: Some(norm), ..self }
     }
 
-    /// The numbers of state there are for each parameter.
+    /// The numbers that are kept of each parameter beside its value and gradient.
+    pub(crate) fn kept(&self) -> usize {
+        self.slots() + usize::from(self.average.is_some())
+    }
+
+    /// The numbers of state that the rule has for each parameter.
     fn slots(&self) -> usize {
         match self.rule {
             UpdateRule::Sgd { momentum, .. } => usize::from(momentum != 0.0),
@@ -179,7 +201,7 @@ impl Optimizer {
 
 impl From<UpdateRule> for Optimizer {
     fn from(rule: UpdateRule) -> Self {
-        Self { rule, weight_decay: 0.0, clip_norm: None }
+        Self { rule, weight_decay: 0.0, clip_norm: None, average: None }
     }
 }
 
@@ -193,10 +215,16 @@ pub(crate) struct OptimizerState {
 }
 
 impl OptimizerState {
-    /// Begins a step of rate `rate`, over the parameters of `table`.
+    /// Begins a step of rate `rate`, over the parameters of `table`, whose average is kept in `average` if anywhere.
     ///
     /// A state made for another rule, or for another number of parameters, starts anew.
-    pub(crate) fn begin(&mut self, optimizer: &Optimizer, rate: f64, table: &ParameterTable) -> Updates<'_> {
+    pub(crate) fn begin<'a>(
+        &'a mut self,
+        optimizer: &Optimizer,
+        rate: f64,
+        table: &ParameterTable,
+        average: Option<Average<'a>>,
+    ) -> Updates<'a> {
         let len = table.trained_len();
         if self.values.len() != len * optimizer.slots() {
             *self = Self { values: Buffer::zeros(len * optimizer.slots()), ..Self::default() };
@@ -206,7 +234,8 @@ impl OptimizerState {
         let (first, second) = self.values.split_at_mut(at);
         let (rate, steps, decayed) = (rate, self.steps, table.decayed_len());
         let state = [first, second];
-        Updates { optimizer: *optimizer, rate, steps, decayed, scale: 1.0, state, scratch: &mut self.scratch }
+        let scratch = &mut self.scratch;
+        Updates { optimizer: *optimizer, rate, steps, decayed, scale: 1.0, state, average, scratch }
     }
 }
 
@@ -220,6 +249,7 @@ pub(crate) struct Updates<'a> {
     /// What gradients are multiplied by.
     scale: f32,
     state: [&'a mut [f32]; 2],
+    average: Option<Average<'a>>,
     scratch: &'a mut Vec<f32>,
 }
 
@@ -238,7 +268,11 @@ impl Updates<'_> {
         let rule = self.rule(decay);
         // A slot that the rule does not have is empty.
         let state = self.state.each_mut().map(|slot| slot.get_mut(range.clone()).unwrap_or_default());
-        Update { rule, gradient_scale: self.scale, state }
+        let average = self
+            .average
+            .as_mut()
+            .map(|average| Average { values: &mut average.values[range], rate: average.rate });
+        Update { rule, gradient_scale: self.scale, state, average }
     }
 
     /// Moves the parameters of `range` by their gradients; both slices are of all parameters.

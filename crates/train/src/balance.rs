@@ -1,7 +1,7 @@
 //! Groups of different sizes that count alike in training.
 
 use divvy_data::Dataset;
-use divvy_nn::{Engine, Head, LossWeights, Parameters, Task};
+use divvy_nn::{Head, LossWeights, Network, Parameters, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -95,9 +95,9 @@ impl Correction {
     ///
     /// # Panics
     /// When no bias is added to the logits, as it is in the head of every architecture.
-    pub(crate) fn of(&self, engine: &Engine) -> Option<Parameters> {
+    pub(crate) fn of(&self, network: &Network, parameters: &Parameters) -> Option<Parameters> {
         let shifts = self.0.as_deref()?;
-        let corrected = engine.network().corrected(engine.parameters(), shifts);
+        let corrected = network.corrected(parameters, shifts);
         Some(corrected.expect("the head that an architecture gets has a bias"))
     }
 }

@@ -210,7 +210,7 @@ mod tests {
         config.wiring.activation = Some(divvy_nn::Activation::Sigmoid);
         config.warmup = Some(Warmup { steps: 10, start: 0.1 });
         config.plateau = Some(Plateau::default());
-        config.optimizer = Optimizer::nesterov(0.9).weight_decay(1e-4).clip_norm(1.0);
+        config.optimizer = Optimizer::nesterov(0.9).weight_decay(1e-4).clip_norm(1.0).average(0.99);
         for length in [Length::Auto, Length::Epochs(3), Length::Minutes(0.5)] {
             config.length = length;
             let text = toml::to_string(&config).unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use divvy_data::{Augment, Dataset, LabelKind, Part, Preprocess, Split, check};
 use divvy_model::targets;
-use divvy_nn::{Circumstances, Head, Metric, Mode, Network, check_memory};
+use divvy_nn::{Circumstances, Head, Metric, Network, check_memory};
 use divvy_rules::{Diagnostic, Place, Policy, Rule};
 
 use crate::architecture::open_architecture;
@@ -44,7 +44,7 @@ pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, 
     check_labels(head, &dataset)?;
     let network = architecture.network(preprocess.shape(), head)?;
     // The last batch of an epoch may be one larger.
-    check_memory(&network, Mode::Train, config.batch + 1, threads)?;
+    check_memory(&network, Some(&config.optimizer), config.batch + 1, threads)?;
     let split = first_split(config, &dataset)?;
     let notes = notes(config, &dataset, &split);
     let augment = config.augment.settings(&dataset);

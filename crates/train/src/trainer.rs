@@ -393,8 +393,9 @@ impl<'a> Trainer<'a> {
         begun: Instant,
         recorder: &mut Recorder<'_>,
     ) -> Result<(), TrainError> {
-        let corrected = self.correction.of(&self.engine);
-        let trained = corrected.map(|corrected| self.engine.replace_parameters(corrected));
+        let averaged = self.engine.average().unwrap_or(self.engine.parameters());
+        let at_use = self.correction.of(self.engine.network(), averaged).or(self.engine.average().cloned());
+        let trained = at_use.map(|at_use| self.engine.replace_parameters(at_use));
         self.judge_present(epoch, steps, begun, recorder)?;
         if let Some(trained) = trained {
             self.engine.replace_parameters(trained);

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use divvy_data::{Augment, DataError, Dataset, OpenOptions, StoreOptions};
+use divvy_data::{Augment, DataError, Dataset, OpenOptions, Split, StoreOptions};
 use divvy_eval::Report;
 use divvy_model::{Classifier, Model};
-use divvy_nn::{Activation, Cpu, Schedule, Task, Warmup, Wiring};
+use divvy_nn::{Activation, Cpu, Optimizer, Schedule, Task, Warmup, Wiring};
 use divvy_train::{Contents, Ending, Event, Length, RunFolder, TrainConfig, TrainError, evaluate, train};
 
 /// A network that trains in a blink.
@@ -130,6 +130,49 @@ fn the_same_seed_gives_the_same_file_on_any_number_of_threads() {
     let other = folder.path().join("other");
     train(&config, &other, Cpu::new(2), &mut |_: &Event| {}, &no_stop()).unwrap();
     assert_ne!(files[0], fs::read(other.join("model.divvy")).unwrap());
+}
+
+#[test]
+fn averaged_weights_are_judged_and_saved_while_the_training_goes_its_way() {
+    let (folder, config) = setting(20);
+    let outcome = |name: &str, optimizer: Optimizer| {
+        let (config, run) = (TrainConfig { optimizer, ..config.clone() }, folder.path().join(name));
+        let mut losses = Vec::new();
+        let mut listener = |event: &Event| {
+            if let Event::Step { loss, .. } = event {
+                losses.push(loss.to_bits());
+            }
+        };
+        let outcome = train(&config, &run, Cpu::new(2), &mut listener, &no_stop()).unwrap();
+        (losses, outcome.validation, Model::open(&run).unwrap())
+    };
+    let (plain_losses, plain_score, plain) = outcome("plain", config.optimizer);
+    let (losses, score, averaged) = outcome("averaged", config.optimizer.average(0.9));
+    assert_eq!(losses, plain_losses);
+    assert_ne!(score.loss.to_bits(), plain_score.loss.to_bits());
+    assert_eq!(averaged.record().optimizer.average, Some(0.9));
+    let values = |model: &Model| -> Vec<f32> {
+        model.parameters().unwrap().tensors().flat_map(|tensor| tensor.values).collect()
+    };
+    assert_ne!(values(&averaged), values(&plain));
+
+    // What was judged is what was saved.
+    let options = OpenOptions::default();
+    let dataset = Dataset::open(&config.data, &options).unwrap();
+    let split = Split::read_csv(&folder.path().join("averaged/split.csv"), &dataset).unwrap();
+    let mut classifier = Classifier::new(averaged, Cpu::new(1)).unwrap();
+    let paths: Vec<_> = split.validation.iter().map(|&sample| dataset.sample_path(sample)).collect();
+    let labels: Vec<usize> =
+        split.validation.iter().map(|&sample| dataset.samples()[sample].label.indices()[0]).collect();
+    let (mut sum, mut at) = (0.0, 0);
+    classifier
+        .classify_files(paths, |_, prediction| -> Result<(), divvy_data::ImageError> {
+            sum -= f64::from(prediction?.probabilities.unwrap()[labels[at]]).ln();
+            at += 1;
+            Ok(())
+        })
+        .unwrap();
+    assert!((sum / at as f64 - score.loss).abs() < 1e-4, "{} for {}", sum / at as f64, score.loss);
 }
 
 #[test]

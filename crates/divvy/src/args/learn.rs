@@ -8,7 +8,7 @@ use divvy::data::{Channels, Preset};
 use divvy::nn::{Activation, LossName, Precision};
 use divvy::train::Balance;
 
-use super::values::{above_zero, batch, count, minutes, networks, precision, side};
+use super::values::{above_zero, batch, count, minutes, networks, precision, share, side};
 use super::{CacheArgs, ComputeArgs, GroupByArgs, PolicyArgs, ReadArgs, TaskChoice};
 
 #[derive(Args, Debug)]
@@ -81,6 +81,10 @@ pub(crate) struct TrainArgs {
     /// The learning rate at its highest [default: 0.001, for sgd 0.01]
     #[arg(long, value_name = "RATE", value_parser = above_zero)]
     pub(crate) lr: Option<f64>,
+
+    /// Use a running average of the weights, of which this share stays at each step, such as 0.999 [default: the weights themselves]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) average: Option<f64>,
 
     /// How training pictures are changed at random: none, light, standard, strong, or a TOML file of settings (docs/augment.md);
     /// without mirroring where the groups' names forbid it [default: light]

@@ -41,6 +41,11 @@ pub(super) fn above_zero(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "give a number above 0".to_owned())
 }
 
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| (0.0..1.0).contains(number));
+    number.ok_or_else(|| "give a number from 0 to below 1".to_owned())
+}
+
 /// What can be given as a network, for help.
 pub(super) fn networks(start: &str) -> String {
     format!("{start}: {}, a TOML file of layers", Architecture::NAMES.join(", "))

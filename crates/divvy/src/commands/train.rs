@@ -51,6 +51,7 @@ fn config(args: TrainArgs) -> Result<TrainConfig> {
         Some(choice) => optimizer(choice),
         None => (base.optimizer, base.learning_rate),
     };
+    let optimizer = Optimizer { average: args.average.or(base.optimizer.average), ..optimizer };
     let mut allow = base.allow;
     let read = args.group_by.options(args.read.options(base.read));
     allow.extend(args.policy.allow);

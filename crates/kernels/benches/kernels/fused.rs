@@ -39,7 +39,8 @@ fn dense_gradients_and_adam(bencher: Bencher<'_, '_>, layer: &Case<DenseShape>) 
     let (mut m, mut v) = (vec![0.0; w.len()], vec![0.0; w.len()]);
     let (mut dx, mut scratch) = (x.clone(), numbers(shape.backward_scratch(CPU.threads())));
     bencher.counter(ItemsCount::new(2 * shape.flops())).bench_local(|| {
-        let update = Update { rule: Rule::Adam(ADAM), gradient_scale: 1.0, state: [&mut m, &mut v] };
+        let update =
+            Update { rule: Rule::Adam(ADAM), gradient_scale: 1.0, state: [&mut m, &mut v], average: None };
         let weights = DenseWeights::Update { w: &mut w, update };
         let mask = Some(InputMask { scale: 2.0 });
         dense_backward(&CPU, shape, &x, &dy, weights, mask, Some(&mut dx), &mut scratch);

@@ -146,7 +146,7 @@ fn adam(bencher: Bencher<'_, '_>, parameters: usize) {
     bencher.counter(bytes(7 * parameters)).bench_local(|| {
         adam.step += 1;
         let state = [&mut first[..], &mut second];
-        let step = Update { rule: Rule::Adam(adam), gradient_scale: 1.0, state };
+        let step = Update { rule: Rule::Adam(adam), gradient_scale: 1.0, state, average: None };
         update(&CPU, step, &mut values, &gradients);
     });
 }

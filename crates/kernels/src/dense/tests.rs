@@ -1,7 +1,7 @@
 use super::*;
 use crate::reference::dense as reference;
 use crate::reference::trial::{assert_sums, dot, magnitudes, numbers, on_every_cpu, wide};
-use crate::{Adam, RmsProp, Rule, Sgd, update};
+use crate::{Adam, Average, RmsProp, Rule, Sgd, update};
 use proptest::prelude::*;
 
 /// Compares the forward pass with the reference.
@@ -89,26 +89,30 @@ fn check_backward(shape: DenseShape, seed: u64) {
     for rule in rules() {
         let state: Vec<f32> = numbers(2 * weights, seed + 4).iter().map(|x| x.abs()).collect();
         let updated = on_every_cpu(
-            |threads| (inputs + 3 * weights, shape.backward_scratch(threads)),
+            |threads| (inputs + 4 * weights, shape.backward_scratch(threads)),
             |cpu, out, scratch| {
                 let (dx, out) = out.split_at_mut(inputs);
-                let (w, of_rule) = out.split_at_mut(weights);
+                let (w, out) = out.split_at_mut(weights);
+                let (average, of_rule) = out.split_at_mut(weights);
                 w.copy_from_slice(&packed);
+                average.copy_from_slice(&packed);
                 of_rule.copy_from_slice(&state);
-                let update =
-                    Update { rule, gradient_scale: 0.5, state: of_rule.split_at_mut(weights).into() };
+                let average = Some(Average { values: average, rate: 0.25 });
+                let state = of_rule.split_at_mut(weights).into();
+                let update = Update { rule, gradient_scale: 0.5, state, average };
                 let weights = DenseWeights::Update { w, update };
                 dense_backward(cpu, &shape, &x, &dy, weights, None, Some(dx), scratch);
             },
         );
         for ((isa, updated), (_, gradients)) in updated.iter().zip(&plain) {
             let cpu = Cpu::with_isa(crate::Isa::by_name(isa).expect("an instruction set of this machine"), 1);
-            let (mut w, mut state) = (packed.clone(), state.clone());
-            let state_of_rule = state.split_at_mut(weights).into();
-            let step = Update { rule, gradient_scale: 0.5, state: state_of_rule };
+            let (mut w, mut average, mut state) = (packed.clone(), packed.clone(), state.clone());
+            let of_rule = state.split_at_mut(weights).into();
+            let average_of_all = Some(Average { values: &mut average, rate: 0.25 });
+            let step = Update { rule, gradient_scale: 0.5, state: of_rule, average: average_of_all };
             update(&cpu, step, &mut w, &gradients[inputs..]);
             assert_eq!(updated[..inputs], gradients[..inputs], "the input's gradient with {rule:?} on {isa}");
-            assert_eq!(updated[inputs..], [w, state].concat(), "{rule:?} on {isa}");
+            assert_eq!(updated[inputs..], [w, average, state].concat(), "{rule:?} on {isa}");
         }
     }
 }

@@ -5,7 +5,7 @@
 
 mod rules;
 
-use rules::{AdamStep, GradientDescent, Momentum, RmsPropStep};
+use rules::{AdamStep, Averaged, Follow, GradientDescent, Momentum, RmsPropStep};
 
 use crate::Cpu;
 use crate::columns::{Fold, Grid, column_sums, column_sums_scratch};
@@ -77,6 +77,15 @@ pub enum Rule {
     RmsProp(RmsProp),
 }
 
+/// A running average, and how far it goes to what it is an average of at each step.
+#[derive(Debug)]
+pub struct Average<'a> {
+    /// `average += rate * (value - average)`.
+    pub values: &'a mut [f32],
+    /// The weight of the newest value: 1 minus what stays of the average.
+    pub rate: f32,
+}
+
 /// One step of some parameters.
 #[derive(Debug)]
 pub struct Update<'a> {
@@ -86,6 +95,8 @@ pub struct Update<'a> {
     pub gradient_scale: f32,
     /// A number of each parameter, twice. Those that the rule does not have are not touched, and may be empty.
     pub state: [&'a mut [f32]; 2],
+    /// The average of the parameters, which follows them in the same pass.
+    pub average: Option<Average<'a>>,
 }
 
 /// Moves `params` by their gradients.
@@ -96,6 +107,15 @@ pub fn update(cpu: &Cpu, update: Update<'_>, params: &mut [f32], grads: &[f32]) 
     update.visit(params, WholeSlice { cpu, grads });
 }
 
+/// Moves an average towards `values`.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn follow(cpu: &Cpu, average: Average<'_>, values: &[f32]) {
+    let Average { values: averaged, rate } = average;
+    elementwise(cpu, Follow { rate }, [values], [averaged]);
+}
+
 /// What is to be done with a rule that the compiler knows and with the slices that it changes, the parameters first.
 pub(crate) trait UpdateVisitor {
     fn visit<const OUT: usize>(self, rule: impl Elementwise<1, OUT>, slices: [&mut [f32]; OUT]);
@@ -103,26 +123,36 @@ pub(crate) trait UpdateVisitor {
 
 impl Update<'_> {
     pub(crate) fn visit(self, params: &mut [f32], visitor: impl UpdateVisitor) {
-        let [first, second] = self.state;
+        let ([first, second], average) = (self.state, self.average);
+        // The slices of a rule and of its average are one more than the rule's: a number that the compiler is to know.
+        macro_rules! visit {
+            ($rule:expr, $($state:ident),*) => {
+                match average {
+                    None => visitor.visit($rule, [params, $($state),*]),
+                    Some(Average { values, rate }) => {
+                        let follow = Follow { rate };
+                        visitor.visit(Averaged { rule: $rule, follow }, [params, $($state,)* values]);
+                    }
+                }
+            };
+        }
         match self.rule {
             Rule::Sgd(sgd) => {
                 let plain = GradientDescent::new(&sgd, self.gradient_scale);
                 let momentum = sgd.momentum as f32;
                 match (sgd.momentum == 0.0, sgd.nesterov) {
-                    (true, _) => visitor.visit(plain, [params]),
-                    (false, false) => visitor.visit(Momentum::<false> { plain, momentum }, [params, first]),
-                    (false, true) => visitor.visit(Momentum::<true> { plain, momentum }, [params, first]),
+                    (true, _) => visit!(plain,),
+                    (false, false) => visit!(Momentum::<false> { plain, momentum }, first),
+                    (false, true) => visit!(Momentum::<true> { plain, momentum }, first),
                 }
             }
-            Rule::Adam(adam) => {
-                visitor.visit(AdamStep::new(&adam, self.gradient_scale), [params, first, second]);
-            }
+            Rule::Adam(adam) => visit!(AdamStep::new(&adam, self.gradient_scale), first, second),
             Rule::RmsProp(rmsprop) => {
                 let step = RmsPropStep::new(&rmsprop, self.gradient_scale);
                 if rmsprop.momentum == 0.0 {
-                    visitor.visit(step, [params, first]);
+                    visit!(step, first);
                 } else {
-                    visitor.visit(step, [params, first, second]);
+                    visit!(step, first, second);
                 }
             }
         }

@@ -127,6 +127,48 @@ impl Elementwise<1, 3> for RmsPropStep {
     }
 }
 
+/// A running average of a number, as `y`.
+#[derive(Clone, Copy)]
+pub(super) struct Follow {
+    pub(super) rate: f32,
+}
+
+impl Elementwise<1, 1> for Follow {
+    #[inline(always)]
+    fn apply<S: Simd>(self, simd: S, [value]: [S::V; 1], [average]: [S::V; 1]) -> [S::V; 1] {
+        [simd.mul_add(simd.sub(value, average), simd.splat(self.rate), average)]
+    }
+}
+
+/// A rule, and an average of the parameter as the last of what it replaces.
+#[derive(Clone, Copy)]
+pub(super) struct Averaged<R> {
+    pub(super) rule: R,
+    pub(super) follow: Follow,
+}
+
+macro_rules! averaged {
+    ($of_rule:literal, $with_average:literal, $($state:ident),*) => {
+        impl<R: Elementwise<1, $of_rule>> Elementwise<1, $with_average> for Averaged<R> {
+            #[inline(always)]
+            fn apply<S: Simd>(
+                self,
+                simd: S,
+                gradient: [S::V; 1],
+                [param, $($state,)* average]: [S::V; $with_average],
+            ) -> [S::V; $with_average] {
+                let [param, $($state),*] = self.rule.apply(simd, gradient, [param, $($state),*]);
+                let [average] = self.follow.apply(simd, [param], [average]);
+                [param, $($state,)* average]
+            }
+        }
+    };
+}
+
+averaged!(1, 2,);
+averaged!(2, 3, first);
+averaged!(3, 4, first, second);
+
 impl GradientDescent {
     pub(super) fn new(sgd: &Sgd, gradient_scale: f32) -> Self {
         Self { gradient_scale, lr: sgd.lr as f32, weight_decay: sgd.weight_decay as f32 }

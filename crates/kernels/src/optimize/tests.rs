@@ -4,10 +4,12 @@ use crate::reference::trial::{assert_sums, magnitudes, numbers, on_every_cpu, wi
 
 const LEN: usize = 8209;
 const STEPS: u64 = 5;
+const ADAM: Adam =
+    Adam { lr: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.1, decoupled: true, step: 1 };
 
 /// A step by the gradients as they are.
 fn step(cpu: &Cpu, rule: Rule, params: &mut [f32], grads: &[f32], state: [&mut [f32]; 2]) {
-    update(cpu, Update { rule, gradient_scale: 1.0, state }, params, grads);
+    update(cpu, Update { rule, gradient_scale: 1.0, state, average: None }, params, grads);
 }
 
 /// Asserts that the rule of each step, from 1 on, follows `of_one`.
@@ -72,6 +74,58 @@ fn rmsprop_follows_its_definition() {
             |_| Rule::RmsProp(rmsprop),
             |state, g, _| reference::rmsprop(&rmsprop, state, g),
         );
+    }
+}
+
+#[test]
+fn an_average_follows_the_parameters_of_every_rule_and_moves_none() {
+    let rate = 0.3;
+    let adam = |step| Rule::Adam(Adam { step, ..ADAM });
+    let sgd = |momentum, nesterov| Rule::Sgd(Sgd { lr: 0.1, momentum, nesterov, weight_decay: 0.01 });
+    let rmsprop = |momentum| {
+        Rule::RmsProp(RmsProp { lr: 0.01, rho: 0.99, epsilon: 1e-3, momentum, weight_decay: 0.05 })
+    };
+    let rules: [&dyn Fn(u64) -> Rule; 6] =
+        [&adam, &|_| sgd(0.0, false), &|_| sgd(0.9, false), &|_| sgd(0.9, true), &|_| rmsprop(0.0), &|_| {
+            rmsprop(0.8)
+        }];
+    let start = numbers(LEN, 1);
+    let gradients: Vec<Vec<f32>> = (1..=STEPS).map(|step| numbers(LEN, 10 + step)).collect();
+    for rule in rules {
+        let outputs = on_every_cpu(
+            |_| (2 * LEN, 0),
+            |cpu, out, _| {
+                let (params, average) = out.split_at_mut(LEN);
+                let (mut first, mut second) = (vec![0.0; LEN], vec![0.0; LEN]);
+                params.copy_from_slice(&start);
+                average.copy_from_slice(&start);
+                for (number, gradients) in (1..).zip(&gradients) {
+                    let average = Some(Average { values: &mut *average, rate });
+                    let state = [&mut first[..], &mut second[..]];
+                    let step = Update { rule: rule(number), gradient_scale: 1.0, state, average };
+                    update(cpu, step, params, gradients);
+                }
+            },
+        );
+        for (isa, found) in &outputs {
+            let cpu = Cpu::with_isa(crate::Isa::by_name(isa).expect("an instruction set of this machine"), 1);
+            let (mut params, mut first, mut second) = (start.clone(), vec![0.0; LEN], vec![0.0; LEN]);
+            let mut average: Vec<f64> = start.iter().copied().map(f64::from).collect();
+            for (number, gradients) in (1..).zip(&gradients) {
+                step(&cpu, rule(number), &mut params, gradients, [&mut first, &mut second]);
+                for (average, param) in average.iter_mut().zip(&params) {
+                    *average = (1.0 - f64::from(rate)) * *average + f64::from(rate) * f64::from(*param);
+                }
+            }
+            assert_eq!(found[..LEN], params, "{:?} on {isa}", rule(1));
+            for (found, average) in found[LEN..].iter().zip(average) {
+                assert!(
+                    (f64::from(*found) - average).abs() < 1e-6,
+                    "{found} for {average} with {:?} on {isa}",
+                    rule(1)
+                );
+            }
+        }
     }
 }
 
@@ -147,7 +201,7 @@ fn a_scale_of_the_gradients_is_the_same_as_scaled_gradients() {
                     out[LEN..].copy_from_slice(&state);
                     let (params, state) = out.split_at_mut(LEN);
                     let state = state.split_at_mut(LEN).into();
-                    update(cpu, Update { rule, gradient_scale, state }, params, grads);
+                    update(cpu, Update { rule, gradient_scale, state, average: None }, params, grads);
                 },
             )
         };

@@ -1,6 +1,7 @@
 //! Proof that the engine computes what it should: layers, losses, optimizers, schedules and a training against PyTorch
 //! (`tests/reference/make.py` and `torchvision_networks.py` made the values), gradients against differences of the loss, bits against bits.
 
+mod averaging;
 mod bf16;
 mod correction;
 mod double;
