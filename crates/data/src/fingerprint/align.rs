@@ -230,20 +230,22 @@ pub(super) fn distance(ground: &Ground, sheet: &Sheet) -> f32 {
 
 /// A step towards the least squares of light, whatever brightness and contrast, and the share of the light's variance that was
 /// open before it: the inverse compositional step of Baker and Matthews (2004), for which all but the sheet's light is known
-/// beforehand, with brightness and contrast projected out as theirs. None where a sheet is flat or a negative.
+/// beforehand, with brightness and contrast projected out as theirs. None where what is seen of the sheet is flat.
 fn put_right(ground: &Ground, sheet: &Sheet, laid: Laid) -> Option<(Laid, f32)> {
     let light = sheet.laid_out(laid, MARGIN);
-    let both = product(&ground.light, &light);
-    let variance = product(&light, &light) - mean(&light).powi(2) * (INNER * INNER) as f32;
-    let contrast = both / ground.squares;
-    if !(contrast > 0.0 && variance > 0.0) {
+    let squares = product(&light, &light) - mean(&light).powi(2) * (INNER * INNER) as f32;
+    let both = product(&ground.light, &light).max(0.0);
+    // As it will be once one lies on the other; what they have in common before tells less.
+    let contrast = (squares / ground.squares).sqrt();
+    let is_flat = !contrast.is_normal();
+    if is_flat {
         return None;
     }
     let along = ground.changes.each_ref().map(|change| product(change, &light) / contrast);
     let [stretch_x, shift_x, stretch_y, shift_y] =
         ground.inverse.map(|row| row.iter().zip(along).map(|(a, b)| a * b).sum());
     let better = Laid { x: laid.x.without(stretch_x, shift_x), y: laid.y.without(stretch_y, shift_y) };
-    Some((better, 1.0 - both * contrast / variance))
+    Some((better, 1.0 - both * both / (squares * ground.squares)))
 }
 
 /// The inverse of a symmetric matrix; none where there is none.
@@ -288,9 +290,15 @@ fn slopes_apart(ground: &Image, light: &Image) -> f32 {
 mod tests {
     use super::*;
     use crate::decode::{Channels, Pixels};
+    use std::ops::Range;
 
     /// A scene of waves of several lengths, seen through a window: what of it lies between `left` and `right`, `top` and `bottom`.
-    fn window(seed: f32, [left, right, top, bottom]: [f32; 4]) -> Look {
+    fn window(seed: f32, part: [f32; 4]) -> Look {
+        window_on(seed, 1..5, part)
+    }
+
+    /// A scene of waves of these many to a side, about.
+    fn window_on(seed: f32, waves: Range<u8>, [left, right, top, bottom]: [f32; 4]) -> Look {
         let side = 200;
         let bytes = (0..side * side)
             .map(|i| {
@@ -304,7 +312,7 @@ mod tests {
                         .sin()
                         / k
                 };
-                (128.0 + 40.0 * (1..5).map(|k| wave(k as f32)).sum::<f32>()) as u8
+                (128.0 + 40.0 * waves.clone().map(|k| wave(f32::from(k))).sum::<f32>()) as u8
             })
             .collect();
         let pixels = Pixels::new(side, side, Channels::Grey, bytes).expect("a square");
@@ -337,6 +345,16 @@ mod tests {
                 let found = [between(&whole, &crop), between(&crop, &whole)];
                 assert!(found[0] < 0.05 && found[1] < 0.05, "{seed}: {found:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_crop_of_something_fine_takes_some_steps() {
+        for seed in 1..20 {
+            let of = |part: [f32; 4]| window_on(seed as f32, 3..6, part);
+            let (whole, crop) = (of(WHOLE), of([0.0, 0.95, 0.05, 1.0]));
+            let found = [between(&whole, &crop), between(&crop, &whole)];
+            assert!(found[0] < 0.05 && found[1] < 0.05, "{seed}: {found:?}");
         }
     }
 
