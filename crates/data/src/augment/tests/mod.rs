@@ -3,6 +3,8 @@
 mod mixing;
 mod others;
 
+use super::change::Change;
+use super::curve::Curve;
 use super::*;
 use crate::decode::{Channels, Pixels};
 use crate::preprocess::Scaling;
@@ -43,6 +45,29 @@ fn brightness_and_contrast_stay_within_their_reach() {
     let halves: Vec<u8> = [[51; 24], [102; 24]].concat();
     let (low, high) = range(Augment { contrast: 0.5, ..Augment::none() }, &halves);
     assert!((0.149..0.152).contains(&low) && (0.248..=0.251).contains(&high), "{low} {high}");
+}
+
+#[test]
+fn each_change_of_levels_alone_is_seen() {
+    let bytes: Vec<u8> = (0..48).map(|i| (i * 89 % 256) as u8).collect();
+    let plain = augmented(&Augment::none(), SMALL, &bytes, 0);
+    let none = Augment::none();
+    for augment in [
+        Augment { brightness: 0.5, ..none },
+        Augment { contrast: 0.5, ..none },
+        Augment { saturation: 0.5, ..none },
+        Augment { hue: 0.3, ..none },
+        Augment { grey: 1.0, ..none },
+        Augment { blur: Some(Blur { probability: 1.0, sigma: [1.0, 2.0] }), ..none },
+        Augment { noise: 0.1, ..none },
+        Augment { erase: Some(Erase { probability: 1.0, ..Erase::default() }), ..none },
+    ] {
+        assert!((0..5).all(|draw| augmented(&augment, SMALL, &bytes, draw) != plain), "{augment}");
+    }
+    // What only a policy draws.
+    let sharper = Change { sharpness: 1.5, ..Change::default() };
+    let inverted = Change { curves: vec![Curve::Solarise(128.0)], ..Change::default() };
+    assert!(Change::default().keeps_levels() && !sharper.keeps_levels() && !inverted.keeps_levels());
 }
 
 #[test]
