@@ -278,6 +278,7 @@ fn unknown_values_of_flags() {
         ("--minutes", "nan"),
         ("--minutes", "1e20"),
         ("--lr", "0"),
+        ("--patience", "0"),
         ("--average", "1"),
         ("--average", "nan"),
         ("--seed", "x"),

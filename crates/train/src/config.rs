@@ -1,6 +1,7 @@
 //! What a training is asked to do: the content of a run's config.toml.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use divvy_data::{AugmentChoice, Channels, OpenOptions, read_text_limited};
@@ -73,6 +74,9 @@ pub struct TrainConfig {
     /// How the learning rate falls when the validation loss no longer does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plateau: Option<Plateau>,
+    /// After how many epochs of which none was better than the best before them the training ends. None by default: it runs its length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<NonZeroU32>,
     /// How the pictures are found and their labels read.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub read: OpenOptions,
@@ -150,6 +154,7 @@ impl TrainConfig {
             schedule: Schedule::ONE_CYCLE,
             warmup: None,
             plateau: None,
+            patience: None,
             read: OpenOptions::default(),
             wiring: Wiring::default(),
         }
@@ -210,6 +215,7 @@ mod tests {
         config.wiring.activation = Some(divvy_nn::Activation::Sigmoid);
         config.warmup = Some(Warmup { steps: 10, start: 0.1 });
         config.plateau = Some(Plateau::default());
+        config.patience = NonZeroU32::new(7);
         config.optimizer = Optimizer::nesterov(0.9).weight_decay(1e-4).clip_norm(1.0).average(0.99);
         for length in [Length::Auto, Length::Epochs(3), Length::Minutes(0.5)] {
             config.length = length;

@@ -135,6 +135,8 @@ pub enum Event {
 pub enum Ending {
     /// It ran its length.
     Completed,
+    /// No epoch was better for as long as the patience lasts.
+    Stalled,
     /// The user stopped it.
     Interrupted,
 }

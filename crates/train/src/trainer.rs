@@ -291,6 +291,7 @@ impl<'a> Trainer<'a> {
             match steps.ending {
                 Some(ending) => break ending,
                 None if self.epochs == Some(epoch) => break Ending::Completed,
+                None if self.has_stalled(epoch) => break Ending::Stalled,
                 None => {}
             }
         };
@@ -312,6 +313,12 @@ impl<'a> Trainer<'a> {
             validation: score,
             validation_images,
         })
+    }
+
+    /// Whether no epoch up to this one was the best for as long as the patience lasts.
+    fn has_stalled(&self, epoch: u32) -> bool {
+        let since_best = epoch - self.best.map_or(0, |best| best.epoch);
+        self.config.patience.is_some_and(|patience| since_best >= patience.get())
     }
 
     /// A finding that ends the training, with what is left of it.

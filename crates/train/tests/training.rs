@@ -1,6 +1,7 @@
 //! Training as a caller of the library sees it, on small pictures made here.
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -173,6 +174,41 @@ fn averaged_weights_are_judged_and_saved_while_the_training_goes_its_way() {
         })
         .unwrap();
     assert!((sum / at as f64 - score.loss).abs() < 1e-4, "{} for {}", sum / at as f64, score.loss);
+}
+
+#[test]
+fn patience_ends_a_training_that_gets_no_better() {
+    let (folder, config) = setting(12);
+    let outcome = |patience: u32| {
+        // Nothing is learned at this rate, so each epoch is as good as the first.
+        let length = Length::Epochs(9);
+        let config = TrainConfig {
+            learning_rate: 1e-30,
+            length,
+            patience: NonZeroU32::new(patience),
+            ..config.clone()
+        };
+        let run = folder.path().join(patience.to_string());
+        let mut best = Vec::new();
+        let mut listener = |event: &Event| {
+            if let Event::Epoch { best: is_best, .. } = event {
+                best.push(*is_best);
+            }
+        };
+        let outcome = train(&config, &run, Cpu::new(1), &mut listener, &no_stop()).unwrap();
+        (outcome.ending, outcome.epochs as usize, outcome.best_epoch as usize, best)
+    };
+    let (ending, epochs, _, best) = outcome(0);
+    assert_eq!((ending, epochs), (Ending::Completed, 9));
+    // Moving statistics settle at first, so the best is not always the first.
+    for patience in [1, 2, 3] {
+        let (ending, epochs, best_epoch, _) = outcome(patience as u32);
+        let run_of_no_better = best.windows(patience).position(|window| !window.contains(&true));
+        let expected = run_of_no_better.map_or(9, |start| start + patience);
+        let expected_ending = if expected < 9 { Ending::Stalled } else { Ending::Completed };
+        assert_eq!((ending, epochs), (expected_ending, expected), "{best:?}");
+        assert!(epochs - best_epoch >= patience || ending == Ending::Completed);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What can be typed about learning: one training, or several that are compared.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -8,7 +9,7 @@ use divvy::data::{Channels, Preset};
 use divvy::nn::{Activation, LossName, Precision};
 use divvy::train::Balance;
 
-use super::values::{above_zero, batch, count, minutes, networks, precision, share, side};
+use super::values::{above_zero, batch, count, minutes, networks, patience, precision, share, side};
 use super::{CacheArgs, ComputeArgs, GroupByArgs, PolicyArgs, ReadArgs, TaskChoice};
 
 #[derive(Args, Debug)]
@@ -65,6 +66,10 @@ pub(crate) struct TrainArgs {
     /// Time to train for, in place of a number of epochs
     #[arg(long, value_name = "M", conflicts_with = "epochs", value_parser = minutes)]
     pub(crate) minutes: Option<f64>,
+
+    /// End after so many epochs without a better one [default: run the whole length]
+    #[arg(long, value_name = "N", value_parser = patience)]
+    pub(crate) patience: Option<NonZeroU32>,
 
     /// Pictures in a step [default: 32]
     #[arg(long, value_name = "N", value_parser = batch)]

@@ -1,5 +1,7 @@
 //! Values as they are typed, and what help says of them.
 
+use std::num::NonZeroU32;
+
 use divvy::data::{CachePlace, LabelSeparator, MAX_SIDE};
 use divvy::nn::{Architecture, Isa, Precision};
 use divvy::train::Length;
@@ -44,6 +46,10 @@ pub(super) fn above_zero(text: &str) -> Result<f64, String> {
 pub(super) fn share(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number: &f64| (0.0..1.0).contains(number));
     number.ok_or_else(|| "give a number from 0 to below 1".to_owned())
+}
+
+pub(super) fn patience(text: &str) -> Result<NonZeroU32, String> {
+    text.parse().map_err(|_| "give a number of epochs, 1 or more".to_owned())
 }
 
 /// What can be given as a network, for help.

@@ -80,6 +80,7 @@ fn config(args: TrainArgs) -> Result<TrainConfig> {
             (None, None) => base.length,
         },
         optimizer,
+        patience: args.patience.or(base.patience),
         ..base
     })
 }

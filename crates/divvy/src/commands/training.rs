@@ -168,6 +168,7 @@ pub(super) fn told(outcome: &Outcome, positive: Option<&str>, palette: Palette) 
     let score = &outcome.validation;
     let ending = match outcome.ending {
         Ending::Completed => "",
+        Ending::Stalled => " (the last were no better)",
         Ending::Interrupted => " (interrupted)",
     };
     format!(

@@ -50,7 +50,8 @@ impl Training {
     }
 
     fn is_completed(&self) -> bool {
-        let is_end = |event: &Event| matches!(event, Event::Finished { ending: Ending::Completed, .. });
+        let is_end =
+            |event: &Event| matches!(event, Event::Finished { ending, .. } if *ending != Ending::Interrupted);
         self.run.read_events().is_ok_and(|events| events.iter().any(|(_, event)| is_end(event)))
     }
 
