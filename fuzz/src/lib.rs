@@ -6,7 +6,12 @@ use std::path::Path;
 
 /// Limits that no single input can make slow.
 pub fn limits() -> Limits {
-    Limits { max_pixels: 1 << 18, max_file_bytes: 1 << 20, max_decoded_bytes: 1 << 22, max_array_bytes: 1 << 20 }
+    Limits {
+        max_pixels: 1 << 18,
+        max_file_bytes: 1 << 20,
+        max_decoded_bytes: 1 << 22,
+        max_array_bytes: 1 << 20,
+    }
 }
 
 /// Opens files laid out in a new folder, or the one of them that is named, and reads every sample.

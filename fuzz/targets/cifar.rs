@@ -13,6 +13,10 @@ fuzz_target!(|bytes: &[u8]| {
     let cut = names.len() % 2;
     let mut batch: Vec<u8> = labels.iter().flat_map(|&label| std::iter::repeat_n(label, record)).collect();
     batch.truncate(batch.len().saturating_sub(cut));
-    let file_names = if hundred { ["train.bin", "fine_label_names.txt"] } else { ["data_batch_1.bin", "batches.meta.txt"] };
+    let file_names = if hundred {
+        ["train.bin", "fine_label_names.txt"]
+    } else {
+        ["data_batch_1.bin", "batches.meta.txt"]
+    };
     divvy_fuzz::open(&[(file_names[0], &batch), (file_names[1], names)], None);
 });

@@ -29,6 +29,6 @@ mod rule;
 
 pub use diagnostic::Diagnostic;
 pub use page::{Page, Snippet};
-pub use place::Place;
+pub use place::{Place, line_at};
 pub use policy::{Policy, Verdict};
 pub use rule::{Rule, Severity, Stage, UnknownRule};

@@ -82,9 +82,21 @@ impl fmt::Display for Place {
     }
 }
 
+/// The line of a text, from 1, on which byte `at` lies.
+pub fn line_at(text: &str, at: usize) -> usize {
+    1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_counted_from_one() {
+        let text = "é = 1\nb\n\nc";
+        let at = |found: char| text.find(found).unwrap();
+        assert_eq!([0, 1, at('b'), at('c'), 99].map(|at| line_at(text, at)), [1, 1, 2, 4, 4]);
+    }
 
     #[test]
     fn prints_what_is_known() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use divvy_data::{AugmentChoice, Channels, OpenOptions, read_text_limited};
 use divvy_nn::{Algorithms, Cpu, Device, Optimizer, Plateau, Precision, Schedule, Task, Warmup, Wiring};
-use divvy_rules::{Policy, Rule};
+use divvy_rules::{Policy, Rule, line_at};
 use serde::{Deserialize, Serialize};
 
 use crate::balance::Balance;
@@ -176,8 +176,7 @@ impl TrainConfig {
     /// [`TrainError::Config`] with the line, what was found there and what is known.
     pub fn from_toml(text: &str, path: &Path) -> Result<Self, TrainError> {
         toml::from_str(text).map_err(|error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let line = 1 + before.matches('\n').count();
+            let line = error.span().map_or(1, |span| line_at(text, span.start));
             TrainError::Config { path: path.to_owned(), line, fault: error.message().to_owned() }
         })
     }

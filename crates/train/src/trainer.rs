@@ -400,8 +400,9 @@ impl<'a> Trainer<'a> {
         begun: Instant,
         recorder: &mut Recorder<'_>,
     ) -> Result<(), TrainError> {
-        let averaged = self.engine.average().unwrap_or(self.engine.parameters());
-        let at_use = self.correction.of(self.engine.network(), averaged).or(self.engine.average().cloned());
+        let average = self.engine.average();
+        let present = average.unwrap_or(self.engine.parameters());
+        let at_use = self.correction.of(self.engine.network(), present).or_else(|| average.cloned());
         let trained = at_use.map(|at_use| self.engine.replace_parameters(at_use));
         self.judge_present(epoch, steps, begun, recorder)?;
         if let Some(trained) = trained {

@@ -4,6 +4,7 @@ use super::settings::{Augment, OutOfRange, Preset};
 use crate::dataset::Dataset;
 use crate::error::DataError;
 use crate::files::read_text_limited;
+use divvy_rules::line_at;
 use serde::de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -81,8 +82,7 @@ impl AugmentChoice {
     /// [`AugmentError::Setting`] for what is no setting, or not in its range, with its line.
     pub fn from_toml(text: &str, path: &Path) -> Result<Self, AugmentError> {
         toml::from_str(text).map_err(|error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let line = 1 + before.matches('\n').count();
+            let line = error.span().map_or(1, |span| line_at(text, span.start));
             AugmentError::Setting { path: path.to_owned(), line, fault: error.message().to_owned() }
         })
     }

@@ -12,7 +12,7 @@ use super::{Stated, Step};
 use crate::layers::Layer;
 use crate::names::UnknownName;
 use crate::wiring::Wiring;
-use divvy_rules::Rule;
+use divvy_rules::{Rule, line_at};
 
 /// What is wrong in a file, and where.
 pub(super) struct Fault {
@@ -76,9 +76,9 @@ fn read_head(text: &str, value: Spanned<DeValue<'_>>) -> Result<Stated, Fault> {
             let unknown = UnknownName::new("key", name, Wiring::KEYS);
             return Err(fault(text, Some(key.span()), format!("in [head], {unknown}")));
         };
-        lines.insert(known, line_at(text, &key.span()));
+        lines.insert(known, line_at(text, key.span().start));
     }
-    let line = Some(line_at(text, &span));
+    let line = Some(line_at(text, span.start));
     match Wiring::deserialize(toml::Deserializer::from(Spanned::new(span.clone(), table))) {
         Ok(wiring) => Ok(Stated { wiring, line, lines }),
         Err(error) => {
@@ -94,7 +94,7 @@ fn read_layer(text: &str, layer: Spanned<DeValue<'_>>) -> Result<Step, Fault> {
     };
     let (common, settings): (DeTable<'_>, DeTable<'_>) =
         table.into_iter().partition(|(key, _)| KEYS_OF_ALL.contains(&key.get_ref().as_ref()));
-    let line = line_at(text, &span);
+    let line = line_at(text, span.start);
     let Common { type_name, type_span, name, inputs } = Common::read(text, &span, common)?;
     let Some(kind) = Layer::TYPES.iter().find(|kind| kind.name == type_name) else {
         let unknown = UnknownName::new("layer type", &type_name, Layer::TYPES.iter().map(|kind| kind.name));
@@ -152,12 +152,8 @@ fn read_value<'de, T: Deserialize<'de>>(
 }
 
 fn fault(text: &str, span: Option<Range<usize>>, message: impl Into<String>) -> Fault {
-    let line = span.map_or(1, |span| line_at(text, &span));
+    let line = span.map_or(1, |span| line_at(text, span.start));
     Fault { line, message: message.into() }
-}
-
-fn line_at(text: &str, span: &Range<usize>) -> usize {
-    1 + text.get(..span.start).unwrap_or(text).matches('\n').count()
 }
 
 #[cfg(test)]
