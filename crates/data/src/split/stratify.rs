@@ -8,6 +8,9 @@ use std::collections::HashSet;
 /// many would halve that, which no choice of an epoch needs, and would be missing from training.
 const MOST_VALIDATION: usize = 5000;
 
+/// The most rounds in which units are moved to bring classes nearer to their shares. A few suffice; each must gain, so there is an end anyhow.
+const ROUNDS: usize = 10;
+
 /// What one side is to get, and how much of it is still wanted: below zero where it has too many.
 struct Side {
     share: Vec<f64>,
@@ -53,7 +56,7 @@ pub(super) struct Unit {
 /// Iterative stratification: the label with the fewest units left is dealt out first, because rare labels cannot be put
 /// right later. Unlike in the paper a unit goes to the side that wants all of its labels most, not only the rarest; where
 /// images carry many labels this halves the distance to the shares. With one class a unit it is the usual stratified
-/// split, exact to one unit.
+/// split, exact to one unit. What is still uneven is then [levelled](Drawn::level).
 pub(super) fn draw(units: &[Unit], classes: usize, fraction: f64, seed: u64) -> HashSet<usize> {
     let mut left = vec![0; classes];
     units.iter().flat_map(|unit| &unit.classes).for_each(|&class| left[class] += 1);
@@ -73,18 +76,18 @@ pub(super) fn draw(units: &[Unit], classes: usize, fraction: f64, seed: u64) -> 
         }
     }
     let mut dealt = vec![false; units.len()];
-    let mut drawn = HashSet::new();
+    let mut drawn = Drawn::none(units, left.clone(), held_out, held_out_in_all);
     let mut deal = |unit: usize, left: &mut [usize]| {
         if std::mem::replace(&mut dealt[unit], true) {
             return;
         }
-        let Unit { first, classes } = &units[unit];
+        let classes = &units[unit].classes;
         let validates = validation.want(classes, left) > train.want(classes, left);
+        if validates {
+            drawn.turn(unit);
+        }
         let side = if validates { &mut validation } else { &mut train };
         side.take(classes);
-        if validates {
-            drawn.insert(*first);
-        }
         for &class in classes {
             left[class] -= 1;
         }
@@ -98,7 +101,87 @@ pub(super) fn draw(units: &[Unit], classes: usize, fraction: f64, seed: u64) -> 
     for &unit in &order {
         deal(unit, &mut left);
     }
-    drawn
+    drawn.level(&order);
+    drawn.firsts()
+}
+
+/// Which units validate, and how near each class is to its share of them. The last of the counts are those of all units.
+struct Drawn<'a> {
+    units: &'a [Unit],
+    validates: Vec<bool>,
+    /// Units that carry each class.
+    sizes: Vec<usize>,
+    /// How many of them are to validate.
+    wanted: Vec<usize>,
+    /// How many of them do.
+    validating: Vec<usize>,
+}
+
+impl<'a> Drawn<'a> {
+    /// No unit validates.
+    fn none(units: &'a [Unit], mut sizes: Vec<usize>, mut wanted: Vec<usize>, wanted_in_all: usize) -> Self {
+        sizes.push(units.len());
+        wanted.push(wanted_in_all);
+        Self { units, validates: vec![false; units.len()], validating: vec![0; sizes.len()], sizes, wanted }
+    }
+
+    /// The counts that a unit has a part in.
+    fn counts(&self, unit: usize) -> impl Iterator<Item = usize> + use<'a> {
+        let all = self.sizes.len() - 1;
+        self.units[unit].classes.iter().copied().chain([all])
+    }
+
+    /// How many of a count validate once a unit of it has gone to the other side.
+    fn turned(&self, unit: usize, count: usize) -> usize {
+        if self.validates[unit] { self.validating[count] - 1 } else { self.validating[count] + 1 }
+    }
+
+    /// Has a unit go to the other side.
+    fn turn(&mut self, unit: usize) {
+        for count in self.counts(unit) {
+            self.validating[count] = self.turned(unit, count);
+        }
+        self.validates[unit] = !self.validates[unit];
+    }
+
+    /// Whether the counts would lie nearer to what is wanted if a unit went to the other side: by the sum of their squared distances,
+    /// each over how many there are, as in a chi-squared test. Nothing is gained by taking the last of a class from a side.
+    fn gains_by(&self, unit: usize) -> bool {
+        let distance = |validating: usize, count: usize| {
+            let off = validating.abs_diff(self.wanted[count]) as f64;
+            off * off / self.sizes[count] as f64
+        };
+        let growth =
+            |count: usize| distance(self.turned(unit, count), count) - distance(self.validating[count], count);
+        let empties = |count: usize| [0, self.sizes[count]].contains(&self.turned(unit, count));
+        self.counts(unit).map(growth).sum::<f64>() < 0.0 && !self.counts(unit).any(empties)
+    }
+
+    /// Has units go to the other side as long as that brings the classes nearer to their shares; where each has its own, nothing
+    /// is to be done. Dealing one by one cannot do so: which labels come together in what is still to be dealt, it does not see.
+    fn level(&mut self, order: &[usize]) {
+        let classes = self.sizes.len() - 1;
+        if self.wanted[..classes] == self.validating[..classes] {
+            return;
+        }
+        for _ in 0..ROUNDS {
+            let before = self.validates.clone();
+            for &unit in order {
+                if self.gains_by(unit) {
+                    self.turn(unit);
+                }
+            }
+            if self.validates == before {
+                return;
+            }
+        }
+    }
+
+    /// The first sample of each unit that validates.
+    fn firsts(self) -> HashSet<usize> {
+        let drawn = self.units.iter().zip(self.validates).filter(|(_, validates)| *validates);
+        drawn.map(|(unit, _)| unit.first).collect()
+    }
 }
 
 /// How many of `n` samples validate: the rounded share or, where that is less, their part of [`MOST_VALIDATION`] among `all`; but

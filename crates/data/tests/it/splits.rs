@@ -235,6 +235,23 @@ fn names_with_commas_quotes_newlines_and_no_text_survive_the_list() {
     assert_eq!(Split::read_csv(&list, &dataset).expect("it fits"), split);
 }
 
+#[test]
+fn labels_that_dealing_one_by_one_leaves_far_from_their_share_are_levelled() {
+    // Drawn at random once; dealt out alone, a label of 27 pictures had 10 that validate.
+    let rows = [
+        223, 93, 242, 25, 27, 56, 29, 204, 6, 93, 135, 27, 144, 212, 16, 125, 195, 30, 193, 88, 182, 138, 157, 203,
+        94, 33, 100, 167, 106, 238, 64, 216, 53, 218, 70, 203, 168, 255, 74, 88, 189, 150, 28, 193, 184,
+    ];
+    let (_root, dataset) = with_labels(&rows);
+    let split = Split::new(&dataset, 0.25, 5_655_939_119_877_191_236).expect("the share is allowed");
+    let all: Vec<usize> = (0..dataset.samples().len()).collect();
+    let (whole, held_out) = (dataset.class_counts(&all), dataset.class_counts(&split.validation));
+    for (&n, &held_out) in whole.iter().zip(&held_out) {
+        let exact = n as f64 / 4.0;
+        assert!((held_out as f64 - exact).abs() < 2.0, "{held_out} of {n}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -268,7 +285,7 @@ proptest! {
         let (whole, held_out) = (dataset.class_counts(&all), dataset.class_counts(&split.validation));
         for (&n, &held_out) in whole.iter().zip(&held_out) {
             let share = held_out as f64 / n as f64;
-            prop_assert!((share - 0.25).abs() < 0.12, "{} of {}", held_out, n);
+            prop_assert!((share - 0.25).abs() < 0.1, "{} of {}", held_out, n);
         }
         let list = root.path().join("split.csv");
         split.write_csv(&list, &dataset).expect("it can be written");
