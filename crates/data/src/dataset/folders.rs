@@ -23,10 +23,13 @@ impl Folder {
     fn read(files: &Files, path: PathBuf) -> Self {
         let part = path.file_name().and_then(|name| name.to_str()).and_then(Part::from_name);
         let listing = files.list(&path);
-        let of_groups: Vec<PathBuf> =
-            listing.images.iter().filter_map(|image| group_of(image, &path)).collect();
-        let loose = listing.images.len() - of_groups.len();
-        let groups = of_groups.iter().map(|group| lower_case_name(group)).collect();
+        let (mut groups, mut loose) = (BTreeSet::new(), 0);
+        for image in &listing.images {
+            match group_of(image, &path) {
+                Some(group) => _ = groups.insert(lower_case_name(&group)),
+                None => loose += 1,
+            }
+        }
         Self { path, part, listing, groups, loose }
     }
 
@@ -235,30 +238,28 @@ impl Findings {
     }
 
     fn into_dataset(
-        self,
+        mut self,
         location: &Location,
         layout: Layout,
         labels_from_name: bool,
     ) -> Result<Dataset, DataError> {
         let naming = if labels_from_name { Naming::Labels } else { Naming::Class };
-        let names: BTreeSet<&str> = self.groups.keys().map(|(_, name)| name.as_str()).collect();
+        let names: BTreeSet<String> = self.groups.keys().map(|(_, name)| name.clone()).collect();
         if labels_from_name && !names.iter().any(|name| naming.labels(name).len() > 1) {
             return Err(DataError::NoLabelsInNames { path: location.root.clone() });
         }
         let classes = Classes::new(names.iter().flat_map(|name| naming.labels(name)).collect());
-        let mut names: Vec<&str> = names.into_iter().collect();
+        let mut names: Vec<String> = names.into_iter().collect();
         names.sort_by(|a, b| natural_cmp(a, b));
-        let mut samples = Vec::new();
+        let mut samples = Vec::with_capacity(self.groups.values().map(Vec::len).sum());
         let parts: BTreeSet<Option<Part>> = self.groups.keys().map(|(part, _)| *part).collect();
         for part in parts {
-            for &name in &names {
+            for name in &names {
                 let label = classes.label(naming.kind(), &naming.labels(name));
-                let images = self.groups.get(&(part, name.to_owned())).into_iter().flatten();
-                samples.extend(images.map(|path| Sample {
-                    source: Source::File(path.clone()),
-                    label: label.clone(),
-                    part,
-                }));
+                // Moved: copies of so many names would leave the memory of the first full of holes.
+                let images = self.groups.remove(&(part, name.clone())).unwrap_or_default();
+                let sample = |path| Sample { source: Source::File(path), label: label.clone(), part };
+                samples.extend(images.into_iter().map(sample));
             }
         }
         let conversions =
