@@ -279,6 +279,7 @@ fn unknown_values_of_flags() {
         ("--minutes", "1e20"),
         ("--lr", "0"),
         ("--patience", "0"),
+        ("--label-smoothing", "1"),
         ("--average", "1"),
         ("--average", "nan"),
         ("--seed", "x"),

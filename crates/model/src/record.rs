@@ -30,6 +30,9 @@ pub struct TrainingRecord {
     pub plateau: Option<Plateau>,
     /// How pictures were changed while training, in words; `none` if they were not.
     pub augment: String,
+    /// The share of each target that was spread evenly over all answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_smoothing: Option<f64>,
     /// By what groups of different sizes were made to count alike, `weights` or `oversample`; none where they were not. The
     /// probabilities are corrected for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -35,6 +35,7 @@ fn record() -> TrainingRecord {
         warmup: None,
         plateau: None,
         augment: "none".to_owned(),
+        label_smoothing: Some(0.1),
         balance: None,
         epoch: 3,
         validation: Validation { loss: 0.25, metric: "accuracy".to_owned(), value: 0.9 },

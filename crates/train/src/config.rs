@@ -62,6 +62,9 @@ pub struct TrainConfig {
     pub balance: Balance,
     /// The base learning rate.
     pub learning_rate: f64,
+    /// The share of each target that is spread evenly over all answers, so that the network does not grow too sure; 0 for none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub label_smoothing: f64,
     /// How long to train.
     pub length: Length,
     /// The rule by which weights move.
@@ -88,6 +91,11 @@ pub struct TrainConfig {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_f32(precision: &Precision) -> bool {
     *precision == Precision::F32
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(share: &f64) -> bool {
+    *share == 0.0
 }
 
 fn is_usual(read: &OpenOptions) -> bool {
@@ -149,6 +157,7 @@ impl TrainConfig {
             augment: AugmentChoice::default(),
             balance: Balance::None,
             learning_rate: 1e-3,
+            label_smoothing: 0.0,
             length: Length::Auto,
             optimizer: Optimizer::adam(),
             schedule: Schedule::ONE_CYCLE,
@@ -215,6 +224,7 @@ mod tests {
         config.warmup = Some(Warmup { steps: 10, start: 0.1 });
         config.plateau = Some(Plateau::default());
         config.patience = NonZeroU32::new(7);
+        config.label_smoothing = 0.1;
         config.optimizer = Optimizer::nesterov(0.9).weight_decay(1e-4).clip_norm(1.0).average(0.99);
         for length in [Length::Auto, Length::Epochs(3), Length::Minutes(0.5)] {
             config.length = length;

@@ -49,6 +49,7 @@ pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, 
     let notes = notes(config, &dataset, &split);
     let augment = config.augment.settings(&dataset);
     check_augment(&augment, head)?;
+    check_smoothing(config.label_smoothing, head)?;
     config.balance.check(head)?;
     findings.extend(data_findings(config, &dataset, &split, &augment));
     let circumstances = Circumstances { batch: Some(config.batch), input_is_scaled: true };
@@ -94,6 +95,18 @@ fn check_augment(augment: &Augment, head: &Head) -> Result<(), TrainError> {
             setting: "augment.mix",
             found: format!("asked for with {head}"),
             wanted: "leave it out, or take a head of probabilities, whose targets can be shares of two labels",
+        });
+    }
+    Ok(())
+}
+
+/// Refuses to spread targets that are numbers.
+fn check_smoothing(share: f64, head: &Head) -> Result<(), TrainError> {
+    if share > 0.0 && !head.has_probabilities() {
+        return Err(TrainError::Setting {
+            setting: "label_smoothing",
+            found: format!("asked for with {head}"),
+            wanted: "leave it out, or take a head of probabilities, which can be spread over its answers",
         });
     }
     Ok(())
@@ -163,6 +176,13 @@ fn check_settings(config: &TrainConfig) -> Result<(), TrainError> {
             "the learning rate",
             config.learning_rate.to_string(),
             "give a number above 0, such as 0.001",
+        );
+    }
+    if !(0.0..1.0).contains(&config.label_smoothing) {
+        return refuse(
+            "label_smoothing",
+            config.label_smoothing.to_string(),
+            "give a share from 0 to below 1, such as 0.1",
         );
     }
     match config.length {

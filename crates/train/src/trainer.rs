@@ -351,6 +351,7 @@ impl<'a> Trainer<'a> {
             if let Some(shares) = batch.own_shares() {
                 targets::mix(self.engine.network().head(), shares, &mut encoded);
             }
+            targets::smooth(self.engine.network().head(), self.config.label_smoothing, &mut encoded);
             rate = self.rate();
             let loss =
                 self.engine.train_step(batch.images(), &encoded, batch.len(), &self.config.optimizer, rate);
@@ -469,6 +470,7 @@ impl<'a> Trainer<'a> {
             warmup: config.warmup,
             plateau: config.plateau,
             augment: self.augment.clone(),
+            label_smoothing: (config.label_smoothing > 0.0).then_some(config.label_smoothing),
             balance: (!config.balance.is_none()).then(|| config.balance.name().to_owned()),
             epoch,
             validation: Validation {

@@ -177,6 +177,26 @@ fn averaged_weights_are_judged_and_saved_while_the_training_goes_its_way() {
 }
 
 #[test]
+fn smoothed_labels_are_learnt_as_far_as_they_go() {
+    let (folder, config) = setting(30);
+    let config = TrainConfig { length: Length::Epochs(12), label_smoothing: 0.4, ..config };
+    let run = folder.path().join("smoothed");
+    let mut losses = Vec::new();
+    let mut listener = |event: &Event| {
+        if let Event::Epoch { training_loss, .. } = event {
+            losses.push(*training_loss);
+        }
+    };
+    let outcome = train(&config, &run, Cpu::new(2), &mut listener, &no_stop()).unwrap();
+    assert_eq!(outcome.validation.value, 1.0, "the groups are told apart all the same");
+    assert_eq!(Model::open(&run).unwrap().record().label_smoothing, Some(0.4));
+    // No answers come nearer to targets of 0.8 and 0.2 than these themselves, whose cross-entropy is their entropy.
+    let entropy = -(0.8 * 0.8_f64.ln() + 0.2 * 0.2_f64.ln());
+    assert!(losses.iter().all(|&loss| loss >= entropy - 1e-6), "{losses:?} below {entropy}");
+    assert!(losses.last().is_some_and(|&last| last < entropy + 0.1), "{losses:?} far above {entropy}");
+}
+
+#[test]
 fn patience_ends_a_training_that_gets_no_better() {
     let (folder, config) = setting(12);
     let outcome = |patience: u32| {

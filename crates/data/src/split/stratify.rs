@@ -151,8 +151,9 @@ impl<'a> Drawn<'a> {
             let off = validating.abs_diff(self.wanted[count]) as f64;
             off * off / self.sizes[count] as f64
         };
-        let growth =
-            |count: usize| distance(self.turned(unit, count), count) - distance(self.validating[count], count);
+        let growth = |count: usize| {
+            distance(self.turned(unit, count), count) - distance(self.validating[count], count)
+        };
         let empties = |count: usize| [0, self.sizes[count]].contains(&self.turned(unit, count));
         self.counts(unit).map(growth).sum::<f64>() < 0.0 && !self.counts(unit).any(empties)
     }

@@ -91,6 +91,10 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) average: Option<f64>,
 
+    /// Spread this share of each label evenly over all groups, so that the network does not grow too sure, such as 0.1 [default: 0]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) label_smoothing: Option<f64>,
+
     /// How training pictures are changed at random: none, light, standard, strong, or a TOML file of settings (docs/augment.md);
     /// without mirroring where the groups' names forbid it [default: light]
     #[arg(long, value_name = "HOW")]

@@ -80,6 +80,7 @@ fn config(args: TrainArgs) -> Result<TrainConfig> {
             (None, None) => base.length,
         },
         optimizer,
+        label_smoothing: args.label_smoothing.unwrap_or(base.label_smoothing),
         patience: args.patience.or(base.patience),
         ..base
     })
