@@ -106,10 +106,10 @@ fn settings_that_cannot_work_are_named() {
     let desk = Desk::with_model();
     let config = fs::read_to_string(desk.path("run/config.toml")).unwrap();
     for (from, to, part) in [
-        ("weight_decay = 0.0", "weight_decay = -1.0", "weight_decay is -1"),
+        ("weight_decay = 0.02", "weight_decay = -1.0", "weight_decay is -1"),
         ("beta1 = 0.9", "beta1 = 2.0", "beta1 is 2"),
         ("epsilon = 0.00000001", "epsilon = nan", "epsilon is NaN"),
-        ("rise = 0.3", "rise = nan", "rise is NaN"),
+        ("rise = 0.25", "rise = nan", "rise is NaN"),
         ("start = 25.0", "start = -25.0", "start is -25"),
     ] {
         let changed = config.replacen(from, to, 1);

@@ -317,6 +317,20 @@ impl Dataset {
         }
     }
 
+    /// Height and width of pictures, as stored, of so many samples at the most, spread evenly over all. Files whose headers cannot be read are passed
+    /// over.
+    pub fn sizes(&self, most: usize) -> Vec<(usize, usize)> {
+        let looked_at = self.samples.len().min(most);
+        let of_sample = |sample| match self.read(sample).ok()? {
+            Stored::File(bytes) => {
+                let header = decode::header(&bytes, &self.limits).ok()?;
+                Some((header.height as usize, header.width as usize))
+            }
+            Stored::Pixels(pixels) => Some((pixels.height(), pixels.width())),
+        };
+        (0..looked_at).filter_map(|index| of_sample(index * self.samples.len() / looked_at)).collect()
+    }
+
     /// The samples of a part; `None` stands for those of data that is not divided.
     pub fn part(&self, part: Option<Part>) -> Vec<usize> {
         (0..self.samples.len()).filter(|&i| self.samples[i].part == part).collect()

@@ -27,7 +27,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    #[arg(long, value_name = "NET", help = format!("{} [default: classic]", networks("The network")))]
+    #[arg(long, value_name = "NET", help = format!("{}; auto takes one that fits the pictures [default: auto]", networks("The network")))]
     pub(crate) arch: Option<String>,
 
     /// What the labels mean; auto looks at them [default: auto]
@@ -55,7 +55,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) split: Option<PathBuf>,
 
-    /// Height and width that pictures are resized to, in pixels [default: 64]
+    /// Height and width that pictures are resized to, in pixels [default: their own up to 64, else 96]
     #[arg(long, value_name = "PIXELS", value_parser = side)]
     pub(crate) size: Option<usize>,
 
@@ -71,7 +71,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", value_parser = patience)]
     pub(crate) patience: Option<NonZeroU32>,
 
-    /// Pictures in a step [default: 32]
+    /// Pictures in a step [default: 64, of fewer than 500 pictures 16]
     #[arg(long, value_name = "N", value_parser = batch)]
     pub(crate) batch: Option<usize>,
 
@@ -79,24 +79,24 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 
-    /// The rule by which weights move [default: adam]
+    /// The rule by which weights move [default: adamw]
     #[arg(long, value_name = "RULE")]
     pub(crate) optimizer: Option<OptimizerChoice>,
 
-    /// The learning rate at its highest [default: 0.001, for sgd 0.01]
+    /// The learning rate at its highest [default: as suits the network and the rule, 0.001 to 0.01]
     #[arg(long, value_name = "RATE", value_parser = above_zero)]
     pub(crate) lr: Option<f64>,
 
-    /// Use a running average of the weights, of which this share stays at each step, such as 0.999 [default: the weights themselves]
+    /// Use a running average of the weights, of which this share stays at each step, such as 0.999 [default: 0.99]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) average: Option<f64>,
 
-    /// Spread this share of each label evenly over all groups, so that the network does not grow too sure, such as 0.1 [default: 0]
+    /// Spread this share of each label evenly over all groups, so that the network does not grow too sure, such as 0.1 [default: 0.1 where each picture belongs to one group, else 0]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) label_smoothing: Option<f64>,
 
     /// How training pictures are changed at random: none, light, standard, strong, or a TOML file of settings (docs/augment.md);
-    /// without mirroring where the groups' names forbid it [default: light]
+    /// without mirroring where the groups' names forbid it [default: standard, of 20,000 pictures and more light]
     #[arg(long, value_name = "HOW")]
     pub(crate) augment: Option<AugmentFlag>,
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use divvy::data::{AugmentChoice, AugmentError};
+use divvy::data::{AugmentChoice, AugmentError, Dataset, OpenOptions};
 use divvy::nn::{Optimizer, Wiring};
-use divvy::train::{Ending, Length, Resources, TrainConfig, train};
+use divvy::train::{Ending, Facts, Length, Recipe, Resources, Stated, TrainConfig, train};
 
 use super::training::{Screen, told};
 use crate::args::{
@@ -18,7 +18,9 @@ use crate::{Status, interrupt};
 pub(crate) fn run(args: TrainArgs, terminal: &mut Terminal) -> Result<Status> {
     let resources = Resources { cpu: args.compute.processor.cpu(), cache: args.cache.options() };
     let out = args.out.clone();
-    let config = config(args)?;
+    let recipe = recipe(&args)?;
+    terminal.tell(recipe.iter().flat_map(|recipe| chosen(recipe, &args)).collect::<String>());
+    let config = config(args, recipe)?;
     let out = out.unwrap_or_else(|| default_run(&config.data));
 
     let mut screen = Screen::new(terminal);
@@ -33,20 +35,54 @@ pub(crate) fn run(args: TrainArgs, terminal: &mut Terminal) -> Result<Status> {
     Ok(Status::partial_if(outcome.ending == Ending::Interrupted))
 }
 
-/// From what was typed, and the file that was named, to what is trained. What was typed goes before the file.
-fn config(args: TrainArgs) -> Result<TrainConfig> {
-    let usual = TrainConfig::new(PathBuf::new());
+/// The name by which a network is asked for that fits the pictures.
+const AUTO: &str = "auto";
+
+/// What the pictures speak for, unless a file of settings is given, which then says all.
+fn recipe(args: &TrainArgs) -> Result<Option<Recipe>> {
+    let (None, Some(photos)) = (&args.config, &args.photos) else { return Ok(None) };
+    let read = args.group_by.options(args.read.options(OpenOptions::default()));
+    let facts = Facts::of(&Dataset::open(photos, &read)?);
+    let stated = Stated {
+        architecture: args.arch.clone().filter(|name| name != AUTO),
+        size: args.size,
+        task: args.task.and_then(TaskChoice::task),
+        wiring: wiring(args),
+    };
+    Ok(Some(Recipe::choose(&facts, &stated)))
+}
+
+/// What of a recipe nobody has typed, a line each.
+fn chosen(recipe: &Recipe, args: &TrainArgs) -> Vec<String> {
+    let is_open = |setting: &str| match setting {
+        "batch" => args.batch.is_none(),
+        "optimizer" => args.optimizer.is_none() && args.lr.is_none(),
+        "augment" => args.augment.is_none(),
+        "label_smoothing" => args.label_smoothing.is_none(),
+        _ => true,
+    };
+    let open = recipe.choices().iter().filter(|choice| is_open(choice.setting));
+    open.map(|choice| format!("{choice}\n")).collect()
+}
+
+/// What was typed of the head.
+fn wiring(args: &TrainArgs) -> Wiring {
+    Wiring {
+        activation: args.head.and_then(HeadChoice::activation),
+        loss: args.loss,
+        metric: args.metric.clone(),
+        ..Wiring::default()
+    }
+}
+
+/// From what was typed, and the file that was named or else what the pictures speak for, to what is trained. What was typed goes before the others.
+fn config(args: TrainArgs, recipe: Option<Recipe>) -> Result<TrainConfig> {
     let filed = args.config.as_deref().map(TrainConfig::read).transpose()?;
-    let mut base = filed.unwrap_or(usual);
+    let mut base = filed.or(recipe.map(Recipe::into_config)).unwrap_or_default();
     if let Some(HeadChoice::Auto) = args.head {
         (base.wiring.activation, base.wiring.units) = (None, None);
     }
-    let stated = Wiring {
-        activation: args.head.and_then(HeadChoice::activation),
-        loss: args.loss,
-        metric: args.metric,
-        ..Wiring::default()
-    };
+    let stated = wiring(&args);
     let (optimizer, usual_rate) = match args.optimizer {
         Some(choice) => optimizer(choice),
         None => (base.optimizer, base.learning_rate),
@@ -57,7 +93,7 @@ fn config(args: TrainArgs) -> Result<TrainConfig> {
     allow.extend(args.policy.allow);
     Ok(TrainConfig {
         data: args.photos.unwrap_or(base.data),
-        architecture: args.arch.unwrap_or(base.architecture),
+        architecture: args.arch.filter(|name| name != AUTO).unwrap_or(base.architecture),
         task: args.task.map_or(base.task, TaskChoice::task),
         wiring: stated.or(&base.wiring),
         positive: args.positive.or(base.positive),

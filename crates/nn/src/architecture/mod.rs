@@ -157,8 +157,18 @@ impl fmt::Display for Smallest {
 
 impl Architecture {
     /// The names [`Architecture::by_name`] knows.
-    pub const NAMES: [&'static str; 8] =
-        ["classic", "flat", "lenet5", "mobilenet_v2", "resnet18", "resnet34", "resnet50", "vgg11"];
+    pub const NAMES: [&'static str; 10] = [
+        "classic",
+        "flat",
+        "lenet5",
+        "mobilenet_v2",
+        "resnet9",
+        "resnet9_photo",
+        "resnet18",
+        "resnet34",
+        "resnet50",
+        "vgg11",
+    ];
 
     /// The architecture of that name.
     ///
@@ -170,6 +180,8 @@ impl Architecture {
             "flat" => include_str!("../../architectures/flat.toml"),
             "lenet5" => include_str!("../../architectures/lenet5.toml"),
             "mobilenet_v2" => return Ok(Self::built_in(name, torchvision::mobilenet_v2())),
+            "resnet9" => include_str!("../../architectures/resnet9.toml"),
+            "resnet9_photo" => include_str!("../../architectures/resnet9_photo.toml"),
             "resnet18" => return Ok(Self::built_in(name, torchvision::resnet18())),
             "resnet34" => return Ok(Self::built_in(name, torchvision::resnet34())),
             "resnet50" => return Ok(Self::built_in(name, torchvision::resnet50())),

@@ -1,0 +1,240 @@
+//! What the pictures and the time speak for, where nobody has said otherwise.
+
+use std::fmt;
+
+use divvy_data::{Dataset, LabelKind, Part, Preset};
+use divvy_nn::{Head, Optimizer, Schedule, Task, Wiring};
+
+use crate::architecture::open_architecture;
+use crate::config::TrainConfig;
+
+/// Pictures whose sizes are looked at.
+const LOOKED_AT: usize = 100;
+/// The short side, in pixels, up to which pictures are small: they are taken as they are, by a network without an early pool.
+const SMALL: usize = 64;
+/// The least side that the network for small pictures is given.
+const LEAST: usize = 16;
+/// The side that photos are brought to.
+const PHOTO: usize = 96;
+/// Pictures below which they are changed more from one epoch to the next.
+const FEW: usize = 20_000;
+/// The share of the running average of weights that stays at each step: it reaches back about 100 steps.
+const AVERAGE: f64 = 0.99;
+
+/// What a recipe is chosen by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Facts {
+    /// Pictures to train and to validate on.
+    pub images: usize,
+    /// The short side of pictures, in pixels: the median; none where no file could be read.
+    pub side: Option<usize>,
+    /// Groups or labels.
+    pub classes: usize,
+    /// Whether each picture belongs to exactly one group.
+    pub exclusive: bool,
+}
+
+impl Facts {
+    /// What is seen of a dataset, looking at the headers of 100 pictures at the most.
+    pub fn of(dataset: &Dataset) -> Self {
+        let parts = [None, Some(Part::Train), Some(Part::Validation)];
+        let images = parts.map(|part| dataset.part(part).len()).iter().sum();
+        let sizes = dataset.sizes(LOOKED_AT).into_iter();
+        let mut sides: Vec<usize> = sizes.map(|(height, width)| height.min(width)).collect();
+        sides.sort_unstable();
+        let side = sides.get(sides.len() / 2).copied();
+        let exclusive = dataset.label_kind() == LabelKind::Classes;
+        Self { images, side, classes: dataset.classes().len(), exclusive }
+    }
+}
+
+/// What someone has said already of what a recipe would choose.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct Stated {
+    /// The network.
+    pub architecture: Option<String>,
+    /// The height and width that pictures are brought to.
+    pub size: Option<usize>,
+    /// What the labels mean.
+    pub task: Option<Task>,
+    /// What is said of the head.
+    pub wiring: Wiring,
+}
+
+/// One choice and what speaks for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Choice {
+    /// The setting, as config.toml calls it.
+    pub setting: &'static str,
+    /// What was chosen.
+    pub value: String,
+    /// Why, in a few words.
+    pub reason: String,
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.setting, self.value, self.reason)
+    }
+}
+
+/// All that is chosen for a training, each with its reason.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Recipe {
+    config: TrainConfig,
+    choices: Vec<Choice>,
+}
+
+impl Recipe {
+    /// What `facts` speak for. What is stated stays, and what goes with it is chosen.
+    pub fn choose(facts: &Facts, stated: &Stated) -> Self {
+        let mut recipe = Self { config: TrainConfig::default(), choices: Vec::new() };
+        recipe.choose_network(facts, stated);
+        recipe.choose_steps(facts);
+        recipe.choose_changes(facts);
+        recipe.choose_smoothing(facts, stated);
+        recipe
+    }
+
+    /// The settings; the pictures are still to be named.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// The settings, to be changed.
+    pub fn into_config(self) -> TrainConfig {
+        self.config
+    }
+
+    /// What was chosen, in the order in which it is told.
+    pub fn choices(&self) -> &[Choice] {
+        &self.choices
+    }
+
+    fn note(&mut self, setting: &'static str, value: impl fmt::Display, reason: impl Into<String>) {
+        self.choices.push(Choice { setting, value: value.to_string(), reason: reason.into() });
+    }
+
+    /// Small pictures are taken as they are, by a network that looks at each pixel; photos are made smaller.
+    fn choose_network(&mut self, facts: &Facts, stated: &Stated) {
+        let side = stated.size.or(facts.side).unwrap_or(PHOTO);
+        let is_small = side <= SMALL;
+        let seen = match (stated.size, facts.side) {
+            (Some(size), _) => format!("pictures are brought to {size} pixels"),
+            (None, Some(side)) => format!("the pictures' short side is {side} pixels, in the median"),
+            (None, None) => "no picture's size could be read".to_owned(),
+        };
+        self.config.size = stated.size.unwrap_or(if is_small { side.max(LEAST) } else { PHOTO });
+        if stated.size.is_none() {
+            self.note("size", self.config.size, seen.clone());
+        }
+        let fitting = if is_small { "resnet9" } else { "resnet9_photo" };
+        self.config.architecture = stated.architecture.clone().unwrap_or_else(|| fitting.to_owned());
+        if stated.architecture.is_none() {
+            self.note("architecture", fitting, seen);
+        }
+    }
+
+    /// How weights move.
+    fn choose_steps(&mut self, facts: &Facts) {
+        let is_own = self.config.architecture.starts_with("resnet9");
+        self.config.batch = if facts.images < 500 { 16 } else { 64 };
+        let why = if facts.images < 500 {
+            "few pictures, and so more steps"
+        } else {
+            "steps of a good size for a processor"
+        };
+        self.note("batch", self.config.batch, why);
+        self.config.optimizer = Optimizer::adam_w(0.02).average(AVERAGE);
+        self.config.learning_rate = if is_own { 3e-3 } else { 1e-3 };
+        self.config.schedule = Schedule::OneCycle { rise: 0.25, start: 25.0, finish: 1e4 };
+        let value = format!("AdamW, rate {}", self.config.learning_rate);
+        self.note(
+            "optimizer",
+            value,
+            "one cycle of the rate suits networks with batch norms; the weights' running average is kept",
+        );
+    }
+
+    /// How pictures and labels are changed.
+    fn choose_changes(&mut self, facts: &Facts) {
+        let preset = if facts.images < FEW { Preset::Standard } else { Preset::Light };
+        self.config.augment = preset.into();
+        self.note("augment", preset.name(), format!("{} pictures", facts.images));
+    }
+
+    /// Answers that exclude each other are not driven to certainty. What cannot be decided is left for the training to refuse.
+    fn choose_smoothing(&mut self, facts: &Facts, stated: &Stated) {
+        let Ok(architecture) = open_architecture(&self.config.architecture) else { return };
+        let decided = architecture.decide(&stated.wiring, stated.task, facts.classes, facts.exclusive);
+        let has_one_answer = |head: &Head| head.has_probabilities() && head.task() != Task::MultiLabel;
+        if decided.is_ok_and(|decided| has_one_answer(decided.head())) {
+            self.config.label_smoothing = 0.1;
+            self.note(
+                "label_smoothing",
+                0.1,
+                "each picture belongs to one group, and in most sets some labels are wrong",
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(images: usize, side: Option<usize>) -> Facts {
+        Facts { images, side, classes: 2, exclusive: true }
+    }
+
+    #[test]
+    fn small_pictures_are_taken_as_they_are_and_photos_made_smaller() {
+        for (side, size, architecture) in [
+            (Some(28), 28, "resnet9"),
+            (Some(8), 16, "resnet9"),
+            (Some(64), 64, "resnet9"),
+            (Some(65), 96, "resnet9_photo"),
+            (Some(3000), 96, "resnet9_photo"),
+            (None, 96, "resnet9_photo"),
+        ] {
+            let config = Recipe::choose(&facts(1000, side), &Stated::default()).config;
+            assert_eq!((config.size, config.architecture.as_str()), (size, architecture), "{side:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_stated_stays_and_is_not_told() {
+        let facts = facts(1000, Some(500));
+        let recipe = Recipe::choose(&facts, &Stated { size: Some(48), ..Stated::default() });
+        assert_eq!((recipe.config.size, recipe.config.architecture.as_str()), (48, "resnet9"));
+        assert!(recipe.choices.iter().all(|choice| choice.setting != "size"));
+        let stated = Stated { architecture: Some("classic".to_owned()), ..Stated::default() };
+        let recipe = Recipe::choose(&facts, &stated);
+        assert_eq!((recipe.config.size, recipe.config.architecture.as_str()), (96, "classic"));
+        assert_eq!(recipe.config.learning_rate, 1e-3, "a network without shortcuts takes smaller steps");
+        assert!(recipe.choices.iter().all(|choice| choice.setting != "architecture"));
+    }
+
+    #[test]
+    fn only_answers_that_exclude_each_other_are_smoothed() {
+        let smoothing = |exclusive: bool, stated: &Stated| {
+            Recipe::choose(&Facts { exclusive, ..facts(1000, Some(500)) }, stated).config.label_smoothing
+        };
+        assert_eq!(smoothing(true, &Stated::default()), 0.1);
+        assert_eq!(smoothing(false, &Stated::default()), 0.0);
+        assert_eq!(smoothing(true, &Stated { task: Some(Task::MultiLabel), ..Stated::default() }), 0.0);
+        let linear = Wiring { activation: Some(divvy_nn::Activation::Linear), ..Wiring::default() };
+        assert_eq!(smoothing(true, &Stated { wiring: linear, ..Stated::default() }), 0.0);
+    }
+
+    #[test]
+    fn each_choice_has_a_line() {
+        let recipe = Recipe::choose(&facts(400, Some(300)), &Stated::default());
+        let settings: Vec<&str> = recipe.choices.iter().map(|choice| choice.setting).collect();
+        assert_eq!(settings, ["size", "architecture", "batch", "optimizer", "augment", "label_smoothing"]);
+        assert_eq!(
+            recipe.choices[0].to_string(),
+            "size 96: the pictures' short side is 300 pixels, in the median"
+        );
+    }
+}
