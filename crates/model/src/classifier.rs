@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use divvy_data::{ImageError, Limits, Pixels, Preprocess, stream_images};
 use divvy_nn::{Cpu, Device, Engine, Head, Network, OutOfMemory, QuantizedEngine, check_memory};
 
-use crate::{Model, ModelError, Prediction, Weights};
+use crate::{Model, ModelError, Prediction, Views, Weights};
 
 /// The most pictures that go through the network together. Larger batches are not faster; smaller ones stream weights more
 /// often.
@@ -17,6 +17,7 @@ pub struct Classifier {
     engine: Machine,
     classes: Vec<String>,
     preprocess: Preprocess,
+    views: Views,
     batch: usize,
 }
 
@@ -56,7 +57,7 @@ impl Classifier {
     /// # Errors
     /// [`ModelError::Memory`] when this machine has no room for even one picture at a time.
     pub fn new(model: Model, device: impl Into<Device>) -> Result<Self, ModelError> {
-        let Model { network, classes, preprocess, weights, .. } = model;
+        let Model { network, classes, preprocess, views, weights, .. } = model;
         let device = device.into();
         let (engine, batch) = match weights {
             Weights::F32(parameters) => {
@@ -72,7 +73,7 @@ impl Classifier {
                 (Machine::Int8(Box::new(engine)), batch)
             }
         };
-        Ok(Self { engine, classes, preprocess, batch })
+        Ok(Self { engine, classes, preprocess, views, batch })
     }
 
     /// The most pictures that go through the network together: what this machine has memory for, up to 32.
@@ -102,13 +103,15 @@ impl Classifier {
     pub fn classify(&mut self, images: &[f32]) -> Vec<Prediction> {
         let (len, head) = (self.preprocess.image_len(), *self.head());
         assert!(images.len().is_multiple_of(len), "{} numbers are not pictures of {len}", images.len());
-        let mut predictions = Vec::with_capacity(images.len() / len);
+        let engine = &mut self.engine;
+        let mut network = |images: &[f32], logits: &mut Vec<f32>| {
+            logits.extend_from_slice(engine.logits(images, images.len() / len));
+        };
+        let mut logits = Vec::with_capacity(images.len() / len * head.units());
         for batch in images.chunks(self.batch * len) {
-            let logits = self.engine.logits(batch, batch.len() / len);
-            predictions
-                .extend(logits.chunks_exact(head.units()).map(|row| Prediction::from_logits(&head, row)));
+            self.views.logits(batch, self.preprocess.shape(), &mut network, &mut logits);
         }
-        predictions
+        logits.chunks_exact(head.units()).map(|row| Prediction::from_logits(&head, row)).collect()
     }
 
     /// Classifies image files, in order, and hands each to `answer`; a file that is no usable picture comes as its error. Decoding

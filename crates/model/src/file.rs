@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::record::TrainingRecord;
-use crate::{MODEL_FILE, Model, ModelError, Weights};
+use crate::{MODEL_FILE, Model, ModelError, Views, Weights};
 
-/// The newest version of the format. Models in `f32` are written as version 1, which older readers know.
-const VERSION: u64 = 2;
+/// The newest version of the format. Models in `f32` that look at a picture once are written as version 1, which older readers know.
+const VERSION: u64 = 3;
 
 /// The metadata's only key. One key, because the order of several is not fixed and the same model is the same bytes.
 const KEY: &str = "divvy";
@@ -37,6 +37,9 @@ struct Header<'a> {
     head: Head,
     classes: Cow<'a, [String]>,
     preprocess: Cow<'a, Preprocess>,
+    /// Since version 3; `single` where it is missing.
+    #[serde(default, skip_serializing_if = "Views::is_single")]
+    views: Views,
     graph: Cow<'a, Graph>,
     record: Cow<'a, TrainingRecord>,
 }
@@ -101,12 +104,13 @@ impl Model {
     pub fn to_bytes(&self) -> Vec<u8> {
         let precision = Precision::of(&self.weights);
         let header = Header {
-            version: precision.version(),
+            version: if self.views.is_single() { precision.version() } else { VERSION },
             precision,
             task: self.network.head().task(),
             head: *self.network.head(),
             classes: Cow::Borrowed(&self.classes),
             preprocess: Cow::Borrowed(&self.preprocess),
+            views: self.views,
             graph: Cow::Borrowed(self.network.graph()),
             record: Cow::Borrowed(&self.record),
         };
@@ -170,7 +174,8 @@ impl Model {
             }
         };
         let (classes, preprocess) = (header.classes.into_owned(), header.preprocess.into_owned());
-        let model = Self { network, classes, preprocess, weights, record: header.record.into_owned() };
+        let views = header.views;
+        let model = Self { network, classes, preprocess, views, weights, record: header.record.into_owned() };
         model.checked().map_err(|reason| damaged(&reason))
     }
 }

@@ -12,6 +12,7 @@ mod model;
 mod prediction;
 mod record;
 pub mod targets;
+mod views;
 
 pub use classifier::Classifier;
 pub use convert::ConvertError;
@@ -19,6 +20,7 @@ pub use error::ModelError;
 pub use model::{Model, Weights};
 pub use prediction::Prediction;
 pub use record::{TrainingRecord, Validation};
+pub use views::Views;
 
 /// The name of the model file in a run's folder.
 pub const MODEL_FILE: &str = "model.divvy";

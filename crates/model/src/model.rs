@@ -3,6 +3,7 @@
 use divvy_data::Preprocess;
 use divvy_nn::{Network, Parameters, Quantized};
 
+use crate::Views;
 use crate::record::TrainingRecord;
 
 /// The numbers of a model.
@@ -30,6 +31,7 @@ pub struct Model {
     pub(crate) network: Network,
     pub(crate) classes: Vec<String>,
     pub(crate) preprocess: Preprocess,
+    pub(crate) views: Views,
     pub(crate) weights: Weights,
     pub(crate) record: TrainingRecord,
 }
@@ -50,7 +52,14 @@ impl Model {
         if !parameters.fit(network.graph()) {
             return Err("the parameters are those of another network".to_owned());
         }
-        Self { network, classes, preprocess, weights: Weights::F32(parameters), record }.checked()
+        let (views, weights) = (Views::default(), Weights::F32(parameters));
+        Self { network, classes, preprocess, views, weights, record }.checked()
+    }
+
+    /// The same model, which looks at pictures so.
+    #[must_use]
+    pub fn with_views(self, views: Views) -> Self {
+        Self { views, ..self }
     }
 
     /// The same model in 8 bits: its network is that of `quantized`.
@@ -62,6 +71,7 @@ impl Model {
             network: quantized.network().clone(),
             classes: self.classes.clone(),
             preprocess: self.preprocess.clone(),
+            views: self.views,
             weights: Weights::Int8(quantized),
             record: self.record.clone(),
         }
@@ -95,6 +105,11 @@ impl Model {
     /// How a picture becomes the network's input: exactly as in training.
     pub fn preprocess(&self) -> &Preprocess {
         &self.preprocess
+    }
+
+    /// From how many sides a picture is looked at.
+    pub fn views(&self) -> Views {
+        self.views
     }
 
     /// The weights, in the precision that they have.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use divvy_data::{Channels, Preprocess};
-use divvy_model::{Classifier, Model, ModelError, TrainingRecord, Validation, Weights};
+use divvy_model::{Classifier, Model, ModelError, TrainingRecord, Validation, Views, Weights};
 use divvy_nn::{
     Activation, BatchNorm, Conv2d, Cpu, Dense, Device, Flatten, Network, Optimizer, ParameterError,
     ParameterTable, Parameters, Quantized, Schedule, Sequential, Task,
@@ -86,6 +86,29 @@ fn a_model_read_from_its_file_predicts_the_same() {
         assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);
         assert_eq!(prediction.confidence(), Some(probabilities[prediction.chosen[0]]));
     }
+}
+
+#[test]
+fn a_model_that_looks_twice_says_so_in_its_file_and_answers_alike_for_a_mirrored_picture() {
+    let single = model(4);
+    let twice = single.clone().with_views(Views::Mirrored);
+    let version = |model: &Model| String::from_utf8_lossy(&model.to_bytes()).contains(r#"{\"version\":3,"#);
+    assert_eq!((version(&single), version(&twice)), (false, true), "older readers know what they can answer");
+    let read = read(&twice.to_bytes()).unwrap();
+    assert_eq!((read.views(), read.to_bytes()), (Views::Mirrored, twice.to_bytes()));
+    let [height, width, channels] = single.preprocess().shape();
+    let images: Vec<f32> = (0..height * width * channels).map(|at| (at as f32 * 0.7).sin()).collect();
+    let mirrored: Vec<f32> = (0..height * width)
+        .flat_map(|at| {
+            let from = (at / width * width + width - 1 - at % width) * channels;
+            images[from..from + channels].to_vec()
+        })
+        .collect();
+    let answer = |model: &Model, images: &[f32]| {
+        format!("{:?}", Classifier::new(model.clone(), Cpu::new(1)).unwrap().classify(images))
+    };
+    assert_ne!(answer(&single, &images), answer(&single, &mirrored));
+    assert_eq!(answer(&read, &images), answer(&read, &mirrored));
 }
 
 #[test]
@@ -179,7 +202,7 @@ fn with_text(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
 fn what_does_not_fit_together_is_refused() {
     let bytes = model(5).to_bytes();
     let newer = with_text(&bytes, r#"{\"version\":1"#, r#"{\"version\":9"#);
-    assert!(matches!(read(&newer), Err(ModelError::Version { found: 9, known: 2, .. })));
+    assert!(matches!(read(&newer), Err(ModelError::Version { found: 9, known: 3, .. })));
     let other_task = with_text(&bytes, r#"\"task\":\"binary\",\"head\""#, r#"\"task\":\"bunary\",\"head\""#);
     assert!(matches!(read(&other_task), Err(ModelError::Damaged { .. })));
     let other_graph = with_text(&bytes, r#"\"filters\":5"#, r#"\"filters\":4"#);
