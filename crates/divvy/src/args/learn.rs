@@ -3,21 +3,26 @@
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use divvy::data::{Channels, Preset};
 use divvy::nn::{Activation, LossName, Precision};
 use divvy::train::Balance;
 
-use super::values::{above_zero, batch, count, minutes, networks, patience, precision, share, side};
+use super::values::{above_zero, batch, count, minutes, networks, patience, precision, seconds, share, side};
 use super::{CacheArgs, ComputeArgs, GroupByArgs, PolicyArgs, ReadArgs, TaskChoice};
 
 #[derive(Args, Debug)]
 pub(crate) struct TrainArgs {
     /// A folder whose subfolders are the groups (or train/, val/, test/ of such), MNIST-style idx files, CIFAR's binary
     /// files, a CSV with the columns file,labels, or a zip or tar of any of these
-    #[arg(value_name = "PHOTOS", required_unless_present = "config")]
+    #[arg(value_name = "PHOTOS", required_unless_present_any = ["config", "resume"])]
     pub(crate) photos: Option<PathBuf>,
+
+    /// Go on with the run in this folder where it was interrupted, to the same model; its own settings hold
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "config"])]
+    pub(crate) resume: Option<PathBuf>,
 
     /// The new folder for the model and how it was made [default: runs/NAME, after PHOTOS]
     #[arg(long, value_name = "RUN")]
@@ -107,6 +112,10 @@ pub(crate) struct TrainArgs {
 
     #[command(flatten)]
     pub(crate) cache: CacheArgs,
+
+    /// Seconds after which what was learnt is saved so that --resume can go on with it; at the end of an epoch it is, too [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) checkpoint_every: Option<Duration>,
 
     /// The channels that the network sees [default: grey where all pictures are stored so, else rgb]
     #[arg(long, value_name = "CHANNELS")]

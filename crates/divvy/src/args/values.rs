@@ -1,6 +1,7 @@
 //! Values as they are typed, and what help says of them.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use divvy::data::{CachePlace, LabelSeparator, MAX_SIDE};
 use divvy::nn::{Architecture, Isa, Precision};
@@ -36,6 +37,15 @@ pub(super) fn probability(text: &str) -> Result<f32, String> {
 pub(super) fn minutes(text: &str) -> Result<f64, String> {
     let number = above_zero(text).ok().filter(|number| *number <= Length::MAX_MINUTES);
     number.ok_or_else(|| format!("give a number above 0 and at most {} (a year)", Length::MAX_MINUTES))
+}
+
+/// A time, which can be none.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    const DAY: f64 = 86_400.0;
+    let number = text.parse().ok().filter(|number: &f64| (0.0..=DAY).contains(number));
+    number
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("give a number of seconds from 0 to {DAY} (a day)"))
 }
 
 pub(super) fn above_zero(text: &str) -> Result<f64, String> {

@@ -7,6 +7,7 @@ use divvy::data::{AugmentChoice, AugmentError};
 use divvy::nn::{Optimizer, Wiring};
 use divvy::train::{Ending, Length, Resources, TrainConfig, train};
 
+use super::resume;
 use super::training::{Screen, told};
 use crate::args::{
     AugmentFlag, BalanceFlag, ChannelsFlag, Denied, HeadChoice, OptimizerChoice, TaskChoice, TrainArgs,
@@ -15,29 +16,40 @@ use crate::terminal::{Terminal, program, quoted, thousands};
 use crate::{Status, interrupt};
 
 /// Trains, shows how it goes, and says what came of it and what to type next.
-pub(crate) fn run(args: TrainArgs, terminal: &mut Terminal) -> Result<Status> {
-    let resources = Resources { cpu: args.compute.processor.cpu(), cache: args.cache.options() };
-    let out = args.out.clone();
-    let config = config(args)?;
-    let out = out.unwrap_or_else(|| default_run(&config.data));
-
-    let mut screen = Screen::new(terminal);
-    let trained = train(&config, &out, resources, &mut screen, interrupt::asked());
+pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status> {
+    let resources = Resources {
+        cpu: args.compute.processor.cpu(),
+        cache: args.cache.options(),
+        checkpoint_every: args.checkpoint_every.unwrap_or(Resources::CHECKPOINT_EVERY),
+    };
+    let (out, resumed) = (args.out.take(), args.resume.take());
+    let mut screen;
+    let (run, data, trained) = if let Some(run) = resumed {
+        let begun = resume::begun(&run, args, terminal)?;
+        screen = Screen::new(terminal);
+        let trained = divvy::train::resume(&run, resources, &mut screen, interrupt::asked());
+        (run, begun.data, trained)
+    } else {
+        let filed = args.config.as_deref().map(TrainConfig::read).transpose()?;
+        let config = config(args, filed.unwrap_or_default())?;
+        let run = out.unwrap_or_else(|| default_run(&config.data));
+        screen = Screen::new(terminal);
+        let trained = train(&config, &run, resources, &mut screen, interrupt::asked());
+        (run, config.data, trained)
+    };
     let (test_images, positive) = (screen.test_images(), screen.positive());
     terminal.stop();
-    let outcome = trained?;
+    let outcome = trained.inspect_err(|error| resume::tell_after(error, &run, terminal))?;
 
+    let interrupted = outcome.ending == Ending::Interrupted;
     terminal.print("");
     terminal.print(told(&outcome, positive.as_deref(), terminal.palette()));
-    terminal.tell(next_steps(&out, &config.data, test_images));
-    Ok(Status::partial_if(outcome.ending == Ending::Interrupted))
+    terminal.tell(if interrupted { resume::next_step(&run) } else { next_steps(&run, &data, test_images) });
+    Ok(Status::partial_if(interrupted))
 }
 
-/// From what was typed, and the file that was named, to what is trained. What was typed goes before the file.
-fn config(args: TrainArgs) -> Result<TrainConfig> {
-    let usual = TrainConfig::new(PathBuf::new());
-    let filed = args.config.as_deref().map(TrainConfig::read).transpose()?;
-    let mut base = filed.unwrap_or(usual);
+/// From the settings that hold otherwise and what was typed, which goes before them, to what is trained.
+pub(super) fn config(args: TrainArgs, mut base: TrainConfig) -> Result<TrainConfig> {
     if let Some(HeadChoice::Auto) = args.head {
         (base.wiring.activation, base.wiring.units) = (None, None);
     }

@@ -57,7 +57,9 @@ pub struct StateTensor {
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum StateError {
     /// The numbers are not those that this training keeps.
-    #[error("the state holds {found}, this training keeps {expected}; it is of a training with another optimizer")]
+    #[error(
+        "the state holds {found}, this training keeps {expected}; it is of a training with another optimizer"
+    )]
     Parts {
         /// What is there.
         found: String,
@@ -93,7 +95,8 @@ impl Engine {
     pub fn state(&self) -> impl Iterator<Item = StateTensor> + '_ {
         let table = self.parameters.table();
         let slots = (0..).zip(self.optimizer_state.slots(table));
-        let moments = slots.flat_map(|(number, slot)| labelled(StatePart::Moment(number), table.trained_tensors(slot)));
+        let moments =
+            slots.flat_map(|(number, slot)| labelled(StatePart::Moment(number), table.trained_tensors(slot)));
         let average = self.average.iter().flat_map(|average| labelled(StatePart::Average, average.tensors()));
         labelled(StatePart::Parameters, self.parameters.tensors()).chain(average).chain(moments)
     }
@@ -122,7 +125,9 @@ impl Engine {
             let table = Arc::clone(self.parameters.table());
             let fault = |source| StateError::Tensor { part, source };
             match part {
-                StatePart::Parameters => parameters = Some(Parameters::of_any(table, tensors).map_err(fault)?),
+                StatePart::Parameters => {
+                    parameters = Some(Parameters::of_any(table, tensors).map_err(fault)?)
+                }
                 StatePart::Average => average = Some(Parameters::of_any(table, tensors).map_err(fault)?),
                 StatePart::Moment(_) => slots.push(Parameters::of_trained(table, tensors).map_err(fault)?),
             }

@@ -82,7 +82,8 @@ fn a_state_that_does_not_fit_is_refused_and_changes_nothing() {
         assert_eq!(state_bits(&engine), before, "{error}");
         error
     };
-    let cut = |part: StatePart| move |tensors: &mut Vec<StateTensor>| tensors.retain(|tensor| tensor.part != part);
+    let cut =
+        |part: StatePart| move |tensors: &mut Vec<StateTensor>| tensors.retain(|tensor| tensor.part != part);
     for (optimizer, change) in [
         (Optimizer::nesterov(0.9).average(0.9), &cut(StatePart::Parameters) as &dyn Fn(&mut _)),
         (Optimizer::nesterov(0.9).average(0.9), &|_: &mut _| {}),
