@@ -51,7 +51,7 @@ const TRAIN: [&str; 20] = [
     "--batch",
     "8",
     "--epochs",
-    "30",
+    "20",
     "--lr",
     "0.001",
     "--average",
@@ -215,7 +215,7 @@ fn what_was_asked_for_at_first_holds_and_what_contradicts_it_is_refused() {
     interrupted(&desk);
     let before = desk.files("run");
     for (flags, setting) in [
-        (&["--epochs", "40"][..], "`length` was { epochs = 30 }, and now { epochs = 40 }"),
+        (&["--epochs", "40"][..], "`length` was { epochs = 20 }, and now { epochs = 40 }"),
         (&["--seed", "3"], "`seed` was 0, and now 3"),
         (&["--augment", "none"], "`augment`"),
         (&["--optimizer", "sgd"], "was begun with other settings"),

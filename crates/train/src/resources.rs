@@ -19,7 +19,7 @@ pub struct Resources {
 
 impl Resources {
     /// A minute.
-    pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+    pub const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
 }
 
 impl From<Cpu> for Resources {

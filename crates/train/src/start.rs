@@ -69,8 +69,7 @@ pub fn resume(
     let start = Start::new(&config, resources.into(), stopwatch, stop)?;
     match Slots::latest(&run) {
         Latest::Usable { checkpoint, path, slots, passed_over } => {
-            let told = |text: String| Event::Note { text: format!("{text}; going on from the one before") };
-            passed_over.into_iter().for_each(|text| listener.on(&told(text)));
+            tell(listener, &passed_over, "the training goes on from the one before");
             start.go_on(&run, &path, *checkpoint, slots, listener)
         }
         Latest::None { passed_over } if run.model().exists() => {
@@ -81,11 +80,17 @@ pub fn resume(
             Err(TrainError::NoCheckpoint { path: run.path().to_owned(), reasons })
         }
         Latest::None { passed_over } => {
-            let told = |text: String| Event::Note { text: format!("{text}; the training begins again") };
-            passed_over.into_iter().for_each(|text| listener.on(&told(text)));
+            tell(listener, &passed_over, "the training begins again");
             let prepared = prepare(&config, start.reader.threads)?;
             start.begin(&run, prepared, listener)
         }
+    }
+}
+
+/// Says what is wrong with checkpoints, and what happens instead.
+fn tell(listener: &mut dyn Listener, passed_over: &[String], instead: &str) {
+    for fault in passed_over {
+        listener.on(&Event::Note { text: format!("{fault}; {instead}") });
     }
 }
 
@@ -171,7 +176,8 @@ impl<'a> Start<'a> {
     }
 }
 
-/// Trains to the end. Where numbers ran away or a rule stopped it, they would again, and there is nothing to go on with.
+/// Trains to the end. Where pictures can no longer be read, what was learnt so far is kept. Where numbers ran away or a rule stopped it, they
+/// would again, and there is nothing to go on with.
 fn run_on(
     trainer: &mut Trainer<'_>,
     run: &RunFolder,
@@ -179,8 +185,12 @@ fn run_on(
     stop: &AtomicBool,
 ) -> Result<Outcome, TrainError> {
     let trained = trainer.run(recorder, stop);
-    if let Err(TrainError::NotFinite { .. } | TrainError::RanAway { .. } | TrainError::Finding(_)) = trained {
-        run.remove_working();
+    match trained {
+        Err(TrainError::Data(_)) => trainer.checkpoint(recorder)?,
+        Err(TrainError::NotFinite { .. } | TrainError::RanAway { .. } | TrainError::Finding(_)) => {
+            run.remove_working();
+        }
+        Ok(_) | Err(_) => {}
     }
     trained
 }

@@ -120,22 +120,20 @@ impl Engine {
             parts.entry(part).or_default().push(tensor);
         }
         check_parts(&parts, &expected_parts(optimizer, counts))?;
-        let (mut parameters, mut average, mut slots) = (None, None, Vec::new());
+        let (mut whole, mut slots) = (BTreeMap::new(), Vec::new());
         for (part, tensors) in parts {
             let table = Arc::clone(self.parameters.table());
             let fault = |source| StateError::Tensor { part, source };
-            match part {
-                StatePart::Parameters => {
-                    parameters = Some(Parameters::of_any(table, tensors).map_err(fault)?)
-                }
-                StatePart::Average => average = Some(Parameters::of_any(table, tensors).map_err(fault)?),
-                StatePart::Moment(_) => slots.push(Parameters::of_trained(table, tensors).map_err(fault)?),
+            if let StatePart::Moment(_) = part {
+                slots.push(Parameters::of_trained(table, tensors).map_err(fault)?);
+            } else {
+                whole.insert(part, Parameters::of_any(table, tensors).map_err(fault)?);
             }
         }
-        if let Some(parameters) = parameters {
+        if let Some(parameters) = whole.remove(&StatePart::Parameters) {
             self.replace_parameters(parameters);
         }
-        self.average = average;
+        self.average = whole.remove(&StatePart::Average);
         self.optimizer_state = OptimizerState::remembered(&slots, remembered);
         self.steps = steps;
         Ok(())

@@ -88,7 +88,7 @@ impl Bond {
 fn of_file(path: &Path) -> Result<String, TrainError> {
     /// As for a split.
     const MOST: u64 = 1 << 30;
-    Ok(hex(Sha256::digest(read_limited(path, MOST)?)))
+    Ok(format!("{:x}", Sha256::digest(read_limited(path, MOST)?)))
 }
 
 fn of_scaling(scaling: &Scaling) -> String {
@@ -96,7 +96,7 @@ fn of_scaling(scaling: &Scaling) -> String {
     for value in scaling.mean.iter().chain(&scaling.std) {
         hash.update(value.to_le_bytes());
     }
-    hex(hash.finalize())
+    format!("{:x}", hash.finalize())
 }
 
 fn of_places(split: &Split) -> String {
@@ -104,9 +104,5 @@ fn of_places(split: &Split) -> String {
     for &sample in split.train.iter().chain(&split.validation) {
         hash.update((sample as u64).to_le_bytes());
     }
-    hex(hash.finalize())
-}
-
-fn hex(hash: impl AsRef<[u8]>) -> String {
-    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", hash.finalize())
 }

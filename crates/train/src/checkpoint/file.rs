@@ -51,13 +51,17 @@ pub(super) fn write(
     to.write_all(MAGIC)?;
     to.write_all(&VERSION.to_le_bytes())?;
     write_json(&mut to, state)?;
-    let mut bytes = Vec::with_capacity(CHUNK);
+    let mut bytes = vec![0; CHUNK];
     for StateTensor { part, tensor: Tensor { name, shape, values } } in tensors {
         write_json(&mut to, &Label { part, name, shape })?;
         for chunk in values.chunks(CHUNK / size_of::<f32>()) {
-            bytes.clear();
-            bytes.extend(chunk.iter().flat_map(|value| value.to_le_bytes()));
-            to.write_all(&bytes)?;
+            let part = &mut bytes[..size_of_val(chunk)];
+            part.as_chunks_mut()
+                .0
+                .iter_mut()
+                .zip(chunk)
+                .for_each(|(four, value)| *four = value.to_le_bytes());
+            to.write_all(part)?;
         }
     }
     let sum = to.hash.clone().finalize();

@@ -16,11 +16,11 @@ impl Trainer<'_> {
         let present = average.unwrap_or(self.engine.parameters());
         let at_use = self.correction.of(self.engine.network(), present).or_else(|| average.cloned());
         let trained = at_use.map(|at_use| self.engine.replace_parameters(at_use));
-        self.judge_present(recorder)?;
+        let judged = self.judge_present(recorder);
         if let Some(trained) = trained {
             self.engine.replace_parameters(trained);
         }
-        Ok(())
+        judged
     }
 
     fn judge_present(&mut self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {

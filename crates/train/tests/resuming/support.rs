@@ -18,7 +18,7 @@ const OF_TIME: [&str; 6] = ["at", "seconds", "images_per_second", "waited", "sec
 
 /// So many threads, and a checkpoint after each step or only when a training is stopped.
 pub(crate) fn resources(threads: usize, each_step: bool) -> Resources {
-    let checkpoint_every = if each_step { Duration::ZERO } else { Duration::from_secs(3600) };
+    let checkpoint_every = if each_step { Duration::ZERO } else { Duration::from_hours(1) };
     Resources { cpu: Cpu::new(threads), cache: CacheOptions::default(), checkpoint_every }
 }
 
@@ -34,8 +34,13 @@ impl Heard {
     }
 
     pub(crate) fn notes(&self) -> Vec<&str> {
-        let note = |event| if let &Event::Note { ref text } = event { Some(text.as_str()) } else { None };
-        self.events.iter().filter_map(note).collect()
+        let mut notes = Vec::new();
+        for event in &self.events {
+            if let Event::Note { text } = event {
+                notes.push(text.as_str());
+            }
+        }
+        notes
     }
 
     pub(crate) fn ending(&self) -> Ending {
