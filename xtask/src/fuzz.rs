@@ -11,7 +11,7 @@ use crate::root;
 use crate::stage;
 
 /// What there is to run, and where the files to begin with lie.
-const TARGETS: [(&str, &str); 8] = [
+const TARGETS: [(&str, &str); 9] = [
     ("decode", "crates/data/tests/formats"),
     ("csv", "fuzz/seeds/csv"),
     ("idx", "fuzz/seeds/idx"),
@@ -20,6 +20,7 @@ const TARGETS: [(&str, &str); 8] = [
     ("architecture", "crates/nn/architectures"),
     ("augment", "fuzz/seeds/augment"),
     ("config", "fuzz/seeds/config"),
+    ("checkpoint", "fuzz/seeds/checkpoint"),
 ];
 
 /// What libFuzzer needs the compiler to put in, as `cargo fuzz` has it.

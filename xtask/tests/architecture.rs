@@ -150,6 +150,30 @@ fn unsafe_code_is_told_from_talk_of_it() {
     }
 }
 
+/// The crates that a training runs through.
+const TRAINING: [&str; 6] =
+    ["divvy-kernels", "divvy-nn", "divvy-data", "divvy-eval", "divvy-model", "divvy-train"];
+
+/// The one file of theirs that looks at the time of day: it notes when pictures kept on disk were used.
+const TELLS_TIME: &str = "cache/pack.rs";
+
+/// A clock that someone sets back may change nothing: what takes a time is measured by the steady clock.
+#[test]
+fn a_training_never_looks_at_the_time_of_day() {
+    let mut found = Vec::new();
+    for package in packages().iter().filter(|package| TRAINING.contains(&package.name.as_str())) {
+        let folder = package.manifest_path.parent().expect("a manifest lies in a folder");
+        for file in sources(folder.join("src").as_std_path()) {
+            let text = fs::read_to_string(&file).expect("sources are text");
+            if ["SystemTime", "UNIX_EPOCH"].iter().any(|word| text.contains(word)) {
+                found.push(file);
+            }
+        }
+    }
+    let [file] = &found[..] else { panic!("one file was expected: {found:?}") };
+    assert!(file.ends_with(TELLS_TIME), "{}", file.display());
+}
+
 #[test]
 fn every_crate_takes_the_workspaces_lints() {
     let without: Vec<String> = safe_packages()

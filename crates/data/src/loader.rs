@@ -209,11 +209,23 @@ impl Loader {
         &self.inner.samples
     }
 
+    /// The shape of its images, `[height, width, channels]`.
+    pub fn shape(&self) -> [usize; 3] {
+        self.inner.store.shape()
+    }
+
     /// Starts an epoch. Epochs differ in order and augmentation; the same epoch is always the same.
     pub fn epoch(&self, epoch: u64) -> Epoch {
+        self.epoch_from(epoch, 0)
+    }
+
+    /// Starts an epoch at one of its batches, counted from 0: the batches from there on are those of [`Self::epoch`], none where it has
+    /// no more. Those before are not made.
+    pub fn epoch_from(&self, epoch: u64, first: usize) -> Epoch {
         let inner = Arc::clone(&self.inner);
         let draws = inner.order.draws(&inner.samples, epoch);
-        Epoch(Prefetch::start(inner.batches(), self.threads, move |batch| {
+        Epoch(Prefetch::start(inner.batches().saturating_sub(first), self.threads, move |job| {
+            let batch = first + job;
             inner.batch(&draws[inner.range(batch)], epoch, batch)
         }))
     }

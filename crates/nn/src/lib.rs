@@ -51,7 +51,7 @@ pub use architecture::{Architecture, ArchitectureError};
 pub use device::Device;
 pub use divvy_kernels::{Bf16, Cpu, Isa, WinogradTile, machine};
 pub use divvy_rules::{Diagnostic, Place, Rule, Severity};
-pub use engine::{Engine, NotFinite};
+pub use engine::{Engine, NotFinite, StateError, StatePart, StateTensor, StepCounts};
 pub use error::{BuildError, ShapeError};
 pub use fold::Folded;
 pub use graph::{Connect, Graph, GraphNode, Input, NamedLayer, Node, NodeId, Sequential};

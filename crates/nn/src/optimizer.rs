@@ -190,7 +190,7 @@ impl Optimizer {
     }
 
     /// The numbers of state that the rule has for each parameter.
-    fn slots(&self) -> usize {
+    pub(crate) fn slots(&self) -> usize {
         match self.rule {
             UpdateRule::Sgd { momentum, .. } => usize::from(momentum != 0.0),
             UpdateRule::Adam(_) | UpdateRule::AdamW(_) => 2,
@@ -215,6 +215,28 @@ pub(crate) struct OptimizerState {
 }
 
 impl OptimizerState {
+    /// What was remembered after so many steps, slot after slot.
+    pub(crate) fn remembered(slots: &[Buffer], steps: u64) -> Self {
+        let mut values = Buffer::zeros(slots.iter().map(|slot| slot.len()).sum());
+        let mut rest = &mut values[..];
+        for slot in slots {
+            let (place, after) = rest.split_at_mut(slot.len());
+            place.copy_from_slice(slot);
+            rest = after;
+        }
+        Self { values, steps, scratch: Vec::new() }
+    }
+
+    /// The steps that it remembers.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Its slots, over the parameters of `table`.
+    pub(crate) fn slots(&self, table: &ParameterTable) -> impl Iterator<Item = &[f32]> {
+        self.values.chunks_exact(table.trained_len().max(1))
+    }
+
     /// Begins a step of rate `rate`, over the parameters of `table`, whose average is kept in `average` if anywhere.
     ///
     /// A state made for another rule, or for another number of parameters, starts anew.

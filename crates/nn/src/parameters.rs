@@ -49,6 +49,19 @@ impl Entry {
     fn is_statistic(&self) -> bool {
         self.spec.role == ParamRole::Statistic
     }
+
+    /// Numbers that lie as this parameter's values do, as the outside sees them.
+    fn tensor(&self, stored: &[f32]) -> Tensor {
+        let values = match &self.layout {
+            None => stored.to_vec(),
+            Some(layout) => {
+                let mut values = vec![0.0; self.spec.len()];
+                layout.unpack(stored, &mut values);
+                values
+            }
+        };
+        Tensor { name: self.name.clone(), shape: self.spec.shape.clone(), values }
+    }
 }
 
 impl ParameterTable {
@@ -108,6 +121,12 @@ impl ParameterTable {
     /// The length of all trained parameters, packed.
     pub fn trained_len(&self) -> usize {
         self.trained_len
+    }
+
+    /// Numbers that lie as the trained parameters do, such as an optimizer's: a tensor for each of these, in the order of the layers.
+    pub(crate) fn trained_tensors<'a>(&'a self, values: &'a [f32]) -> impl Iterator<Item = Tensor> + 'a {
+        let trained = self.entries.iter().filter(|entry| !entry.is_statistic());
+        trained.map(|entry| entry.tensor(&values[entry.range.clone()]))
     }
 }
 
@@ -208,20 +227,47 @@ impl Parameters {
         table: Arc<ParameterTable>,
         tensors: impl IntoIterator<Item = Tensor>,
     ) -> Result<Self, ParameterError> {
+        let parameters = Self::gathered(table, tensors, |_| true)?;
+        match parameters.first_not_finite() {
+            Some(name) => Err(ParameterError::NotFinite { name: name.to_owned() }),
+            None => Ok(parameters),
+        }
+    }
+
+    /// The values given, finite or not, which must be those of the whole network.
+    pub(crate) fn of_any(
+        table: Arc<ParameterTable>,
+        tensors: impl IntoIterator<Item = Tensor>,
+    ) -> Result<Self, ParameterError> {
+        Self::gathered(table, tensors, |_| true)
+    }
+
+    /// Numbers that lie as the trained parameters do, such as an optimizer's: one for each of these, and none for the statistics.
+    pub(crate) fn of_trained(
+        table: Arc<ParameterTable>,
+        tensors: impl IntoIterator<Item = Tensor>,
+    ) -> Result<Buffer, ParameterError> {
+        Ok(Self::gathered(table, tensors, |entry| !entry.is_statistic())?.values)
+    }
+
+    /// The values given, which must be those of all parameters that are wanted.
+    fn gathered(
+        table: Arc<ParameterTable>,
+        tensors: impl IntoIterator<Item = Tensor>,
+        wanted: fn(&Entry) -> bool,
+    ) -> Result<Self, ParameterError> {
         let mut parameters = Self::zeros(table);
         let table = Arc::clone(&parameters.table);
-        let mut missing: Vec<bool> = vec![true; table.entries.len()];
+        let mut missing: Vec<bool> = table.entries.iter().map(wanted).collect();
         for tensor in tensors {
-            let index = table.entries.iter().position(|entry| entry.name == tensor.name);
+            let is_meant = |entry: &Entry| wanted(entry) && entry.name == tensor.name;
+            let index = table.entries.iter().position(is_meant);
             let index = index.ok_or_else(|| ParameterError::Unknown { name: tensor.name.clone() })?;
             parameters.checked_write(&table.entries[index], tensor)?;
             missing[index] = false;
         }
-        if let Some(index) = missing.iter().position(|&missing| missing) {
-            return Err(ParameterError::Missing { name: table.entries[index].name.clone() });
-        }
-        match parameters.first_not_finite() {
-            Some(name) => Err(ParameterError::NotFinite { name: name.to_owned() }),
+        match missing.iter().position(|&missing| missing) {
+            Some(index) => Err(ParameterError::Missing { name: table.entries[index].name.clone() }),
             None => Ok(parameters),
         }
     }
@@ -250,18 +296,7 @@ impl Parameters {
 
     /// Every parameter, in the order of the layers.
     pub fn tensors(&self) -> impl Iterator<Item = Tensor> + '_ {
-        self.table.entries.iter().map(|entry| {
-            let stored = self.stored(entry);
-            let values = match &entry.layout {
-                None => stored.to_vec(),
-                Some(layout) => {
-                    let mut values = vec![0.0; entry.spec.len()];
-                    layout.unpack(stored, &mut values);
-                    values
-                }
-            };
-            Tensor { name: entry.name.clone(), shape: entry.spec.shape.clone(), values }
-        })
+        self.table.entries.iter().map(|entry| entry.tensor(self.stored(entry)))
     }
 
     fn stored(&self, entry: &Entry) -> &[f32] {

@@ -161,25 +161,26 @@ impl Default for Plateau {
 /// What a [`Plateau`] rule has seen so far.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct PlateauState {
-    best: f64,
+    /// The lowest loss so far; none before the first epoch.
+    best: Option<f64>,
     stale: u32,
     factor: f64,
 }
 
 impl Default for PlateauState {
     fn default() -> Self {
-        Self { best: f64::INFINITY, stale: 0, factor: 1.0 }
+        Self { best: None, stale: 0, factor: 1.0 }
     }
 }
 
 impl PlateauState {
     /// Takes in the validation loss of an epoch; the factor for the next.
     pub fn observe(&mut self, rule: &Plateau, loss: f64) -> f64 {
-        if loss < self.best * (1.0 - rule.threshold) {
-            self.best = loss;
+        if loss.is_finite() && self.best.is_none_or(|best| loss < best * (1.0 - rule.threshold)) {
+            self.best = Some(loss);
             self.stale = 0;
         } else {
-            self.stale += 1;
+            self.stale = self.stale.saturating_add(1);
         }
         if self.stale > rule.patience {
             self.factor *= rule.factor;

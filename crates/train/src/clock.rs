@@ -1,13 +1,37 @@
-//! How far a training is.
+//! How far a training is, and how long it has taken: by the steady clock, which no setting of the time moves.
 
 use std::time::{Duration, Instant};
+
+/// The time that a training has taken, in this process and in those before it that it was interrupted in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopwatch {
+    begun: Instant,
+    before: Duration,
+}
+
+impl Stopwatch {
+    /// For a training that begins now.
+    pub(crate) fn start() -> Self {
+        Self { begun: Instant::now(), before: Duration::ZERO }
+    }
+
+    /// For a training that has taken so long before this stopwatch was started.
+    pub(crate) fn after(self, before: Duration) -> Self {
+        Self { before, ..self }
+    }
+
+    /// The time taken so far.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.before.saturating_add(self.begun.elapsed())
+    }
+}
 
 /// How far a training is, in steps or in time.
 pub(crate) struct Clock {
     length: Limit,
-    started: Instant,
+    stopwatch: Stopwatch,
     /// When the first step began, which is when the learning rate's schedule starts.
-    first_step: Instant,
+    first_step: Duration,
 }
 
 enum Limit {
@@ -16,14 +40,24 @@ enum Limit {
 }
 
 impl Clock {
-    /// A training of `steps` steps that `started` then.
-    pub(crate) fn steps(steps: u64, started: Instant) -> Self {
-        Self { length: Limit::Steps(steps), started, first_step: Instant::now() }
+    /// A training of `steps` steps, of which the first begins now.
+    pub(crate) fn steps(steps: u64, stopwatch: Stopwatch) -> Self {
+        Self { length: Limit::Steps(steps), stopwatch, first_step: stopwatch.elapsed() }
     }
 
-    /// A training that is over when `time` has passed since `started`.
-    pub(crate) fn time(time: Duration, started: Instant) -> Self {
-        Self { length: Limit::Time(time), started, first_step: Instant::now() }
+    /// A training that is over when it has taken `time`, and whose first step begins now.
+    pub(crate) fn time(time: Duration, stopwatch: Stopwatch) -> Self {
+        Self { length: Limit::Time(time), stopwatch, first_step: stopwatch.elapsed() }
+    }
+
+    /// When the first step began.
+    pub(crate) fn first_step(&self) -> Duration {
+        self.first_step
+    }
+
+    /// Corrects when the first step began.
+    pub(crate) fn begin_steps_at(&mut self, first_step: Duration) {
+        self.first_step = first_step;
     }
 
     /// The place in the schedule before step `step` (from 0): done, and of how much. Steps, or milliseconds.
@@ -31,8 +65,8 @@ impl Clock {
         match self.length {
             Limit::Steps(steps) => (step as f64, steps as f64),
             Limit::Time(time) => {
-                let whole = time.saturating_sub(self.first_step - self.started).as_secs_f64() * 1e3;
-                ((self.first_step.elapsed().as_secs_f64() * 1e3).min(whole), whole)
+                let whole = time.saturating_sub(self.first_step).as_secs_f64() * 1e3;
+                ((self.in_steps() * 1e3).min(whole), whole)
             }
         }
     }
@@ -46,22 +80,24 @@ impl Clock {
     /// Seconds until the end, if it goes on at the present pace.
     pub(crate) fn seconds_left(&self, step: u64) -> f64 {
         let progress = self.progress(step);
-        if progress > 0.0 {
-            self.first_step.elapsed().as_secs_f64() * (1.0 - progress) / progress
-        } else {
-            0.0
-        }
+        if progress > 0.0 { self.in_steps() * (1.0 - progress) / progress } else { 0.0 }
     }
 
     /// Whether time is up, given that `reserve` is needed for what comes after the last step. A training by steps ends with its
     /// last epoch instead.
     pub(crate) fn is_up(&self, reserve: Duration) -> bool {
-        matches!(self.length, Limit::Time(time) if self.started.elapsed() + reserve >= time)
+        let spent = self.elapsed().saturating_add(reserve);
+        matches!(self.length, Limit::Time(time) if spent >= time)
     }
 
-    /// Seconds since the start.
-    pub(crate) fn seconds(&self) -> f64 {
-        self.started.elapsed().as_secs_f64()
+    /// The time taken so far.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.stopwatch.elapsed()
+    }
+
+    /// Seconds since the first step began.
+    fn in_steps(&self) -> f64 {
+        self.elapsed().saturating_sub(self.first_step).as_secs_f64()
     }
 }
 
@@ -71,7 +107,7 @@ mod tests {
 
     #[test]
     fn steps_are_counted_and_time_never_ends_them() {
-        let clock = Clock::steps(200, Instant::now());
+        let clock = Clock::steps(200, Stopwatch::start());
         assert_eq!(clock.position(50), (50.0, 200.0));
         assert_eq!(clock.progress(50), 0.25);
         assert_eq!(clock.progress(999), 1.0);
@@ -80,8 +116,7 @@ mod tests {
 
     #[test]
     fn time_counts_from_the_start_and_leaves_a_reserve() {
-        let started = Instant::now();
-        let clock = Clock::time(Duration::from_hours(1), started);
+        let clock = Clock::time(Duration::from_hours(1), Stopwatch::start());
         let (done, whole) = clock.position(7);
         assert!(done < whole && (3_599_000.0..=3_600_000.0).contains(&whole));
         assert!(!clock.is_up(Duration::ZERO));
@@ -90,10 +125,29 @@ mod tests {
 
     #[test]
     fn a_time_that_loading_has_used_up_is_over_at_once() {
-        let started = Instant::now();
+        let stopwatch = Stopwatch::start();
         std::thread::sleep(Duration::from_millis(3));
-        let clock = Clock::time(Duration::from_millis(1), started);
+        let clock = Clock::time(Duration::from_millis(1), stopwatch);
         assert_eq!(clock.progress(0), 1.0);
         assert!(clock.is_up(Duration::ZERO));
+    }
+
+    #[test]
+    fn time_that_was_taken_before_an_interruption_counts() {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let mut clock = Clock::time(minutes(10), Stopwatch::start().after(minutes(6)));
+        clock.begin_steps_at(minutes(2));
+        let (done, whole) = clock.position(0);
+        assert_eq!(whole, 480_000.0);
+        assert!((240_000.0..240_500.0).contains(&done), "{done}");
+        assert!((0.5..0.51).contains(&clock.progress(0)));
+        assert!(!clock.is_up(minutes(3)) && clock.is_up(minutes(4)));
+    }
+
+    #[test]
+    fn no_time_on_record_is_too_long_to_be_added_to() {
+        let clock = Clock::time(Duration::from_secs(1), Stopwatch::start().after(Duration::MAX));
+        assert!(clock.is_up(Duration::MAX));
+        assert_eq!(clock.progress(0), 1.0);
     }
 }

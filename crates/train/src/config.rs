@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use divvy_data::{AugmentChoice, Channels, OpenOptions, read_text_limited};
+use divvy_model::Views;
 use divvy_nn::{Algorithms, Cpu, Device, Optimizer, Plateau, Precision, Schedule, Task, Warmup, Wiring};
 use divvy_rules::{Policy, Rule, line_at};
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,9 @@ pub struct TrainConfig {
     /// The share of each target that is spread evenly over all answers, so that the network does not grow too sure; 0 for none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub label_smoothing: f64,
+    /// From how many sides the model is to look at pictures, on the validation pictures and at use.
+    #[serde(default, skip_serializing_if = "Views::is_single")]
+    pub views: Views,
     /// How long to train.
     pub length: Length,
     /// The rule by which weights move.
@@ -158,6 +162,7 @@ impl TrainConfig {
             balance: Balance::None,
             learning_rate: 1e-3,
             label_smoothing: 0.0,
+            views: Views::Single,
             length: Length::Auto,
             optimizer: Optimizer::adam(),
             schedule: Schedule::ONE_CYCLE,
@@ -225,6 +230,7 @@ mod tests {
         config.plateau = Some(Plateau::default());
         config.patience = NonZeroU32::new(7);
         config.label_smoothing = 0.1;
+        config.views = Views::Mirrored;
         config.optimizer = Optimizer::nesterov(0.9).weight_decay(1e-4).clip_norm(1.0).average(0.99);
         for length in [Length::Auto, Length::Epochs(3), Length::Minutes(0.5)] {
             config.length = length;

@@ -9,6 +9,8 @@ use divvy_model::ModelError;
 use divvy_nn::{ArchitectureError, BuildError, Diagnostic, NotFinite, OutOfMemory, PrecisionError};
 use thiserror::Error;
 
+use crate::checkpoint::CheckpointFault;
+
 /// Why a training or an evaluation could not be done. Each message says what was found and what to do.
 #[derive(Debug, Error)]
 pub enum TrainError {
@@ -150,13 +152,63 @@ pub enum TrainError {
     },
     /// The run's folder or a file in it could not be written.
     #[error(
-        "{path}: cannot write: {source}; free some space, or give a folder that can be written with --out"
+        "{path}: cannot write: {source}; free some space, or give a folder that can be written with --out",
+        path = path.display()
     )]
     Write {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// Another process trains in the run's folder.
+    #[error(
+        "{path}: {by} is training in this folder; wait for it or stop it, or give another folder with --out",
+        path = path.display()
+    )]
+    RunBusy {
+        /// The folder.
+        path: PathBuf,
+        /// Which process, as far as it is known.
+        by: String,
+    },
+    /// A folder in which there is no training to go on with.
+    #[error(
+        "{path}: there is no run to go on with, as it holds no config.toml; give the folder of a run, or begin one with \
+         `divvy train PHOTOS`",
+        path = path.display()
+    )]
+    NoRun {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A run whose model would be lost if it began again, and which cannot go on.
+    #[error(
+        "{path}: it cannot go on: {reasons}; its model is kept. Train again with `divvy train --config {config} --out OTHER`, or \
+         delete {model} and resume, to begin again here",
+        path = path.display(),
+        config = path.join("config.toml").display(),
+        model = path.join("model.divvy").display()
+    )]
+    NoCheckpoint {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with each checkpoint.
+        reasons: String,
+    },
+    /// A checkpoint from which the training cannot go on.
+    #[error("{path}: {fault}", path = path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: CheckpointFault,
+    },
+    /// A picture of an interrupted training that can no longer be read.
+    #[error("{reason}; the training was begun with this picture: put it back as it was, then resume")]
+    PictureLost {
+        /// Which picture, and why.
+        reason: String,
     },
     /// Stopped before there was anything to keep.
     #[error("stopped before the first step; nothing was saved")]

@@ -59,6 +59,17 @@ pub enum Event {
         /// All pictures.
         total: usize,
     },
+    /// The training goes on where it was interrupted. Only listeners hear of it: what is written down is as if it had not been.
+    Resumed {
+        /// The epoch, from 1.
+        epoch: u32,
+        /// The steps of it that were taken before.
+        step: usize,
+        /// Steps of an epoch.
+        steps: usize,
+        /// Seconds that the training has taken before.
+        seconds: f64,
+    },
     /// Something the user should know: a picture left out, a choice made.
     Note {
         /// A sentence.

@@ -2,27 +2,36 @@
 //!
 //! ```text
 //! TrainConfig ──▶ prepare ──▶ Trainer ──▶ RunFolder (model.divvy, events.jsonl, split.csv, config.toml)
-//!                 data, split, │
-//!                 network      └─▶ Event ──▶ every Listener
+//!                 data, split, │    ▲
+//!                 network      │    └─▶ Checkpoint
+//!                              └─▶ Event ──▶ every Listener
 //! ```
 //!
 //! The loop knows nothing of terminals: whatever shows a training listens to its [`Event`]s.
 
 mod architecture;
 mod balance;
+mod best;
 mod check;
+mod checkpoint;
 mod clock;
 mod compare;
 mod config;
 mod error;
 mod evaluate;
 mod event;
+mod lock;
+mod log;
+mod outcome;
+mod pictures;
 mod prepare;
+mod progress;
 mod quantize;
 mod recipe;
 mod recorder;
 mod resources;
 mod run;
+mod start;
 mod trainer;
 mod validate;
 mod watch;
@@ -30,6 +39,7 @@ mod watch;
 pub use architecture::open_architecture;
 pub use balance::Balance;
 pub use check::{DataCheck, DataFindings, NetworkQuestion, check_data, check_network, check_run};
+pub use checkpoint::{Checkpoint, CheckpointFault};
 pub use compare::{
     CompareConfig, Comparison, Contender, Difference, McNemarOfSeed, RunFigures, Spread, Standing, Turn,
     compare,
@@ -38,9 +48,10 @@ pub use config::{Length, TrainConfig};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Answers, Ending, Event, Listener, Score};
+pub use outcome::Outcome;
 pub use quantize::{Quantization, quantize};
 pub use recipe::{Choice, Facts, Recipe, Stated};
 pub use resources::Resources;
 pub use run::{Contents, RunFolder};
-pub use trainer::{Outcome, train};
+pub use start::{resume, train};
 pub use watch::Watch;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use divvy_data::{Dataset, LabelKind, Part, Preset};
+use divvy_data::{AugmentChoice, Dataset, LabelKind, Part, Preset};
+use divvy_model::Views;
 use divvy_nn::{Head, Optimizer, Schedule, Task, Wiring};
 
 use crate::architecture::open_architecture;
@@ -28,6 +29,8 @@ pub struct Facts {
     pub images: usize,
     /// The short side of pictures, in pixels: the median; none where no file could be read.
     pub side: Option<usize>,
+    /// Whether mirrored pictures mean the same, as far as the groups' names tell.
+    pub mirrors: bool,
     /// Groups or labels.
     pub classes: usize,
     /// Whether each picture belongs to exactly one group.
@@ -44,7 +47,8 @@ impl Facts {
         sides.sort_unstable();
         let side = sides.get(sides.len() / 2).copied();
         let exclusive = dataset.label_kind() == LabelKind::Classes;
-        Self { images, side, classes: dataset.classes().len(), exclusive }
+        let mirrors = AugmentChoice::from(Preset::Light).settings(dataset).flip > 0.0;
+        Self { images, side, mirrors, classes: dataset.classes().len(), exclusive }
     }
 }
 
@@ -161,6 +165,14 @@ impl Recipe {
         let preset = if facts.images < FEW { Preset::Standard } else { Preset::Light };
         self.config.augment = preset.into();
         self.note("augment", preset.name(), format!("{} pictures", facts.images));
+        if facts.mirrors {
+            self.config.views = Views::Mirrored;
+            self.note(
+                "views",
+                "mirrored",
+                "no group's name speaks of left or right; classifying takes twice as long",
+            );
+        }
     }
 
     /// Answers that exclude each other are not driven to certainty. What cannot be decided is left for the training to refuse.
@@ -184,7 +196,7 @@ mod tests {
     use super::*;
 
     fn facts(images: usize, side: Option<usize>) -> Facts {
-        Facts { images, side, classes: 2, exclusive: true }
+        Facts { images, side, mirrors: true, classes: 2, exclusive: true }
     }
 
     #[test]
@@ -216,6 +228,14 @@ mod tests {
     }
 
     #[test]
+    fn pictures_are_looked_at_mirrored_only_where_that_means_the_same() {
+        for (mirrors, views) in [(true, Views::Mirrored), (false, Views::Single)] {
+            let facts = Facts { mirrors, ..facts(1000, Some(500)) };
+            assert_eq!(Recipe::choose(&facts, &Stated::default()).config.views, views);
+        }
+    }
+
+    #[test]
     fn only_answers_that_exclude_each_other_are_smoothed() {
         let smoothing = |exclusive: bool, stated: &Stated| {
             Recipe::choose(&Facts { exclusive, ..facts(1000, Some(500)) }, stated).config.label_smoothing
@@ -231,7 +251,10 @@ mod tests {
     fn each_choice_has_a_line() {
         let recipe = Recipe::choose(&facts(400, Some(300)), &Stated::default());
         let settings: Vec<&str> = recipe.choices.iter().map(|choice| choice.setting).collect();
-        assert_eq!(settings, ["size", "architecture", "batch", "optimizer", "augment", "label_smoothing"]);
+        assert_eq!(
+            settings,
+            ["size", "architecture", "batch", "optimizer", "augment", "views", "label_smoothing"]
+        );
         assert_eq!(
             recipe.choices[0].to_string(),
             "size 96: the pictures' short side is 300 pixels, in the median"

@@ -1,28 +1,27 @@
 //! Where events go: to the run's events.jsonl, to whoever listens, and to the watch over the training.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
-use std::time::Instant;
+use std::time::Duration;
 
 use divvy_rules::{Diagnostic, Policy, Verdict};
 use serde::Serialize;
 
+use crate::clock::Stopwatch;
 use crate::error::TrainError;
 use crate::event::{Event, Listener};
-use crate::run::RunFolder;
+use crate::log::Log;
 use crate::watch::Watch;
 
-/// Seconds between two steps that are written down; listeners hear of each.
-const STEP_INTERVAL: f64 = 1.0;
+/// Between two steps that are written down; listeners hear of each.
+const STEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Writes events to events.jsonl and tells a listener; and records what the [`Watch`] finds in them.
+///
+/// A disk that does not take a line does not end a training: the listener is told, and the line waits.
 pub(crate) struct Recorder<'a> {
-    path: PathBuf,
-    log: BufWriter<File>,
+    log: Log,
     listener: &'a mut (dyn Listener + Send),
-    started: Instant,
-    last_step: f64,
+    stopwatch: Stopwatch,
+    last_step: Option<Duration>,
     watch: Watch,
     policy: Policy,
 }
@@ -30,47 +29,39 @@ pub(crate) struct Recorder<'a> {
 /// A line of events.jsonl.
 #[derive(Serialize)]
 struct Line<'a> {
-    /// Seconds since the start.
+    /// Seconds that the training has taken.
     at: f64,
     #[serde(flatten)]
     event: &'a Event,
 }
 
 impl<'a> Recorder<'a> {
+    /// Goes on where `log` ends, with a watch that has seen what stands there.
     pub(crate) fn new(
-        run: &RunFolder,
+        log: Log,
+        watch: Watch,
         listener: &'a mut (dyn Listener + Send),
-        started: Instant,
+        stopwatch: Stopwatch,
         policy: Policy,
-    ) -> Result<Self, TrainError> {
-        let path = run.events();
-        let log = File::create(&path).map_err(|source| TrainError::Write { path: path.clone(), source })?;
-        let log = BufWriter::new(log);
-        Ok(Self { path, log, listener, started, last_step: f64::NEG_INFINITY, watch: Watch::new(), policy })
+    ) -> Self {
+        Self { log, listener, stopwatch, last_step: None, watch, policy }
     }
 
     /// Tells the listener, and writes the event down at once, so that others can follow the file; then what the event shows.
     ///
     /// # Errors
-    /// [`TrainError::Write`], and [`TrainError::Finding`] when the event shows something to stop for.
+    /// [`TrainError::Finding`] when the event shows something to stop for.
     pub(crate) fn record(&mut self, event: &Event) -> Result<(), TrainError> {
-        self.tell(event)?;
+        self.tell(event);
         self.watch.on(event).into_iter().try_for_each(|finding| self.finding(finding))
     }
 
-    fn tell(&mut self, event: &Event) -> Result<(), TrainError> {
+    /// Tells the listener alone.
+    pub(crate) fn show(&mut self, event: &Event) {
         self.listener.on(event);
-        let at = self.started.elapsed().as_secs_f64();
-        match event {
-            Event::Loading { .. } => return Ok(()),
-            Event::Step { .. } if at - self.last_step < STEP_INTERVAL => return Ok(()),
-            Event::Step { .. } => self.last_step = at,
-            _ => {}
-        }
-        self.write(&Line { at: (at * 1e3).round() / 1e3, event })
-            .map_err(|source| TrainError::Write { path: self.path.clone(), source })
     }
 
+    /// As [`Self::record`], for a sentence.
     pub(crate) fn note(&mut self, text: impl Into<String>) -> Result<(), TrainError> {
         self.record(&Event::Note { text: text.into() })
     }
@@ -82,17 +73,62 @@ impl<'a> Recorder<'a> {
     pub(crate) fn finding(&mut self, finding: Diagnostic) -> Result<(), TrainError> {
         match self.policy.judge(finding) {
             Verdict::Silent => Ok(()),
-            Verdict::Told(finding) => self.tell(&Event::Finding { finding }),
+            Verdict::Told(finding) => {
+                self.tell(&Event::Finding { finding });
+                Ok(())
+            }
             Verdict::Refused(finding) => {
-                self.tell(&Event::Finding { finding: finding.clone() })?;
+                self.tell(&Event::Finding { finding: finding.clone() });
                 Err(finding.into())
             }
         }
     }
 
-    fn write(&mut self, line: &Line<'_>) -> std::io::Result<()> {
-        serde_json::to_writer(&mut self.log, line)?;
-        self.log.write_all(b"\n")?;
-        self.log.flush()
+    /// Brings all that was told onto the disk; the length of events.jsonl.
+    ///
+    /// # Errors
+    /// [`TrainError::Write`].
+    pub(crate) fn settle(&mut self) -> Result<u64, TrainError> {
+        self.log.settle().map_err(|source| TrainError::Write { path: self.log.path().to_owned(), source })
+    }
+
+    /// What the events so far have shown.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    fn tell(&mut self, event: &Event) {
+        self.listener.on(event);
+        let at = self.stopwatch.elapsed();
+        match event {
+            Event::Loading { .. } => return,
+            Event::Step { .. } if self.log.is_behind() || self.is_soon(at) => return,
+            Event::Step { .. } => self.last_step = Some(at),
+            _ => {}
+        }
+        self.write(at, event);
+    }
+
+    /// Whether a step was written down a moment before.
+    fn is_soon(&self, at: Duration) -> bool {
+        self.last_step.is_some_and(|last| at.saturating_sub(last) < STEP_INTERVAL)
+    }
+
+    fn write(&mut self, at: Duration, event: &Event) {
+        let line = Line { at: (at.as_secs_f64() * 1e3).round() / 1e3, event };
+        let line =
+            serde_json::to_vec(&line).expect("an event has string keys only and no failing serialiser");
+        let was_behind = self.log.is_behind();
+        if let Err(error) = self.log.add(&line)
+            && !was_behind
+        {
+            let path = self.log.path().display();
+            let text = format!(
+                "{path}: cannot write: {error}; the training goes on, and what happens is written down as soon as it can be"
+            );
+            let note = Event::Note { text };
+            self.listener.on(&note);
+            self.write(at, &note);
+        }
     }
 }

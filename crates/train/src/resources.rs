@@ -1,20 +1,30 @@
 //! What a training may use.
 
+use std::time::Duration;
+
 use divvy_data::CacheOptions;
 use divvy_nn::Cpu;
 
-/// What of the machine a training may use. The pictures' place and the number of threads change no bit of what is learnt.
+/// What of the machine a training may use. None of it changes a bit of what is learnt.
 #[derive(Debug)]
 pub struct Resources {
     /// The processor: its threads decode and compute.
     pub cpu: Cpu,
     /// Where decoded pictures are kept.
     pub cache: CacheOptions,
+    /// How often what was learnt is saved so that the training can be gone on with; at the latest after this time and a step.
+    /// [`Resources::CHECKPOINT_EVERY`] by default, and after each step where it is 0.
+    pub checkpoint_every: Duration,
+}
+
+impl Resources {
+    /// A minute.
+    pub const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
 }
 
 impl From<Cpu> for Resources {
     /// With pictures in memory as far as the usual limit allows, and none on disk.
     fn from(cpu: Cpu) -> Self {
-        Self { cpu, cache: CacheOptions::default() }
+        Self { cpu, cache: CacheOptions::default(), checkpoint_every: Self::CHECKPOINT_EVERY }
     }
 }

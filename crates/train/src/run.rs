@@ -1,4 +1,5 @@
-//! The folder of a run: `model.divvy`, `events.jsonl`, `split.csv`, `config.toml`.
+//! The folder of a run: `model.divvy`, `events.jsonl`, `split.csv`, `config.toml`; until it has come to its end two checkpoints
+//! and a lock.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,9 @@ use divvy_model::{MODEL_FILE, Model};
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
-use crate::event::Event;
+use crate::event::{Ending, Event};
+use crate::lock::RunLock;
+use crate::outcome::Outcome;
 
 /// The folder of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,6 +72,64 @@ impl RunFolder {
         for file in [self.model(), self.split(), self.events(), self.config()] {
             let _ = fs::remove_file(file);
         }
+        self.remove_temporary();
+        self.remove_working();
+    }
+
+    /// Takes away what a run needs only as long as it goes on.
+    pub(crate) fn remove_working(&self) {
+        for file in self.checkpoints().into_iter().chain([self.lock_file()]) {
+            let _ = fs::remove_file(file);
+        }
+    }
+
+    /// Takes away the halves of files that a process was writing when it was killed.
+    pub(crate) fn remove_temporary(&self) {
+        let files = [self.model(), self.split(), self.config()].into_iter().chain(self.checkpoints());
+        let begins: Vec<_> =
+            files.filter_map(|file| Some(format!("{}.", file.file_name()?.to_str()?))).collect();
+        let Ok(entries) = fs::read_dir(&self.path) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let ends = begins
+                .iter()
+                .find_map(|begin| name.to_str()?.strip_prefix(begin.as_str())?.strip_suffix(".tmp"));
+            if ends.is_some_and(|process| {
+                !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit())
+            }) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// The right to write here, unless another process has it.
+    pub(crate) fn lock(&self) -> Result<RunLock, TrainError> {
+        RunLock::take(&self.path, &self.lock_file())
+    }
+
+    /// Whether there is a training here that was interrupted and can be gone on with.
+    pub fn is_resumable(&self) -> bool {
+        self.config().is_file() && self.checkpoints().iter().any(|file| file.is_file())
+    }
+
+    /// What came of the training, if it has come to its end.
+    ///
+    /// # Errors
+    /// [`TrainError::Data`] and [`TrainError::Model`] when its events or its model cannot be read.
+    pub fn outcome(&self) -> Result<Option<Outcome>, TrainError> {
+        if !self.events().exists() {
+            return Ok(None);
+        }
+        let Some((_, Event::Finished { ending, epochs, best_epoch, validation, .. })) =
+            self.read_events()?.pop()
+        else {
+            return Ok(None);
+        };
+        if ending == Ending::Interrupted {
+            return Ok(None);
+        }
+        let validation_images = Model::open(&self.model())?.record().validation_images;
+        Ok(Some(Outcome { run: self.clone(), ending, epochs, best_epoch, validation, validation_images }))
     }
 
     /// Looks whether a new run could go to `path`, without making anything.
@@ -78,10 +139,14 @@ impl RunFolder {
     pub fn refuse_used(path: &Path) -> Result<(), TrainError> {
         let contents = match Self::contents(path)? {
             Contents::Nothing => return Ok(()),
-            Contents::Model(told) => told,
-            Contents::Unfinished => {
-                "this folder holds a run that stopped before its first model was saved".to_owned()
+            Contents::Model(told) if Self::at(path).is_resumable() => {
+                format!("{told}, and its training can go on: `divvy train --resume {}`", path.display())
             }
+            Contents::Model(told) => told,
+            Contents::Unfinished => format!(
+                "this folder holds a run that stopped before its first model was saved; `divvy train --resume {}` goes on with it",
+                path.display()
+            ),
             Contents::Other(files) => format!("this folder holds {files} files that are not a run's"),
         };
         Err(TrainError::RunExists { path: path.to_owned(), contents })
@@ -101,7 +166,7 @@ impl RunFolder {
         Ok(match Model::open(path) {
             Ok(model) => Contents::Model(describe(&model)),
             _ if entries == 0 => Contents::Nothing,
-            _ if run.config().is_file() || run.events().is_file() => Contents::Unfinished,
+            _ if run.is_begun() => Contents::Unfinished,
             Err(_) => Contents::Other(entries),
         })
     }
@@ -124,6 +189,21 @@ impl RunFolder {
     /// Which picture was used for what.
     pub fn split(&self) -> PathBuf {
         self.path.join("split.csv")
+    }
+
+    /// The checkpoints, of which one is there or both until the training has come to its end.
+    pub fn checkpoints(&self) -> [PathBuf; 2] {
+        ["checkpoint.0", "checkpoint.1"].map(|name| self.path.join(name))
+    }
+
+    /// What is locked by the process that trains.
+    fn lock_file(&self) -> PathBuf {
+        self.path.join("lock")
+    }
+
+    /// Whether a training has written anything here.
+    fn is_begun(&self) -> bool {
+        [self.config(), self.events(), self.lock_file()].iter().any(|file| file.is_file())
     }
 
     /// What was asked for.
@@ -149,20 +229,26 @@ impl RunFolder {
     }
 }
 
-/// A run that has no model yet. Dropped before there is one, it takes away what it has written, so that the same command, put
-/// right, finds its folder free.
+/// A new run. Dropped before there is a model or a checkpoint, it takes away what it has written, so that the same command, put right,
+/// finds its folder free.
 pub(crate) struct Attempt {
     run: RunFolder,
     /// The folders that were made for it, innermost first.
     made: Vec<PathBuf>,
+    lock: Option<RunLock>,
 }
 
 impl Attempt {
-    /// As [`RunFolder::create`].
+    /// Makes the folder and takes it for this process.
+    ///
+    /// # Errors
+    /// As [`RunFolder::create`]; [`TrainError::RunBusy`] when another process was faster.
     pub(crate) fn begin(path: &Path) -> Result<Self, TrainError> {
         let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
         let made = path.ancestors().take_while(is_missing).map(Path::to_owned).collect();
-        Ok(Self { run: RunFolder::create(path)?, made })
+        let run = RunFolder::create(path)?;
+        let lock = Some(run.lock()?);
+        Ok(Self { run, made, lock })
     }
 
     /// The run's folder.
@@ -173,7 +259,9 @@ impl Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        if self.run.model().exists() {
+        // Some systems do not remove a file that is locked.
+        self.lock = None;
+        if self.run.model().exists() || self.run.is_resumable() {
             return;
         }
         // The folder was empty when the run began, so these are the run's own.

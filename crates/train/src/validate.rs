@@ -2,29 +2,36 @@
 
 use divvy_data::{Dataset, Label, Loader};
 use divvy_eval::{ConfusionMatrix, Report};
-use divvy_model::{Prediction, targets};
+use divvy_model::{Prediction, Views, targets};
 use divvy_nn::{Choice, Engine, Head, Metric};
 
 use crate::error::TrainError;
 use crate::evaluate::report;
 use crate::event::{Answers, Score};
 
-/// Runs the validation pictures through the network as it is.
+/// Runs the validation pictures through the network as it is, looked at as pictures will be at use.
 pub(crate) fn validate(
     engine: &mut Engine,
+    views: Views,
     dataset: &Dataset,
     loader: &Loader,
     metric: Metric,
 ) -> Result<(Score, Option<Answers>), TrainError> {
     let head = *engine.network().head();
     let mut gathered = Gathered { head, logits: Vec::new(), losses: 0.0, labels: Vec::new() };
-    let mut encoded = Vec::new();
+    let (mut encoded, mut logits) = (Vec::new(), Vec::new());
+    let shape = loader.shape();
+    let image_len: usize = shape.iter().product();
+    let mut network = |images: &[f32], logits: &mut Vec<f32>| {
+        logits.extend_from_slice(engine.logits(images, images.len() / image_len));
+    };
     for batch in loader.epoch(0) {
         let batch = batch?;
         let labels = || batch.samples().iter().map(|&sample| &dataset.samples()[sample].label);
         targets::encode(&head, labels(), &mut encoded)?;
-        let logits = engine.logits(batch.images(), batch.len());
-        gathered.take(logits, &encoded, labels());
+        logits.clear();
+        views.logits(batch.images(), shape, &mut network, &mut logits);
+        gathered.take(&logits, &encoded, labels());
     }
     let answers = gathered.answers(dataset.classes())?;
     Ok((gathered.score(dataset.classes(), metric)?, answers))

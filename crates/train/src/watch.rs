@@ -2,6 +2,7 @@
 
 use divvy_eval::Interval;
 use divvy_nn::{Diagnostic, HeadKind, Rule};
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Answers, Event};
 
@@ -9,7 +10,7 @@ use crate::event::{Answers, Event};
 /// where it is if nothing is learnt (L11), answers that are one class or no better than guessing (M05).
 ///
 /// Each finding is told once.
-#[derive(Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Watch {
     network: Option<Network>,
     resting: u32,
@@ -18,7 +19,7 @@ pub struct Watch {
 }
 
 /// What is trained, as far as it matters here.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 struct Network {
     head: HeadKind,
     classes: usize,
@@ -89,7 +90,7 @@ impl Watch {
             self.resting = 0;
             return None;
         };
-        self.resting += 1;
+        self.resting = self.resting.saturating_add(1);
         (self.resting >= HABIT && self.is_under_way(epoch)).then(|| {
             Diagnostic::new(Rule::L11, format!("the training loss rests at {loss:.4}, close to {floor}"))
                 .because(meaning)
@@ -104,13 +105,14 @@ impl Watch {
             self.at_prior = 0;
             return None;
         }
-        self.at_prior += 1;
+        self.at_prior = self.at_prior.saturating_add(1);
         (self.at_prior >= HABIT && self.is_under_way(epoch)).then(|| prior.finding())
     }
 
     /// Whether there were steps enough to have learnt something.
     fn is_under_way(&self, epoch: u32) -> bool {
-        self.network.is_some_and(|network| epoch as usize * network.steps_per_epoch >= PATIENCE)
+        self.network
+            .is_some_and(|network| (epoch as usize).saturating_mul(network.steps_per_epoch) >= PATIENCE)
     }
 }
 

@@ -158,7 +158,8 @@ pub fn read_text_limited(path: &Path, most: u64) -> Result<String, DataError> {
     })
 }
 
-/// Writes a file whole or not at all: into a temporary file beside it, to disk, then renamed over it.
+/// Writes a file whole or not at all: into a temporary file beside it, to disk, then renamed over it. The new name is on the disk, too, when
+/// this returns, on systems that can be asked for it.
 ///
 /// # Errors
 /// [`DataError::Write`]; what stood at `path` before is then unchanged and the temporary file is gone.
@@ -170,6 +171,9 @@ pub fn write_atomically(
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = path.with_file_name(name);
     let result = write_synced(&temporary, write).and_then(|()| fs::rename(&temporary, path));
+    if result.is_ok() {
+        sync_folder(path.parent().unwrap_or(Path::new("")));
+    }
     result.map_err(|source| {
         // The write has failed already; where the left-over cannot be removed either, that is not the news.
         let _ = fs::remove_file(&temporary);
@@ -181,4 +185,13 @@ fn write_synced(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()
     let mut writer = BufWriter::new(File::create(path)?);
     write(&mut writer)?;
     writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+/// Brings the names in a folder onto the disk. Where that cannot be had the file is there all the same, and a crash of the whole machine may
+/// bring the one before back.
+fn sync_folder(folder: &Path) {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
 }

@@ -3,21 +3,29 @@
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use divvy::data::{Channels, Preset};
+use divvy::model::Views;
 use divvy::nn::{Activation, LossName, Precision};
 use divvy::train::Balance;
 
-use super::values::{above_zero, batch, count, minutes, networks, patience, precision, share, side};
+use super::values::{
+    above_zero, batch, count, minutes, networks, patience, precision, seconds, share, side, views,
+};
 use super::{CacheArgs, ComputeArgs, GroupByArgs, PolicyArgs, ReadArgs, TaskChoice};
 
 #[derive(Args, Debug)]
 pub(crate) struct TrainArgs {
     /// A folder whose subfolders are the groups (or train/, val/, test/ of such), MNIST-style idx files, CIFAR's binary
     /// files, a CSV with the columns file,labels, or a zip or tar of any of these
-    #[arg(value_name = "PHOTOS", required_unless_present = "config")]
+    #[arg(value_name = "PHOTOS", required_unless_present_any = ["config", "resume"])]
     pub(crate) photos: Option<PathBuf>,
+
+    /// Go on with the run in this folder where it was interrupted, to the same model; its own settings hold
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "config"])]
+    pub(crate) resume: Option<PathBuf>,
 
     /// The new folder for the model and how it was made [default: runs/NAME, after PHOTOS]
     #[arg(long, value_name = "RUN")]
@@ -100,6 +108,11 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "HOW")]
     pub(crate) augment: Option<AugmentFlag>,
 
+    /// From how many sides the model looks at a picture: single, or mirrored too, whose mean is the answer and takes twice the time [default:
+    /// mirrored where no group's name speaks of left or right]
+    #[arg(long, value_name = "HOW", value_parser = views)]
+    pub(crate) views: Option<Views>,
+
     /// How groups of different sizes are made to count alike: none, weights in the loss, or oversample, by which pictures of small
     /// groups come more often; probabilities are corrected for it [default: none]
     #[arg(long, value_name = "HOW")]
@@ -111,6 +124,10 @@ pub(crate) struct TrainArgs {
 
     #[command(flatten)]
     pub(crate) cache: CacheArgs,
+
+    /// Seconds after which what was learnt is saved so that --resume can go on with it; at the end of an epoch it is, too [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) checkpoint_every: Option<Duration>,
 
     /// The channels that the network sees [default: grey where all pictures are stored so, else rgb]
     #[arg(long, value_name = "CHANNELS")]

@@ -50,7 +50,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Learn from pictures that are in groups
-    Train(TrainArgs),
+    Train(Box<TrainArgs>),
     /// Measure how good a model is on pictures whose groups are known
     Evaluate(EvaluateArgs),
     /// Say which group pictures belong to

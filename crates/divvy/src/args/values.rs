@@ -1,8 +1,10 @@
 //! Values as they are typed, and what help says of them.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use divvy::data::{CachePlace, LabelSeparator, MAX_SIDE};
+use divvy::model::Views;
 use divvy::nn::{Architecture, Isa, Precision};
 use divvy::train::Length;
 
@@ -38,6 +40,15 @@ pub(super) fn minutes(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| format!("give a number above 0 and at most {} (a year)", Length::MAX_MINUTES))
 }
 
+/// A time, which can be none.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    const DAY: f64 = 86_400.0;
+    let number = text.parse().ok().filter(|number: &f64| (0.0..=DAY).contains(number));
+    number
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("give a number of seconds from 0 to {DAY} (a day)"))
+}
+
 pub(super) fn above_zero(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite());
     number.ok_or_else(|| "give a number above 0".to_owned())
@@ -46,6 +57,11 @@ pub(super) fn above_zero(text: &str) -> Result<f64, String> {
 pub(super) fn share(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number: &f64| (0.0..1.0).contains(number));
     number.ok_or_else(|| "give a number from 0 to below 1".to_owned())
+}
+
+pub(super) fn views(text: &str) -> Result<Views, String> {
+    let known = [Views::Single, Views::Mirrored];
+    known.into_iter().find(|views| views.name() == text).ok_or_else(|| "give single or mirrored".to_owned())
 }
 
 pub(super) fn patience(text: &str) -> Result<NonZeroU32, String> {

@@ -14,6 +14,7 @@ pub(crate) mod plan;
 pub(crate) mod predict;
 pub(crate) mod put_back;
 pub(crate) mod quantize;
+mod resume;
 pub(crate) mod sort;
 pub(crate) mod summary;
 pub(crate) mod train;

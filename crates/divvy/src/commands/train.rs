@@ -7,6 +7,7 @@ use divvy::data::{AugmentChoice, AugmentError, Dataset, OpenOptions};
 use divvy::nn::{Optimizer, Wiring};
 use divvy::train::{Ending, Facts, Length, Recipe, Resources, Stated, TrainConfig, train};
 
+use super::resume;
 use super::training::{Screen, told};
 use crate::args::{
     AugmentFlag, BalanceFlag, ChannelsFlag, Denied, HeadChoice, OptimizerChoice, TaskChoice, TrainArgs,
@@ -15,32 +16,54 @@ use crate::terminal::{Terminal, program, quoted, thousands};
 use crate::{Status, interrupt};
 
 /// Trains, shows how it goes, and says what came of it and what to type next.
-pub(crate) fn run(args: TrainArgs, terminal: &mut Terminal) -> Result<Status> {
-    let resources = Resources { cpu: args.compute.processor.cpu(), cache: args.cache.options() };
-    let out = args.out.clone();
-    let recipe = recipe(&args)?;
-    terminal.tell(recipe.iter().flat_map(|recipe| chosen(recipe, &args)).collect::<String>());
-    let config = config(args, recipe)?;
-    let out = out.unwrap_or_else(|| default_run(&config.data));
-
-    let mut screen = Screen::new(terminal);
-    let trained = train(&config, &out, resources, &mut screen, interrupt::asked());
+pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status> {
+    let resources = Resources {
+        cpu: args.compute.processor.cpu(),
+        cache: args.cache.options(),
+        checkpoint_every: args.checkpoint_every.unwrap_or(Resources::CHECKPOINT_EVERY),
+    };
+    let (out, resumed) = (args.out.take(), args.resume.take());
+    let mut screen;
+    let (run, data, trained) = if let Some(run) = resumed {
+        let begun = resume::begun(&run, args, terminal)?;
+        screen = Screen::new(terminal);
+        let trained = divvy::train::resume(&run, resources, &mut screen, interrupt::asked());
+        (run, begun.data, trained)
+    } else {
+        let base = base(&args, terminal)?;
+        let config = config(args, base)?;
+        let run = out.unwrap_or_else(|| default_run(&config.data));
+        screen = Screen::new(terminal);
+        let trained = train(&config, &run, resources, &mut screen, interrupt::asked());
+        (run, config.data, trained)
+    };
     let (test_images, positive) = (screen.test_images(), screen.positive());
     terminal.stop();
-    let outcome = trained?;
+    let outcome = trained.inspect_err(|error| resume::tell_after(error, &run, terminal))?;
 
+    let interrupted = outcome.ending == Ending::Interrupted;
     terminal.print("");
     terminal.print(told(&outcome, positive.as_deref(), terminal.palette()));
-    terminal.tell(next_steps(&out, &config.data, test_images));
-    Ok(Status::partial_if(outcome.ending == Ending::Interrupted))
+    terminal.tell(if interrupted { resume::next_step(&run) } else { next_steps(&run, &data, test_images) });
+    Ok(Status::partial_if(interrupted))
 }
 
 /// The name by which a network is asked for that fits the pictures.
 const AUTO: &str = "auto";
 
-/// What the pictures speak for, unless a file of settings is given, which then says all.
-fn recipe(args: &TrainArgs) -> Result<Option<Recipe>> {
-    let (None, Some(photos)) = (&args.config, &args.photos) else { return Ok(None) };
+/// What holds where nothing is typed: the file of settings that was named, or else what the pictures speak for, which is told.
+fn base(args: &TrainArgs, terminal: &mut Terminal) -> Result<TrainConfig> {
+    if let Some(file) = &args.config {
+        return Ok(TrainConfig::read(file)?);
+    }
+    let recipe = recipe(args)?;
+    terminal.tell(chosen(&recipe, args));
+    Ok(recipe.into_config())
+}
+
+/// What the pictures speak for.
+fn recipe(args: &TrainArgs) -> Result<Recipe> {
+    let photos = args.photos.as_deref().unwrap_or(Path::new(""));
     let read = args.group_by.options(args.read.options(OpenOptions::default()));
     let facts = Facts::of(&Dataset::open(photos, &read)?);
     let stated = Stated {
@@ -49,16 +72,17 @@ fn recipe(args: &TrainArgs) -> Result<Option<Recipe>> {
         task: args.task.and_then(TaskChoice::task),
         wiring: wiring(args),
     };
-    Ok(Some(Recipe::choose(&facts, &stated)))
+    Ok(Recipe::choose(&facts, &stated))
 }
 
 /// What of a recipe nobody has typed, a line each.
-fn chosen(recipe: &Recipe, args: &TrainArgs) -> Vec<String> {
+fn chosen(recipe: &Recipe, args: &TrainArgs) -> String {
     let is_open = |setting: &str| match setting {
         "batch" => args.batch.is_none(),
         "optimizer" => args.optimizer.is_none() && args.lr.is_none(),
         "augment" => args.augment.is_none(),
         "label_smoothing" => args.label_smoothing.is_none(),
+        "views" => args.views.is_none(),
         _ => true,
     };
     let open = recipe.choices().iter().filter(|choice| is_open(choice.setting));
@@ -75,10 +99,8 @@ fn wiring(args: &TrainArgs) -> Wiring {
     }
 }
 
-/// From what was typed, and the file that was named or else what the pictures speak for, to what is trained. What was typed goes before the others.
-fn config(args: TrainArgs, recipe: Option<Recipe>) -> Result<TrainConfig> {
-    let filed = args.config.as_deref().map(TrainConfig::read).transpose()?;
-    let mut base = filed.or(recipe.map(Recipe::into_config)).unwrap_or_default();
+/// From the settings that hold otherwise and what was typed, which goes before them, to what is trained.
+pub(super) fn config(args: TrainArgs, mut base: TrainConfig) -> Result<TrainConfig> {
     if let Some(HeadChoice::Auto) = args.head {
         (base.wiring.activation, base.wiring.units) = (None, None);
     }
@@ -116,6 +138,7 @@ fn config(args: TrainArgs, recipe: Option<Recipe>) -> Result<TrainConfig> {
             (None, None) => base.length,
         },
         optimizer,
+        views: args.views.unwrap_or(base.views),
         label_smoothing: args.label_smoothing.unwrap_or(base.label_smoothing),
         patience: args.patience.or(base.patience),
         ..base

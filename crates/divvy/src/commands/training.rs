@@ -46,6 +46,9 @@ impl Listener for Screen<'_> {
                     self.terminal.start("training");
                 }
             }
+            Event::Resumed { epoch, step, steps, .. } => {
+                self.terminal.tell(format_args!("going on in epoch {epoch}, after {step} of {steps} steps"));
+            }
             Event::Note { text } => self.terminal.warn(text),
             Event::Finding { finding } if finding.is_error() => {}
             Event::Finding { finding } => self.terminal.find(finding),

@@ -17,6 +17,7 @@ mod noise;
 mod optimizers;
 mod quantizing;
 mod reference;
+mod resuming;
 mod same_bits;
 mod schedules;
 mod support;

@@ -10,7 +10,7 @@ use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::event::{Ending, Event};
 use crate::run::RunFolder;
-use crate::trainer::train;
+use crate::start::train;
 
 /// A contender with a seed.
 pub(super) struct Training {

@@ -1,5 +1,7 @@
 //! A network with its parameters on a device: what a trainer drives and a classifier asks.
 
+mod state;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,8 @@ use crate::optimizer::{Optimizer, OptimizerState};
 use crate::parameters::{ParameterTable, Parameters};
 use crate::plan::constant::{Constants, Places};
 use crate::plan::{Mode, Plan};
+
+pub use state::{StateError, StatePart, StateTensor, StepCounts};
 
 /// A network, its parameters, and the plans and memory to run it. Plans are compiled once for each batch size.
 #[derive(Debug)]

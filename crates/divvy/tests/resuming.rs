@@ -1,0 +1,288 @@
+//! Trainings that are killed at any moment and gone on with, as a person would.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Desk, program};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+/// A network with all that is random in one.
+const NET: &str = r#"
+[[layer]]
+type = "conv2d"
+filters = 4
+kernel = 3
+activation = "relu"
+
+[[layer]]
+type = "batch_norm"
+momentum = 0.8
+
+[[layer]]
+type = "global_avg_pool2d"
+
+[[layer]]
+type = "dense"
+units = 16
+activation = "relu"
+
+[[layer]]
+type = "dropout"
+rate = 0.3
+"#;
+
+/// A training of a second or two.
+const TRAIN: [&str; 20] = [
+    "train",
+    "photos",
+    "--arch",
+    "net.toml",
+    "--size",
+    "16",
+    "--batch",
+    "8",
+    "--epochs",
+    "20",
+    "--lr",
+    "0.001",
+    "--average",
+    "0.95",
+    "--augment",
+    "standard",
+    "--balance",
+    "oversample",
+    "--checkpoint-every",
+    "0",
+];
+
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.photos("photos", 40);
+    desk.write("net.toml", NET);
+    desk
+}
+
+fn begin(desk: &Desk, run: &str) -> Child {
+    start(desk, &[TRAIN.as_slice(), &["--out", run]].concat())
+}
+
+fn start(desk: &Desk, arguments: &[&str]) -> Child {
+    let mut command = Command::new(program());
+    command.args(arguments).current_dir(desk.path("")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+fn go_on(desk: &Desk, run: &str) -> Child {
+    start(desk, &["train", "--resume", run, "--checkpoint-every", "0"])
+}
+
+/// What a finished child said on both streams; its exit code.
+fn ended(mut child: Child) -> (Option<i32>, String) {
+    let mut said = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    (child.wait().unwrap().code(), said)
+}
+
+/// The lines of a run's events that are written at each occasion, without what hangs on time.
+fn lines(run: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(run.join("events.jsonl")).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut lines: Vec<_> = lines.filter(|line| line["event"] != "step").collect();
+    for line in &mut lines {
+        let of_time = ["at", "seconds", "images_per_second", "waited", "run"];
+        line.as_object_mut().unwrap().retain(|key, _| !of_time.contains(&key.as_str()));
+    }
+    lines
+}
+
+/// Kills with what cannot be caught, at once.
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Waits until something is being written in a folder, or for a while.
+fn until_it_writes(folder: &Path, most: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < most {
+        let is_half = |entry: fs::DirEntry| entry.path().extension().is_some_and(|found| found == "tmp");
+        if fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(is_half)) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_training_that_is_killed_at_any_moment_comes_to_the_same_model_and_events() {
+    let desk = desk();
+    let begun = Instant::now();
+    let (code, said) = ended(begin(&desk, "whole"));
+    assert_eq!(code, Some(0), "{said}");
+    let time = begun.elapsed();
+    let (model, events) = (fs::read(desk.path("whole/model.divvy")).unwrap(), lines(&desk.path("whole")));
+    let mut random = ChaCha8Rng::seed_from_u64(9);
+    let (mut before_model, mut under_way) = (0, 0);
+    for number in 0..25 {
+        let run = format!("run-{number}");
+        let folder = desk.path(&run);
+        let mut child = begin(&desk, &run);
+        // Once, or again after it has gone on.
+        for kill_number in 0..=number % 3 {
+            // Every fourth in the first moments, in which pictures are read and the first files made.
+            let share = if number % 4 == 0 { 0.1 } else { 1.0 } / f64::from(1 + kill_number);
+            std::thread::sleep(time.mul_f64(share * random.random::<f64>()));
+            if number % 2 == 1 {
+                until_it_writes(&folder, Duration::from_millis(50));
+            }
+            kill(child);
+            before_model += usize::from(!folder.join("model.divvy").exists());
+            under_way += usize::from(folder.join("checkpoint.0").exists());
+            child = if folder.join("config.toml").exists() {
+                go_on(&desk, &run)
+            } else {
+                // So soon that there is no run yet: what is there is a folder and perhaps its lock.
+                let _ = fs::remove_dir_all(&folder);
+                begin(&desk, &run)
+            };
+        }
+        let (code, said) = ended(child);
+        assert_eq!(code, Some(0), "{run}: {said}");
+        assert!(
+            fs::read(folder.join("model.divvy")).unwrap() == model,
+            "{run}: the model is another\n{said}"
+        );
+        assert_eq!(lines(&folder), events, "{run}");
+        let mut names: Vec<_> =
+            fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["config.toml", "events.jsonl", "model.divvy", "split.csv"], "{run}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+    eprintln!(
+        "{before_model} of 49 kills before the first model, {under_way} with a checkpoint; a training takes {time:?}"
+    );
+    assert!(before_model >= 1 && under_way >= 20);
+}
+
+#[test]
+fn signals_end_a_training_in_good_order_and_it_is_said_how_to_go_on() {
+    let desk = desk();
+    let (code, said) = ended(begin(&desk, "whole"));
+    assert_eq!(code, Some(0), "{said}");
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let run = format!("my run{signal}");
+        let mut child = begin(&desk, &run);
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.starts_with("epoch   2")), "two epochs are seen");
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let after = lines.collect::<Vec<_>>().join("\n");
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{signal}");
+        let command = format!("train --resume 'my run{signal}'");
+        assert!(after.contains("(interrupted)") && after.contains(&command), "{signal}: {after}");
+        let (code, said) = ended(go_on(&desk, &run));
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("going on in epoch"), "{said}");
+        let models = ["whole", &run].map(|run| fs::read(desk.path(run).join("model.divvy")).unwrap());
+        assert!(models[0] == models[1], "{signal}");
+        let (code, said) = ended(go_on(&desk, &run));
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("has come to its end already") && said.contains("best epoch"), "{said}");
+    }
+}
+
+/// A run that was interrupted in its third epoch.
+fn interrupted(desk: &Desk) {
+    let mut child = begin(desk, "run");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("epoch   2")));
+    kill(child);
+}
+
+#[test]
+fn what_was_asked_for_at_first_holds_and_what_contradicts_it_is_refused() {
+    let desk = desk();
+    interrupted(&desk);
+    let before = desk.files("run");
+    for (flags, setting) in [
+        (&["--epochs", "40"][..], "`length` was { epochs = 20 }, and now { epochs = 40 }"),
+        (&["--seed", "3"], "`seed` was 0, and now 3"),
+        (&["--augment", "none"], "`augment`"),
+        (&["--optimizer", "sgd"], "was begun with other settings"),
+        (&["--arch", "classic"], "`architecture` was \"net.toml\", and now \"classic\""),
+    ] {
+        let said = desk.refuses(&[&["train", "--resume", "run"], flags].concat());
+        assert!(said.contains(setting), "{said}");
+    }
+    let said = desk.refuses(&["train", "other", "--resume", "run"]);
+    assert!(said.contains("`data` was \"photos\", and now \"other\""), "{said}");
+    for (flag, value) in [("--out", "elsewhere"), ("--config", "run/config.toml")] {
+        let said = desk.refuses(&["train", "--resume", "run", flag, value]);
+        assert!(said.contains("cannot be used together with"), "{said}");
+    }
+    let said = desk.refuses(&["train", "--resume", "photos"]);
+    assert!(said.contains("there is no run to go on with"), "{said}");
+    let said = desk.refuses(&["train", "--resume", "run", "--checkpoint-every=-1"]);
+    assert!(said.contains("from 0 to 86400"), "{said}");
+    assert!(desk.files("run") == before, "nothing is changed");
+
+    // The new folder is refused with the way to go on.
+    let said = desk.refuses(&[TRAIN.as_slice(), &["--out", "run"]].concat());
+    assert!(said.contains("divvy train --resume run"), "{said}");
+    // The whole command again, with one flag more, is no contradiction.
+    desk.divvy(&[TRAIN.as_slice(), &["--resume", "run"]].concat()).assert().success();
+}
+
+#[test]
+fn a_run_that_another_process_trains_is_refused_until_that_is_gone() {
+    let desk = desk();
+    let long =
+        ["train", "photos", "--arch", "net.toml", "--size", "16", "--epochs", "100000", "--out", "run"];
+    let mut child = start(&desk, &long);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("epoch   1")));
+    let said = desk.refuses(&["train", "--resume", "run"]);
+    assert!(said.contains(&format!("run: process {} is training in this folder", child.id())), "{said}");
+    kill(child);
+    let mut child = start(&desk, &["train", "--resume", "run"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("going on in epoch")));
+    kill(child);
+}
+
+/// The largest file that a process may write stands for a full disk.
+#[test]
+fn a_disk_that_is_full_in_the_end_is_an_error_and_with_room_the_training_goes_on() {
+    let desk = desk();
+    desk.divvy(&[TRAIN.as_slice(), &["--out", "whole"]].concat()).assert().success();
+    // Settings, the list of pictures and the model fit, not a checkpoint with the optimizer's memory, nor all events.
+    let script = format!("trap '' XFSZ; ulimit -f 4; exec \"$0\" {} --out run", TRAIN.join(" "));
+    let mut command = assert_cmd::Command::new("bash");
+    command.args(["-c", &script]).arg(program()).current_dir(desk.path(""));
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for told in [
+        "no checkpoint could be written",
+        "warning: run/events.jsonl: cannot write",
+        "error: run/events.jsonl: cannot write",
+    ] {
+        assert_eq!(said.matches(told).count(), 1, "told once: {said}");
+    }
+    assert!(said.contains("train --resume run"), "{said}");
+    let (code, said) = ended(go_on(&desk, "run"));
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(lines(&desk.path("run")), lines(&desk.path("whole")));
+    let models = ["whole", "run"].map(|run| fs::read(desk.path(run).join("model.divvy")).unwrap());
+    assert!(models[0] == models[1]);
+}

@@ -1,0 +1,146 @@
+//! The pictures of a training, read and divided.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use divvy_data::{
+    CacheOptions, DataError, Detail, ImageStore, Scaling, Split, StoreOptions, Survey,
+    check::{self, Finding},
+};
+use divvy_rules::Diagnostic;
+
+use crate::config::TrainConfig;
+use crate::error::TrainError;
+use crate::event::{Event, Listener};
+use crate::prepare::Prepared;
+use crate::recorder::Recorder;
+
+/// The pictures in memory, and which of them are used for what.
+pub(crate) struct Pictures {
+    pub(crate) training: Arc<ImageStore>,
+    pub(crate) validation: Arc<ImageStore>,
+    pub(crate) split: Split,
+    pub(crate) scaling: Scaling,
+}
+
+impl Pictures {
+    /// Reads all pictures of a new training, names those that cannot be used, draws the split so that copies stay together, and
+    /// measures the scaling on the training ones.
+    pub(crate) fn load(
+        config: &TrainConfig,
+        prepared: &Prepared,
+        reader: &Reader<'_>,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<Self, TrainError> {
+        let Prepared { dataset, split, .. } = prepared;
+        let detail = Detail::for_augment(&prepared.augment);
+        let store = reader.read(prepared, &split.used(), detail, &mut |event| {
+            // What cannot be written down is found again at the next event.
+            let _ = recorder.record(event);
+        })?;
+        store.cache_fault().into_iter().try_for_each(|fault| recorder.note(fault.to_owned()))?;
+        for bad in store.unreadable() {
+            recorder.note(format!("left out: {}", bad.error))?;
+        }
+        // Copies of a picture are known only now that all are read.
+        let copies = match check::Copies::find(store.survey(), &reader.options()) {
+            Err(DataError::Interrupted) => return Err(TrainError::Interrupted),
+            other => other?,
+        };
+        let split = if config.split.is_some() {
+            split.clone()
+        } else {
+            Split::keeping_together(dataset, config.validation_share, config.seed, &copies.together())?
+        };
+        let split = split.without(&store.unreadable_samples(), dataset)?;
+        if (split.train.len(), split.validation.len())
+            != (prepared.split.train.len(), prepared.split.validation.len())
+        {
+            recorder.note(format!(
+                "{} pictures to train on and {} to validate, with copies on one side and without what was left out",
+                split.train.len(),
+                split.validation.len()
+            ))?;
+        }
+        let copied = check::copies(dataset, &copies, &split).into_iter().map(|finding| finding.diagnostic);
+        let found = check::split(dataset, &split).into_iter().chain(copied);
+        found.chain(shown(store.survey(), &copies)).try_for_each(|finding| recorder.finding(finding))?;
+        Self::of(store, split, prepared, reader)
+    }
+
+    /// Reads all pictures of a training that is gone on with, each of which must still be there. What they show was told when it
+    /// began.
+    pub(crate) fn load_again(
+        prepared: &Prepared,
+        reader: &Reader<'_>,
+        listener: &mut (dyn Listener + Send),
+    ) -> Result<Self, TrainError> {
+        let detail = Detail::for_augment(&prepared.augment);
+        let store = reader.read(prepared, &prepared.split.used(), detail, &mut |event| listener.on(event))?;
+        match store.unreadable() {
+            [] => Self::of(store, prepared.split.clone(), prepared, reader),
+            [bad, ..] => Err(TrainError::PictureLost { reason: bad.error.to_string() }),
+        }
+    }
+
+    fn of(
+        training: Arc<ImageStore>,
+        split: Split,
+        prepared: &Prepared,
+        reader: &Reader<'_>,
+    ) -> Result<Self, TrainError> {
+        let scaling = training.measure_scaling(&split.train);
+        let validation = match Detail::for_augment(&prepared.augment) {
+            Detail::Fitted => Arc::clone(&training),
+            // Validation pictures are judged as pictures will be at use: fitted from what their files hold.
+            Detail::Larger(_) => reader.read(prepared, &split.validation, Detail::Fitted, &mut |_| {})?,
+        };
+        Ok(Self { training, validation, split, scaling })
+    }
+}
+
+/// By what means pictures are read.
+pub(crate) struct Reader<'a> {
+    pub(crate) threads: usize,
+    pub(crate) cache: CacheOptions,
+    pub(crate) stop: &'a AtomicBool,
+}
+
+impl Reader<'_> {
+    fn options(&self) -> StoreOptions<'_> {
+        StoreOptions {
+            threads: self.threads,
+            cache: self.cache.clone(),
+            cancel: Some(self.stop),
+            ..StoreOptions::default()
+        }
+    }
+
+    /// Reads pictures in that detail, and tells how far it is.
+    fn read(
+        &self,
+        prepared: &Prepared,
+        samples: &[usize],
+        detail: Detail,
+        told: &mut (dyn FnMut(&Event) + Send),
+    ) -> Result<Arc<ImageStore>, TrainError> {
+        // Told from any worker.
+        let shared = Mutex::new(told);
+        let progress = |done, total| {
+            if let Ok(mut told) = shared.lock() {
+                told(&Event::Loading { done, total });
+            }
+        };
+        let options = StoreOptions { detail, progress: Some(&progress), ..self.options() };
+        match ImageStore::load(&prepared.dataset, &prepared.preprocess, samples, &options) {
+            Err(DataError::Interrupted) => Err(TrainError::Interrupted),
+            other => Ok(Arc::new(other?)),
+        }
+    }
+}
+
+/// What files and pictures show, in few words: all was seen in passing when they were loaded.
+fn shown(survey: &Survey, copies: &check::Copies) -> impl Iterator<Item = Diagnostic> {
+    let findings = check::types(survey).into_iter().chain(check::quality(survey));
+    findings.chain(check::shortcut(survey, copies)).map(Finding::briefly)
+}

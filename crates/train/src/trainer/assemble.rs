@@ -1,0 +1,96 @@
+//! From what was prepared to a loop that can begin.
+
+use std::time::Duration;
+
+use divvy_data::Loader;
+use divvy_model::TrainingRecord;
+use divvy_nn::{Cpu, Engine};
+
+use super::Trainer;
+use crate::balance::Balanced;
+use crate::best::{BestModel, Record};
+use crate::checkpoint::Keeper;
+use crate::clock::{Clock, Stopwatch};
+use crate::config::{Length, TrainConfig};
+use crate::pictures::Pictures;
+use crate::prepare::Prepared;
+use crate::progress::Progress;
+use crate::run::RunFolder;
+
+impl<'a> Trainer<'a> {
+    /// A training before its first step, whose first step begins now.
+    pub(crate) fn new(
+        config: &'a TrainConfig,
+        run: &'a RunFolder,
+        prepared: Prepared,
+        pictures: Pictures,
+        cpu: Cpu,
+        stopwatch: Stopwatch,
+        keeper: Keeper,
+    ) -> Self {
+        let Prepared { dataset, preprocess, network, augment, metric, .. } = prepared;
+        let Pictures { training, validation, split, scaling } = pictures;
+        let (threads, told) = (cpu.threads(), augment.to_string());
+        let Balanced { loss, drawn, correction } = config.balance.of(network.head(), &dataset, &split.train);
+        let (batch, seed) = (config.batch, config.seed);
+        let training = match drawn {
+            None => Loader::for_training(&training, &split.train, &scaling, batch, seed, augment),
+            Some(groups) => Loader::for_balanced_training(&training, groups, &scaling, batch, seed, augment),
+        }
+        .with_threads(threads);
+        let validation =
+            Loader::for_evaluation(&validation, &split.validation, &scaling, batch).with_threads(threads);
+        let epochs = config.length.epochs(split.train.len());
+        let clock = match (config.length, epochs) {
+            (Length::Minutes(minutes), _) => Clock::time(Duration::from_secs_f64(minutes * 60.0), stopwatch),
+            (_, epochs) => {
+                Clock::steps(u64::from(epochs.unwrap_or(1)) * training.batches() as u64, stopwatch)
+            }
+        };
+        let mut engine = Engine::new(network, config.device(cpu), seed);
+        engine.weigh_loss(loss);
+        let preprocess =
+            preprocess.with_scaling(scaling).expect("the scaling was measured on pictures of this recipe");
+        let record = record(config, told, &training, &validation);
+        let model = BestModel::new(run.model(), dataset.classes().to_vec(), preprocess, config.views, record);
+        let progress = Progress::default();
+        Self {
+            config,
+            run,
+            dataset,
+            training,
+            validation,
+            metric,
+            correction,
+            epochs,
+            clock,
+            engine,
+            progress,
+            model,
+            keeper,
+        }
+    }
+}
+
+/// How the models of a training are made.
+fn record(config: &TrainConfig, augment: String, training: &Loader, validation: &Loader) -> Record {
+    let (training_images, validation_images) = (training.samples().len(), validation.samples().len());
+    let config = config.clone();
+    Box::new(move |epoch, validation| TrainingRecord {
+        divvy: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: config.seed,
+        training_images,
+        validation_images,
+        batch: config.batch,
+        learning_rate: config.learning_rate,
+        optimizer: config.optimizer,
+        schedule: config.schedule,
+        warmup: config.warmup,
+        plateau: config.plateau,
+        augment: augment.clone(),
+        label_smoothing: (config.label_smoothing > 0.0).then_some(config.label_smoothing),
+        balance: (!config.balance.is_none()).then(|| config.balance.name().to_owned()),
+        epoch,
+        validation,
+    })
+}

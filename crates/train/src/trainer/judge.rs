@@ -1,0 +1,72 @@
+//! After an epoch: what the weights reach on the validation pictures, and whether they are the best so far.
+
+use std::time::Instant;
+
+use super::Trainer;
+use crate::error::TrainError;
+use crate::event::Event;
+use crate::progress::Best;
+use crate::recorder::Recorder;
+use crate::validate::validate;
+
+impl Trainer<'_> {
+    /// Looks at the validation pictures, and keeps the model if it is the best so far: both with the weights as they are at use.
+    pub(super) fn judge(&mut self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {
+        let average = self.engine.average();
+        let present = average.unwrap_or(self.engine.parameters());
+        let at_use = self.correction.of(self.engine.network(), present).or_else(|| average.cloned());
+        let trained = at_use.map(|at_use| self.engine.replace_parameters(at_use));
+        let judged = self.judge_present(recorder);
+        if let Some(trained) = trained {
+            self.engine.replace_parameters(trained);
+        }
+        judged
+    }
+
+    fn judge_present(&mut self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {
+        let begun = Instant::now();
+        let views = self.config.views;
+        let (score, answers) =
+            validate(&mut self.engine, views, &self.dataset, &self.validation, self.metric)?;
+        self.refuse_ran_away(score.loss)?;
+        self.progress.validation_time = begun.elapsed();
+        if let Some(rule) = &self.config.plateau {
+            self.progress.plateau.observe(rule, score.loss);
+        }
+        let this = Best { epoch: self.progress.epoch(), score };
+        let is_best = self.progress.best.is_none_or(|best| score.beats(&best.score));
+        if is_best {
+            self.progress.best = Some(this);
+            if let Err(error) = self.model.keep(&self.engine, &this) {
+                recorder.note(format!(
+                    "{error}. The training goes on; the model is held in memory until it can be saved"
+                ))?;
+            }
+        }
+        let running = std::mem::take(&mut self.progress.running);
+        self.progress.epochs += 1;
+        recorder.record(&Event::Epoch {
+            epoch: this.epoch,
+            epochs: self.epochs,
+            training_loss: running.loss(),
+            validation: score,
+            answers,
+            best: is_best,
+            rate: running.rate,
+            images_per_second: running.images_per_second(),
+            waited: running.waited.as_secs_f64(),
+            seconds: running.time.saturating_add(begun.elapsed()).as_secs_f64(),
+        })
+    }
+
+    /// Refuses weights that answer nothing: a step tells of the loss before it, so what the last step of an epoch has done is
+    /// seen here first.
+    fn refuse_ran_away(&self, validation_loss: f64) -> Result<(), TrainError> {
+        let found = match self.engine.parameters().first_not_finite() {
+            _ if !validation_loss.is_finite() => format!("the validation loss is {validation_loss}"),
+            Some(name) => format!("'{name}' is infinite or no number"),
+            None => return Ok(()),
+        };
+        Err(TrainError::RanAway { found, step: self.steps_taken(), best_epoch: self.best_epoch() })
+    }
+}

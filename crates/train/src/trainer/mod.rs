@@ -1,0 +1,201 @@
+//! The loop: next batch, step, schedule, event; after each epoch a look at the validation pictures.
+
+mod assemble;
+mod judge;
+mod survive;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use divvy_data::{Batch, Dataset, Loader};
+use divvy_model::targets;
+use divvy_nn::{Engine, Metric};
+
+use crate::balance::Correction;
+use crate::best::BestModel;
+use crate::checkpoint::Keeper;
+use crate::clock::Clock;
+use crate::config::TrainConfig;
+use crate::error::TrainError;
+use crate::event::{Ending, Event};
+use crate::outcome::Outcome;
+use crate::progress::{Best, Progress};
+use crate::recorder::Recorder;
+use crate::run::RunFolder;
+
+/// Everything that the loop moves, and what it is moved by.
+pub(crate) struct Trainer<'a> {
+    config: &'a TrainConfig,
+    run: &'a RunFolder,
+    dataset: Arc<Dataset>,
+    training: Loader,
+    validation: Loader,
+    metric: Metric,
+    correction: Correction,
+    /// How many epochs there are to be; none where time decides.
+    epochs: Option<u32>,
+    clock: Clock,
+    engine: Engine,
+    progress: Progress,
+    model: BestModel,
+    keeper: Keeper,
+}
+
+impl Trainer<'_> {
+    /// Epoch after epoch, until the length is reached or someone asks to stop.
+    ///
+    /// # Errors
+    /// A [`TrainError`] when there is nothing to go on with.
+    pub(crate) fn run(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        stop: &AtomicBool,
+    ) -> Result<Outcome, TrainError> {
+        let ending = self.train(recorder, stop).map_err(|error| self.kept(error))?;
+        self.finish(ending, recorder)
+    }
+
+    fn train(&mut self, recorder: &mut Recorder<'_>, stop: &AtomicBool) -> Result<Ending, TrainError> {
+        loop {
+            if let Some(ending) = self.ending() {
+                return Ok(ending);
+            }
+            let cut_short = self.steps(recorder, stop)?;
+            // An epoch that the user cut short is judged only when there is no model yet.
+            if cut_short == Some(Ending::Interrupted) && self.progress.best.is_some() {
+                return Ok(Ending::Interrupted);
+            }
+            self.judge(recorder)?;
+            if let Some(ending) = cut_short {
+                return Ok(ending);
+            }
+            if self.keeper.is_due_after_epoch() {
+                self.checkpoint(recorder)?;
+            }
+        }
+    }
+
+    /// Whether the training is over with the epochs that are.
+    fn ending(&self) -> Option<Ending> {
+        let Progress { epochs, running, best, validation_time, .. } = &self.progress;
+        if running.batches > 0 || best.is_none() {
+            return None;
+        }
+        if self.epochs.is_some_and(|all| *epochs >= all) || self.clock.is_up(*validation_time) {
+            return Some(Ending::Completed);
+        }
+        let patience = self.config.patience?;
+        self.progress.is_stalled(patience.get()).then_some(Ending::Stalled)
+    }
+
+    /// What is left of a pass over the training pictures, or as much of it as there is time for; why it was cut short, if it was.
+    fn steps(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        stop: &AtomicBool,
+    ) -> Result<Option<Ending>, TrainError> {
+        let (begun, before) = (Instant::now(), self.progress.running.clone());
+        let mut batches = self.training.epoch_from(self.progress.epoch().into(), before.batches);
+        let mut encoded = Vec::new();
+        while let Some(batch) = batches.next().transpose()? {
+            self.step(&batch, &mut encoded)?;
+            self.progress.running.time = before.time.saturating_add(begun.elapsed());
+            self.progress.running.waited = before.waited.saturating_add(batches.waited());
+            recorder.record(&self.stepped())?;
+            let cut_short = self.cut_short(stop);
+            if cut_short == Some(Ending::Interrupted) || self.keeper.is_due() {
+                self.checkpoint(recorder)?;
+            }
+            if cut_short.is_some() {
+                return Ok(cut_short);
+            }
+        }
+        Ok(None)
+    }
+
+    /// One step on one batch.
+    fn step(&mut self, batch: &Batch, encoded: &mut Vec<f32>) -> Result<(), TrainError> {
+        let head = self.engine.network().head();
+        let labels = batch.samples().iter().map(|&sample| &self.dataset.samples()[sample].label);
+        targets::encode(head, labels, encoded)?;
+        if let Some(shares) = batch.own_shares() {
+            targets::mix(head, shares, encoded);
+        }
+        targets::smooth(head, self.config.label_smoothing, encoded);
+        let rate = self.rate();
+        let loss = self.engine.train_step(batch.images(), encoded, batch.len(), &self.config.optimizer, rate);
+        let loss = loss.map_err(|source| TrainError::NotFinite { source, best_epoch: self.best_epoch() })?;
+        let running = &mut self.progress.running;
+        running.batches += 1;
+        running.images += batch.len();
+        running.losses += f64::from(loss) * batch.len() as f64;
+        running.rate = rate;
+        Ok(())
+    }
+
+    /// The learning rate of the next step.
+    fn rate(&self) -> f64 {
+        let steps = self.steps_taken();
+        let (done, whole) = self.clock.position(steps);
+        let warmup = self.config.warmup.map_or(1.0, |warmup| warmup.factor(steps));
+        let plateau = self.progress.plateau.factor();
+        self.config.learning_rate * self.config.schedule.factor(done, whole) * warmup * plateau
+    }
+
+    fn stepped(&self) -> Event {
+        let running = &self.progress.running;
+        Event::Step {
+            epoch: self.progress.epoch(),
+            step: running.batches,
+            steps: self.training.batches(),
+            loss: running.loss(),
+            rate: running.rate,
+            images_per_second: running.images_per_second(),
+            progress: self.clock.progress(self.steps_taken()),
+            seconds_left: self.clock.seconds_left(self.steps_taken()),
+        }
+    }
+
+    /// Whether the training is to end with this step.
+    fn cut_short(&self, stop: &AtomicBool) -> Option<Ending> {
+        if stop.load(Ordering::Relaxed) {
+            Some(Ending::Interrupted)
+        } else {
+            self.clock.is_up(self.progress.validation_time).then_some(Ending::Completed)
+        }
+    }
+
+    fn finish(&mut self, ending: Ending, recorder: &mut Recorder<'_>) -> Result<Outcome, TrainError> {
+        let Best { epoch: best_epoch, score: validation } =
+            self.progress.best.ok_or(TrainError::Interrupted)?;
+        self.model.save_at_last()?;
+        let (epochs, seconds) = (self.progress.epochs, self.clock.elapsed().as_secs_f64());
+        recorder.record(&Event::Finished { ending, epochs, best_epoch, validation, seconds })?;
+        recorder.settle()?;
+        if ending != Ending::Interrupted {
+            self.run.remove_working();
+        }
+        let validation_images = self.validation.samples().len();
+        Ok(Outcome { run: self.run.clone(), ending, epochs, best_epoch, validation, validation_images })
+    }
+
+    /// A finding that ends the training, with what is left of it.
+    fn kept(&self, error: TrainError) -> TrainError {
+        match (error, self.best_epoch()) {
+            (TrainError::Finding(finding), Some(epoch)) => {
+                let fix = format!("{}; the model of epoch {epoch} is kept", finding.fix);
+                finding.fix(fix).into()
+            }
+            (error, _) => error,
+        }
+    }
+
+    fn best_epoch(&self) -> Option<u32> {
+        self.progress.best.map(|best| best.epoch)
+    }
+
+    fn steps_taken(&self) -> u64 {
+        self.engine.step_counts().steps
+    }
+}

@@ -1,0 +1,176 @@
+//! Disks that do not take what is written, and folders that go away.
+
+use std::fs;
+
+use divvy_data::{CacheOptions, CachePlace};
+use divvy_train::{Ending, Event, Resources, TrainConfig, TrainError, train};
+
+use crate::common::setting;
+use crate::support::{Whole, begin, go_on, hear, resources, steps_of};
+
+/// Whether this event is the first step of that epoch.
+fn begins(event: &Event, wanted: u32) -> bool {
+    matches!(event, Event::Step { epoch, step: 1, .. } if *epoch == wanted)
+}
+
+#[test]
+fn a_training_without_checkpoints_goes_on_and_says_so_once() {
+    let (folder, config) = setting(14);
+    let (run, whole) = (folder.path().join("run"), Whole::train(&config, &folder.path().join("whole")));
+    // A folder where a file should go cannot be replaced by it.
+    let in_the_way = |event: &Event| {
+        if begins(event, 1) {
+            fs::create_dir(run.join("checkpoint.1")).unwrap();
+        }
+        if begins(event, 3) {
+            fs::remove_dir(run.join("checkpoint.1")).unwrap();
+        }
+        if begins(event, 4) {
+            assert!(run.join("checkpoint.1").is_file(), "it was tried again");
+        }
+    };
+    let heard = hear(None, in_the_way, |mut listener, stop| {
+        train(&config, &run, resources(1, true), &mut listener, stop)
+    });
+    assert_eq!(heard.ending(), Ending::Completed);
+    let notes = heard.notes();
+    let [note] = notes[..] else { panic!("{notes:?}") };
+    assert!(note.contains("no checkpoint could be written") && note.contains("checkpoint.1"), "{note}");
+    assert!(fs::read(run.join("model.divvy")).unwrap() == whole.model);
+}
+
+#[test]
+fn a_model_that_cannot_be_saved_is_held_until_it_can_and_no_checkpoint_speaks_of_it() {
+    let (folder, config) = setting(14);
+    let (run, whole) = (folder.path().join("run"), Whole::train(&config, &folder.path().join("whole")));
+    let (model, mut checkpoints) = (run.join("model.divvy"), Vec::new());
+    let mut in_the_way = |event: &Event| {
+        if begins(event, 1) {
+            fs::create_dir(&model).unwrap();
+        }
+        if begins(event, 2) || begins(event, 3) {
+            checkpoints.push(["checkpoint.0", "checkpoint.1"].map(|name| fs::read(run.join(name)).unwrap()));
+        }
+        if begins(event, 3) {
+            fs::remove_dir(&model).unwrap();
+        }
+    };
+    let heard = hear(None, &mut in_the_way, |mut listener, stop| {
+        train(&config, &run, resources(1, true), &mut listener, stop)
+    });
+    assert_eq!(heard.ending(), Ending::Completed);
+    assert!(heard.notes().iter().any(|note| note.contains("held in memory")), "{:?}", heard.notes());
+    assert!(checkpoints[0] == checkpoints[1], "none was written while the model was not saved");
+    assert!(fs::read(&model).unwrap() == whole.model);
+}
+
+#[test]
+fn a_model_that_cannot_be_saved_in_the_end_is_an_error_and_the_training_can_go_on() {
+    let (folder, config) = setting(14);
+    let (run, whole) = (folder.path().join("run"), Whole::train(&config, &folder.path().join("whole")));
+    let in_the_way = |event: &Event| {
+        if begins(event, 1) {
+            fs::create_dir(run.join("model.divvy")).unwrap();
+        }
+    };
+    let heard = hear(None, in_the_way, |mut listener, stop| {
+        train(&config, &run, resources(1, true), &mut listener, stop)
+    });
+    let error = heard.outcome.unwrap_err();
+    assert!(matches!(error, TrainError::Model(_)) && error.to_string().contains("model.divvy"), "{error}");
+    fs::remove_dir(run.join("model.divvy")).unwrap();
+    // What was told of the disk stands in the events, cut back to where there was a checkpoint.
+    assert_eq!(go_on(&run, resources(1, false), None).ending(), Ending::Completed);
+    assert!(fs::read(run.join("model.divvy")).unwrap() == whole.model);
+}
+
+#[test]
+fn a_folder_that_was_deleted_is_made_again_for_the_model() {
+    let (folder, config) = setting(14);
+    let (run, whole) = (folder.path().join("run"), Whole::train(&config, &folder.path().join("whole")));
+    let delete = |event: &Event| {
+        if begins(event, 1) {
+            fs::remove_dir_all(&run).unwrap();
+        }
+    };
+    let heard = hear(None, delete, |mut listener, stop| {
+        train(&config, &run, resources(1, true), &mut listener, stop)
+    });
+    assert_eq!(heard.ending(), Ending::Completed);
+    assert!(heard.notes().iter().any(|note| note.contains("no checkpoint could be written")));
+    assert!(fs::read(run.join("model.divvy")).unwrap() == whole.model);
+}
+
+#[test]
+fn a_model_that_was_deleted_after_it_was_saved_is_not_said_to_be_there() {
+    let (folder, config) = setting(14);
+    // Nothing is learnt at this rate: the second epoch is no better.
+    let config = TrainConfig { learning_rate: 1e-30, length: divvy_train::Length::Epochs(2), ..config };
+    let (run, mut best) = (folder.path().join("run"), 0);
+    let mut delete = |event: &Event| {
+        if begins(event, 2) {
+            fs::remove_dir_all(&run).unwrap();
+        }
+        if let Event::Epoch { epoch, best: true, .. } = event {
+            best = *epoch;
+        }
+    };
+    let heard = hear(None, &mut delete, |mut listener, stop| {
+        train(&config, &run, resources(1, true), &mut listener, stop)
+    });
+    // Moving statistics may make the second a little better; then it is saved anew.
+    match heard.outcome {
+        Err(error) => {
+            assert!(best == 1 && error.to_string().contains("deleted while the training went on"), "{error}");
+        }
+        Ok(_) => assert!(best == 2 && run.join("model.divvy").is_file()),
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_an_error_before_anything_is_read() {
+    let (folder, config) = setting(10);
+    fs::write(folder.path().join("file"), "").unwrap();
+    let heard = begin(&config, &folder.path().join("file/run"), resources(1, false), None);
+    assert!(heard.events.is_empty());
+    assert!(matches!(heard.outcome, Err(TrainError::Write { .. })));
+}
+
+#[test]
+fn a_disk_that_gives_pictures_no_more_costs_no_step() {
+    let (folder, config) = setting(14);
+    let config = TrainConfig {
+        augment: divvy_data::Augment::none().into(),
+        optimizer: config.optimizer.average(0.9),
+        batch: 4,
+        ..config
+    };
+    let (run, whole) = (folder.path().join("run"), Whole::train(&config, &folder.path().join("whole")));
+    let away = folder.path().join("away");
+    for part in ["train", "validation"] {
+        let take_away = |event: &Event| {
+            let taken = match event {
+                Event::Step { epoch: 2, step, steps, .. } => {
+                    (part, *step) == ("train", 2) || (part == "validation" && step == steps)
+                }
+                _ => false,
+            };
+            if taken {
+                fs::rename(&config.data, &away).unwrap();
+            }
+        };
+        let cache = CacheOptions { place: CachePlace::None, ..CacheOptions::default() };
+        let resources = || Resources { cache: cache.clone(), ..resources(1, false) };
+        let first = hear(None, take_away, |mut listener, stop| {
+            train(&config, &run, resources(), &mut listener, stop)
+        });
+        assert!(matches!(first.outcome, Err(TrainError::Data(_))), "{part}");
+        let error = go_on(&run, resources(), None).outcome.unwrap_err();
+        assert!(matches!(error, TrainError::Data(_)), "{error}");
+        fs::rename(&away, &config.data).unwrap();
+        let second = go_on(&run, resources(), None);
+        assert_eq!([steps_of(&first.events), steps_of(&second.events)].concat(), whole.steps, "{part}");
+        whole.assert_same(&run, part);
+        fs::remove_dir_all(&run).unwrap();
+    }
+}
