@@ -11,7 +11,7 @@ use divvy_data::{
     check::{self, Finding},
 };
 use divvy_model::{Model, TrainingRecord, Validation, targets};
-use divvy_nn::{Cpu, Engine, Metric, PlateauState};
+use divvy_nn::{Cpu, Engine, Metric, PlateauState, peak_memory};
 use divvy_rules::Diagnostic;
 
 use crate::balance::{Balanced, Correction};
@@ -366,6 +366,7 @@ impl<'a> Trainer<'a> {
                 step: index + 1,
                 steps: self.training.batches(),
                 loss: losses / images as f64,
+                batch_loss: Some(f64::from(loss)),
                 rate,
                 images_per_second: images as f64 / begun.elapsed().as_secs_f64(),
                 progress: self.clock.progress(self.steps),
@@ -441,6 +442,7 @@ impl<'a> Trainer<'a> {
             images_per_second: steps.images_per_second,
             waited: steps.waited,
             seconds: begun.elapsed().as_secs_f64(),
+            peak_memory: peak_memory(),
         })
     }
 
