@@ -5,8 +5,10 @@ mod commands;
 mod demo;
 mod failure;
 mod interrupt;
+mod plot;
 mod terminal;
 mod usage;
+mod views;
 
 use std::process::ExitCode;
 

@@ -60,6 +60,24 @@ fn a_folder_of_photos_becomes_a_model_that_sorts_new_ones() {
 }
 
 #[test]
+fn what_a_file_or_pipe_gets_of_a_training_is_plain_lines() {
+    let desk = Desk::with_photos();
+    for (quiet, epochs) in [(false, 6), (true, 0)] {
+        let mut train = desk.train("photos", &format!("run-{quiet}"), &[]);
+        if quiet {
+            train.arg("--quiet");
+        }
+        let output = train.assert().success().get_output().clone();
+        let (said, told) =
+            (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert!(!said.contains('\u{1b}') && !told.contains('\u{1b}'), "{said}{told}");
+        let is_drawn = |c: char| ('\u{2800}'..='\u{28ff}').contains(&c) || c == '━';
+        assert!(!said.contains(is_drawn) && !told.contains(is_drawn), "{said}{told}");
+        assert_eq!(said.lines().filter(|line| line.starts_with("epoch ")).count(), epochs, "{said}");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_file_on_one_thread_and_on_two() {
     let desk = Desk::with_photos();
     for (run, more) in [

@@ -14,6 +14,7 @@ mod check;
 mod clock;
 mod compare;
 mod config;
+mod course;
 mod error;
 mod evaluate;
 mod event;
@@ -34,6 +35,7 @@ pub use compare::{
     compare,
 };
 pub use config::{Length, TrainConfig};
+pub use course::{Course, EpochRecord, StepRecord};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Answers, Ending, Event, Listener, Score};

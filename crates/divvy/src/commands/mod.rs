@@ -17,7 +17,6 @@ pub(crate) mod quantize;
 pub(crate) mod sort;
 pub(crate) mod summary;
 pub(crate) mod train;
-mod training;
 mod workload;
 
 use std::path::Path;

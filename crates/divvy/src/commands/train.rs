@@ -7,11 +7,11 @@ use divvy::data::{AugmentChoice, AugmentError};
 use divvy::nn::{Optimizer, Wiring};
 use divvy::train::{Ending, Length, Resources, TrainConfig, train};
 
-use super::training::{Screen, told};
 use crate::args::{
     AugmentFlag, BalanceFlag, ChannelsFlag, Denied, HeadChoice, OptimizerChoice, TaskChoice, TrainArgs,
 };
 use crate::terminal::{Terminal, program, quoted, thousands};
+use crate::views::{Screen, told};
 use crate::{Status, interrupt};
 
 /// Trains, shows how it goes, and says what came of it and what to type next.
@@ -23,8 +23,8 @@ pub(crate) fn run(args: TrainArgs, terminal: &mut Terminal) -> Result<Status> {
 
     let mut screen = Screen::new(terminal);
     let trained = train(&config, &out, resources, &mut screen, interrupt::asked());
+    screen.close();
     let (test_images, positive) = (screen.test_images(), screen.positive());
-    terminal.stop();
     let outcome = trained?;
 
     terminal.print("");

@@ -14,9 +14,10 @@ use divvy::rules::{Diagnostic, Severity};
 
 use output::Output;
 
+pub(crate) use finding::harmless;
 pub(crate) use numbers::{duration, thousands};
 pub(crate) use palette::Palette;
-pub(crate) use progress::Progress;
+pub(crate) use progress::{Progress, Room};
 pub(crate) use quote::{program, quoted};
 
 /// Writes a line to standard error. Where even that is closed there is nobody to tell.
@@ -87,10 +88,19 @@ impl Terminal {
 
     /// Begins a progress bar, which takes the place of one before.
     pub(crate) fn start(&mut self, what: &str) -> &Progress {
-        let shown = !self.quiet && io::stderr().is_terminal();
+        self.show(|| Progress::shown(what))
+    }
+
+    /// Begins a panel of lines, which takes the place of a progress bar.
+    pub(crate) fn start_panel(&mut self) -> &Progress {
+        self.show(Progress::panel)
+    }
+
+    fn show(&mut self, progress: impl FnOnce() -> Progress) -> &Progress {
+        let shown = !self.quiet && io::stderr().is_terminal() && !palette::is_dumb();
         // The bar before must be gone before the next one takes its line.
         self.stop();
-        self.progress = if shown { Progress::shown(what) } else { Progress::hidden() };
+        self.progress = if shown { progress() } else { Progress::hidden() };
         &self.progress
     }
 

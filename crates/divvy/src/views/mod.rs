@@ -1,0 +1,10 @@
+//! What shows a training while it runs. Each view is a listener to its events and knows nothing else of it.
+
+mod panel;
+mod screen;
+#[cfg(test)]
+mod testing;
+mod words;
+
+pub(crate) use screen::Screen;
+pub(crate) use words::told;
