@@ -253,3 +253,46 @@ fn quiet_leaves_out_all_but_results() {
     assert!(said.contains("best epoch") && !said.contains("img/s") && !said.contains("next:"), "{said}");
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
 }
+
+#[test]
+fn rates_are_tried_without_leaving_anything_behind() {
+    let desk = Desk::with_photos();
+    // Nothing that could die: a loss that has run away stays there.
+    desk.write("linear.toml", "[[layer]]\ntype = \"global_avg_pool2d\"\n");
+    let before = desk.files(".");
+    let lr = ["lr", "photos", "--arch", "linear.toml", "--size", "16", "--batch", "16", "--lr", "0.1"];
+    assert!(desk.refuses(&lr).contains("there is no `--lr` here"), "the rate is what is looked for");
+
+    let lr = [&lr[..8], &["--optimizer", "sgd", "--from", "1e-5", "--to", "1e4", "--steps", "120"]].concat();
+    let tried = desk.divvy(&[&lr[..], &["--json"]].concat()).assert().success().get_output().clone();
+    let tried = json(&tried.stdout);
+    let trials = tried["trials"].as_array().unwrap();
+    let rate = |index: usize| trials[index]["rate"].as_f64().unwrap();
+    // The same factor from each to the next: (1e4 / 1e-5)^(1/119).
+    assert!((rate(1) / rate(0) - 1.190_2).abs() < 1e-3 && (rate(0) - 1e-5).abs() < 1e-12, "{tried}");
+    assert_eq!(tried["smoothed"].as_array().unwrap().len(), trials.len());
+    assert_eq!(
+        (&tried["ending"], trials.len() < 120),
+        (&Value::from("ran_away"), true),
+        "a rate of 1e4 is too high"
+    );
+    let suggested = tried["suggested"].as_f64().unwrap();
+    assert!((1e-3..100.0).contains(&suggested), "{tried}");
+
+    let said = desk.divvy(&lr).assert().success().get_output().clone();
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.starts_with("suggested: --lr ") && said.contains("nothing was kept"), "{said}");
+    assert!(desk.files(".") == before, "something was written");
+
+    desk.divvy(&[&lr[..], &["--svg", "rates.svg", "--quiet"]].concat()).assert().success();
+    let svg = fs::read_to_string(desk.path("rates.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("learning rate") && svg.contains("<polyline"), "{svg}");
+    for (flag, value, said) in [
+        ("--steps", "5", "the number of steps is 5; give 20 to 10,000, such as 200"),
+        ("--to", "1e-9", "the range of learning rates is from 0.000001 to 0.000000001"),
+        ("--from", "0", "--from: `0` cannot be used; give a number above 0"),
+    ] {
+        let refused = desk.refuses(&["lr", "photos", flag, value]);
+        assert!(refused.contains(said), "{refused}");
+    }
+}

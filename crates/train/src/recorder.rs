@@ -18,13 +18,18 @@ const STEP_INTERVAL: f64 = 1.0;
 
 /// Writes events to events.jsonl and tells a listener; and records what the [`Watch`] finds in them.
 pub(crate) struct Recorder<'a> {
-    path: PathBuf,
-    log: BufWriter<File>,
+    log: Option<Log>,
     listener: &'a mut (dyn Listener + Send),
     started: Instant,
     last_step: f64,
     watch: Watch,
     policy: Policy,
+}
+
+/// The file that events are written to.
+struct Log {
+    path: PathBuf,
+    writer: BufWriter<File>,
 }
 
 /// A line of events.jsonl.
@@ -45,8 +50,17 @@ impl<'a> Recorder<'a> {
     ) -> Result<Self, TrainError> {
         let path = run.events();
         let log = File::create(&path).map_err(|source| TrainError::Write { path: path.clone(), source })?;
-        let log = BufWriter::new(log);
-        Ok(Self { path, log, listener, started, last_step: f64::NEG_INFINITY, watch: Watch::new(), policy })
+        let log = Log { path, writer: BufWriter::new(log) };
+        Ok(Self { log: Some(log), ..Self::unwritten(listener, started, policy) })
+    }
+
+    /// One that tells the listener alone, for what is no run.
+    pub(crate) fn unwritten(
+        listener: &'a mut (dyn Listener + Send),
+        started: Instant,
+        policy: Policy,
+    ) -> Self {
+        Self { log: None, listener, started, last_step: f64::NEG_INFINITY, watch: Watch::new(), policy }
     }
 
     /// Tells the listener, and writes the event down at once, so that others can follow the file; then what the event shows.
@@ -60,6 +74,7 @@ impl<'a> Recorder<'a> {
 
     fn tell(&mut self, event: &Event) -> Result<(), TrainError> {
         self.listener.on(event);
+        let Some(log) = &mut self.log else { return Ok(()) };
         let at = self.started.elapsed().as_secs_f64();
         match event {
             Event::Loading { .. } => return Ok(()),
@@ -67,8 +82,8 @@ impl<'a> Recorder<'a> {
             Event::Step { .. } => self.last_step = at,
             _ => {}
         }
-        self.write(&Line { at: (at * 1e3).round() / 1e3, event })
-            .map_err(|source| TrainError::Write { path: self.path.clone(), source })
+        log.write(&Line { at: (at * 1e3).round() / 1e3, event })
+            .map_err(|source| TrainError::Write { path: log.path.clone(), source })
     }
 
     pub(crate) fn note(&mut self, text: impl Into<String>) -> Result<(), TrainError> {
@@ -89,10 +104,12 @@ impl<'a> Recorder<'a> {
             }
         }
     }
+}
 
+impl Log {
     fn write(&mut self, line: &Line<'_>) -> std::io::Result<()> {
-        serde_json::to_writer(&mut self.log, line)?;
-        self.log.write_all(b"\n")?;
-        self.log.flush()
+        serde_json::to_writer(&mut self.writer, line)?;
+        self.writer.write_all(b"\n")?;
+        self.writer.flush()
     }
 }

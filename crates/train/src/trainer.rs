@@ -10,15 +10,16 @@ use divvy_data::{
     Survey,
     check::{self, Finding},
 };
-use divvy_model::{Model, TrainingRecord, Validation, targets};
+use divvy_model::{Model, TrainingRecord, Validation};
 use divvy_nn::{Cpu, Engine, Metric, PlateauState, peak_memory};
 use divvy_rules::Diagnostic;
 
-use crate::balance::{Balanced, Correction};
+use crate::balance::Correction;
 use crate::clock::Clock;
 use crate::config::{Length, TrainConfig};
 use crate::error::TrainError;
 use crate::event::{Ending, Event, Listener, Score};
+use crate::learner::{self, Learner};
 use crate::prepare::{Prepared, prepare};
 use crate::recorder::Recorder;
 use crate::resources::Resources;
@@ -108,16 +109,16 @@ fn announce(
 }
 
 /// The pictures in memory, and which of them are used for what.
-struct Pictures {
-    training: Arc<ImageStore>,
-    validation: Arc<ImageStore>,
-    split: Split,
-    scaling: Scaling,
+pub(crate) struct Pictures {
+    pub(crate) training: Arc<ImageStore>,
+    pub(crate) validation: Arc<ImageStore>,
+    pub(crate) split: Split,
+    pub(crate) scaling: Scaling,
 }
 
 impl Pictures {
     /// Reads all pictures of the split, names those that cannot be used, draws the split so that copies stay together, and measures the scaling on the training ones.
-    fn load(
+    pub(crate) fn load(
         config: &TrainConfig,
         prepared: &Prepared,
         threads: usize,
@@ -235,15 +236,10 @@ impl<'a> Trainer<'a> {
         started: Instant,
     ) -> Self {
         let Prepared { dataset, preprocess, network, augment, metric, .. } = prepared;
-        let Pictures { training, validation, split, scaling } = pictures;
         let (threads, told) = (cpu.threads(), augment.to_string());
-        let Balanced { loss, drawn, correction } = config.balance.of(network.head(), &dataset, &split.train);
-        let (batch, seed) = (config.batch, config.seed);
-        let training = match drawn {
-            None => Loader::for_training(&training, &split.train, &scaling, batch, seed, augment),
-            Some(groups) => Loader::for_balanced_training(&training, groups, &scaling, batch, seed, augment),
-        }
-        .with_threads(threads);
+        let Learner { engine, batches: training, correction } =
+            Learner::new(config, network, &augment, &dataset, &pictures, cpu);
+        let Pictures { validation, split, scaling, .. } = pictures;
         let validation = Loader::for_evaluation(&validation, &split.validation, &scaling, config.batch)
             .with_threads(threads);
         let epochs = config.length.epochs(split.train.len());
@@ -251,8 +247,6 @@ impl<'a> Trainer<'a> {
             (Length::Minutes(minutes), _) => Clock::time(Duration::from_secs_f64(minutes * 60.0), started),
             (_, epochs) => Clock::steps(u64::from(epochs.unwrap_or(1)) * training.batches() as u64, started),
         };
-        let mut engine = Engine::new(network, config.device(cpu), config.seed);
-        engine.weigh_loss(loss);
         Self {
             config,
             run,
@@ -346,11 +340,7 @@ impl<'a> Trainer<'a> {
         let mut batches = self.training.epoch(u64::from(epoch));
         for index in 0..self.training.batches() {
             let Some(batch) = batches.next().transpose()? else { break };
-            let labels = batch.samples().iter().map(|&sample| &self.dataset.samples()[sample].label);
-            targets::encode(self.engine.network().head(), labels, &mut encoded)?;
-            if let Some(shares) = batch.own_shares() {
-                targets::mix(self.engine.network().head(), shares, &mut encoded);
-            }
+            learner::encode(self.engine.network().head(), &self.dataset, &batch, &mut encoded)?;
             rate = self.rate();
             let loss =
                 self.engine.train_step(batch.images(), &encoded, batch.len(), &self.config.optimizer, rate);

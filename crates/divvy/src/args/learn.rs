@@ -27,6 +27,63 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
+    /// Times that every picture is looked at [default: 12 to 60, fewer for many pictures]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) epochs: Option<u32>,
+
+    /// Time to train for, in place of a number of epochs
+    #[arg(long, value_name = "M", conflicts_with = "epochs", value_parser = minutes)]
+    pub(crate) minutes: Option<f64>,
+
+    /// End after so many epochs without a better one [default: run the whole length]
+    #[arg(long, value_name = "N", value_parser = patience)]
+    pub(crate) patience: Option<NonZeroU32>,
+
+    /// The learning rate at its highest [default: 0.001, for sgd 0.01]
+    #[arg(long, value_name = "RATE", value_parser = above_zero)]
+    pub(crate) lr: Option<f64>,
+
+    #[command(flatten)]
+    pub(crate) recipe: RecipeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LrArgs {
+    /// Pictures in groups, as for train
+    #[arg(value_name = "PHOTOS", required_unless_present = "config")]
+    pub(crate) photos: Option<PathBuf>,
+
+    /// Settings in a file such as a run's config.toml; what is given here as well goes before them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The first rate [default: a thousandth of the optimizer's usual rate]
+    #[arg(long, value_name = "RATE", value_parser = above_zero)]
+    pub(crate) from: Option<f64>,
+
+    /// The last rate, which is tried only if the loss has not run away before [default: a thousand times the usual rate]
+    #[arg(long, value_name = "RATE", value_parser = above_zero)]
+    pub(crate) to: Option<f64>,
+
+    /// Steps from the first rate to the last
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) steps: usize,
+
+    /// Draw the losses into this SVG file as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+
+    /// Print what was tried and what is suggested as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) recipe: RecipeArgs,
+}
+
+/// What is trained on which pictures, and how, but for how long and how fast.
+#[derive(Args, Debug)]
+pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "NET", help = format!("{} [default: classic]", networks("The network")))]
     pub(crate) arch: Option<String>,
 
@@ -59,18 +116,6 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "PIXELS", value_parser = side)]
     pub(crate) size: Option<usize>,
 
-    /// Times that every picture is looked at [default: 12 to 60, fewer for many pictures]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) epochs: Option<u32>,
-
-    /// Time to train for, in place of a number of epochs
-    #[arg(long, value_name = "M", conflicts_with = "epochs", value_parser = minutes)]
-    pub(crate) minutes: Option<f64>,
-
-    /// End after so many epochs without a better one [default: run the whole length]
-    #[arg(long, value_name = "N", value_parser = patience)]
-    pub(crate) patience: Option<NonZeroU32>,
-
     /// Pictures in a step [default: 32]
     #[arg(long, value_name = "N", value_parser = batch)]
     pub(crate) batch: Option<usize>,
@@ -82,10 +127,6 @@ pub(crate) struct TrainArgs {
     /// The rule by which weights move [default: adam]
     #[arg(long, value_name = "RULE")]
     pub(crate) optimizer: Option<OptimizerChoice>,
-
-    /// The learning rate at its highest [default: 0.001, for sgd 0.01]
-    #[arg(long, value_name = "RATE", value_parser = above_zero)]
-    pub(crate) lr: Option<f64>,
 
     /// Use a running average of the weights, of which this share stays at each step, such as 0.999 [default: the weights themselves]
     #[arg(long, value_name = "SHARE", value_parser = share)]

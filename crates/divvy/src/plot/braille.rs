@@ -1,6 +1,6 @@
 //! Curves in a terminal: each cell is one of Unicode's braille patterns, which are two dots wide and four high.
 
-use super::{Curve, Frame, Plot, figure};
+use super::{Curve, Frame, Plot, Style, figure};
 use crate::terminal::Palette;
 
 /// Dots of a cell.
@@ -25,8 +25,8 @@ struct Sheet {
 }
 
 impl Plot {
-    /// The plot as lines of `width` columns: its title with the names of the curves, `rows` of drawing, and the ends of the x-axis. No
-    /// line is longer.
+    /// The plot as lines of `width` columns: its title with the names of the curves, `rows` of drawing, the ends of the x-axis, and a
+    /// line for each mark. No line is longer.
     pub(crate) fn lines(&self, width: usize, rows: usize, palette: Palette) -> Vec<String> {
         let mut lines = vec![self.headline(width, palette)];
         let Some(frame) = self.frame() else {
@@ -50,6 +50,7 @@ impl Plot {
             lines.push(edge + &painted(cells, palette));
         }
         lines.push(palette.faint(&self.foot(frame, gutter, columns)));
+        lines.extend(self.pointers(frame, gutter, columns));
         lines
     }
 
@@ -59,7 +60,7 @@ impl Plot {
         let mut line = palette.heading(&self.title);
         if self.curves.len() > 1 {
             for (index, curve) in self.curves.iter().enumerate() {
-                let name = format!("  {} {}", if index == 0 { "──" } else { "··" }, curve.name);
+                let name = format!("  {} {}", curve.style.sample(), curve.name);
                 if used + name.chars().count() <= width {
                     used += name.chars().count();
                     line += &palette.curve(index, &name);
@@ -67,6 +68,25 @@ impl Plot {
             }
         }
         line + &" ".repeat(width.saturating_sub(used))
+    }
+
+    /// A line for each mark, which points to its place.
+    fn pointers(&self, frame: Frame, gutter: usize, columns: usize) -> impl Iterator<Item = String> {
+        self.marks.iter().map(move |mark| {
+            let column = (frame.x.place(mark.x) * (columns - 1) as f64).round() as usize;
+            let room = columns - 1 - column;
+            let name = if mark.name.chars().count() < room {
+                format!("▲ {}", mark.name)
+            } else {
+                "▲".to_owned()
+            };
+            let before = mark.name.chars().count() + 1;
+            if name.len() == "▲".len() && before <= column {
+                format!("{:gutter$}  {:>column$}▲", "", format!("{} ", mark.name))
+            } else {
+                format!("{:gutter$}  {:column$}{name}", "", "")
+            }
+        })
     }
 
     /// The ends of the x-axis, where there is room for both.
@@ -89,19 +109,20 @@ impl Sheet {
         self.cells.len() / self.columns
     }
 
-    /// Draws a curve: the first as a line, others as every second dot of one, so that they differ without colours.
+    /// Draws a curve; a dashed one is every second dot of a line.
     fn draw(&mut self, plot: &Plot, index: usize, curve: &Curve, frame: Frame) {
         let right = (self.columns * WIDE - 1) as f64;
         let bottom = (self.rows() * HIGH - 1) as f64;
         let dot = |(x, y)| (frame.x.place(x) * right, (1.0 - frame.y.place(y)) * bottom);
         let dots: Vec<(f64, f64)> = plot.drawn_of(curve).map(dot).collect();
-        for pair in dots.windows(2) {
+        let joined = if curve.style == Style::Dots { &[] } else { dots.as_slice() };
+        for pair in joined.windows(2) {
             let ((x0, y0), (x1, y1)) = (pair[0], pair[1]);
             let steps = (x1 - x0).abs().max((y1 - y0).abs()).ceil().max(1.0) as usize;
             for step in 0..=steps {
                 let share = step as f64 / steps as f64;
                 let (x, y) = ((x0 + share * (x1 - x0)).round(), (y0 + share * (y1 - y0)).round());
-                if index == 0 || (x + y) % 2.0 == 0.0 {
+                if curve.style == Style::Line || (x + y) % 2.0 == 0.0 {
                     self.set(index, x as usize, y as usize);
                 }
             }
@@ -115,6 +136,17 @@ impl Sheet {
         let cell = &mut self.cells[y / HIGH * self.columns + x / WIDE];
         cell.dots |= BITS[y % HIGH][x % WIDE];
         cell.curve = curve;
+    }
+}
+
+impl Style {
+    /// How a curve looks, beside its name.
+    fn sample(self) -> &'static str {
+        match self {
+            Self::Line => "──",
+            Self::Dashed => "··",
+            Self::Dots => "⠂⠐",
+        }
     }
 }
 
@@ -144,17 +176,19 @@ impl Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::Axis;
+    use crate::plot::{Axis, Mark};
 
     fn plot(curves: &[&[(f64, f64)]]) -> Plot {
+        let styles = [Style::Line, Style::Dashed];
         let named = |(index, points): (usize, &&[(f64, f64)])| {
-            Curve::new(format!("c{index}"), points.iter().copied())
+            Curve::new(format!("c{index}"), styles[index], points.iter().copied())
         };
         Plot {
             title: "loss".to_owned(),
             x: Axis::linear("epoch"),
             y: Axis::linear("loss"),
             curves: curves.iter().enumerate().map(named).collect(),
+            marks: Vec::new(),
         }
     }
 
@@ -171,6 +205,18 @@ mod tests {
         let lines = plot(&[&flat(1.0), &flat(0.0)]).lines(7, 2, Palette::plain());
         assert_eq!(lines[1], "1 │⠉⠉⠉⠉");
         assert_eq!(lines[2], "0 │⣀⢀⢀⢀", "every second dot, and the points themselves");
+    }
+
+    #[test]
+    fn a_mark_points_to_its_place() {
+        let mut plot = plot(&[&[(0.0, 7.0), (10.0, 0.0)]]);
+        let mark = |x, name: &str| Mark { x, name: name.to_owned() };
+        plot.marks = vec![mark(0.0, "low"), mark(5.0, "half"), mark(10.0, "high")];
+        let lines = plot.lines(14, 2, Palette::plain());
+        assert_eq!(lines[4..], ["   ▲ low", "        ▲ half", "        high ▲"]);
+        // Where there is no room for a name there is the place alone.
+        let lines = plot.lines(7, 2, Palette::plain());
+        assert_eq!(lines[4..], ["   ▲", "     ▲", "      ▲"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Curves: what is drawn, described once, and drawn in a terminal or in a page.
 
 mod braille;
+mod svg;
 mod ticks;
 
 pub(crate) use ticks::figure;
@@ -12,6 +13,14 @@ pub(crate) struct Plot {
     pub(crate) x: Axis,
     pub(crate) y: Axis,
     pub(crate) curves: Vec<Curve>,
+    pub(crate) marks: Vec<Mark>,
+}
+
+/// A place on the x-axis that is worth pointing out.
+#[derive(Debug, Clone)]
+pub(crate) struct Mark {
+    pub(crate) x: f64,
+    pub(crate) name: String,
 }
 
 /// What is measured along a side.
@@ -31,11 +40,21 @@ pub(crate) enum Scale {
     Log,
 }
 
-/// Points that are joined, from left to right.
+/// Points from left to right.
 #[derive(Debug, Clone)]
 pub(crate) struct Curve {
     pub(crate) name: String,
+    pub(crate) style: Style,
     pub(crate) points: Vec<(f64, f64)>,
+}
+
+/// How points are joined, so that curves differ without colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    Line,
+    Dashed,
+    /// Not at all.
+    Dots,
 }
 
 /// The part of the plane that is drawn.
@@ -58,6 +77,10 @@ impl Axis {
         Self { name: name.into(), scale: Scale::Linear, ends: None }
     }
 
+    pub(crate) fn log(name: impl Into<String>) -> Self {
+        Self { name: name.into(), scale: Scale::Log, ends: None }
+    }
+
     /// With these values at both ends.
     pub(crate) fn ends(self, ends: Option<(f64, f64)>) -> Self {
         Self { ends, ..self }
@@ -73,8 +96,12 @@ impl Axis {
 }
 
 impl Curve {
-    pub(crate) fn new(name: impl Into<String>, points: impl Iterator<Item = (f64, f64)>) -> Self {
-        Self { name: name.into(), points: points.collect() }
+    pub(crate) fn new(
+        name: impl Into<String>,
+        style: Style,
+        points: impl IntoIterator<Item = (f64, f64)>,
+    ) -> Self {
+        Self { name: name.into(), style, points: points.into_iter().collect() }
     }
 }
 
@@ -153,12 +180,8 @@ mod tests {
 
     fn plot(points: Vec<(f64, f64)>, scale: Scale) -> Plot {
         let x = Axis { name: "x".to_owned(), scale, ends: None };
-        Plot {
-            title: "t".to_owned(),
-            x,
-            y: Axis::linear("y"),
-            curves: vec![Curve::new("c", points.into_iter())],
-        }
+        let curves = vec![Curve::new("c", Style::Line, points)];
+        Plot { title: "t".to_owned(), x, y: Axis::linear("y"), curves, marks: Vec::new() }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod quote;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
+use console::Term;
 use divvy::rules::{Diagnostic, Severity};
 
 use output::Output;
@@ -49,6 +50,11 @@ impl Terminal {
     /// The colours of what is printed with [`Terminal::print`] and [`Terminal::tell`].
     pub(crate) fn palette(&self) -> Palette {
         self.palette
+    }
+
+    /// What results can be drawn on; none where they go to a file or pipe.
+    pub(crate) fn room(&self) -> Option<Room> {
+        io::stdout().is_terminal().then(|| Room::of(&Term::stdout()))
     }
 
     /// Prints a line of the result.

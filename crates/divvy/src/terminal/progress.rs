@@ -15,6 +15,15 @@ pub(crate) struct Room {
     pub(crate) rows: usize,
 }
 
+impl Room {
+    /// A terminal's, as it is now.
+    pub(super) fn of(term: &Term) -> Self {
+        let (rows, columns) = term.size();
+        // A line that fills the last column would wrap on some terminals.
+        Self { columns: usize::from(columns).saturating_sub(1), rows: rows.into() }
+    }
+}
+
 /// A bar or a panel of lines on standard error, or nothing at all. It is taken away when dropped.
 pub(crate) struct Progress(ProgressBar);
 
@@ -47,10 +56,7 @@ impl Progress {
 
     /// What a panel can be drawn on, as the terminal is now; none where nobody sees it.
     pub(crate) fn room(&self) -> Option<Room> {
-        let (rows, columns) = Term::stderr().size();
-        // A line that fills the last column would wrap on some terminals.
-        let room = Room { columns: usize::from(columns).saturating_sub(1), rows: rows.into() };
-        (!self.0.is_hidden()).then_some(room)
+        (!self.0.is_hidden()).then(|| Room::of(&Term::stderr()))
     }
 
     /// Draws a panel's lines in the place of those before.

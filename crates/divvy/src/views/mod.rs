@@ -1,5 +1,6 @@
 //! What shows a training while it runs. Each view is a listener to its events and knows nothing else of it.
 
+mod curves;
 mod panel;
 mod screen;
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use divvy::rules::Stage;
 use divvy::train::{Answers, Course, StepRecord};
 
-use crate::plot::{Axis, Curve, Plot, figure};
+use super::curves::{losses, metric};
+use crate::plot::figure;
 use crate::terminal::{Palette, Room, duration, harmless, thousands};
 
 /// The most groups that are shown; of more, those with the most mistakes.
@@ -24,11 +25,10 @@ pub(super) fn lines(course: &Course, room: Room, palette: Palette) -> Vec<String
 /// The curves and the groups of the last epoch.
 pub(super) fn curves(course: &Course, room: Room, palette: Palette) -> Vec<String> {
     let Some(layout) = Layout::of(room) else { return Vec::new() };
-    let plots = plots(course);
     if course.epochs().is_empty() && course.training_losses().nth(1).is_none() {
         return Vec::new();
     }
-    let drawn: Vec<Vec<String>> = plots
+    let drawn: Vec<Vec<String>> = [losses(course), metric(course)]
         .iter()
         .take(layout.plots)
         .map(|plot| plot.lines(layout.columns, layout.rows, palette))
@@ -42,29 +42,6 @@ pub(super) fn curves(course: &Course, room: Room, palette: Palette) -> Vec<Strin
         lines.extend(groups(course.classes(), answers, room.columns, layout.groups, palette));
     }
     lines
-}
-
-/// The plots of a training: losses, and the metric.
-fn plots(course: &Course) -> [Plot; 2] {
-    let epochs = || Axis::linear("epoch").ends(course.span());
-    let metric = course.epochs().last().map_or("accuracy", |record| record.validation.metric.in_words());
-    [
-        Plot {
-            title: "loss".to_owned(),
-            x: epochs(),
-            y: Axis::linear("loss"),
-            curves: vec![
-                Curve::new("training", course.training_losses()),
-                Curve::new("validation", course.validation_losses()),
-            ],
-        },
-        Plot {
-            title: format!("validation {metric}"),
-            x: epochs(),
-            y: Axis::linear(metric),
-            curves: vec![Curve::new(metric, course.values())],
-        },
-    ]
 }
 
 /// How much of what is shown.

@@ -117,7 +117,7 @@ impl Losses {
                     "at a learning rate of {:.1e} the steps are too long to come closer, or the network has learnt what it can",
                     last.rate
                 ))
-                .fix("try a tenth of the learning rate, or a larger network")
+                .fix("try the rate that `divvy lr DATA` suggests, a tenth of this one, or a larger network")
         })
     }
 }
