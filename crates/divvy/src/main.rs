@@ -5,6 +5,7 @@ mod commands;
 mod demo;
 mod failure;
 mod interrupt;
+mod page;
 mod plot;
 mod terminal;
 mod usage;

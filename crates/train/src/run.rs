@@ -1,4 +1,4 @@
-//! The folder of a run: `model.divvy`, `events.jsonl`, `split.csv`, `config.toml`.
+//! The folder of a run: `model.divvy`, `events.jsonl`, `split.csv`, `config.toml`, and views that were asked for.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,7 +66,7 @@ impl RunFolder {
 
     /// Takes a run's files away. What cannot be removed is reported by the next command, as a run without a model.
     fn remove_files(&self) {
-        for file in [self.model(), self.split(), self.events(), self.config()] {
+        for file in [self.model(), self.split(), self.events(), self.config(), self.page()] {
             let _ = fs::remove_file(file);
         }
     }
@@ -119,6 +119,11 @@ impl RunFolder {
     /// What happened, one JSON object a line.
     pub fn events(&self) -> PathBuf {
         self.path.join("events.jsonl")
+    }
+
+    /// The page that shows the training, where one was written.
+    pub fn page(&self) -> PathBuf {
+        self.path.join("live.html")
     }
 
     /// Which picture was used for what.

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use divvy::train::{Ending, Length, Resources, TrainConfig, train};
+use divvy::train::{Ending, Event, Length, Listener, Resources, RunFolder, TrainConfig, train};
 
 use crate::args::TrainArgs;
 use crate::terminal::{Terminal, program, quoted, thousands};
-use crate::views::{Screen, told};
+use crate::views::{LivePage, Screen, told};
 use crate::{Status, interrupt};
 
 /// Trains, shows how it goes, and says what came of it and what to type next.
@@ -18,10 +18,17 @@ pub(crate) fn run(args: TrainArgs, terminal: &mut Terminal) -> Result<Status> {
     let config = config(args)?;
     let out = out.unwrap_or_else(|| default_run(&config.data));
 
-    let mut screen = Screen::new(terminal);
-    let trained = train(&config, &out, resources, &mut screen, interrupt::asked());
+    let (mut page, mut screen) = (LivePage::new(), Screen::new(terminal));
+    let mut views = |event: &Event| {
+        page.on(event);
+        screen.on(event);
+    };
+    let trained = train(&config, &out, resources, &mut views, interrupt::asked());
     screen.close();
     let (test_images, positive) = (screen.test_images(), screen.positive());
+    if let Err(fault) = page.close() {
+        terminal.warn(format_args!("{} is not up to date: {fault}", RunFolder::at(&out).page().display()));
+    }
     let outcome = trained?;
 
     terminal.print("");

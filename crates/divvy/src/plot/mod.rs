@@ -4,6 +4,7 @@ mod braille;
 mod svg;
 mod ticks;
 
+pub(crate) use svg::STYLE;
 pub(crate) use ticks::figure;
 
 /// A picture of curves over one axis.

@@ -17,6 +17,11 @@ pub(super) fn metric(course: &Course) -> Plot {
     over_epochs(course, &format!("validation {name}"), vec![Curve::new(name, Style::Line, course.values())])
 }
 
+/// The learning rate.
+pub(super) fn rates(course: &Course) -> Plot {
+    over_epochs(course, "learning rate", vec![Curve::new("rate", Style::Line, course.rates())])
+}
+
 fn over_epochs(course: &Course, title: &str, curves: Vec<Curve>) -> Plot {
     let x = Axis::linear("epoch").ends(course.span());
     Plot { title: title.to_owned(), x, y: Axis::linear(title), curves, marks: Vec::new() }

@@ -1,11 +1,13 @@
 //! What shows a training while it runs. Each view is a listener to its events and knows nothing else of it.
 
 mod curves;
+mod page;
 mod panel;
 mod screen;
 #[cfg(test)]
 mod testing;
 mod words;
 
+pub(crate) use page::LivePage;
 pub(crate) use screen::Screen;
 pub(crate) use words::told;

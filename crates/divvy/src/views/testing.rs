@@ -1,13 +1,19 @@
 //! Events of a training that never was, for tests.
 
+use std::path::Path;
+
 use divvy::nn::{HeadKind, Metric, Precision, Task};
 use divvy::train::{Answers, Balance, Event, Score};
 
 pub(super) fn started(classes: &[&str]) -> Event {
+    started_in(Path::new("runs/photos"), classes)
+}
+
+pub(super) fn started_in(run: &Path, classes: &[&str]) -> Event {
     Event::Started {
         divvy: "0.1.0".to_owned(),
         data: "photos".into(),
-        run: "runs/photos".into(),
+        run: run.to_owned(),
         classes: classes.iter().map(|&class| class.to_owned()).collect(),
         task: Task::infer(classes.len(), true),
         head: HeadKind::Softmax,
