@@ -255,6 +255,32 @@ fn quiet_leaves_out_all_but_results() {
 }
 
 #[test]
+fn a_run_has_a_page_and_on_request_a_file_for_tensorboard_and_a_failed_one_has_neither() {
+    let desk = Desk::with_photos();
+    let names = |run: &str| -> Vec<String> {
+        let entries = fs::read_dir(desk.path(run)).unwrap().map(Result::unwrap);
+        entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+    };
+    let is_board = |name: &String| name.starts_with("events.out.tfevents.");
+    desk.train("photos", "plain", &[]).assert().success();
+    assert!(!names("plain").iter().any(is_board));
+    desk.train("photos", "run", &["--tensorboard"]).assert().success();
+    assert_eq!(names("run").iter().filter(|name| is_board(name)).count(), 1);
+    let page = fs::read_to_string(desk.path("run/live.html")).unwrap();
+    assert!(page.contains("Ended after 6 epochs") && !page.contains("data-live"), "{page}");
+
+    // A rate at which numbers run away at once: the folder was there, and is empty again.
+    fs::create_dir(desk.path("empty")).unwrap();
+    let failed = desk
+        .train("photos", "empty", &["--tensorboard", "--lr", "1e30"])
+        .assert()
+        .code(2)
+        .get_output()
+        .clone();
+    assert_eq!(names("empty"), [""; 0], "{}", String::from_utf8_lossy(&failed.stderr));
+}
+
+#[test]
 fn rates_are_tried_without_leaving_anything_behind() {
     let desk = Desk::with_photos();
     // Groups that no rate divides, and a network in which nothing could die: a loss that has run away stays away.

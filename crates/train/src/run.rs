@@ -66,7 +66,8 @@ impl RunFolder {
 
     /// Takes a run's files away. What cannot be removed is reported by the next command, as a run without a model.
     fn remove_files(&self) {
-        for file in [self.model(), self.split(), self.events(), self.config(), self.page()] {
+        let files = [self.model(), self.split(), self.events(), self.config(), self.page()];
+        for file in files.into_iter().chain(self.board()) {
             let _ = fs::remove_file(file);
         }
     }
@@ -124,6 +125,16 @@ impl RunFolder {
     /// The page that shows the training, where one was written.
     pub fn page(&self) -> PathBuf {
         self.path.join("live.html")
+    }
+
+    /// How the names of the files begin that TensorBoard reads.
+    pub const BOARD: &str = "events.out.tfevents.";
+
+    /// The files that TensorBoard reads, where some were written.
+    pub fn board(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let is_board = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(Self::BOARD);
+        entries.filter(is_board).map(|entry| entry.path()).collect()
     }
 
     /// Which picture was used for what.

@@ -43,6 +43,10 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "RATE", value_parser = above_zero)]
     pub(crate) lr: Option<f64>,
 
+    /// Write the curves for TensorBoard as well, into the run's folder
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
+
     #[command(flatten)]
     pub(crate) recipe: RecipeArgs,
 }

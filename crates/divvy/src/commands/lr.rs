@@ -47,10 +47,13 @@ pub(crate) fn run(args: LrArgs, terminal: &mut Terminal) -> Result<Status> {
     if args.json {
         terminal.print(serde_json::to_string(&Printed { test: &test, reading: &reading })?);
     } else {
-        if let Some(room) = terminal.room() {
-            lines(&plot, room, terminal.palette()).iter().for_each(|line| terminal.tell(line));
+        let drawn = Terminal::room().map(|room| lines(&plot, room, terminal.palette()));
+        for line in drawn.unwrap_or_default() {
+            terminal.tell(line);
         }
-        said(&test, &reading, terminal.palette()).iter().for_each(|line| terminal.print(line));
+        for line in said(&test, &reading, terminal.palette()) {
+            terminal.print(line);
+        }
     }
     Ok(Status::partial_if(test.ending == RangeEnd::Interrupted))
 }

@@ -7,7 +7,7 @@ use divvy::train::{Ending, Event, Length, Listener, Resources, RunFolder, TrainC
 
 use crate::args::TrainArgs;
 use crate::terminal::{Terminal, program, quoted, thousands};
-use crate::views::{LivePage, Screen, told};
+use crate::views::{Board, LivePage, Screen, told};
 use crate::{Status, interrupt};
 
 /// Trains, shows how it goes, and says what came of it and what to type next.
@@ -15,12 +15,16 @@ pub(crate) fn run(args: TrainArgs, terminal: &mut Terminal) -> Result<Status> {
     let resources =
         Resources { cpu: args.recipe.compute.processor.cpu(), cache: args.recipe.cache.options() };
     let out = args.out.clone();
+    let mut board = args.tensorboard.then(Board::new);
     let config = config(args)?;
     let out = out.unwrap_or_else(|| default_run(&config.data));
 
     let (mut page, mut screen) = (LivePage::new(), Screen::new(terminal));
     let mut views = |event: &Event| {
         page.on(event);
+        if let Some(board) = &mut board {
+            board.on(event);
+        }
         screen.on(event);
     };
     let trained = train(&config, &out, resources, &mut views, interrupt::asked());
@@ -28,6 +32,9 @@ pub(crate) fn run(args: TrainArgs, terminal: &mut Terminal) -> Result<Status> {
     let (test_images, positive) = (screen.test_images(), screen.positive());
     if let Err(fault) = page.close() {
         terminal.warn(format_args!("{} is not up to date: {fault}", RunFolder::at(&out).page().display()));
+    }
+    if let Some(Err(fault)) = board.map(Board::close) {
+        terminal.warn(format_args!("{}: TensorBoard's file is not complete: {fault}", out.display()));
     }
     let outcome = trained?;
 

@@ -56,7 +56,7 @@ impl Plot {
                     line x1=(x) x2=(x) y1=(bottom) y2=(bottom + 4.0) {}
                     text.x x=(x) y=(bottom + 17.0) { (label) }
                 }
-                text.x x=((LEFT + right) / 2.0) y=(HEIGHT - 6.0) { (self.x.name) }
+                text.x x=(f64::midpoint(LEFT, right)) y=(HEIGHT - 6.0) { (self.x.name) }
             }
             @for (index, curve) in self.curves.iter().enumerate() { (self.curve(index, curve, frame)) }
             g.marks aria-hidden="true" {

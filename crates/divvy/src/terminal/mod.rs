@@ -53,7 +53,7 @@ impl Terminal {
     }
 
     /// What results can be drawn on; none where they go to a file or pipe.
-    pub(crate) fn room(&self) -> Option<Room> {
+    pub(crate) fn room() -> Option<Room> {
         io::stdout().is_terminal().then(|| Room::of(&Term::stdout()))
     }
 

@@ -1,5 +1,6 @@
 //! What shows a training while it runs. Each view is a listener to its events and knows nothing else of it.
 
+mod board;
 mod curves;
 mod page;
 mod panel;
@@ -8,6 +9,7 @@ mod screen;
 mod testing;
 mod words;
 
+pub(crate) use board::Board;
 pub(crate) use page::LivePage;
 pub(crate) use screen::Screen;
 pub(crate) use words::told;
