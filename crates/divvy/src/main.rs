@@ -5,8 +5,11 @@ mod commands;
 mod demo;
 mod failure;
 mod interrupt;
+mod page;
+mod plot;
 mod terminal;
 mod usage;
+mod views;
 
 use std::process::ExitCode;
 
@@ -53,6 +56,7 @@ fn run(cli: Cli) -> ExitCode {
     let mut terminal = Terminal::new(cli.quiet);
     let outcome = match cli.command {
         Command::Train(args) => commands::train::run(*args, &mut terminal),
+        Command::Lr(args) => commands::lr::run(args, &mut terminal),
         Command::Evaluate(args) => commands::evaluate::run(&args, &mut terminal),
         Command::Predict(args) => commands::predict::run(&args, &mut terminal),
         Command::Sort(args) => commands::sort::run(&args, &mut terminal),

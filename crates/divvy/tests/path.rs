@@ -60,6 +60,24 @@ fn a_folder_of_photos_becomes_a_model_that_sorts_new_ones() {
 }
 
 #[test]
+fn what_a_file_or_pipe_gets_of_a_training_is_plain_lines() {
+    let desk = Desk::with_photos();
+    for (quiet, epochs) in [(false, 6), (true, 0)] {
+        let mut train = desk.train("photos", &format!("run-{quiet}"), &[]);
+        if quiet {
+            train.arg("--quiet");
+        }
+        let output = train.assert().success().get_output().clone();
+        let (said, told) =
+            (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert!(!said.contains('\u{1b}') && !told.contains('\u{1b}'), "{said}{told}");
+        let is_drawn = |c: char| ('\u{2800}'..='\u{28ff}').contains(&c) || c == '━';
+        assert!(!said.contains(is_drawn) && !told.contains(is_drawn), "{said}{told}");
+        assert_eq!(said.lines().filter(|line| line.starts_with("epoch ")).count(), epochs, "{said}");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_file_on_one_thread_and_on_two() {
     let desk = Desk::with_photos();
     for (run, more) in [
@@ -234,4 +252,77 @@ fn quiet_leaves_out_all_but_results() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("best epoch") && !said.contains("img/s") && !said.contains("next:"), "{said}");
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+#[test]
+fn a_run_has_a_page_and_on_request_a_file_for_tensorboard_and_a_failed_one_has_neither() {
+    let desk = Desk::with_photos();
+    let names = |run: &str| -> Vec<String> {
+        let entries = fs::read_dir(desk.path(run)).unwrap().map(Result::unwrap);
+        entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+    };
+    let is_board = |name: &String| name.starts_with("events.out.tfevents.");
+    desk.train("photos", "plain", &[]).assert().success();
+    assert!(!names("plain").iter().any(is_board));
+    desk.train("photos", "run", &["--tensorboard"]).assert().success();
+    assert_eq!(names("run").iter().filter(|name| is_board(name)).count(), 1);
+    let page = fs::read_to_string(desk.path("run/live.html")).unwrap();
+    assert!(page.contains("Ended after 6 epochs") && !page.contains("data-live"), "{page}");
+
+    // A rate at which numbers run away at once: the folder was there, and is empty again.
+    fs::create_dir(desk.path("empty")).unwrap();
+    let failed = desk
+        .train("photos", "empty", &["--tensorboard", "--lr", "1e30"])
+        .assert()
+        .code(2)
+        .get_output()
+        .clone();
+    assert_eq!(names("empty"), [""; 0], "{}", String::from_utf8_lossy(&failed.stderr));
+}
+
+#[test]
+fn rates_are_tried_without_leaving_anything_behind() {
+    let desk = Desk::with_photos();
+    // Groups that no rate divides, and a network in which nothing could die: a loss that has run away stays away.
+    for number in 100..110 {
+        desk.picture(&format!("photos/blue/{number}.png"), "red", number);
+        desk.picture(&format!("photos/red/{number}.png"), "blue", number);
+    }
+    desk.write("linear.toml", "[[layer]]\ntype = \"global_avg_pool2d\"\n");
+    let before = desk.files(".");
+    let lr = ["lr", "photos", "--arch", "linear.toml", "--size", "16", "--batch", "16", "--lr", "0.1"];
+    assert!(desk.refuses(&lr).contains("there is no `--lr` here"), "the rate is what is looked for");
+
+    let lr = [&lr[..8], &["--optimizer", "sgd", "--from", "1e-5", "--to", "1e4", "--steps", "120"]].concat();
+    let tried = desk.divvy(&[&lr[..], &["--json"]].concat()).assert().success().get_output().clone();
+    let tried = json(&tried.stdout);
+    let trials = tried["trials"].as_array().unwrap();
+    let rate = |index: usize| trials[index]["rate"].as_f64().unwrap();
+    // The same factor from each to the next: (1e4 / 1e-5)^(1/119).
+    assert!((rate(1) / rate(0) - 1.190_2).abs() < 1e-3 && (rate(0) - 1e-5).abs() < 1e-12, "{tried}");
+    assert_eq!(tried["smoothed"].as_array().unwrap().len(), trials.len());
+    assert_eq!(
+        (&tried["ending"], trials.len() < 120),
+        (&Value::from("ran_away"), true),
+        "a rate of 1e4 is too high"
+    );
+    let suggested = tried["suggested"].as_f64().unwrap();
+    assert!((1e-3..100.0).contains(&suggested), "{tried}");
+
+    let said = desk.divvy(&lr).assert().success().get_output().clone();
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.starts_with("suggested: --lr ") && said.contains("nothing was kept"), "{said}");
+    assert!(desk.files(".") == before, "something was written");
+
+    desk.divvy(&[&lr[..], &["--svg", "rates.svg", "--quiet"]].concat()).assert().success();
+    let svg = fs::read_to_string(desk.path("rates.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("learning rate") && svg.contains("<polyline"), "{svg}");
+    for (flag, value, said) in [
+        ("--steps", "5", "the number of steps is 5; give 20 to 10,000, such as 200"),
+        ("--to", "1e-9", "the range of learning rates is from 0.000001 to 0.000000001"),
+        ("--from", "0", "--from: `0` cannot be used; give a number above 0"),
+    ] {
+        let refused = desk.refuses(&["lr", "photos", flag, value]);
+        assert!(refused.contains(said), "{refused}");
+    }
 }

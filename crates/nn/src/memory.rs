@@ -1,5 +1,5 @@
-//! Whether a plan fits into this machine's memory, asked before memory is taken: a system that hands out more than it has would end the
-//! program instead of refusing.
+//! Memory: what there is, what was taken, and whether a plan fits, asked before memory is taken: a system that hands out more than it has
+//! would end the program instead of refusing.
 
 use std::fs;
 
@@ -53,16 +53,26 @@ pub fn check_memory(
 
 /// Refuses what needs more bytes than are free.
 pub(crate) fn check_free(needed: u64, batch: usize) -> Result<(), OutOfMemory> {
-    match free() {
+    match free_memory() {
         Some(free) if needed > free => Err(OutOfMemory { batch, needed, free }),
         _ => Ok(()),
     }
 }
 
-/// Bytes that a program could take without others being pushed out, where the system tells.
-fn free() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+/// Bytes that a program could take without others being pushed out, where the system tells (Linux).
+pub fn free_memory() -> Option<u64> {
+    bytes("/proc/meminfo", "MemAvailable:")
+}
+
+/// The most bytes of memory that this process has held so far, where the system tells (Linux).
+pub fn peak_memory() -> Option<u64> {
+    bytes("/proc/self/status", "VmHWM:")
+}
+
+/// A figure from one of Linux's own files.
+fn bytes(file: &str, key: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     let kibi: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kibi.checked_mul(1024)
 }
@@ -85,6 +95,18 @@ mod tests {
             let averaged = check_memory(&network, Some(&adam.average(0.99)), 1 << 30, 1).unwrap_err();
             let trained = ParameterTable::new(network.graph()).trained_len();
             assert_eq!(averaged.needed - refused.needed, 4 * trained as u64);
+        }
+    }
+
+    #[test]
+    fn what_was_held_at_most_grows_with_what_is_held() {
+        if cfg!(target_os = "linux") {
+            const TAKEN: usize = 64 << 20;
+            let before = peak_memory().unwrap();
+            let held = std::hint::black_box(vec![1_u8; TAKEN]);
+            let after = peak_memory().unwrap();
+            drop(held);
+            assert!(after >= TAKEN as u64 && after >= before, "{before} and then {after}");
         }
     }
 }

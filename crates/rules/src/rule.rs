@@ -186,6 +186,8 @@ rules! {
     T04 "nothing-trainable" Error Build,
     T05 "flatten-heavy" Warning Build,
     T06 "shortcut" Warning Data,
+    T07 "overfitting" Note Training,
+    T08 "standstill" Note Training,
 }
 
 /// A number or name that no rule has.

@@ -91,6 +91,9 @@ pub enum Event {
         steps: usize,
         /// The mean training loss of the epoch so far.
         loss: f64,
+        /// The loss of this step's pictures alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        batch_loss: Option<f64>,
         /// The learning rate.
         rate: f64,
         /// Pictures a second over the epoch so far.
@@ -124,6 +127,9 @@ pub enum Event {
         waited: f64,
         /// Seconds of the epoch, validation included.
         seconds: f64,
+        /// The most bytes of memory that the program has held so far, where the system tells.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        peak_memory: Option<u64>,
     },
     /// The training is over.
     Finished {
@@ -181,6 +187,13 @@ pub struct Answers {
     pub given: Vec<usize>,
     /// Pictures of each class that were given it.
     pub right: Vec<usize>,
+}
+
+impl Answers {
+    /// Whether every picture was given its class.
+    pub fn are_all_right(&self) -> bool {
+        self.right == self.wanted
+    }
 }
 
 /// Someone who is told what happens.

@@ -18,7 +18,7 @@ const STEP_INTERVAL: Duration = Duration::from_secs(1);
 ///
 /// A disk that does not take a line does not end a training: the listener is told, and the line waits.
 pub(crate) struct Recorder<'a> {
-    log: Log,
+    log: Option<Log>,
     listener: &'a mut (dyn Listener + Send),
     stopwatch: Stopwatch,
     last_step: Option<Duration>,
@@ -44,7 +44,16 @@ impl<'a> Recorder<'a> {
         stopwatch: Stopwatch,
         policy: Policy,
     ) -> Self {
-        Self { log, listener, stopwatch, last_step: None, watch, policy }
+        Self { log: Some(log), listener, stopwatch, last_step: None, watch, policy }
+    }
+
+    /// One that tells the listener alone, for what is no run.
+    pub(crate) fn unwritten(
+        listener: &'a mut (dyn Listener + Send),
+        stopwatch: Stopwatch,
+        policy: Policy,
+    ) -> Self {
+        Self { log: None, listener, stopwatch, last_step: None, watch: Watch::new(), policy }
     }
 
     /// Tells the listener, and writes the event down at once, so that others can follow the file; then what the event shows.
@@ -89,7 +98,8 @@ impl<'a> Recorder<'a> {
     /// # Errors
     /// [`TrainError::Write`].
     pub(crate) fn settle(&mut self) -> Result<u64, TrainError> {
-        self.log.settle().map_err(|source| TrainError::Write { path: self.log.path().to_owned(), source })
+        let Some(log) = &mut self.log else { return Ok(0) };
+        log.settle().map_err(|source| TrainError::Write { path: log.path().to_owned(), source })
     }
 
     /// What the events so far have shown.
@@ -102,7 +112,7 @@ impl<'a> Recorder<'a> {
         let at = self.stopwatch.elapsed();
         match event {
             Event::Loading { .. } => return,
-            Event::Step { .. } if self.log.is_behind() || self.is_soon(at) => return,
+            Event::Step { .. } if self.log.as_ref().is_some_and(Log::is_behind) || self.is_soon(at) => return,
             Event::Step { .. } => self.last_step = Some(at),
             _ => {}
         }
@@ -118,11 +128,12 @@ impl<'a> Recorder<'a> {
         let line = Line { at: (at.as_secs_f64() * 1e3).round() / 1e3, event };
         let line =
             serde_json::to_vec(&line).expect("an event has string keys only and no failing serialiser");
-        let was_behind = self.log.is_behind();
-        if let Err(error) = self.log.add(&line)
+        let Some(log) = &mut self.log else { return };
+        let was_behind = log.is_behind();
+        if let Err(error) = log.add(&line)
             && !was_behind
         {
-            let path = self.log.path().display();
+            let path = log.path().display();
             let text = format!(
                 "{path}: cannot write: {error}; the training goes on, and what happens is written down as soon as it can be"
             );

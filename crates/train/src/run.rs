@@ -1,5 +1,5 @@
-//! The folder of a run: `model.divvy`, `events.jsonl`, `split.csv`, `config.toml`; until it has come to its end two checkpoints
-//! and a lock.
+//! The folder of a run: `model.divvy`, `events.jsonl`, `split.csv`, `config.toml`, and views that were asked for; until it has come to its
+//! end two checkpoints and a lock.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,8 @@ impl RunFolder {
 
     /// Takes a run's files away. What cannot be removed is reported by the next command, as a run without a model.
     fn remove_files(&self) {
-        for file in [self.model(), self.split(), self.events(), self.config()] {
+        let files = [self.model(), self.split(), self.events(), self.config(), self.page()];
+        for file in files.into_iter().chain(self.board()) {
             let _ = fs::remove_file(file);
         }
         self.remove_temporary();
@@ -85,7 +86,7 @@ impl RunFolder {
 
     /// Takes away the halves of files that a process was writing when it was killed.
     pub(crate) fn remove_temporary(&self) {
-        let files = [self.model(), self.split(), self.config()].into_iter().chain(self.checkpoints());
+        let files = [self.model(), self.split(), self.config(), self.page()].into_iter().chain(self.checkpoints());
         let begins: Vec<_> =
             files.filter_map(|file| Some(format!("{}.", file.file_name()?.to_str()?))).collect();
         let Ok(entries) = fs::read_dir(&self.path) else { return };
@@ -184,6 +185,21 @@ impl RunFolder {
     /// What happened, one JSON object a line.
     pub fn events(&self) -> PathBuf {
         self.path.join("events.jsonl")
+    }
+
+    /// The page that shows the training, where one was written.
+    pub fn page(&self) -> PathBuf {
+        self.path.join("live.html")
+    }
+
+    /// How the names of the files begin that TensorBoard reads.
+    pub const BOARD: &str = "events.out.tfevents.";
+
+    /// The files that TensorBoard reads, where some were written.
+    pub fn board(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let is_board = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(Self::BOARD);
+        entries.filter(is_board).map(|entry| entry.path()).collect()
     }
 
     /// Which picture was used for what.

@@ -35,6 +35,71 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
+    /// Times that every picture is looked at [default: 12 to 60, fewer for many pictures]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) epochs: Option<u32>,
+
+    /// Time to train for, in place of a number of epochs
+    #[arg(long, value_name = "M", conflicts_with = "epochs", value_parser = minutes)]
+    pub(crate) minutes: Option<f64>,
+
+    /// End after so many epochs without a better one [default: run the whole length]
+    #[arg(long, value_name = "N", value_parser = patience)]
+    pub(crate) patience: Option<NonZeroU32>,
+
+    /// The learning rate at its highest [default: as suits the network and the rule, 0.001 to 0.01]
+    #[arg(long, value_name = "RATE", value_parser = above_zero)]
+    pub(crate) lr: Option<f64>,
+
+    /// Seconds after which what was learnt is saved so that --resume can go on with it; at the end of an epoch it is, too [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) checkpoint_every: Option<Duration>,
+
+    /// Write the curves for TensorBoard as well, into the run's folder
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
+
+    #[command(flatten)]
+    pub(crate) recipe: RecipeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LrArgs {
+    /// Pictures in groups, as for train
+    #[arg(value_name = "PHOTOS", required_unless_present = "config")]
+    pub(crate) photos: Option<PathBuf>,
+
+    /// Settings in a file such as a run's config.toml; what is given here as well goes before them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The first rate [default: a thousandth of the optimizer's usual rate]
+    #[arg(long, value_name = "RATE", value_parser = above_zero)]
+    pub(crate) from: Option<f64>,
+
+    /// The last rate, which is tried only if the loss has not run away before [default: a thousand times the usual rate]
+    #[arg(long, value_name = "RATE", value_parser = above_zero)]
+    pub(crate) to: Option<f64>,
+
+    /// Steps from the first rate to the last
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) steps: usize,
+
+    /// Draw the losses into this SVG file as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+
+    /// Print what was tried and what is suggested as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) recipe: RecipeArgs,
+}
+
+/// What is trained on which pictures, and how, but for how long and how fast.
+#[derive(Args, Debug)]
+pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "NET", help = format!("{}; auto takes one that fits the pictures [default: auto]", networks("The network")))]
     pub(crate) arch: Option<String>,
 
@@ -67,18 +132,6 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "PIXELS", value_parser = side)]
     pub(crate) size: Option<usize>,
 
-    /// Times that every picture is looked at [default: 12 to 60, fewer for many pictures]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) epochs: Option<u32>,
-
-    /// Time to train for, in place of a number of epochs
-    #[arg(long, value_name = "M", conflicts_with = "epochs", value_parser = minutes)]
-    pub(crate) minutes: Option<f64>,
-
-    /// End after so many epochs without a better one [default: run the whole length]
-    #[arg(long, value_name = "N", value_parser = patience)]
-    pub(crate) patience: Option<NonZeroU32>,
-
     /// Pictures in a step [default: 64, of fewer than 500 pictures 16]
     #[arg(long, value_name = "N", value_parser = batch)]
     pub(crate) batch: Option<usize>,
@@ -91,15 +144,12 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "RULE")]
     pub(crate) optimizer: Option<OptimizerChoice>,
 
-    /// The learning rate at its highest [default: as suits the network and the rule, 0.001 to 0.01]
-    #[arg(long, value_name = "RATE", value_parser = above_zero)]
-    pub(crate) lr: Option<f64>,
-
     /// Use a running average of the weights, of which this share stays at each step, such as 0.999 [default: 0.99]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) average: Option<f64>,
 
-    /// Spread this share of each label evenly over all groups, so that the network does not grow too sure, such as 0.1 [default: 0.1 where each picture belongs to one group, else 0]
+    /// Spread this share of each label evenly over all groups, so that the network does not grow too sure, such as 0.1 [default: 0.1 where
+    /// each picture belongs to one group, else 0]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) label_smoothing: Option<f64>,
 
@@ -124,10 +174,6 @@ pub(crate) struct TrainArgs {
 
     #[command(flatten)]
     pub(crate) cache: CacheArgs,
-
-    /// Seconds after which what was learnt is saved so that --resume can go on with it; at the end of an epoch it is, too [default: 60]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    pub(crate) checkpoint_every: Option<Duration>,
 
     /// The channels that the network sees [default: grey where all pictures are stored so, else rgb]
     #[arg(long, value_name = "CHANNELS")]

@@ -14,8 +14,8 @@ use divvy::data::CachePlace;
 use divvy::nn::{HeadKind, Isa, Precision, Task};
 
 pub(crate) use learn::{
-    AugmentArgs, AugmentFlag, BalanceFlag, ChannelsFlag, CompareArgs, HeadChoice, HeadSpec, OptimizerChoice,
-    TrainArgs,
+    AugmentArgs, AugmentFlag, BalanceFlag, ChannelsFlag, CompareArgs, HeadChoice, HeadSpec, LrArgs,
+    OptimizerChoice, RecipeArgs, TrainArgs,
 };
 pub(crate) use network::{
     BenchArgs, BenchJob, BenchPrecision, LoadArgs, MachineArgs, NetworkArgs, PlanArgs, SummaryArgs, WorkArgs,
@@ -51,6 +51,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Learn from pictures that are in groups
     Train(Box<TrainArgs>),
+    /// Try learning rates in a short training, and suggest one; nothing is kept
+    Lr(LrArgs),
     /// Measure how good a model is on pictures whose groups are known
     Evaluate(EvaluateArgs),
     /// Say which group pictures belong to

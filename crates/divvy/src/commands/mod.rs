@@ -9,16 +9,17 @@ pub(crate) mod convert;
 pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
+pub(crate) mod lr;
 mod network;
 pub(crate) mod plan;
 pub(crate) mod predict;
 pub(crate) mod put_back;
 pub(crate) mod quantize;
+mod recipe;
 mod resume;
 pub(crate) mod sort;
 pub(crate) mod summary;
 pub(crate) mod train;
-mod training;
 mod workload;
 
 use std::path::Path;

@@ -3,42 +3,41 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use divvy::data::{AugmentChoice, AugmentError, Dataset, OpenOptions};
-use divvy::nn::{Optimizer, Wiring};
-use divvy::train::{Ending, Facts, Length, Recipe, Resources, Stated, TrainConfig, train};
+use divvy::train::{
+    Ending, Event, Length, Listener, Outcome, Resources, RunFolder, TrainConfig, TrainError, train,
+};
 
 use super::resume;
-use super::training::{Screen, told};
-use crate::args::{
-    AugmentFlag, BalanceFlag, ChannelsFlag, Denied, HeadChoice, OptimizerChoice, TaskChoice, TrainArgs,
-};
+use crate::args::TrainArgs;
 use crate::terminal::{Terminal, program, quoted, thousands};
+use crate::views::{Board, LivePage, Screen, told};
 use crate::{Status, interrupt};
 
 /// Trains, shows how it goes, and says what came of it and what to type next.
 pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status> {
     let resources = Resources {
-        cpu: args.compute.processor.cpu(),
-        cache: args.cache.options(),
+        cpu: args.recipe.compute.processor.cpu(),
+        cache: args.recipe.cache.options(),
         checkpoint_every: args.checkpoint_every.unwrap_or(Resources::CHECKPOINT_EVERY),
     };
-    let (out, resumed) = (args.out.take(), args.resume.take());
-    let mut screen;
-    let (run, data, trained) = if let Some(run) = resumed {
+    let (out, resumed, board) = (args.out.take(), args.resume.take(), args.tensorboard);
+    let (run, data, seen) = if let Some(run) = resumed {
         let begun = resume::begun(&run, args, terminal)?;
-        screen = Screen::new(terminal);
-        let trained = divvy::train::resume(&run, resources, &mut screen, interrupt::asked());
-        (run, begun.data, trained)
+        let seen = watched(&run, board, terminal, |listener| {
+            divvy::train::resume(&run, resources, listener, interrupt::asked())
+        });
+        (run, begun.data, seen)
     } else {
-        let base = base(&args, terminal)?;
+        let (base, choices) = args.recipe.base(args.photos.as_deref(), args.config.as_deref())?;
+        choices.iter().for_each(|choice| terminal.tell(choice));
         let config = config(args, base)?;
         let run = out.unwrap_or_else(|| default_run(&config.data));
-        screen = Screen::new(terminal);
-        let trained = train(&config, &run, resources, &mut screen, interrupt::asked());
-        (run, config.data, trained)
+        let seen = watched(&run, board, terminal, |listener| {
+            train(&config, &run, resources, listener, interrupt::asked())
+        });
+        (run, config.data, seen)
     };
-    let (test_images, positive) = (screen.test_images(), screen.positive());
-    terminal.stop();
+    let Seen { trained, test_images, positive } = seen;
     let outcome = trained.inspect_err(|error| resume::tell_after(error, &run, terminal))?;
 
     let interrupted = outcome.ending == Ending::Interrupted;
@@ -48,121 +47,55 @@ pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status
     Ok(Status::partial_if(interrupted))
 }
 
-/// The name by which a network is asked for that fits the pictures.
-const AUTO: &str = "auto";
-
-/// What holds where nothing is typed: the file of settings that was named, or else what the pictures speak for, which is told.
-fn base(args: &TrainArgs, terminal: &mut Terminal) -> Result<TrainConfig> {
-    if let Some(file) = &args.config {
-        return Ok(TrainConfig::read(file)?);
-    }
-    let recipe = recipe(args)?;
-    terminal.tell(chosen(&recipe, args));
-    Ok(recipe.into_config())
+/// What came of a training that was watched.
+struct Seen {
+    trained: Result<Outcome, TrainError>,
+    test_images: usize,
+    /// The group that ROC AUC is about.
+    positive: Option<String>,
 }
 
-/// What the pictures speak for.
-fn recipe(args: &TrainArgs) -> Result<Recipe> {
-    let photos = args.photos.as_deref().unwrap_or(Path::new(""));
-    let read = args.group_by.options(args.read.options(OpenOptions::default()));
-    let facts = Facts::of(&Dataset::open(photos, &read)?);
-    let stated = Stated {
-        architecture: args.arch.clone().filter(|name| name != AUTO),
-        size: args.size,
-        task: args.task.and_then(TaskChoice::task),
-        wiring: wiring(args),
+/// Shows a training on the terminal, on its page and, where that is asked for, to TensorBoard.
+fn watched(
+    run: &Path,
+    board: bool,
+    terminal: &mut Terminal,
+    training: impl FnOnce(&mut (dyn Listener + Send)) -> Result<Outcome, TrainError>,
+) -> Seen {
+    let mut board = board.then(Board::new);
+    let (mut page, mut screen) = (LivePage::new(), Screen::new(terminal));
+    let mut views = |event: &Event| {
+        page.on(event);
+        if let Some(board) = &mut board {
+            board.on(event);
+        }
+        screen.on(event);
     };
-    Ok(Recipe::choose(&facts, &stated))
-}
-
-/// What of a recipe nobody has typed, a line each.
-fn chosen(recipe: &Recipe, args: &TrainArgs) -> String {
-    let is_open = |setting: &str| match setting {
-        "batch" => args.batch.is_none(),
-        "optimizer" => args.optimizer.is_none() && args.lr.is_none(),
-        "augment" => args.augment.is_none(),
-        "label_smoothing" => args.label_smoothing.is_none(),
-        "views" => args.views.is_none(),
-        _ => true,
-    };
-    let open = recipe.choices().iter().filter(|choice| is_open(choice.setting));
-    open.map(|choice| format!("{choice}\n")).collect()
-}
-
-/// What was typed of the head.
-fn wiring(args: &TrainArgs) -> Wiring {
-    Wiring {
-        activation: args.head.and_then(HeadChoice::activation),
-        loss: args.loss,
-        metric: args.metric.clone(),
-        ..Wiring::default()
+    let trained = training(&mut views);
+    screen.close();
+    let (test_images, positive) = (screen.test_images(), screen.positive());
+    if let Err(fault) = page.close() {
+        terminal.warn(format_args!("{} is not up to date: {fault}", RunFolder::at(run).page().display()));
     }
+    if let Some(Err(fault)) = board.map(Board::close) {
+        terminal.warn(format_args!("{}: TensorBoard's file is not complete: {fault}", run.display()));
+    }
+    Seen { trained, test_images, positive }
 }
 
 /// From the settings that hold otherwise and what was typed, which goes before them, to what is trained.
-pub(super) fn config(args: TrainArgs, mut base: TrainConfig) -> Result<TrainConfig> {
-    if let Some(HeadChoice::Auto) = args.head {
-        (base.wiring.activation, base.wiring.units) = (None, None);
-    }
-    let stated = wiring(&args);
-    let (optimizer, usual_rate) = match args.optimizer {
-        Some(choice) => optimizer(choice),
-        None => (base.optimizer, base.learning_rate),
-    };
-    let optimizer = Optimizer { average: args.average.or(base.optimizer.average), ..optimizer };
-    let mut allow = base.allow;
-    let read = args.group_by.options(args.read.options(base.read));
-    allow.extend(args.policy.allow);
+pub(super) fn config(args: TrainArgs, base: TrainConfig) -> Result<TrainConfig> {
+    let base = args.recipe.config(args.photos, base)?;
     Ok(TrainConfig {
-        data: args.photos.unwrap_or(base.data),
-        architecture: args.arch.filter(|name| name != AUTO).unwrap_or(base.architecture),
-        task: args.task.map_or(base.task, TaskChoice::task),
-        wiring: stated.or(&base.wiring),
-        positive: args.positive.or(base.positive),
-        split: args.split.or(base.split),
-        allow,
-        deny_warnings: base.deny_warnings || args.policy.deny == Some(Denied::Warnings),
-        exact: base.exact || args.compute.exact,
-        read,
-        channels: args.channels.map(ChannelsFlag::channels).or(base.channels),
-        size: args.size.unwrap_or(base.size),
-        batch: args.batch.unwrap_or(base.batch),
-        precision: args.precision.unwrap_or(base.precision),
-        seed: args.seed.unwrap_or(base.seed),
-        augment: args.augment.map(AugmentFlag::choice).transpose()?.unwrap_or(base.augment),
-        balance: args.balance.map_or(base.balance, BalanceFlag::balance),
-        learning_rate: args.lr.unwrap_or(usual_rate),
+        learning_rate: args.lr.unwrap_or(base.learning_rate),
         length: match (args.epochs, args.minutes) {
             (Some(epochs), _) => Length::Epochs(epochs),
             (None, Some(minutes)) => Length::Minutes(minutes),
             (None, None) => base.length,
         },
-        optimizer,
-        views: args.views.unwrap_or(base.views),
-        label_smoothing: args.label_smoothing.unwrap_or(base.label_smoothing),
         patience: args.patience.or(base.patience),
         ..base
     })
-}
-
-impl AugmentFlag {
-    /// The preset, or what the file says.
-    pub(super) fn choice(self) -> Result<AugmentChoice, AugmentError> {
-        match self {
-            Self::Preset(preset) => Ok(preset.into()),
-            Self::Table(path) => AugmentChoice::read(&path),
-        }
-    }
-}
-
-/// An optimizer with settings that suit most networks, and the learning rate that goes with them.
-pub(super) fn optimizer(choice: OptimizerChoice) -> (Optimizer, f64) {
-    match choice {
-        OptimizerChoice::Adam => (Optimizer::adam(), 1e-3),
-        OptimizerChoice::Adamw => (Optimizer::adam_w(0.01), 1e-3),
-        OptimizerChoice::Sgd => (Optimizer::nesterov(0.9), 1e-2),
-        OptimizerChoice::Rmsprop => (Optimizer::rms_prop(), 1e-3),
-    }
 }
 
 /// `runs/NAME`, after the folder or list of the pictures.

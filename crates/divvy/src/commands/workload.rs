@@ -1,9 +1,10 @@
 //! A network at work on noise, to be measured.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
-use divvy::nn::{Device, Engine, Mode, Network, Optimizer, ParameterTable, Plan, PlanOptions};
+use divvy::nn::{
+    Device, Engine, Mode, Network, Optimizer, ParameterTable, Plan, PlanOptions, free_memory, peak_memory,
+};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -116,12 +117,12 @@ pub(super) fn refuse_too_large(
 
 /// Refuses to take more memory than is free, where the system tells.
 pub(super) fn refuse_more_than_free(numbers: usize) -> Result<(), Failure> {
-    let Some(available) = proc_kib("/proc/meminfo", "MemAvailable:") else { return Ok(()) };
-    let needed = numbers as u64 * size_of::<f32>() as u64 / 1024;
+    let Some(available) = free_memory() else { return Ok(()) };
+    let needed = numbers as u64 * size_of::<f32>() as u64;
     if needed <= available {
         return Ok(());
     }
-    let mib = |kib: u64| kib / 1024;
+    let mib = |bytes: u64| bytes >> 20;
     Err(Failure::new(format!(
         "this needs {} MiB of memory, and {} MiB are free",
         mib(needed),
@@ -129,14 +130,7 @@ pub(super) fn refuse_more_than_free(numbers: usize) -> Result<(), Failure> {
     )))
 }
 
-/// The most memory that this process held, where the system tells.
+/// The most memory that this process held, in MiB, where the system tells.
 pub(super) fn peak_rss_mib() -> Option<u64> {
-    proc_kib("/proc/self/status", "VmHWM:").map(|kib| kib / 1024)
-}
-
-/// A figure in KiB from one of Linux's own files.
-fn proc_kib(file: &str, key: &str) -> Option<u64> {
-    let text = fs::read_to_string(file).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-    line.trim().strip_suffix("kB")?.trim().parse().ok()
+    peak_memory().map(|bytes| bytes >> 20)
 }

@@ -29,7 +29,7 @@ impl Palette {
 }
 
 /// Without what would control a terminal: names of files and groups can hold anything.
-fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

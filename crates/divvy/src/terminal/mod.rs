@@ -10,13 +10,15 @@ mod quote;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
+use console::Term;
 use divvy::rules::{Diagnostic, Severity};
 
 use output::Output;
 
+pub(crate) use finding::harmless;
 pub(crate) use numbers::{duration, thousands};
 pub(crate) use palette::Palette;
-pub(crate) use progress::Progress;
+pub(crate) use progress::{Progress, Room};
 pub(crate) use quote::{program, quoted};
 
 /// Writes a line to standard error. Where even that is closed there is nobody to tell.
@@ -48,6 +50,11 @@ impl Terminal {
     /// The colours of what is printed with [`Terminal::print`] and [`Terminal::tell`].
     pub(crate) fn palette(&self) -> Palette {
         self.palette
+    }
+
+    /// What results can be drawn on; none where they go to a file or pipe.
+    pub(crate) fn room() -> Option<Room> {
+        io::stdout().is_terminal().then(|| Room::of(&Term::stdout()))
     }
 
     /// Prints a line of the result.
@@ -87,10 +94,19 @@ impl Terminal {
 
     /// Begins a progress bar, which takes the place of one before.
     pub(crate) fn start(&mut self, what: &str) -> &Progress {
-        let shown = !self.quiet && io::stderr().is_terminal();
+        self.show(|| Progress::shown(what))
+    }
+
+    /// Begins a panel of lines, which takes the place of a progress bar.
+    pub(crate) fn start_panel(&mut self) -> &Progress {
+        self.show(Progress::panel)
+    }
+
+    fn show(&mut self, progress: impl FnOnce() -> Progress) -> &Progress {
+        let shown = !self.quiet && io::stderr().is_terminal() && !palette::is_dumb();
         // The bar before must be gone before the next one takes its line.
         self.stop();
-        self.progress = if shown { Progress::shown(what) } else { Progress::hidden() };
+        self.progress = if shown { progress() } else { Progress::hidden() };
         &self.progress
     }
 

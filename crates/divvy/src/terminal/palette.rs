@@ -83,6 +83,11 @@ impl Palette {
         self.paint("36", text)
     }
 
+    /// What belongs to one of several curves: of two hues that differ to all eyes, on light and dark.
+    pub(crate) fn curve(self, index: usize, text: &str) -> String {
+        self.paint(if index == 0 { "36" } else { "35" }, text)
+    }
+
     /// `text` between the codes of ECMA-48 that begin and end a rendition.
     fn paint(self, rendition: &str, text: &str) -> String {
         if self.coloured { format!("\x1b[{rendition}m{text}\x1b[0m") } else { text.to_owned() }
@@ -97,7 +102,12 @@ fn width(term: &Term) -> Option<usize> {
 /// Whether the environment leaves colours on: no `NO_COLOR` (<https://no-color.org>), and a terminal that knows them.
 fn is_wanted() -> bool {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    !is_set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    !is_set("NO_COLOR") && !is_dumb()
+}
+
+/// Whether the terminal can do nothing but print, so that nothing can be drawn twice in one place.
+pub(super) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 #[cfg(test)]

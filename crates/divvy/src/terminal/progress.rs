@@ -1,5 +1,6 @@
-//! A progress bar for people.
+//! A progress bar or panel for people.
 
+use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::duration;
@@ -7,7 +8,23 @@ use super::duration;
 /// Steps that a bar is divided into, so that parts need not be whole numbers.
 const STEPS: u64 = 10_000;
 
-/// A bar on standard error, or nothing at all. It is taken away when dropped.
+/// Columns and rows that can be drawn on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Room {
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
+}
+
+impl Room {
+    /// A terminal's, as it is now.
+    pub(super) fn of(term: &Term) -> Self {
+        let (rows, columns) = term.size();
+        // A line that fills the last column would wrap on some terminals.
+        Self { columns: usize::from(columns).saturating_sub(1), rows: rows.into() }
+    }
+}
+
+/// A bar or a panel of lines on standard error, or nothing at all. It is taken away when dropped.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
@@ -26,6 +43,25 @@ impl Progress {
         }
         bar.set_prefix(what.to_owned());
         Self(bar)
+    }
+
+    /// A panel that has no lines yet.
+    pub(crate) fn panel() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// What a panel can be drawn on, as the terminal is now; none where nobody sees it.
+    pub(crate) fn room(&self) -> Option<Room> {
+        (!self.0.is_hidden()).then(|| Room::of(&Term::stderr()))
+    }
+
+    /// Draws a panel's lines in the place of those before.
+    pub(crate) fn draw(&self, lines: &[String]) {
+        self.0.set_message(lines.join("\n"));
     }
 
     /// The bar under another title, from its beginning when the title is new.

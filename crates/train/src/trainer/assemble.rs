@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use divvy_data::Loader;
 use divvy_model::TrainingRecord;
-use divvy_nn::{Cpu, Engine};
+use divvy_nn::Cpu;
 
 use super::Trainer;
-use crate::balance::Balanced;
 use crate::best::{BestModel, Record};
 use crate::checkpoint::Keeper;
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Length, TrainConfig};
+use crate::learner::Learner;
 use crate::pictures::Pictures;
 use crate::prepare::Prepared;
 use crate::progress::Progress;
@@ -29,17 +29,12 @@ impl<'a> Trainer<'a> {
         keeper: Keeper,
     ) -> Self {
         let Prepared { dataset, preprocess, network, augment, metric, .. } = prepared;
-        let Pictures { training, validation, split, scaling } = pictures;
         let (threads, told) = (cpu.threads(), augment.to_string());
-        let Balanced { loss, drawn, correction } = config.balance.of(network.head(), &dataset, &split.train);
-        let (batch, seed) = (config.batch, config.seed);
-        let training = match drawn {
-            None => Loader::for_training(&training, &split.train, &scaling, batch, seed, augment),
-            Some(groups) => Loader::for_balanced_training(&training, groups, &scaling, batch, seed, augment),
-        }
-        .with_threads(threads);
-        let validation =
-            Loader::for_evaluation(&validation, &split.validation, &scaling, batch).with_threads(threads);
+        let Learner { engine, batches: training, correction } =
+            Learner::new(config, network, &augment, &dataset, &pictures, cpu);
+        let Pictures { validation, split, scaling, .. } = pictures;
+        let validation = Loader::for_evaluation(&validation, &split.validation, &scaling, config.batch)
+            .with_threads(threads);
         let epochs = config.length.epochs(split.train.len());
         let clock = match (config.length, epochs) {
             (Length::Minutes(minutes), _) => Clock::time(Duration::from_secs_f64(minutes * 60.0), stopwatch),
@@ -47,8 +42,6 @@ impl<'a> Trainer<'a> {
                 Clock::steps(u64::from(epochs.unwrap_or(1)) * training.batches() as u64, stopwatch)
             }
         };
-        let mut engine = Engine::new(network, config.device(cpu), seed);
-        engine.weigh_loss(loss);
         let preprocess =
             preprocess.with_scaling(scaling).expect("the scaling was measured on pictures of this recipe");
         let record = record(config, told, &training, &validation);

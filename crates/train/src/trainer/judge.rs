@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use divvy_nn::peak_memory;
+
 use super::Trainer;
 use crate::error::TrainError;
 use crate::event::Event;
@@ -56,6 +58,7 @@ impl Trainer<'_> {
             images_per_second: running.images_per_second(),
             waited: running.waited.as_secs_f64(),
             seconds: running.time.saturating_add(begun.elapsed()).as_secs_f64(),
+            peak_memory: peak_memory(),
         })
     }
 

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use divvy_data::{Batch, Dataset, Loader};
-use divvy_model::targets;
 use divvy_nn::{Engine, Metric};
 
 use crate::balance::Correction;
@@ -19,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::event::{Ending, Event};
+use crate::learner;
 use crate::outcome::Outcome;
 use crate::progress::{Best, Progress};
 use crate::recorder::Recorder;
@@ -99,10 +99,10 @@ impl Trainer<'_> {
         let mut batches = self.training.epoch_from(self.progress.epoch().into(), before.batches);
         let mut encoded = Vec::new();
         while let Some(batch) = batches.next().transpose()? {
-            self.step(&batch, &mut encoded)?;
+            let loss = self.step(&batch, &mut encoded)?;
             self.progress.running.time = before.time.saturating_add(begun.elapsed());
             self.progress.running.waited = before.waited.saturating_add(batches.waited());
-            recorder.record(&self.stepped())?;
+            recorder.record(&self.stepped(loss))?;
             let cut_short = self.cut_short(stop);
             if cut_short == Some(Ending::Interrupted) || self.keeper.is_due() {
                 self.checkpoint(recorder)?;
@@ -114,24 +114,19 @@ impl Trainer<'_> {
         Ok(None)
     }
 
-    /// One step on one batch.
-    fn step(&mut self, batch: &Batch, encoded: &mut Vec<f32>) -> Result<(), TrainError> {
-        let head = self.engine.network().head();
-        let labels = batch.samples().iter().map(|&sample| &self.dataset.samples()[sample].label);
-        targets::encode(head, labels, encoded)?;
-        if let Some(shares) = batch.own_shares() {
-            targets::mix(head, shares, encoded);
-        }
-        targets::smooth(head, self.config.label_smoothing, encoded);
+    /// One step on one batch; its loss.
+    fn step(&mut self, batch: &Batch, encoded: &mut Vec<f32>) -> Result<f64, TrainError> {
+        learner::encode(self.config, self.engine.network().head(), &self.dataset, batch, encoded)?;
         let rate = self.rate();
         let loss = self.engine.train_step(batch.images(), encoded, batch.len(), &self.config.optimizer, rate);
         let loss = loss.map_err(|source| TrainError::NotFinite { source, best_epoch: self.best_epoch() })?;
+        let loss = f64::from(loss);
         let running = &mut self.progress.running;
         running.batches += 1;
         running.images += batch.len();
-        running.losses += f64::from(loss) * batch.len() as f64;
+        running.losses += loss * batch.len() as f64;
         running.rate = rate;
-        Ok(())
+        Ok(loss)
     }
 
     /// The learning rate of the next step.
@@ -143,13 +138,14 @@ impl Trainer<'_> {
         self.config.learning_rate * self.config.schedule.factor(done, whole) * warmup * plateau
     }
 
-    fn stepped(&self) -> Event {
+    fn stepped(&self, batch_loss: f64) -> Event {
         let running = &self.progress.running;
         Event::Step {
             epoch: self.progress.epoch(),
             step: running.batches,
             steps: self.training.batches(),
             loss: running.loss(),
+            batch_loss: Some(batch_loss),
             rate: running.rate,
             images_per_second: running.images_per_second(),
             progress: self.clock.progress(self.steps_taken()),

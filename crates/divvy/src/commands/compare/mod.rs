@@ -12,7 +12,8 @@ use divvy::nn::Wiring;
 use divvy::rules::{Diagnostic, Stage};
 use divvy::train::{CompareConfig, Contender, Event, Length, TrainConfig, Turn, compare};
 
-use super::train::{default_run, optimizer};
+use super::recipe::optimizer;
+use super::train::default_run;
 use crate::args::{CompareArgs, HeadSpec, OptimizerChoice};
 use crate::failure::Failure;
 use crate::terminal::Terminal;

@@ -16,9 +16,9 @@ use divvy::sort::{Mode, Sorter};
 use divvy::train::{Ending, Length, TrainConfig, evaluate, train};
 
 use super::sort::sort;
-use super::training::Screen;
 use crate::args::DemoArgs;
 use crate::terminal::{Terminal, program, quoted};
+use crate::views::Screen;
 use crate::{Status, interrupt};
 use album::Album;
 
@@ -50,8 +50,10 @@ pub(crate) fn run(args: &DemoArgs, terminal: &mut Terminal) -> Result<Status> {
     let exact = args.compute.exact;
     let config =
         TrainConfig { length: Length::Epochs(EPOCHS), allow, exact, ..TrainConfig::new(&album.photos) };
-    let outcome =
-        train(&config, &run, args.compute.processor.cpu(), &mut Screen::new(terminal), interrupt::asked())?;
+    let mut screen = Screen::new(terminal);
+    let trained = train(&config, &run, args.compute.processor.cpu(), &mut screen, interrupt::asked());
+    screen.close();
+    let outcome = trained?;
     if outcome.ending == Ending::Interrupted {
         return Ok(Status::Partial);
     }

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 
 use divvy::data::check::{Finding, Suspect};
 use divvy::rules::Severity;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::thumbnail::{self, Thumbnail};
 use super::{Shown, TABLE};
+use crate::page::{Head, badge, document, prose};
 use crate::terminal::thousands;
 
 /// How many pictures of a finding are shown; the rest is in the table.
@@ -35,31 +36,20 @@ pub(super) fn write(file: &mut dyn Write, shown: &Shown<'_>, done: &dyn Fn(usize
 /// Everything before the first finding.
 fn head(shown: &Shown<'_>) -> Markup {
     let data = shown.dataset.root().display().to_string();
-    let markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { "What was found in " (data) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                a.skip href="#findings" { "Skip to the findings" }
-                header {
-                    p.by { "divvy check" }
-                    h1 { bdi { (data) } }
-                    p.lead { (summary(shown)) }
-                    @if !shown.findings.is_empty() { (contents(shown)) }
-                }
-                main #findings tabindex="-1" {
-                    @if shown.findings.is_empty() { p.empty { "Nothing was found." } }
-                }
-            }
+    let body = html! {
+        a.skip href="#findings" { "Skip to the findings" }
+        header {
+            p.by { "divvy check" }
+            h1 { bdi { (data) } }
+            p.lead { (summary(shown)) }
+            @if !shown.findings.is_empty() { (contents(shown)) }
+        }
+        main #findings tabindex="-1" {
+            @if shown.findings.is_empty() { p.empty { "Nothing was found." } }
         }
     };
+    let title = format!("What was found in {data}");
+    let markup = document(&Head { title: &title, policy: POLICY, style: STYLE }, &body);
     let cut = markup.into_string();
     let end = cut.rfind("</main>").unwrap_or(cut.len());
     PreEscaped(cut[..end].to_owned())
@@ -96,10 +86,6 @@ fn contents(shown: &Shown<'_>) -> Markup {
             p.table { "Every picture of every finding is in " a href=(TABLE) { (TABLE) } ", a row each." }
         }
     }
-}
-
-fn badge(severity: Severity) -> Markup {
-    html! { span class={ "badge " (severity) } { (severity) } }
 }
 
 fn section(
@@ -181,16 +167,4 @@ fn figure(suspect: &Suspect, thumbnail: Option<&Thumbnail>, shown: &Shown<'_>) -
 /// A path that may be broken after each folder.
 fn breakable(path: &str) -> Markup {
     html! { @for piece in path.split_inclusive('/') { (piece) wbr; } }
-}
-
-/// A phrase that begins with a capital, with what stands between backticks as code.
-fn prose(phrase: &str) -> Markup {
-    let mut letters = phrase.chars();
-    let capital: String =
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
-    html! {
-        @for (index, piece) in capital.split('`').enumerate() {
-            @if index % 2 == 1 { code { (piece) } } @else { (piece) }
-        }
-    }
 }

@@ -1,74 +1,15 @@
-//! A training as a person sees it.
+//! A training in words.
 
 use std::fmt::Write;
 
 use divvy::eval::Interval;
 use divvy::nn::{Head, HeadKind, Metric, Precision, Task};
-use divvy::train::{Balance, Ending, Event, Listener, Outcome};
+use divvy::train::{Balance, Ending, Event, Outcome};
 
-use crate::terminal::{Palette, Terminal, duration, thousands};
-
-/// Shows a training while it goes on: a bar with the time left for people, a line an epoch for everyone.
-pub(super) struct Screen<'a> {
-    terminal: &'a mut Terminal,
-    test_images: usize,
-    positive: Option<String>,
-}
-
-impl<'a> Screen<'a> {
-    pub(super) fn new(terminal: &'a mut Terminal) -> Self {
-        Self { terminal, test_images: 0, positive: None }
-    }
-
-    /// The group that ROC AUC is about.
-    pub(super) fn positive(&self) -> Option<String> {
-        self.positive.clone()
-    }
-
-    /// How many pictures were left alone for testing.
-    pub(super) fn test_images(&self) -> usize {
-        self.test_images
-    }
-}
-
-impl Listener for Screen<'_> {
-    fn on(&mut self, event: &Event) {
-        match event {
-            Event::Started { test_images, classes, .. } => {
-                self.test_images = *test_images;
-                self.positive = classes.get(1).cloned();
-                self.terminal.tell(started(event));
-                self.terminal.start("reading pictures");
-            }
-            Event::Loading { done, total } => {
-                self.terminal.progress().count(*done, *total);
-                if done == total {
-                    self.terminal.start("training");
-                }
-            }
-            Event::Resumed { epoch, step, steps, .. } => {
-                self.terminal.tell(format_args!("going on in epoch {epoch}, after {step} of {steps} steps"));
-            }
-            Event::Note { text } => self.terminal.warn(text),
-            Event::Finding { finding } if finding.is_error() => {}
-            Event::Finding { finding } => self.terminal.find(finding),
-            Event::Step { epoch, loss, images_per_second, progress, seconds_left, .. } => {
-                let left = duration(*seconds_left);
-                let words =
-                    format!("epoch {epoch}, loss {loss:.4}, {images_per_second:.0} images/s, {left} left");
-                self.terminal.progress().show(*progress, &words);
-            }
-            Event::Epoch { .. } => {
-                let palette = self.terminal.palette();
-                self.terminal.tell(epoch(event, self.positive.as_deref(), palette));
-            }
-            Event::Finished { .. } => self.terminal.stop(),
-        }
-    }
-}
+use crate::terminal::{Palette, thousands};
 
 /// What is about to be trained on what.
-fn started(event: &Event) -> String {
+pub(super) fn started(event: &Event) -> String {
     let Event::Started {
         classes,
         architecture,
@@ -148,7 +89,8 @@ fn named(metric: Metric, positive: Option<&str>) -> String {
     }
 }
 
-fn epoch(event: &Event, positive: Option<&str>, palette: Palette) -> String {
+/// An epoch in a line.
+pub(super) fn epoch(event: &Event, positive: Option<&str>, palette: Palette) -> String {
     let Event::Epoch { epoch, epochs, training_loss, validation, best, images_per_second, .. } = event else {
         return String::new();
     };
@@ -167,7 +109,7 @@ fn epoch(event: &Event, positive: Option<&str>, palette: Palette) -> String {
 }
 
 /// What came of a training, in two lines.
-pub(super) fn told(outcome: &Outcome, positive: Option<&str>, palette: Palette) -> String {
+pub(crate) fn told(outcome: &Outcome, positive: Option<&str>, palette: Palette) -> String {
     let score = &outcome.validation;
     let ending = match outcome.ending {
         Ending::Completed => "",

@@ -1,0 +1,122 @@
+//! What is trained, from what was typed.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use divvy::data::{AugmentChoice, AugmentError, Dataset, OpenOptions};
+use divvy::nn::{Optimizer, Wiring};
+use divvy::train::{Choice, Facts, Recipe, Stated, TrainConfig};
+
+use crate::args::{
+    AugmentFlag, BalanceFlag, ChannelsFlag, Denied, HeadChoice, OptimizerChoice, RecipeArgs, TaskChoice,
+};
+
+/// The name by which a network is asked for that fits the pictures.
+const AUTO: &str = "auto";
+
+impl RecipeArgs {
+    /// What holds where nothing is typed: the file of settings that was named, or else what the pictures speak for, with the choices that nobody
+    /// has made.
+    pub(super) fn base(
+        &self,
+        photos: Option<&Path>,
+        file: Option<&Path>,
+    ) -> Result<(TrainConfig, Vec<Choice>)> {
+        if let Some(file) = file {
+            return Ok((TrainConfig::read(file)?, Vec::new()));
+        }
+        let read = self.group_by.options(self.read.options(OpenOptions::default()));
+        let facts = Facts::of(&Dataset::open(photos.unwrap_or(Path::new("")), &read)?);
+        let stated = Stated {
+            architecture: self.arch.clone().filter(|name| name != AUTO),
+            size: self.size,
+            task: self.task.and_then(TaskChoice::task),
+            wiring: self.wiring(),
+        };
+        let recipe = Recipe::choose(&facts, &stated);
+        let open = recipe.choices().iter().filter(|choice| self.is_open(choice.setting));
+        Ok((recipe.config().clone(), open.cloned().collect()))
+    }
+
+    /// Whether nothing was typed of a setting that a recipe chooses whatever is stated.
+    fn is_open(&self, setting: &str) -> bool {
+        match setting {
+            "batch" => self.batch.is_none(),
+            "optimizer" => self.optimizer.is_none(),
+            "augment" => self.augment.is_none(),
+            "views" => self.views.is_none(),
+            "label_smoothing" => self.label_smoothing.is_none(),
+            _ => true,
+        }
+    }
+
+    /// What was typed of the head.
+    fn wiring(&self) -> Wiring {
+        Wiring {
+            activation: self.head.and_then(HeadChoice::activation),
+            loss: self.loss,
+            metric: self.metric.clone(),
+            ..Wiring::default()
+        }
+    }
+
+    /// From the settings that hold otherwise and what was typed, which goes before them, to what is trained.
+    pub(super) fn config(self, photos: Option<PathBuf>, mut base: TrainConfig) -> Result<TrainConfig> {
+        if let Some(HeadChoice::Auto) = self.head {
+            (base.wiring.activation, base.wiring.units) = (None, None);
+        }
+        let stated = self.wiring();
+        let (optimizer, usual_rate) = match self.optimizer {
+            Some(choice) => optimizer(choice),
+            None => (base.optimizer, base.learning_rate),
+        };
+        let optimizer = Optimizer { average: self.average.or(base.optimizer.average), ..optimizer };
+        let mut allow = base.allow;
+        let read = self.group_by.options(self.read.options(base.read));
+        allow.extend(self.policy.allow);
+        Ok(TrainConfig {
+            data: photos.unwrap_or(base.data),
+            architecture: self.arch.filter(|name| name != AUTO).unwrap_or(base.architecture),
+            task: self.task.map_or(base.task, TaskChoice::task),
+            wiring: stated.or(&base.wiring),
+            positive: self.positive.or(base.positive),
+            split: self.split.or(base.split),
+            allow,
+            deny_warnings: base.deny_warnings || self.policy.deny == Some(Denied::Warnings),
+            exact: base.exact || self.compute.exact,
+            read,
+            channels: self.channels.map(ChannelsFlag::channels).or(base.channels),
+            size: self.size.unwrap_or(base.size),
+            batch: self.batch.unwrap_or(base.batch),
+            precision: self.precision.unwrap_or(base.precision),
+            seed: self.seed.unwrap_or(base.seed),
+            augment: self.augment.map(AugmentFlag::choice).transpose()?.unwrap_or(base.augment),
+            balance: self.balance.map_or(base.balance, BalanceFlag::balance),
+            views: self.views.unwrap_or(base.views),
+            label_smoothing: self.label_smoothing.unwrap_or(base.label_smoothing),
+            learning_rate: usual_rate,
+            optimizer,
+            ..base
+        })
+    }
+}
+
+impl AugmentFlag {
+    /// The preset, or what the file says.
+    pub(super) fn choice(self) -> Result<AugmentChoice, AugmentError> {
+        match self {
+            Self::Preset(preset) => Ok(preset.into()),
+            Self::Table(path) => AugmentChoice::read(&path),
+        }
+    }
+}
+
+/// An optimizer with settings that suit most networks, and the learning rate that goes with them.
+pub(super) fn optimizer(choice: OptimizerChoice) -> (Optimizer, f64) {
+    match choice {
+        OptimizerChoice::Adam => (Optimizer::adam(), 1e-3),
+        OptimizerChoice::Adamw => (Optimizer::adam_w(0.01), 1e-3),
+        OptimizerChoice::Sgd => (Optimizer::nesterov(0.9), 1e-2),
+        OptimizerChoice::Rmsprop => (Optimizer::rms_prop(), 1e-3),
+    }
+}

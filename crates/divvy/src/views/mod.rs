@@ -1,0 +1,15 @@
+//! What shows a training while it runs. Each view is a listener to its events and knows nothing else of it.
+
+mod board;
+mod curves;
+mod page;
+mod panel;
+mod screen;
+#[cfg(test)]
+mod testing;
+mod words;
+
+pub(crate) use board::Board;
+pub(crate) use page::LivePage;
+pub(crate) use screen::Screen;
+pub(crate) use words::told;

@@ -1,0 +1,57 @@
+//! What learns: a network with its first weights, and the batches that it learns from.
+
+use divvy_data::{Augment, Batch, Dataset, Loader};
+use divvy_model::targets;
+use divvy_nn::{Cpu, Engine, Head, Network};
+
+use crate::balance::{Balanced, Correction};
+use crate::config::TrainConfig;
+use crate::error::TrainError;
+use crate::pictures::Pictures;
+
+/// A network before its first step, and the pictures in the order and with the changes that it is shown them.
+pub(crate) struct Learner {
+    pub(crate) engine: Engine,
+    pub(crate) batches: Loader,
+    /// What makes up for groups that are not shown or counted as often as they occur.
+    pub(crate) correction: Correction,
+}
+
+impl Learner {
+    pub(crate) fn new(
+        config: &TrainConfig,
+        network: Network,
+        augment: &Augment,
+        dataset: &Dataset,
+        pictures: &Pictures,
+        cpu: Cpu,
+    ) -> Self {
+        let Pictures { training, split, scaling, .. } = pictures;
+        let (batch, seed, threads) = (config.batch, config.seed, cpu.threads());
+        let Balanced { loss, drawn, correction } = config.balance.of(network.head(), dataset, &split.train);
+        let batches = match drawn {
+            None => Loader::for_training(training, &split.train, scaling, batch, seed, *augment),
+            Some(groups) => Loader::for_balanced_training(training, groups, scaling, batch, seed, *augment),
+        };
+        let mut engine = Engine::new(network, config.device(cpu), seed);
+        engine.weigh_loss(loss);
+        Self { engine, batches: batches.with_threads(threads), correction }
+    }
+}
+
+/// What the network should answer for a batch, mixed as its pictures are and smoothed as `config` says, in place of what `encoded` held.
+pub(crate) fn encode(
+    config: &TrainConfig,
+    head: &Head,
+    dataset: &Dataset,
+    batch: &Batch,
+    encoded: &mut Vec<f32>,
+) -> Result<(), TrainError> {
+    let labels = batch.samples().iter().map(|&sample| &dataset.samples()[sample].label);
+    targets::encode(head, labels, encoded)?;
+    if let Some(shares) = batch.own_shares() {
+        targets::mix(head, shares, encoded);
+    }
+    targets::smooth(head, config.label_smoothing, encoded);
+    Ok(())
+}
