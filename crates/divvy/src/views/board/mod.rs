@@ -61,17 +61,11 @@ impl Board {
     fn try_write(&mut self, entry: &Entry<'_>) -> io::Result<()> {
         let Some(run) = &self.run else { return Ok(()) };
         let at = now();
-        let file = match &mut self.file {
+        let file = match self.file.take() {
             Some(file) => file,
-            None => {
-                let mut file = BufWriter::new(File::create_new(new_file(run, at))?);
-                file.write_all(&record::framed(&Entry::Version.encoded(at, 0)))?;
-                // What an earlier file of the run has from this step on is void.
-                file.write_all(&record::framed(&Entry::Start.encoded(at, self.step)))?;
-                self.file.insert(file)
-            }
+            None => begun(run, at, self.step)?,
         };
-        file.write_all(&record::framed(&entry.encoded(at, self.step)))
+        self.file.insert(file).write_all(&record::framed(&entry.encoded(at, self.step)))
     }
 
     fn flush(&mut self) {
@@ -119,11 +113,21 @@ fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
+/// A new file in the run's folder, for what there is from this step on: what an earlier file has of it is void.
+fn begun(run: &RunFolder, at: f64, step: u64) -> io::Result<BufWriter<File>> {
+    let mut file = BufWriter::new(File::create_new(new_path(run, at))?);
+    file.write_all(&record::framed(&Entry::Version.encoded(at, 0)))?;
+    file.write_all(&record::framed(&Entry::Start.encoded(at, step)))?;
+    Ok(file)
+}
+
 /// A name that sorts by time, as TensorBoard reads the files of a run one after the other.
-fn new_file(run: &RunFolder, at: f64) -> PathBuf {
+fn new_path(run: &RunFolder, at: f64) -> PathBuf {
+    /// Nobody begins a run so often in a moment.
+    const MOST: u64 = 1000;
     let first = at as u64;
     let name = |seconds: u64| run.path().join(format!("{}{seconds:010}.divvy", RunFolder::BOARD));
-    (first..).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(first))
+    (first..first + MOST).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(first))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ def write(path):
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.summary.writer.record_writer import RecordWriter
 
-    values = [("loss/train", 0.69314718), ("learning_rate", 1e-3), ("images_per_second", 0.0)]
+    values = [("loss/train", 0.7531), ("learning_rate", 1e-3), ("images_per_second", 0.0)]
     values = [Summary.Value(tag=tag, simple_value=value) for tag, value in values]
     events = [
         Event(wall_time=1_700_000_000.25, file_version="brain.Event:2"),
