@@ -35,11 +35,10 @@ impl BestModel {
         Self { path, classes, preprocess, views, record, unsaved: None }
     }
 
-    /// Keeps the network of `engine` as it is as the model of that epoch.
-    ///
-    /// # Errors
-    /// [`ModelError::Write`]; it is held until it can be saved.
-    pub(crate) fn keep(&mut self, engine: &Engine, best: &Best) -> Result<(), ModelError> {
+    /// Keeps the network of `engine` as it is as the model of that epoch. What keeps it from being saved, unless the one before is held for
+    /// that already.
+    pub(crate) fn keep(&mut self, engine: &Engine, best: &Best) -> Option<ModelError> {
+        let was_held = self.unsaved.is_some();
         let Best { epoch, score } = *best;
         let validation =
             Validation { loss: score.loss, metric: score.metric.in_words().to_owned(), value: score.value };
@@ -49,7 +48,7 @@ impl BestModel {
         let model =
             model.expect("head, preprocessing and parameters are those that the training was prepared with");
         self.unsaved = Some(model.with_views(self.views));
-        self.save()
+        self.save().err().filter(|_| !was_held)
     }
 
     /// Saves the model that is held, if any.

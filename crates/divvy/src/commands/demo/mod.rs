@@ -7,13 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use divvy::data::{OpenOptions, StoreOptions};
+use divvy::data::{Dataset, OpenOptions, StoreOptions};
 use divvy::eval::Report;
 use divvy::model::{Classifier, Model};
 use divvy::nn::Precision;
 use divvy::rules::Rule;
 use divvy::sort::{Mode, Sorter};
-use divvy::train::{Ending, Length, TrainConfig, evaluate, train};
+use divvy::train::{Ending, Facts, Length, Recipe, Stated, TrainConfig, evaluate, train};
 
 use super::sort::sort;
 use crate::args::DemoArgs;
@@ -48,8 +48,10 @@ pub(crate) fn run(args: &DemoArgs, terminal: &mut Terminal) -> Result<Status> {
     // Few pictures validate; what is told in the end is measured on others.
     let allow = BTreeSet::from([Rule::V06]);
     let exact = args.compute.exact;
-    let config =
-        TrainConfig { length: Length::Epochs(EPOCHS), allow, exact, ..TrainConfig::new(&album.photos) };
+    let facts = Facts::of(&Dataset::open(&album.photos, &OpenOptions::default())?);
+    let recipe = Recipe::choose(&facts, &Stated::default()).into_config();
+    let data = album.photos.clone();
+    let config = TrainConfig { data, length: Length::Epochs(EPOCHS), allow, exact, ..recipe };
     let mut screen = Screen::new(terminal);
     let trained = train(&config, &run, args.compute.processor.cpu(), &mut screen, interrupt::asked());
     screen.close();
