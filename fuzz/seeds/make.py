@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import struct
 import tarfile
 import zipfile
@@ -118,3 +119,46 @@ max_pixels = 1000000
 label_column = "breed"
 """
 write("config", "one_cycle.toml", CONFIG.encode())
+
+# A checkpoint without its checksum, which the target adds (docs/resume.md).
+TIME = {"secs": 1, "nanos": 500}
+HASH = "0" * 64
+STATE = {
+    "divvy": "0.1.0",
+    "serial": 3,
+    "bond": {"config": HASH, "split": HASH, "pictures": HASH, "places": HASH, "isa": "avx2"},
+    "events": 1000,
+    "taken": TIME,
+    "first_step": TIME,
+    "counts": {"steps": 6, "remembered": 6},
+    "progress": {
+        "epochs": 1,
+        "running": {"batches": 2, "images": 16, "losses": 1.5, "rate": 1e-3, "time": TIME, "waited": TIME},
+        "plateau": {"best": 0.5, "stale": 1, "factor": 0.1},
+        "best": {"epoch": 1, "score": {"loss": 0.5, "metric": "accuracy", "value": 0.75}},
+        "validation_time": TIME,
+    },
+    "watch": {
+        "network": {"head": "softmax", "classes": 2, "steps_per_epoch": 4, "counts_as_is": True},
+        "resting": 1,
+        "at_prior": 2,
+        "told": ["L11"],
+    },
+}
+
+
+def block(value: object) -> bytes:
+    text = json.dumps(value).encode()
+    return struct.pack("<I", len(text)) + text
+
+
+def checkpoint(parts: list[object]) -> bytes:
+    content = b"divvy checkpoint" + struct.pack("<I", 1) + block(STATE)
+    for part in parts:
+        content += block({"part": part, "name": "head/kernel", "shape": [3, 2]}) + struct.pack("<6f", *range(6))
+        content += block({"part": part, "name": "head/bias", "shape": [2]}) + struct.pack("<2f", 0.5, -0.5)
+    return content
+
+
+write("checkpoint", "adam", checkpoint(["parameters", "average", {"moment": 0}, {"moment": 1}]))
+write("checkpoint", "sgd", checkpoint(["parameters"]))

@@ -28,11 +28,10 @@ impl BestModel {
         Self { path, classes, preprocess, record, unsaved: None }
     }
 
-    /// Keeps the network of `engine` as it is as the model of that epoch.
-    ///
-    /// # Errors
-    /// [`ModelError::Write`]; it is held until it can be saved.
-    pub(crate) fn keep(&mut self, engine: &Engine, best: &Best) -> Result<(), ModelError> {
+    /// Keeps the network of `engine` as it is as the model of that epoch. What keeps it from being saved, unless the one before is held for
+    /// that already.
+    pub(crate) fn keep(&mut self, engine: &Engine, best: &Best) -> Option<ModelError> {
+        let was_held = self.unsaved.is_some();
         let Best { epoch, score } = *best;
         let validation =
             Validation { loss: score.loss, metric: score.metric.in_words().to_owned(), value: score.value };
@@ -42,7 +41,7 @@ impl BestModel {
         self.unsaved = Some(
             model.expect("head, preprocessing and parameters are those that the training was prepared with"),
         );
-        self.save()
+        self.save().err().filter(|_| !was_held)
     }
 
     /// Saves the model that is held, if any.

@@ -1,10 +1,11 @@
 //! The folder of a run: `model.divvy`, `events.jsonl`, `split.csv`, `config.toml`; until it has come to its end two checkpoints
 //! and a lock.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use divvy_data::{read_limited, write_atomically};
+use divvy_data::{DataError, read_limited, write_atomically};
 use divvy_model::{MODEL_FILE, Model};
 
 use crate::config::TrainConfig;
@@ -117,11 +118,10 @@ impl RunFolder {
     /// # Errors
     /// [`TrainError::Data`] and [`TrainError::Model`] when its events or its model cannot be read.
     pub fn outcome(&self) -> Result<Option<Outcome>, TrainError> {
-        if !self.events().exists() {
-            return Ok(None);
-        }
-        let Some((_, Event::Finished { ending, epochs, best_epoch, validation, .. })) =
-            self.read_events()?.pop()
+        let last =
+            last_line(&self.events()).map_err(|source| DataError::Read { path: self.events(), source })?;
+        let Ok(Event::Finished { ending, epochs, best_epoch, validation, .. }) =
+            serde_json::from_slice(&last)
         else {
             return Ok(None);
         };
@@ -159,7 +159,7 @@ impl RunFolder {
     pub fn contents(path: &Path) -> Result<Contents, TrainError> {
         let entries = match fs::read_dir(path) {
             Ok(entries) => entries.count(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Contents::Nothing),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Contents::Nothing),
             Err(source) => return Err(TrainError::Write { path: path.to_owned(), source }),
         };
         let run = Self { path: path.to_owned() };
@@ -213,10 +213,8 @@ impl RunFolder {
 
     /// Writes config.toml.
     pub(crate) fn write_config(&self, config: &TrainConfig) -> Result<(), TrainError> {
-        let text = toml::to_string(config).map_err(|error| TrainError::Write {
-            path: self.config(),
-            source: std::io::Error::other(error),
-        })?;
+        let text = toml::to_string(config)
+            .map_err(|error| TrainError::Write { path: self.config(), source: io::Error::other(error) })?;
         write_atomically(&self.config(), |file| file.write_all(text.as_bytes())).map_err(TrainError::from)
     }
 
@@ -271,6 +269,23 @@ impl Drop for Attempt {
             let _ = fs::remove_dir(folder);
         }
     }
+}
+
+/// The last whole line of a file, which may be as long as it likes or not be there.
+fn last_line(path: &Path) -> io::Result<Vec<u8>> {
+    /// More than any line that ends a training has.
+    const MOST: u64 = 1 << 16;
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        file => file?,
+    };
+    let len = file.metadata()?.len();
+    file.seek(SeekFrom::Start(len.saturating_sub(MOST)))?;
+    let mut end = Vec::new();
+    file.take(MOST).read_to_end(&mut end)?;
+    let mut lines = end.rsplit(|&byte| byte == b'\n');
+    let unfinished = lines.next().is_none_or(|rest| !rest.is_empty());
+    Ok(if unfinished { Vec::new() } else { lines.next().unwrap_or_default().to_vec() })
 }
 
 /// A model in a sentence.

@@ -59,11 +59,13 @@ pub fn resume(
     if !run.config().is_file() {
         return Err(TrainError::NoRun { path: run.path().to_owned() });
     }
-    let _lock = run.lock()?;
+    let lock = run.lock();
+    // What has come to its end is there to be read, whoever may write.
     if let Some(outcome) = run.outcome()? {
         run.remove_working();
         return Ok(outcome);
     }
+    let _lock = lock?;
     run.remove_temporary();
     let config = run.read_config()?;
     let start = Start::new(&config, resources.into(), stopwatch, stop)?;

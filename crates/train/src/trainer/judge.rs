@@ -35,7 +35,7 @@ impl Trainer<'_> {
         let is_best = self.progress.best.is_none_or(|best| score.beats(&best.score));
         if is_best {
             self.progress.best = Some(this);
-            if let Err(error) = self.model.keep(&self.engine, &this) {
+            if let Some(error) = self.model.keep(&self.engine, &this) {
                 recorder.note(format!(
                     "{error}. The training goes on; the model is held in memory until it can be saved"
                 ))?;

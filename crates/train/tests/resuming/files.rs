@@ -226,3 +226,22 @@ fn events_that_someone_shortened_are_no_reason_to_stop() {
     let events = RunFolder::at(&run).read_events().unwrap();
     assert_eq!(events.len(), fs::read_to_string(run.join("events.jsonl")).unwrap().lines().count());
 }
+
+#[test]
+fn an_end_of_which_half_is_written_is_none() {
+    let made = interrupted();
+    let run = copied(&made.whole.run, &made.folder.path().join("end"));
+    let text = fs::read_to_string(run.join("events.jsonl")).unwrap();
+    let outcome = || RunFolder::at(&run).outcome().unwrap().map(|outcome| (outcome.epochs, outcome.ending));
+    assert_eq!(outcome(), Some((4, Ending::Completed)));
+    // A file longer than what is read of it at once.
+    fs::write(run.join("events.jsonl"), [&"{}\n".repeat(100_000), &text].map(String::as_str).concat())
+        .unwrap();
+    assert_eq!(outcome(), Some((4, Ending::Completed)));
+    for cut in [1, 2, 50] {
+        fs::write(run.join("events.jsonl"), &text[..text.len() - cut]).unwrap();
+        assert_eq!(outcome(), None, "{cut}");
+    }
+    fs::remove_file(run.join("events.jsonl")).unwrap();
+    assert_eq!(outcome(), None);
+}

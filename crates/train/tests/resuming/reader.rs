@@ -41,6 +41,17 @@ fn what_was_written_is_read_as_the_same() {
     assert!(rewritten(&checkpoint) == real());
 }
 
+/// Python has made it as docs/resume.md says.
+#[test]
+fn what_another_program_wrote_by_the_book_is_read() {
+    for name in ["adam", "sgd"] {
+        let path = format!("{}/../../fuzz/seeds/checkpoint/{name}", env!("CARGO_MANIFEST_DIR"));
+        let content = fs::read(path).unwrap();
+        let checkpoint = Checkpoint::from_bytes(&signed([&content[..], &[0; 4]].concat())).unwrap();
+        assert_eq!(Checkpoint::from_bytes(&rewritten(&checkpoint)).unwrap(), checkpoint);
+    }
+}
+
 #[test]
 fn every_length_but_the_whole_is_told_as_damage() {
     for len in (0..real().len()).step_by(7).chain(real().len() - 9..real().len()) {

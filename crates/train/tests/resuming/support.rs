@@ -125,6 +125,11 @@ impl Whole {
         Self { run: run.to_owned(), model, steps: steps_of(&heard.events), lines }
     }
 
+    /// Whether this rule was found broken.
+    pub(crate) fn is_told(&self, rule: &str) -> bool {
+        self.lines.iter().any(|line| line["event"] == "finding" && line["id"] == rule)
+    }
+
     /// Asserts that a run came to the same: model, events, and nothing in its folder but what a finished run has.
     #[track_caller]
     pub(crate) fn assert_same(&self, run: &Path, place: &str) {
