@@ -55,7 +55,9 @@ pub fn smooth(head: &Head, share: f64, targets: &mut [f32]) {
         HeadKind::Linear => return,
     };
     let (kept, spread) = ((1.0 - share) as f32, (share / answers as f64) as f32);
-    targets.iter_mut().for_each(|target| *target = kept * *target + spread);
+    for target in targets {
+        *target = kept * *target + spread;
+    }
 }
 
 #[cfg(test)]

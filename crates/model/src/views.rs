@@ -16,7 +16,6 @@ pub enum Views {
 
 impl Views {
     /// Whether a picture is looked at only once.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
     pub fn is_single(&self) -> bool {
         *self == Self::Single
     }
