@@ -29,7 +29,9 @@ pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status
         (run, begun.data, seen)
     } else {
         let (base, choices) = args.recipe.base(args.photos.as_deref(), args.config.as_deref())?;
-        choices.iter().for_each(|choice| terminal.tell(choice));
+        for choice in choices {
+            terminal.tell(choice);
+        }
         let config = config(args, base)?;
         let run = out.unwrap_or_else(|| default_run(&config.data));
         let seen = watched(&run, board, terminal, |listener| {
