@@ -142,6 +142,14 @@ STATE = {
         "network": {"head": "softmax", "classes": 2, "steps_per_epoch": 4, "counts_as_is": True},
         "resting": 1,
         "at_prior": 2,
+        "losses": {
+            "last": {"epoch": 2, "training": 0.25, "validation": 0.75, "rate": 1e-3},
+            "lowest": {"epoch": 1, "training": 0.5, "validation": 0.5, "rate": 1e-3},
+            "risen": [0.25],
+            "marks": [0.5, 0.5],
+            "still": 1,
+            "highest_rate": 1e-3,
+        },
         "told": ["L11"],
     },
 }

@@ -319,7 +319,7 @@ fn rates_are_tried_without_leaving_anything_behind() {
     assert!(svg.starts_with("<svg") && svg.contains("learning rate") && svg.contains("<polyline"), "{svg}");
     for (flag, value, said) in [
         ("--steps", "5", "the number of steps is 5; give 20 to 10,000, such as 200"),
-        ("--to", "1e-9", "the range of learning rates is from 0.000001 to 0.000000001"),
+        ("--to", "1e-9", "the range of learning rates is from 0.000003 to 0.000000001"),
         ("--from", "0", "--from: `0` cannot be used; give a number above 0"),
     ] {
         let refused = desk.refuses(&["lr", "photos", flag, value]);
