@@ -62,7 +62,10 @@ pub fn resume(
     let lock = run.lock();
     // What has come to its end is there to be read, whoever may write.
     if let Some(outcome) = run.outcome()? {
-        run.remove_working();
+        if lock.is_ok() {
+            run.remove_temporary();
+            run.remove_working();
+        }
         return Ok(outcome);
     }
     let _lock = lock?;
