@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use divvy_data::{AugmentChoice, Dataset, LabelKind, Part, Preset};
+use divvy_data::{Augment, AugmentChoice, Dataset, LabelKind, Part, Preset};
 use divvy_model::Views;
 use divvy_nn::{Head, Optimizer, Schedule, Task, Wiring};
 
@@ -17,6 +17,8 @@ const SMALL: usize = 64;
 const LEAST: usize = 16;
 /// The side that photos are brought to.
 const PHOTO: usize = 96;
+/// Pictures below which steps are made of fewer, so that there are enough of them.
+const SCARCE: usize = 500;
 /// Pictures below which they are changed more from one epoch to the next.
 const FEW: usize = 20_000;
 /// The share of the running average of weights that stays at each step: it reaches back about 100 steps.
@@ -141,30 +143,40 @@ impl Recipe {
 
     /// How weights move.
     fn choose_steps(&mut self, facts: &Facts) {
-        let is_own = self.config.architecture.starts_with("resnet9");
-        self.config.batch = if facts.images < 500 { 16 } else { 64 };
-        let why = if facts.images < 500 {
-            "few pictures, and so more steps"
-        } else {
-            "steps of a good size for a processor"
+        let (batch, why) = match facts.images {
+            ..SCARCE => (16, "few pictures, and so more steps"),
+            _ => (64, "steps of a good size for a processor"),
         };
-        self.note("batch", self.config.batch, why);
-        self.config.optimizer = Optimizer::adam_w(0.02).average(AVERAGE);
-        self.config.learning_rate = if is_own { 3e-3 } else { 1e-3 };
-        self.config.schedule = Schedule::OneCycle { rise: 0.25, start: 25.0, finish: 1e4 };
-        let value = format!("AdamW, rate {}", self.config.learning_rate);
+        self.config.batch = batch;
+        self.note("batch", batch, why);
+        let has_shortcuts = ["resnet9", "resnet9_photo"].contains(&self.config.architecture.as_str());
+        let (name, optimizer, rate, why) = match (has_shortcuts, facts.images) {
+            (true, FEW..) => {
+                ("sgd", Optimizer::nesterov(0.9).weight_decay(5e-4), 0.1, "the better with many pictures")
+            }
+            (true, _) => ("adamw", Optimizer::adam_w(0.02), 3e-3, "learns from few pictures, too"),
+            (false, _) => ("adamw", Optimizer::adam_w(0.02), 1e-3, "works with most networks"),
+        };
+        self.config.optimizer = optimizer.average(AVERAGE);
+        self.note("optimizer", name, format!("{why}; the weights' running average is kept"));
+        self.config.learning_rate = rate;
         self.note(
-            "optimizer",
-            value,
-            "one cycle of the rate suits networks with batch norms; the weights' running average is kept",
+            "learning_rate",
+            rate,
+            "suits network and optimizer; it rises for a quarter of the time, then falls",
         );
+        self.config.schedule = Schedule::OneCycle { rise: 0.25, start: 25.0, finish: 1e4 };
     }
 
     /// How pictures and labels are changed.
     fn choose_changes(&mut self, facts: &Facts) {
-        let preset = if facts.images < FEW { Preset::Standard } else { Preset::Light };
-        self.config.augment = preset.into();
-        self.note("augment", preset.name(), format!("{} pictures", facts.images));
+        let (augment, name) = match facts.images {
+            ..FEW => (Preset::Standard.into(), "standard"),
+            // Of so many, each is seen a few times only: what blurs or turns them costs more than it teaches.
+            _ => (mirroring(), "by mirroring alone"),
+        };
+        self.config.augment = augment;
+        self.note("augment", name, format!("{} pictures", facts.images));
         if facts.mirrors {
             self.config.views = Views::Mirrored;
             self.note(
@@ -189,6 +201,11 @@ impl Recipe {
             );
         }
     }
+}
+
+/// Mirroring, unless the groups' names forbid it.
+fn mirroring() -> AugmentChoice {
+    AugmentChoice::Stated { augment: Augment { flip: 0.5, ..Augment::none() }, flips_are_open: true }
 }
 
 #[cfg(test)]
@@ -228,6 +245,18 @@ mod tests {
     }
 
     #[test]
+    fn of_many_pictures_each_is_changed_less_and_steps_are_larger() {
+        let config = |images| Recipe::choose(&facts(images, Some(32)), &Stated::default()).config;
+        let (few, many) = (config(FEW - 1), config(FEW));
+        assert_eq!(few.augment, Preset::Standard.into());
+        assert_eq!(many.augment, mirroring());
+        assert!(few.learning_rate < many.learning_rate);
+        let stated = Stated { architecture: Some("classic".to_owned()), ..Stated::default() };
+        let classic = Recipe::choose(&facts(FEW, Some(32)), &stated).config;
+        assert_eq!(classic.learning_rate, 1e-3, "a rate that only networks with batch norms throughout bear");
+    }
+
+    #[test]
     fn pictures_are_looked_at_mirrored_only_where_that_means_the_same() {
         for (mirrors, views) in [(true, Views::Mirrored), (false, Views::Single)] {
             let facts = Facts { mirrors, ..facts(1000, Some(500)) };
@@ -253,7 +282,16 @@ mod tests {
         let settings: Vec<&str> = recipe.choices.iter().map(|choice| choice.setting).collect();
         assert_eq!(
             settings,
-            ["size", "architecture", "batch", "optimizer", "augment", "views", "label_smoothing"]
+            [
+                "size",
+                "architecture",
+                "batch",
+                "optimizer",
+                "learning_rate",
+                "augment",
+                "views",
+                "label_smoothing"
+            ]
         );
         assert_eq!(
             recipe.choices[0].to_string(),

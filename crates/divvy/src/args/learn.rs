@@ -47,7 +47,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", value_parser = patience)]
     pub(crate) patience: Option<NonZeroU32>,
 
-    /// The learning rate at its highest [default: as suits the network and the rule, 0.001 to 0.01]
+    /// The learning rate at its highest [default: as suits the network and the rule, 0.001 to 0.1]
     #[arg(long, value_name = "RATE", value_parser = above_zero)]
     pub(crate) lr: Option<f64>,
 
@@ -140,7 +140,7 @@ pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 
-    /// The rule by which weights move [default: adamw]
+    /// The rule by which weights move [default: adamw, of 20,000 pictures and more sgd]
     #[arg(long, value_name = "RULE")]
     pub(crate) optimizer: Option<OptimizerChoice>,
 
@@ -154,7 +154,7 @@ pub(crate) struct RecipeArgs {
     pub(crate) label_smoothing: Option<f64>,
 
     /// How training pictures are changed at random: none, light, standard, strong, or a TOML file of settings (docs/augment.md);
-    /// without mirroring where the groups' names forbid it [default: standard, of 20,000 pictures and more light]
+    /// without mirroring where the groups' names forbid it [default: standard, of 20,000 pictures and more mirroring alone]
     #[arg(long, value_name = "HOW")]
     pub(crate) augment: Option<AugmentFlag>,
 

@@ -42,7 +42,7 @@ impl RecipeArgs {
     fn is_open(&self, setting: &str) -> bool {
         match setting {
             "batch" => self.batch.is_none(),
-            "optimizer" => self.optimizer.is_none(),
+            "optimizer" | "learning_rate" => self.optimizer.is_none(),
             "augment" => self.augment.is_none(),
             "views" => self.views.is_none(),
             "label_smoothing" => self.label_smoothing.is_none(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use divvy::train::{
-    Ending, Event, Length, Listener, Outcome, Resources, RunFolder, TrainConfig, TrainError, train,
+    Choice, Ending, Event, Length, Listener, Outcome, Resources, RunFolder, TrainConfig, TrainError, train,
 };
 
 use super::resume;
@@ -29,7 +29,8 @@ pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status
         (run, begun.data, seen)
     } else {
         let (base, choices) = args.recipe.base(args.photos.as_deref(), args.config.as_deref())?;
-        for choice in choices {
+        let is_open = |choice: &&Choice| choice.setting != "learning_rate" || args.lr.is_none();
+        for choice in choices.iter().filter(is_open) {
             terminal.tell(choice);
         }
         let config = config(args, base)?;
