@@ -103,11 +103,6 @@ impl Recipe {
     }
 
     /// The settings; the pictures are still to be named.
-    pub fn config(&self) -> &TrainConfig {
-        &self.config
-    }
-
-    /// The settings, to be changed.
     pub fn into_config(self) -> TrainConfig {
         self.config
     }

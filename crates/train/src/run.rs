@@ -70,12 +70,16 @@ impl RunFolder {
 
     /// Takes a run's files away. What cannot be removed is reported by the next command, as a run without a model.
     fn remove_files(&self) {
-        let files = [self.model(), self.split(), self.events(), self.config(), self.page()];
-        for file in files.into_iter().chain(self.board()) {
+        for file in self.replaced().into_iter().chain([self.events()]).chain(self.board()) {
             let _ = fs::remove_file(file);
         }
         self.remove_temporary();
         self.remove_working();
+    }
+
+    /// The files that stay, of those that are written whole in place of what was there: their halves lie beside them meanwhile.
+    fn replaced(&self) -> [PathBuf; 4] {
+        [self.model(), self.split(), self.config(), self.page()]
     }
 
     /// Takes away what a run needs only as long as it goes on.
@@ -87,8 +91,7 @@ impl RunFolder {
 
     /// Takes away the halves of files that a process was writing when it was killed.
     pub(crate) fn remove_temporary(&self) {
-        let files =
-            [self.model(), self.split(), self.config(), self.page()].into_iter().chain(self.checkpoints());
+        let files = self.replaced().into_iter().chain(self.checkpoints());
         let begins: Vec<_> =
             files.filter_map(|file| Some(format!("{}.", file.file_name()?.to_str()?))).collect();
         let Ok(entries) = fs::read_dir(&self.path) else { return };

@@ -15,7 +15,7 @@ pub(crate) use series::KeyOf;
 pub use series::Series;
 pub use table::{Column, LabelSeparator, TableOptions};
 
-use crate::decode::{self, Channels, ImageError, Limits, Pixels};
+use crate::decode::{self, Channels, Header, ImageError, Limits, Pixels};
 use crate::error::{DataError, Skipped, nearest};
 use crate::files::Files;
 use crate::preprocess::Preprocess;
@@ -307,10 +307,7 @@ impl Dataset {
         if let Some((_, _, channels)) = self.array_shape() {
             return channels;
         }
-        let mut colours = (0..self.samples.len()).filter_map(|sample| match self.read(sample) {
-            Ok(Stored::File(bytes)) => Some(decode::header(&bytes, &self.limits).ok()?.channels),
-            _ => None,
-        });
+        let mut colours = (0..self.samples.len()).filter_map(|sample| Some(self.header(sample)?.channels));
         match colours.next() {
             Some(Channels::Grey) if colours.all(|channels| channels == Channels::Grey) => Channels::Grey,
             _ => Channels::Rgb,
@@ -321,14 +318,19 @@ impl Dataset {
     /// over.
     pub fn sizes(&self, most: usize) -> Vec<(usize, usize)> {
         let looked_at = self.samples.len().min(most);
-        let of_sample = |sample| match self.read(sample).ok()? {
-            Stored::File(bytes) => {
-                let header = decode::header(&bytes, &self.limits).ok()?;
-                Some((header.height as usize, header.width as usize))
-            }
-            Stored::Pixels(pixels) => Some((pixels.height(), pixels.width())),
-        };
-        (0..looked_at).filter_map(|index| of_sample(index * self.samples.len() / looked_at)).collect()
+        if let Some((height, width, _)) = self.array_shape() {
+            return vec![(height, width); looked_at];
+        }
+        let headers = (0..looked_at).filter_map(|index| self.header(index * self.samples.len() / looked_at));
+        headers.map(|header| (header.height as usize, header.width as usize)).collect()
+    }
+
+    /// What a sample's file says before its pixels; none where it cannot be read, and of an item of an array.
+    fn header(&self, sample: usize) -> Option<Header> {
+        match self.read(sample).ok()? {
+            Stored::File(bytes) => decode::header(&bytes, &self.limits).ok(),
+            Stored::Pixels(_) => None,
+        }
     }
 
     /// The samples of a part; `None` stands for those of data that is not divided.

@@ -34,8 +34,9 @@ impl RecipeArgs {
             wiring: self.wiring(),
         };
         let recipe = Recipe::choose(&facts, &stated);
-        let open = recipe.choices().iter().filter(|choice| self.is_open(choice.setting));
-        Ok((recipe.config().clone(), open.cloned().collect()))
+        let is_open = |choice: &&Choice| self.is_open(choice.setting);
+        let open = recipe.choices().iter().filter(is_open).cloned().collect();
+        Ok((recipe.into_config(), open))
     }
 
     /// Whether nothing was typed of a setting that a recipe chooses whatever is stated.
