@@ -30,8 +30,20 @@ fn gibi(bytes: u64) -> f64 {
     bytes as f64 / (1_u64 << 30) as f64
 }
 
-/// Makes sure that `network` can be trained by an optimizer, or used where there is none, with batches of `batch` pictures on `threads`
-/// threads. Nothing is allocated.
+/// Bytes that `network` needs to be trained by an optimizer, or to be used where there is none, with batches of `batch` pictures on `threads`
+/// threads: buffers, parameters, gradients and optimizer state. Nothing is allocated.
+pub fn needed_memory(network: &Network, optimizer: Option<&Optimizer>, batch: usize, threads: usize) -> u64 {
+    let mode = if optimizer.is_some() { Mode::Train } else { Mode::Infer };
+    let table = ParameterTable::new(network.graph());
+    let plan = Plan::compile(network, &table, mode, batch, PlanOptions::default());
+    // Training keeps a gradient beside each parameter, and what the optimizer remembers.
+    let copies = optimizer.map_or(1, |optimizer| 2 + optimizer.kept());
+    let numbers =
+        plan.arena_len() + plan.scratch_len(threads) + plan.constants_len() + copies * table.trained_len();
+    (numbers * size_of::<f32>()) as u64
+}
+
+/// Makes sure that there is as much memory as [`needed_memory`] finds to be needed.
 ///
 /// # Errors
 /// [`OutOfMemory`] when it needs more than is free. Where the system does not tell, nothing is refused.
@@ -41,14 +53,7 @@ pub fn check_memory(
     batch: usize,
     threads: usize,
 ) -> Result<(), OutOfMemory> {
-    let mode = if optimizer.is_some() { Mode::Train } else { Mode::Infer };
-    let table = ParameterTable::new(network.graph());
-    let plan = Plan::compile(network, &table, mode, batch, PlanOptions::default());
-    // Training keeps a gradient beside each parameter, and what the optimizer remembers.
-    let copies = optimizer.map_or(1, |optimizer| 2 + optimizer.kept());
-    let numbers =
-        plan.arena_len() + plan.scratch_len(threads) + plan.constants_len() + copies * table.trained_len();
-    check_free((numbers * size_of::<f32>()) as u64, batch)
+    check_free(needed_memory(network, optimizer, batch, threads), batch)
 }
 
 /// Refuses what needs more bytes than are free.
@@ -62,6 +67,11 @@ pub(crate) fn check_free(needed: u64, batch: usize) -> Result<(), OutOfMemory> {
 /// Bytes that a program could take without others being pushed out, where the system tells (Linux).
 pub fn free_memory() -> Option<u64> {
     bytes("/proc/meminfo", "MemAvailable:")
+}
+
+/// The bytes of memory that this process holds now, where the system tells (Linux).
+pub fn held_memory() -> Option<u64> {
+    bytes("/proc/self/status", "VmRSS:")
 }
 
 /// The most bytes of memory that this process has held so far, where the system tells (Linux).

@@ -20,7 +20,7 @@ use crate::layers::{ParamRole, ParamSpec};
 pub struct ParameterId(pub(crate) usize);
 
 /// Where every parameter of a network lies.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ParameterTable {
     entries: Vec<Entry>,
     decayed_len: usize,
@@ -29,7 +29,7 @@ pub struct ParameterTable {
 }
 
 /// One parameter: what it is and where.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 struct Entry {
     node: NodeId,
     /// Layer and parameter, `conv2d/kernel`.

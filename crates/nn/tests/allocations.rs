@@ -12,6 +12,7 @@ mod support;
 
 use std::alloc::System;
 use std::hint::black_box;
+use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
@@ -49,6 +50,10 @@ fn steps_allocate_nothing(isa: Isa, threads: usize, optimizer: &Optimizer) {
     let mut pass = || {
         for batch in &batches {
             let loss = engine.train_step(&batch.images, &batch.targets, batch.size, optimizer, 1e-3);
+            assert!(loss.is_ok());
+            let parts = NonZeroUsize::new(2).unwrap();
+            let (images, targets) = (&batch.images, &batch.targets);
+            let loss = engine.train_step_in_parts(images, targets, batch.size, parts, optimizer, 1e-3);
             assert!(loss.is_ok());
             let logits = engine.logits(&batch.images, batch.size);
             assert!(logits.iter().all(|logit| logit.is_finite()));

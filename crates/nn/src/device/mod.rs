@@ -67,6 +67,14 @@ pub(crate) struct Randomness {
     pub(crate) step: u64,
 }
 
+/// Makes room for `len` numbers, at the least. What is there is lost where that takes new memory, which is taken after the old was given back.
+fn make_room(buffer: &mut Buffer, len: usize) {
+    if len > buffer.len() {
+        *buffer = Buffer::default();
+        *buffer = Buffer::zeros(len);
+    }
+}
+
 impl Device {
     /// A device that runs on `cpu`, by the fastest algorithms.
     pub fn new(cpu: Cpu) -> Self {
@@ -121,8 +129,8 @@ impl Device {
 
     /// Makes room for `plan`; after this, running it allocates nothing.
     pub(crate) fn prepare(&mut self, plan: &Plan) {
-        self.arena.grow(plan.arena_len());
-        self.scratch.grow(plan.scratch_len(self.cpu.threads()));
+        make_room(&mut self.arena, plan.arena_len());
+        make_room(&mut self.scratch, plan.scratch_len(self.cpu.threads()));
         if let Some(tiling) = plan.tiling() {
             self.prepare_tiled(tiling, plan.batch() / tiling.plan.batch());
         }

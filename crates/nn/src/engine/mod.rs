@@ -1,31 +1,36 @@
 //! A network with its parameters on a device: what a trainer drives and a classifier asks.
 
 mod state;
+mod step;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use divvy_kernels::{Average, Buffer, Cpu, follow};
-use thiserror::Error;
+use divvy_kernels::{Buffer, Cpu};
 
 use crate::device::{Context, Device, Known, Randomness};
 use crate::head::LossWeights;
 use crate::network::Network;
-use crate::optimizer::{Optimizer, OptimizerState};
+use crate::optimizer::OptimizerState;
 use crate::parameters::{ParameterTable, Parameters};
 use crate::plan::constant::{Constants, Places};
 use crate::plan::{Mode, Plan};
 
 pub use state::{StateError, StatePart, StateTensor, StepCounts};
+pub use step::NotFinite;
 
 /// A network, its parameters, and the plans and memory to run it. Plans are compiled once for each batch size.
 #[derive(Debug)]
 pub struct Engine {
     network: Network,
+    /// The network for pictures of another size, where it is trained on such.
+    trained_as: Option<Network>,
     device: Device,
     parameters: Parameters,
     gradients: Buffer,
+    /// The mean of the gradients of the parts of a step that were computed already.
+    accumulated: Buffer,
     optimizer_state: OptimizerState,
     average: Option<Parameters>,
     loss_weights: LossWeights,
@@ -44,19 +49,6 @@ struct Compiled {
     tiled_places: Arc<Places>,
 }
 
-/// A step that left no usable numbers. The trained parameters are as they were before it.
-#[derive(Clone, Copy, PartialEq, Debug, Error)]
-#[error(
-    "the loss is {loss} at step {step}: the learning rate is too high for this network, or a picture or label holds no finite \
-     number; train again with a tenth of the learning rate"
-)]
-pub struct NotFinite {
-    /// The step, from 1.
-    pub step: u64,
-    /// The mean loss of the batch.
-    pub loss: f32,
-}
-
 impl Engine {
     /// `network` with fresh parameters drawn from `seed`.
     pub fn new(network: Network, device: Device, seed: u64) -> Self {
@@ -69,9 +61,11 @@ impl Engine {
         Self {
             loss_weights: LossWeights::even(network.head()),
             network,
+            trained_as: None,
             device,
             parameters,
             gradients: Buffer::default(),
+            accumulated: Buffer::default(),
             optimizer_state: OptimizerState::default(),
             average: None,
             plans: HashMap::new(),
@@ -84,6 +78,21 @@ impl Engine {
     /// The network.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// Trains as `network` from the next step on: the same layers with the same parameters, for pictures of another size. What it answers is still
+    /// answered as the network it was made of.
+    ///
+    /// # Panics
+    /// When its parameters are others; [`ParameterTable`]s can be compared before.
+    pub fn train_as(&mut self, network: Network) {
+        if self.trained_as.as_ref() == Some(&network) {
+            return;
+        }
+        let table = ParameterTable::new(network.graph());
+        assert!(table == **self.parameters.table(), "a network with the same parameters");
+        self.plans.retain(|(mode, _), _| *mode != Mode::Train);
+        self.trained_as = Some(network);
     }
 
     /// The processor that it runs on.
@@ -131,7 +140,11 @@ impl Engine {
     }
 
     fn compiled(&mut self, mode: Mode, batch: usize) -> Compiled {
-        let (network, table) = (&self.network, self.parameters.table());
+        let network = match mode {
+            Mode::Train => self.trained_as.as_ref().unwrap_or(&self.network),
+            Mode::Infer => &self.network,
+        };
+        let table = self.parameters.table();
         let options = self.device.plan_options();
         let compiled = self.plans.entry((mode, batch)).or_insert_with(|| {
             let plan = Plan::compile(network, table, mode, batch, options);
@@ -141,38 +154,6 @@ impl Engine {
         });
         self.device.prepare(&compiled.plan);
         compiled.clone()
-    }
-
-    /// One step of training: forward, loss, backward, and the optimizer's update at rate `rate`. The mean loss of the batch.
-    ///
-    /// `images` are `[batch, height, width, channels]`, `targets` `[batch, units]`, as the network's head encodes them.
-    ///
-    /// # Errors
-    /// [`NotFinite`] when the loss is not finite.
-    ///
-    /// # Panics
-    /// When the slices do not have those lengths.
-    pub fn train_step(
-        &mut self,
-        images: &[f32],
-        targets: &[f32],
-        batch: usize,
-        optimizer: &Optimizer,
-        rate: f64,
-    ) -> Result<f32, NotFinite> {
-        let compiled = self.compiled(Mode::Train, batch);
-        if self.gradients.len() != self.parameters.table().trained_len() {
-            // Fresh zeros, not grown: pages that are never written, as those of gradients that are not kept, take no memory.
-            self.gradients = Buffer::zeros(self.parameters.table().trained_len());
-        }
-        if optimizer.average.is_none() {
-            self.average = None;
-        } else if self.average.is_none() {
-            self.average = Some(self.parameters.clone());
-        }
-        let loss = self.forward(&compiled, images, targets)?;
-        self.backward(&compiled, optimizer, rate);
-        Ok(loss)
     }
 
     /// Takes the time of every operation from now on, for [`Engine::times`].
@@ -186,76 +167,11 @@ impl Engine {
         self.device.laps().map(|laps| laps.times()).unwrap_or_default()
     }
 
-    /// The mean loss of a batch; what the backward pass reads is left in memory.
-    fn forward(&mut self, compiled: &Compiled, images: &[f32], targets: &[f32]) -> Result<f32, NotFinite> {
-        let plan = &compiled.plan;
-        self.start_laps(plan);
-        let ends = plan.ends();
-        let loss_ends = ends.loss.expect("a training plan ends in a loss");
-        self.device.buffer_mut(plan, ends.images).copy_from_slice(images);
-        self.device.buffer_mut(plan, loss_ends.targets).copy_from_slice(targets);
-        self.device.run(
-            plan,
-            plan.forward(),
-            Context {
-                constants: Known { constants: &self.constants, places: &compiled.places },
-                parameters: &mut self.parameters,
-                gradients: &mut self.gradients,
-                randomness: Randomness { seed: self.seed, step: self.steps },
-                loss_weights: Some(&self.loss_weights),
-                updates: None,
-            },
-        );
-        let losses = self.device.buffer(plan, loss_ends.losses);
-        let loss = (losses.iter().copied().map(f64::from).sum::<f64>() / plan.batch() as f64) as f32;
-        if loss.is_finite() { Ok(loss) } else { Err(NotFinite { step: self.steps + 1, loss }) }
-    }
-
     /// Forgets the times of the last run, if they are taken.
     fn start_laps(&mut self, plan: &Plan) {
         if let Some(laps) = self.device.laps() {
             laps.start(plan.steps().len());
         }
-    }
-
-    /// The gradients of the batch whose forward pass was the last, and the optimizer's step. Parameters whose gradients are made
-    /// in one pass over them are moved in that pass, the others after all.
-    fn backward(&mut self, compiled: &Compiled, optimizer: &Optimizer, rate: f64) {
-        let (plan, table) = (&compiled.plan, self.parameters.table().clone());
-        let average_rate = optimizer.average_rate(self.steps + 1);
-        let averaged = self.average.as_mut().zip(average_rate);
-        let averaged = averaged.map(|(kept, rate)| Average { values: kept.values_mut(), rate });
-        let mut updates = self.optimizer_state.begin(optimizer, rate, &table, averaged);
-        let moved = plan.immediate(optimizer);
-        self.device.run(
-            plan,
-            plan.backward(),
-            Context {
-                constants: Known { constants: &self.constants, places: &compiled.places },
-                parameters: &mut self.parameters,
-                gradients: &mut self.gradients,
-                randomness: Randomness { seed: self.seed, step: self.steps },
-                loss_weights: Some(&self.loss_weights),
-                updates: (!moved.is_empty()).then_some(&mut updates),
-            },
-        );
-        updates.clip(self.device.cpu(), &self.gradients);
-        let mut start = 0;
-        let len = table.trained_len();
-        for range in moved.iter().map(|id| table.range(*id)).chain(std::iter::once(len..len)) {
-            let values = self.parameters.values_mut();
-            updates.take(self.device.cpu(), start..range.start, values, &self.gradients);
-            start = range.end;
-        }
-        if let Some((kept, rate)) = self.average.as_mut().zip(average_rate) {
-            let (_, values) = kept.split_mut();
-            follow(self.device.cpu(), Average { values, rate }, self.parameters.slices().1);
-        }
-        if let Some(laps) = self.device.laps() {
-            laps.lap();
-        }
-        self.steps += 1;
-        self.constants.expire();
     }
 
     /// The logits of a batch, `[batch, units]`, in inference mode.
