@@ -222,11 +222,25 @@ impl Loader {
     /// Starts an epoch at one of its batches, counted from 0: the batches from there on are those of [`Self::epoch`], none where it has
     /// no more. Those before are not made.
     pub fn epoch_from(&self, epoch: u64, first: usize) -> Epoch {
+        let [height, width, _] = self.shape();
+        self.epoch_of_size(epoch, first, [height, width])
+    }
+
+    /// As [`Self::epoch_from`], with images of another height and width than [`Self::shape`]'s.
+    ///
+    /// # Panics
+    /// For images that are not augmented, which come in the size that they are kept in.
+    pub fn epoch_of_size(&self, epoch: u64, first: usize, [height, width]: [usize; 2]) -> Epoch {
+        let shape = [height, width, self.shape()[2]];
+        assert!(
+            self.inner.changes.is_some() || shape == self.shape(),
+            "only images to learn from are resized"
+        );
         let inner = Arc::clone(&self.inner);
         let draws = inner.order.draws(&inner.samples, epoch);
         Epoch(Prefetch::start(inner.batches().saturating_sub(first), self.threads, move |job| {
             let batch = first + job;
-            inner.batch(&draws[inner.range(batch)], epoch, batch)
+            inner.batch(&draws[inner.range(batch)], shape, epoch, batch)
         }))
     }
 }
@@ -259,8 +273,8 @@ impl Inner {
         start..end
     }
 
-    fn batch(&self, draws: &[Draw], epoch: u64, batch: usize) -> Result<Batch, DataError> {
-        let shape = self.store.shape();
+    /// Images of that shape, `[height, width, channels]`.
+    fn batch(&self, draws: &[Draw], shape: [usize; 3], epoch: u64, batch: usize) -> Result<Batch, DataError> {
         let image_len: usize = shape.iter().product();
         let mut images = self.pool.take(draws.len() * image_len);
         let pairs = images.chunks_exact_mut(image_len).zip(draws);

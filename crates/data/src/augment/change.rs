@@ -129,6 +129,18 @@ impl Change {
             let (x, y) = (about_zero(random, augment.shift), about_zero(random, augment.shift));
             self.moves(Affine::shift(x * width, y * height));
         }
+        self.draw_whole_shift(augment.shift_pixels, random);
+    }
+
+    /// Moves the picture by whole pixels, after all else has moved it.
+    fn draw_whole_shift(&mut self, most: u32, random: &mut impl Rng) {
+        let most = most.cast_signed();
+        if most > 0 {
+            let [x, y] = [(); 2].map(|()| random.random_range(-most..=most));
+            if (x, y) != (0, 0) {
+                self.moves(Affine::shift(x as f32, y as f32));
+            }
+        }
     }
 
     fn draw_tones(&mut self, augment: &Augment, random: &mut impl Rng) {

@@ -18,6 +18,8 @@ pub struct Augment {
     pub flip_vertical: f64,
     /// Shift by up to this share of the side, in both directions; 0 to 1.
     pub shift: f64,
+    /// Shift by up to so many whole pixels of the picture as the network sees it, in both directions: nothing is blurred; 0 to 64.
+    pub shift_pixels: u32,
     /// Enlarge or shrink by up to this share; 0 to 0.9.
     pub zoom: f64,
     /// Rotate by up to this many degrees either way; 0 to 180.
@@ -264,6 +266,7 @@ impl Augment {
         ] {
             within(setting, value, 0.0, most)?;
         }
+        within("shift_pixels", f64::from(self.shift_pixels), 0.0, 64.0)?;
         if let Some(Crop { area, aspect }) = self.crop {
             least_to_most("crop.area", area, 0.01, 1.0)?;
             least_to_most("crop.aspect", aspect, 0.1, 10.0)?;

@@ -7,6 +7,7 @@ use divvy_data::{
 };
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Cursor;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
@@ -206,6 +207,45 @@ fn an_epoch_has_every_sample_once_in_a_new_order() {
             assert!(
                 (image[0] - sample as f32 / 255.0).abs() < 1e-6 && (image[1] - 100.0 / 255.0).abs() < 1e-6
             );
+        }
+    }
+}
+
+#[test]
+fn an_epoch_of_smaller_images_shows_the_same_pictures_in_the_same_order() {
+    // Light that grows evenly from left to right is the same in any size, but at the edges.
+    let root = folder();
+    for index in 0..6_u8 {
+        let group = if index % 2 == 0 { "a" } else { "b" };
+        let picture = image::GrayImage::from_fn(32, 32, |x, _| image::Luma([10 * index + 4 * x as u8]));
+        let mut png = Cursor::new(Vec::new());
+        picture.write_to(&mut png, image::ImageFormat::Png).expect("it can be encoded");
+        write(root.path(), &format!("{group}/{index}.png"), png.get_ref());
+    }
+    let dataset = Arc::new(open(root.path()).expect("it can be opened"));
+    let recipe = Preprocess::new(32, 32, Channels::Grey).expect("a recipe");
+    let loaded = ImageStore::load(&dataset, &recipe, &all(&dataset), &StoreOptions::default());
+    let loaded = Arc::new(loaded.expect("they are readable"));
+    let scaling = Scaling::unit(Channels::Grey);
+    let loader = Loader::for_training(&loaded, &all(&dataset), &scaling, 4, 0, Augment::none());
+    let batches = |size: usize| -> Vec<(Vec<usize>, Vec<f32>)> {
+        let epoch = loader.epoch_of_size(3, 0, [size, size]).map(|batch| batch.expect("it is readable"));
+        epoch.map(|batch| (batch.samples().to_vec(), batch.images().to_vec())).collect()
+    };
+    let (whole, half) = (batches(32), batches(16));
+    assert_eq!(whole, epoch(&loader, 3));
+    for ((samples, whole), (same, half)) in whole.iter().zip(&half) {
+        assert_eq!(samples, same);
+        assert_eq!((whole.len(), half.len()), (samples.len() * 1024, samples.len() * 256));
+        for (whole, half) in whole.chunks_exact(1024).zip(half.chunks_exact(256)) {
+            for x in 2..14 {
+                let expected = whole[2 * x].midpoint(whole[2 * x + 1]);
+                assert!(
+                    (half[16 * 8 + x] - expected).abs() < 1.0 / 255.0,
+                    "{} for {expected}",
+                    half[128 + x]
+                );
+            }
         }
     }
 }

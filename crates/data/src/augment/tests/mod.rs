@@ -145,6 +145,7 @@ fn all() -> Augment {
         flip: 1.0,
         flip_vertical: 1.0,
         shift: 1.0,
+        shift_pixels: 64,
         zoom: 0.9,
         rotate: 180.0,
         shear: 60.0,
@@ -160,6 +161,24 @@ fn all() -> Augment {
         mix: Some(Mix { probability: 1.0, mixup: 10.0, cutmix: 10.0 }),
         policy: Some(Policy::Rand { operations: 4, magnitude: 30.0 }),
     }
+}
+
+#[test]
+fn shifts_by_whole_pixels_keep_levels_and_go_everywhere() {
+    let bytes: Vec<u8> = (0..36).map(|i| i * 7).collect();
+    let scaled = |i: usize| f32::from(bytes[i]) / 255.0;
+    let augment = Augment { shift_pixels: 2, ..Augment::none() };
+    let at = |place: usize, by: i32| (place as i32 - by).clamp(0, 5) as usize;
+    let mut seen = std::collections::BTreeSet::new();
+    for draw in 0..400 {
+        let found = augmented(&augment, [6, 6, 1], &bytes, draw);
+        let shows = |x: i32, y: i32| {
+            (0..36).all(|i| (found[i] - scaled(at(i / 6, y) * 6 + at(i % 6, x))).abs() < 1e-6)
+        };
+        let shift = (-2..=2).flat_map(|x| (-2..=2).map(move |y| (x, y))).find(|&(x, y)| shows(x, y));
+        seen.insert(shift.unwrap_or_else(|| panic!("{found:?} is no shifted picture")));
+    }
+    assert_eq!(seen.len(), 25);
 }
 
 #[test]
