@@ -99,7 +99,8 @@ fn lines(run: &Path) -> Vec<Value> {
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let mut lines: Vec<_> = lines.filter(|line| line["event"] != "step").collect();
     for line in &mut lines {
-        let of_time = ["at", "seconds", "images_per_second", "waited", "peak_memory", "run"];
+        let of_time =
+            ["at", "seconds", "epoch_seconds", "images_per_second", "waited", "peak_memory", "memory", "run"];
         line.as_object_mut().unwrap().retain(|key, _| !of_time.contains(&key.as_str()));
     }
     lines

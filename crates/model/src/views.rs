@@ -20,6 +20,14 @@ impl Views {
         *self == Self::Single
     }
 
+    /// How often a picture goes through the network.
+    pub fn count(self) -> usize {
+        match self {
+            Self::Single => 1,
+            Self::Mirrored => 2,
+        }
+    }
+
     /// The name in files and flags.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
 //! What a training is asked to do: the content of a run's config.toml.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use divvy_data::{AugmentChoice, Channels, OpenOptions, read_text_limited};
@@ -30,8 +30,16 @@ pub struct TrainConfig {
     pub positive: Option<String>,
     /// The height and width that pictures are resized to, in pixels.
     pub size: usize,
+    /// The side that training pictures begin with, in pixels, to grow to `size`: two thirds of the training cost less so. None by default: all are of
+    /// one size. The network must have the same parameters for all sizes, as one that ends in a global pool has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_size: Option<usize>,
     /// Pictures in a step.
     pub batch: usize,
+    /// In how many parts a step is computed, one after the other, whose gradients are added up: it takes as many times less memory, and batch
+    /// norms see a part at a time. 1 by default.
+    #[serde(skip_serializing_if = "is_one")]
+    pub accumulate: NonZeroUsize,
     /// The numbers that convolutions multiply.
     #[serde(default, skip_serializing_if = "is_f32")]
     pub precision: Precision,
@@ -98,6 +106,11 @@ fn is_f32(precision: &Precision) -> bool {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_one(parts: &NonZeroUsize) -> bool {
+    parts.get() == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_zero(share: &f64) -> bool {
     *share == 0.0
 }
@@ -149,7 +162,9 @@ impl TrainConfig {
             task: None,
             positive: None,
             size: 64,
+            start_size: None,
             batch: 32,
+            accumulate: NonZeroUsize::MIN,
             precision: Precision::F32,
             seed: 0,
             validation_share: 0.2,
@@ -201,6 +216,11 @@ impl TrainConfig {
         Device::new(cpu).algorithms(algorithms)
     }
 
+    /// The most pictures that are computed with at once: the last batch of an epoch may be one larger.
+    pub(crate) fn most_at_once(&self) -> usize {
+        (self.batch + 1).div_ceil(self.accumulate.get())
+    }
+
     /// What is to be done about findings.
     pub(crate) fn policy(&self) -> Policy {
         Policy { allow: self.allow.clone(), deny_warnings: self.deny_warnings }
@@ -219,8 +239,10 @@ mod tests {
         config.allow.insert(Rule::T05);
         config.deny_warnings = true;
         config.precision = Precision::Bf16;
+        config.accumulate = NonZeroUsize::new(4).unwrap();
         config.balance = Balance::Oversample;
         config.exact = true;
+        config.start_size = Some(48);
         config.channels = Some(Channels::Grey);
         config.read.labels_from_name = true;
         config.read.limits.max_pixels = 1000;

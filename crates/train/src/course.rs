@@ -109,7 +109,7 @@ impl Course {
                 }
             }
             Event::Finished { ending, .. } => self.ending = Some(*ending),
-            Event::Loading { .. } | Event::Resumed { .. } | Event::Note { .. } => {}
+            Event::Loading { .. } | Event::Resumed { .. } | Event::Note { .. } | Event::Forecast { .. } => {}
         }
     }
 

@@ -50,8 +50,13 @@ pub enum TrainError {
     #[error(transparent)]
     Eval(#[from] EvalError),
     /// The batch is too large for the machine.
-    #[error("{0}; give a smaller --batch or --size")]
-    Memory(#[from] OutOfMemory),
+    #[error("{source}; {fix}")]
+    Memory {
+        /// What is needed, and what there is.
+        source: OutOfMemory,
+        /// What would fit.
+        fix: String,
+    },
     /// The numbers that were asked for are not for this machine.
     #[error(transparent)]
     Precision(#[from] PrecisionError),

@@ -81,6 +81,18 @@ pub enum Event {
         #[serde(flatten)]
         finding: Diagnostic,
     },
+    /// What the training will take, as measured on made-up pictures before the first step.
+    Forecast {
+        /// The most bytes of memory that the program will hold, where the system tells what it holds now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        memory: Option<u64>,
+        /// Epochs; where time decides, as many as fit into it.
+        epochs: f64,
+        /// Seconds of an epoch, validation included.
+        epoch_seconds: f64,
+        /// Seconds from the first step to the end.
+        seconds: f64,
+    },
     /// A step was taken.
     Step {
         /// The epoch, from 1.

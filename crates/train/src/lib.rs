@@ -21,6 +21,8 @@ mod course;
 mod error;
 mod evaluate;
 mod event;
+mod forecast;
+mod growth;
 mod learner;
 mod lock;
 mod log;

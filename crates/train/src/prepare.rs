@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use divvy_data::{Augment, Dataset, LabelKind, Part, Preprocess, Split, check};
 use divvy_model::targets;
-use divvy_nn::{Circumstances, Head, Metric, Network, check_memory};
+use divvy_nn::{Circumstances, Head, Metric, Network};
 use divvy_rules::{Diagnostic, Place, Policy, Rule};
 
 use crate::architecture::open_architecture;
 use crate::config::{Length, TrainConfig};
 use crate::error::TrainError;
 use crate::evaluate::require_exclusive;
+use crate::forecast;
+use crate::growth::Growth;
 
 /// What was asked for, opened and checked. No picture has been decoded and nothing written.
 pub(crate) struct Prepared {
@@ -18,6 +20,8 @@ pub(crate) struct Prepared {
     pub(crate) split: Split,
     pub(crate) preprocess: Preprocess,
     pub(crate) network: Network,
+    /// The sides of training pictures over the training.
+    pub(crate) growth: Growth,
     /// By what epochs are compared.
     pub(crate) metric: Metric,
     pub(crate) augment: Augment,
@@ -43,8 +47,9 @@ pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, 
     require_exclusive(config.positive.as_deref(), head)?;
     check_labels(head, &dataset)?;
     let network = architecture.network(preprocess.shape(), head)?;
-    // The last batch of an epoch may be one larger.
-    check_memory(&network, Some(&config.optimizer), config.batch + 1, threads)?;
+    let growth = Growth::new(config, &architecture, &preprocess, &network)?;
+    let of_size = |size| architecture.network([size, size, preprocess.shape()[2]], head).ok();
+    forecast::require_memory(config, &network, of_size, threads)?;
     let split = first_split(config, &dataset)?;
     let notes = notes(config, &dataset, &split);
     let augment = config.augment.settings(&dataset);
@@ -58,7 +63,7 @@ pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, 
     policy.allow_also(architecture.allowed().iter().copied());
     let findings = policy.judge_all(findings)?;
     let dataset = Arc::new(dataset);
-    Ok(Prepared { dataset, split, preprocess, network, metric, augment, policy, findings, notes })
+    Ok(Prepared { dataset, split, preprocess, network, growth, metric, augment, policy, findings, notes })
 }
 
 /// The split that is given, or one that is drawn before the pictures are read: their copies can move samples between its parts.

@@ -1,13 +1,17 @@
 //! What the pictures and the time speak for, where nobody has said otherwise.
 
 use std::fmt;
+use std::iter::successors;
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
 
-use divvy_data::{Augment, AugmentChoice, Dataset, LabelKind, Part, Preset};
+use divvy_data::{Augment, AugmentChoice, Dataset, LabelKind, Mix, Part, Preset};
 use divvy_model::Views;
-use divvy_nn::{Head, Optimizer, Schedule, Task, Wiring};
+use divvy_nn::{Head, Optimizer, Schedule, Task, Wiring, free_memory};
 
 use crate::architecture::open_architecture;
 use crate::config::TrainConfig;
+use crate::forecast::needed;
 
 /// Pictures whose sizes are looked at.
 const LOOKED_AT: usize = 100;
@@ -17,12 +21,16 @@ const SMALL: usize = 64;
 const LEAST: usize = 16;
 /// The side that photos are brought to.
 const PHOTO: usize = 96;
+/// The side that photos begin with, as a share of the one they come to, and the number that it is a multiple of.
+const START: (f64, usize) = (2.0 / 3.0, 8);
 /// Pictures below which steps are made of fewer, so that there are enough of them.
 const SCARCE: usize = 500;
 /// Pictures below which they are changed more from one epoch to the next.
 const FEW: usize = 20_000;
 /// The share of the running average of weights that stays at each step: it reaches back about 100 steps.
 const AVERAGE: f64 = 0.99;
+
+const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 
 /// What a recipe is chosen by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +45,8 @@ pub struct Facts {
     pub classes: usize,
     /// Whether each picture belongs to exactly one group.
     pub exclusive: bool,
+    /// Bytes of memory that are free, where the system tells.
+    pub free_memory: Option<u64>,
 }
 
 impl Facts {
@@ -50,7 +60,8 @@ impl Facts {
         let side = sides.get(sides.len() / 2).copied();
         let exclusive = dataset.label_kind() == LabelKind::Classes;
         let mirrors = AugmentChoice::from(Preset::Light).settings(dataset).flip > 0.0;
-        Self { images, side, mirrors, classes: dataset.classes().len(), exclusive }
+        let (classes, free_memory) = (dataset.classes().len(), free_memory());
+        Self { images, side, mirrors, classes, exclusive, free_memory }
     }
 }
 
@@ -96,8 +107,11 @@ impl Recipe {
     pub fn choose(facts: &Facts, stated: &Stated) -> Self {
         let mut recipe = Self { config: TrainConfig::default(), choices: Vec::new() };
         recipe.choose_network(facts, stated);
+        recipe.choose_growth();
         recipe.choose_steps(facts);
-        recipe.choose_changes(facts);
+        recipe.choose_parts(facts, stated);
+        recipe.choose_changes(facts, stated);
+        recipe.choose_views(facts);
         recipe.choose_smoothing(facts, stated);
         recipe
     }
@@ -136,6 +150,24 @@ impl Recipe {
         }
     }
 
+    /// Photos are learnt from in small first.
+    fn choose_growth(&mut self) {
+        let (share, multiple) = START;
+        let start = (self.config.size as f64 * share) as usize / multiple * multiple;
+        if self.is_photo_network() && start >= LEAST {
+            self.config.start_size = Some(start);
+            self.note(
+                "start_size",
+                start,
+                "pictures grow while it learns, in three stages: more epochs in the same time",
+            );
+        }
+    }
+
+    fn is_photo_network(&self) -> bool {
+        self.config.architecture == "resnet9_photo"
+    }
+
     /// How weights move.
     fn choose_steps(&mut self, facts: &Facts) {
         let (batch, why) = match facts.images {
@@ -148,6 +180,9 @@ impl Recipe {
         let (name, optimizer, rate, why) = match (has_shortcuts, facts.images) {
             (true, FEW..) => {
                 ("sgd", Optimizer::nesterov(0.9).weight_decay(5e-4), 0.1, "the better with many pictures")
+            }
+            (true, _) if self.is_photo_network() => {
+                ("adamw", Optimizer::adam_w(0.3), 3e-3, "learns from few pictures, too; weights decay fast")
             }
             (true, _) => ("adamw", Optimizer::adam_w(0.02), 3e-3, "learns from few pictures, too"),
             (false, _) => ("adamw", Optimizer::adam_w(0.02), 1e-3, "works with most networks"),
@@ -163,15 +198,41 @@ impl Recipe {
         self.config.schedule = Schedule::OneCycle { rise: 0.25, start: 25.0, finish: 1e4 };
     }
 
+    /// In how many parts a step is computed, so that it fits into the memory.
+    fn choose_parts(&mut self, facts: &Facts, stated: &Stated) {
+        let Ok(architecture) = open_architecture(&self.config.architecture) else { return };
+        let decided = architecture.decide(&stated.wiring, stated.task, facts.classes, facts.exclusive);
+        let (Ok(decided), Some(free)) = (decided, facts.free_memory) else { return };
+        let shape = [self.config.size, self.config.size, 3];
+        let Ok(network) = architecture.network(shape, decided.head()) else { return };
+        let threads = available_parallelism().map_or(1, NonZeroUsize::get);
+        let in_parts = |parts| TrainConfig { accumulate: parts, ..self.config.clone() };
+        let fits = |config: &TrainConfig| needed(config, &network, config.most_at_once(), threads) <= free;
+        let doubled = successors(Some(NonZeroUsize::MIN), |parts| parts.checked_mul(TWO));
+        let possible = doubled.take_while(|parts| parts.get() <= (self.config.batch / 2).max(1));
+        let Some(parts) = possible.map(in_parts).find(fits).map(|config| config.accumulate) else { return };
+        if parts.get() > 1 {
+            self.config.accumulate = parts;
+            self.note("accumulate", parts, "parts of a step, so that it fits into the memory that is free");
+        }
+    }
+
     /// How pictures and labels are changed.
-    fn choose_changes(&mut self, facts: &Facts) {
+    fn choose_changes(&mut self, facts: &Facts, stated: &Stated) {
         let (augment, name) = match facts.images {
+            ..FEW if self.is_photo_network() && self.has_one_answer(facts, stated) => {
+                (mixing(), "standard, and half of the pictures mixed by CutMix")
+            }
             ..FEW => (Preset::Standard.into(), "standard"),
             // Of so many, each is seen a few times only: what blurs or turns them costs more than it teaches.
-            _ => (mirroring(), "by mirroring alone"),
+            _ => (moving(), "by mirroring, and shifts by up to two whole pixels"),
         };
         self.config.augment = augment;
         self.note("augment", name, format!("{} pictures", facts.images));
+    }
+
+    /// From how many sides pictures are looked at.
+    fn choose_views(&mut self, facts: &Facts) {
         if facts.mirrors {
             self.config.views = Views::Mirrored;
             self.note(
@@ -182,12 +243,17 @@ impl Recipe {
         }
     }
 
-    /// Answers that exclude each other are not driven to certainty. What cannot be decided is left for the training to refuse.
-    fn choose_smoothing(&mut self, facts: &Facts, stated: &Stated) {
-        let Ok(architecture) = open_architecture(&self.config.architecture) else { return };
+    /// Whether the network is to give probabilities of which one is true. What cannot be decided is left for the training to refuse.
+    fn has_one_answer(&self, facts: &Facts, stated: &Stated) -> bool {
+        let Ok(architecture) = open_architecture(&self.config.architecture) else { return false };
         let decided = architecture.decide(&stated.wiring, stated.task, facts.classes, facts.exclusive);
         let has_one_answer = |head: &Head| head.has_probabilities() && head.task() != Task::MultiLabel;
-        if decided.is_ok_and(|decided| has_one_answer(decided.head())) {
+        decided.is_ok_and(|decided| has_one_answer(decided.head()))
+    }
+
+    /// Answers that exclude each other are not driven to certainty.
+    fn choose_smoothing(&mut self, facts: &Facts, stated: &Stated) {
+        if self.has_one_answer(facts, stated) {
             self.config.label_smoothing = 0.1;
             self.note(
                 "label_smoothing",
@@ -198,9 +264,17 @@ impl Recipe {
     }
 }
 
-/// Mirroring, unless the groups' names forbid it.
-fn mirroring() -> AugmentChoice {
-    AugmentChoice::Stated { augment: Augment { flip: 0.5, ..Augment::none() }, flips_are_open: true }
+/// Mirroring, unless the groups' names forbid it, and small shifts.
+fn moving() -> AugmentChoice {
+    let augment = Augment { flip: 0.5, shift_pixels: 2, ..Augment::none() };
+    AugmentChoice::Stated { augment, flips_are_open: true }
+}
+
+/// The standard changes, and pictures mixed.
+fn mixing() -> AugmentChoice {
+    let mix = Mix { probability: 0.5, mixup: 0.0, cutmix: 1.0 };
+    let augment = Augment { mix: Some(mix), ..Augment::standard() };
+    AugmentChoice::Stated { augment, flips_are_open: true }
 }
 
 #[cfg(test)]
@@ -208,7 +282,7 @@ mod tests {
     use super::*;
 
     fn facts(images: usize, side: Option<usize>) -> Facts {
-        Facts { images, side, mirrors: true, classes: 2, exclusive: true }
+        Facts { images, side, mirrors: true, classes: 2, exclusive: true, free_memory: None }
     }
 
     #[test]
@@ -244,11 +318,36 @@ mod tests {
         let config = |images| Recipe::choose(&facts(images, Some(32)), &Stated::default()).config;
         let (few, many) = (config(FEW - 1), config(FEW));
         assert_eq!(few.augment, Preset::Standard.into());
-        assert_eq!(many.augment, mirroring());
+        assert_eq!(many.augment, moving());
         assert!(few.learning_rate < many.learning_rate);
         let stated = Stated { architecture: Some("classic".to_owned()), ..Stated::default() };
         let classic = Recipe::choose(&facts(FEW, Some(32)), &stated).config;
         assert_eq!(classic.learning_rate, 1e-3, "a rate that only networks with batch norms throughout bear");
+    }
+
+    #[test]
+    fn photos_grow_and_are_mixed_where_each_belongs_to_one_group() {
+        let config = |side, exclusive: bool| {
+            Recipe::choose(&Facts { exclusive, ..facts(1000, Some(side)) }, &Stated::default()).config
+        };
+        let (photo, small, tagged) = (config(500, true), config(32, true), config(500, false));
+        assert_eq!((photo.start_size, small.start_size, tagged.start_size), (Some(64), None, Some(64)));
+        assert_eq!((photo.augment, tagged.augment), (mixing(), Preset::Standard.into()));
+        assert!(photo.optimizer.weight_decay > small.optimizer.weight_decay);
+        let stated = Stated { size: Some(200), ..Stated::default() };
+        assert_eq!(Recipe::choose(&facts(1000, Some(500)), &stated).config.start_size, Some(128));
+    }
+
+    #[test]
+    fn a_step_is_computed_in_as_many_parts_as_the_memory_asks_for() {
+        let parts = |free: u64| {
+            let facts = Facts { free_memory: Some(free), ..facts(1000, Some(500)) };
+            Recipe::choose(&facts, &Stated::default()).config.accumulate.get()
+        };
+        assert_eq!(parts(1 << 40), 1);
+        let found = [parts(300 << 20), parts(150 << 20), parts(80 << 20)];
+        assert!(found[0] > 1 && found[1] > found[0] && found[2] > found[1], "{found:?}");
+        assert_eq!(parts(1 << 20), 1, "what never fits is left to be refused");
     }
 
     #[test]
@@ -280,6 +379,7 @@ mod tests {
             [
                 "size",
                 "architecture",
+                "start_size",
                 "batch",
                 "optimizer",
                 "learning_rate",

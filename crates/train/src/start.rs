@@ -11,6 +11,7 @@ use crate::clock::Stopwatch;
 use crate::config::{Length, TrainConfig};
 use crate::error::TrainError;
 use crate::event::{Event, Listener};
+use crate::forecast::forecast;
 use crate::log::Log;
 use crate::outcome::Outcome;
 use crate::pictures::{Pictures, Reader};
@@ -141,6 +142,8 @@ impl<'a> Start<'a> {
         pictures.split.write_csv(&run.split(), &prepared.dataset)?;
         let bond = Bond::of(run, &pictures, self.cpu.isa())?;
         let keeper = Keeper::new(Slots::new(run), bond, self.checkpoint_every);
+        let elapsed = self.stopwatch.elapsed();
+        recorder.record(&forecast(self.config, &prepared, &pictures, &self.cpu, elapsed))?;
         let stop = self.reader.stop;
         let mut trainer =
             Trainer::new(self.config, run, prepared, pictures, self.cpu, self.stopwatch, keeper);

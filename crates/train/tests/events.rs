@@ -62,12 +62,12 @@ fn every_key_that_is_written_is_documented_and_no_other() {
         }
     }
     let events: Vec<&str> = seen.keys().map(String::as_str).collect();
-    assert_eq!(events, ["epoch", "finding", "finished", "note", "started", "step"]);
+    assert_eq!(events, ["epoch", "finding", "finished", "forecast", "note", "started", "step"]);
     for (event, keys) in &seen {
         let written: BTreeSet<String> = keys.as_object().unwrap().keys().cloned().collect();
         let mut documented = documented(event);
         // What is left out where there is none, or the system does not tell.
-        for key in ["evidence", "peak_memory"] {
+        for key in ["evidence", "memory", "peak_memory"] {
             if !written.contains(key) {
                 documented.remove(key);
             }

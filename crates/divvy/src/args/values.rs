@@ -1,6 +1,6 @@
 //! Values as they are typed, and what help says of them.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use divvy::data::{CachePlace, LabelSeparator, MAX_SIDE};
@@ -18,6 +18,12 @@ pub(super) fn classes(text: &str) -> Result<usize, String> {
 
 pub(super) fn batch(text: &str) -> Result<usize, String> {
     whole(text, 4096)
+}
+
+/// Parts of a batch.
+pub(super) fn parts(text: &str) -> Result<NonZeroUsize, String> {
+    let number = whole(text, 4096)?;
+    NonZeroUsize::new(number).ok_or_else(|| "give 1 or more".to_owned())
 }
 
 /// Rows or columns of a sheet.

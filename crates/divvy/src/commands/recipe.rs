@@ -42,7 +42,9 @@ impl RecipeArgs {
     /// Whether nothing was typed of a setting that a recipe chooses whatever is stated.
     fn is_open(&self, setting: &str) -> bool {
         match setting {
+            "start_size" => self.start_size.is_none(),
             "batch" => self.batch.is_none(),
+            "accumulate" => self.accumulate.is_none(),
             "optimizer" | "learning_rate" => self.optimizer.is_none(),
             "augment" => self.augment.is_none(),
             "views" => self.views.is_none(),
@@ -88,7 +90,9 @@ impl RecipeArgs {
             read,
             channels: self.channels.map(ChannelsFlag::channels).or(base.channels),
             size: self.size.unwrap_or(base.size),
+            start_size: self.start_size.or(base.start_size),
             batch: self.batch.unwrap_or(base.batch),
+            accumulate: self.accumulate.unwrap_or(base.accumulate),
             precision: self.precision.unwrap_or(base.precision),
             seed: self.seed.unwrap_or(base.seed),
             augment: self.augment.map(AugmentFlag::choice).transpose()?.unwrap_or(base.augment),

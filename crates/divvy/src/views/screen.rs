@@ -76,6 +76,7 @@ impl Listener for Screen<'_> {
             Event::Resumed { epoch, step, steps, .. } => {
                 self.terminal.tell(format_args!("going on in epoch {epoch}, after {step} of {steps} steps"));
             }
+            Event::Forecast { .. } => self.terminal.tell(words::forecast(event)),
             Event::Note { text } => self.terminal.warn(text),
             Event::Finding { finding } if finding.is_error() => {}
             Event::Finding { finding } => self.terminal.find(finding),

@@ -6,7 +6,7 @@ use divvy::eval::Interval;
 use divvy::nn::{Head, HeadKind, Metric, Precision, Task};
 use divvy::train::{Balance, Ending, Event, Outcome};
 
-use crate::terminal::{Palette, thousands};
+use crate::terminal::{Palette, duration, thousands};
 
 /// What is about to be trained on what.
 pub(super) fn started(event: &Event) -> String {
@@ -45,6 +45,18 @@ pub(super) fn started(event: &Event) -> String {
         classes.len(),
         list(classes),
         counted(*balance),
+    )
+}
+
+/// What a training will take, in a line.
+pub(super) fn forecast(event: &Event) -> String {
+    let &Event::Forecast { memory, epochs, epoch_seconds, seconds } = event else { return String::new() };
+    let memory = memory.map(|bytes| format!(", {:.0} MiB of memory", bytes as f64 / f64::from(1 << 20)));
+    format!(
+        "forecast: {} from here, {} epochs of {epoch_seconds:.1} s{}\n",
+        duration(seconds),
+        thousands(epochs.round() as usize),
+        memory.unwrap_or_default(),
     )
 }
 

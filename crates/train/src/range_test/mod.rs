@@ -125,7 +125,9 @@ pub fn test_range(
             let batch = batch?;
             encode(config, engine.network().head(), &dataset, &batch, &mut encoded)?;
             let rate = sweep.rate(trials.len());
-            let Ok(loss) = engine.train_step(batch.images(), &encoded, batch.len(), &config.optimizer, rate)
+            let TrainConfig { accumulate, optimizer, .. } = config;
+            let (shown, parts) = (batch.images(), *accumulate);
+            let Ok(loss) = engine.train_step_in_parts(shown, &encoded, batch.len(), parts, optimizer, rate)
             else {
                 break 'test RangeEnd::RanAway;
             };

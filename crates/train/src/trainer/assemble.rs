@@ -28,7 +28,7 @@ impl<'a> Trainer<'a> {
         stopwatch: Stopwatch,
         keeper: Keeper,
     ) -> Self {
-        let Prepared { dataset, preprocess, network, augment, metric, .. } = prepared;
+        let Prepared { dataset, preprocess, network, growth, augment, metric, .. } = prepared;
         let (threads, told) = (cpu.threads(), augment.to_string());
         let Learner { engine, batches: training, correction } =
             Learner::new(config, network, &augment, &dataset, &pictures, cpu);
@@ -58,6 +58,7 @@ impl<'a> Trainer<'a> {
             epochs,
             clock,
             engine,
+            growth,
             progress,
             model,
             keeper,

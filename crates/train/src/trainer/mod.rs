@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::event::{Ending, Event};
+use crate::growth::Growth;
 use crate::learner;
 use crate::outcome::Outcome;
 use crate::progress::{Best, Progress};
@@ -37,6 +38,7 @@ pub(crate) struct Trainer<'a> {
     epochs: Option<u32>,
     clock: Clock,
     engine: Engine,
+    growth: Growth,
     progress: Progress,
     model: BestModel,
     keeper: Keeper,
@@ -96,7 +98,8 @@ impl Trainer<'_> {
         stop: &AtomicBool,
     ) -> Result<Option<Ending>, TrainError> {
         let (begun, before) = (Instant::now(), self.progress.running.clone());
-        let mut batches = self.training.epoch_from(self.progress.epoch().into(), before.batches);
+        let size = self.grow();
+        let mut batches = self.training.epoch_of_size(self.progress.epoch().into(), before.batches, size);
         let mut encoded = Vec::new();
         while let Some(batch) = batches.next().transpose()? {
             let loss = self.step(&batch, &mut encoded)?;
@@ -114,11 +117,24 @@ impl Trainer<'_> {
         Ok(None)
     }
 
+    /// The height and width of pictures in this epoch, which the network is made ready for.
+    fn grow(&mut self) -> [usize; 2] {
+        let [height, width, _] = self.training.shape();
+        let begun = u64::from(self.progress.epochs) * self.training.batches() as u64;
+        let Some((side, network)) = self.growth.at(self.clock.progress(begun)) else {
+            return [height, width];
+        };
+        self.engine.train_as(network.clone());
+        [side, side]
+    }
+
     /// One step on one batch; its loss.
     fn step(&mut self, batch: &Batch, encoded: &mut Vec<f32>) -> Result<f64, TrainError> {
         learner::encode(self.config, self.engine.network().head(), &self.dataset, batch, encoded)?;
         let rate = self.rate();
-        let loss = self.engine.train_step(batch.images(), encoded, batch.len(), &self.config.optimizer, rate);
+        let TrainConfig { accumulate, optimizer, .. } = self.config;
+        let (images, parts) = (batch.images(), *accumulate);
+        let loss = self.engine.train_step_in_parts(images, encoded, batch.len(), parts, optimizer, rate);
         let loss = loss.map_err(|source| TrainError::NotFinite { source, best_epoch: self.best_epoch() })?;
         let loss = f64::from(loss);
         let running = &mut self.progress.running;

@@ -1,7 +1,7 @@
 //! Where a training is interrupted makes no difference, nor how often, nor on how many threads it goes on.
 
 use std::fs;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::time::Instant;
 
@@ -15,10 +15,22 @@ use crate::common::{no_stop, setting};
 use crate::support::{Whole, begin, contents, go_on, hear, names, resources, steps_of};
 
 /// Everything that a training keeps from one step to the next: moments, an average, a warm-up, a plateau, a patience, groups that are used
-/// up in turn, mixed pictures.
-fn with_everything(config: &TrainConfig) -> TrainConfig {
+/// up in turn, mixed pictures that grow, steps in parts.
+fn with_everything(config: &TrainConfig, folder: &Path) -> TrainConfig {
+    let layers = folder.join("any-size.toml");
+    let convolution = "type = \"conv2d\"\nfilters = 4\nkernel = 3\nuse_bias = false\nactivation = \"relu\"";
+    let parts = [
+        convolution,
+        "type = \"batch_norm\"",
+        "type = \"global_avg_pool2d\"",
+        "type = \"dropout\"\nrate = 0.2",
+    ];
+    fs::write(&layers, parts.map(|part| format!("[[layer]]\n{part}\n")).concat()).unwrap();
     let mix = Some(Mix { probability: 0.7, mixup: 0.4, cutmix: 1.0 });
     TrainConfig {
+        architecture: layers.display().to_string(),
+        start_size: Some(config.size / 2),
+        accumulate: NonZeroUsize::new(2).unwrap(),
         augment: Augment { mix, ..Augment::standard() }.into(),
         balance: Balance::Oversample,
         optimizer: Optimizer::adam_w(0.01).average(0.9).clip_norm(1.0),
@@ -57,7 +69,7 @@ fn a_training_that_is_stopped_after_any_step_goes_on_to_the_same_bits() {
     let (folder, config) = setting(14);
     for (name, config, every) in [
         ("plain", config.clone(), 1),
-        ("everything", with_everything(&config), 1),
+        ("everything", with_everything(&config, folder.path()), 1),
         ("without success", without_success(&config, folder.path()), 13),
     ] {
         let whole = Whole::train(&config, &folder.path().join(format!("{name}-whole")));
@@ -84,7 +96,7 @@ fn a_training_that_is_stopped_after_any_step_goes_on_to_the_same_bits() {
 #[test]
 fn a_training_that_is_stopped_after_each_step_comes_to_its_end() {
     let (folder, config) = setting(14);
-    let config = with_everything(&config);
+    let config = with_everything(&config, folder.path());
     let (whole, run) = (Whole::train(&config, &folder.path().join("whole")), folder.path().join("run"));
     let mut heard = steps_of(&begin(&config, &run, resources(2, false), Some(1)).events);
     loop {

@@ -14,8 +14,17 @@ use serde_json::Value;
 use crate::common::no_stop;
 
 /// What hangs on the time that something takes or on what else a process holds, or is the run's own folder.
-const OF_TIME: [&str; 7] =
-    ["at", "seconds", "images_per_second", "waited", "seconds_left", "peak_memory", "run"];
+const OF_TIME: [&str; 9] = [
+    "at",
+    "seconds",
+    "epoch_seconds",
+    "images_per_second",
+    "waited",
+    "seconds_left",
+    "peak_memory",
+    "memory",
+    "run",
+];
 
 /// So many threads, and a checkpoint after each step or only when a training is stopped.
 pub(crate) fn resources(threads: usize, each_step: bool) -> Resources {

@@ -1,0 +1,201 @@
+//! What a training will take of memory and time, found before its first step.
+
+use std::time::{Duration, Instant};
+
+use divvy_model::targets;
+use divvy_nn::{Cpu, Engine, Network, OutOfMemory, free_memory, held_memory, needed_memory};
+
+use crate::config::{Length, TrainConfig};
+use crate::error::TrainError;
+use crate::event::Event;
+use crate::pictures::Pictures;
+use crate::prepare::Prepared;
+
+/// The least side of pictures that is proposed.
+const LEAST_SIZE: usize = 16;
+/// Pictures of the first look at the speed.
+const GLANCE: usize = 2;
+/// How long a step may take for a whole batch to be tried.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// What looking at a picture takes beside learning from it: a forward pass of the three passes that a step is.
+const LOOKING: f64 = 1.0 / 3.0;
+
+/// Bytes that training `network` as `config` says needs, with at most so many pictures at once.
+pub(crate) fn needed(config: &TrainConfig, network: &Network, most_at_once: usize, threads: usize) -> u64 {
+    let accumulated = if most_at_once > config.batch { 0 } else { network.graph().summary().trainable };
+    needed_memory(network, Some(&config.optimizer), most_at_once, threads)
+        + (accumulated * size_of::<f32>()) as u64
+}
+
+/// Makes sure that there is memory to train `network` as `config` says; `of_size` makes the same network for pictures of another side.
+///
+/// # Errors
+/// [`TrainError::Memory`], which says what would fit.
+pub(crate) fn require_memory(
+    config: &TrainConfig,
+    network: &Network,
+    of_size: impl Fn(usize) -> Option<Network>,
+    threads: usize,
+) -> Result<(), TrainError> {
+    let Some(free) = free_memory() else { return Ok(()) };
+    let needed_for = |network: &Network, at_once| needed(config, network, at_once, threads);
+    let needed = needed_for(network, config.most_at_once());
+    if needed <= free {
+        return Ok(());
+    }
+    let source = OutOfMemory { batch: config.batch, needed, free };
+    Err(TrainError::Memory {
+        source,
+        fix: fix(config, network, of_size, |network, at_once| needed_for(network, at_once) <= free),
+    })
+}
+
+/// What to type so that a training fits: fewer pictures at once, or else smaller ones.
+fn fix(
+    config: &TrainConfig,
+    network: &Network,
+    of_size: impl Fn(usize) -> Option<Network>,
+    fits: impl Fn(&Network, usize) -> bool,
+) -> String {
+    let halves = |from: usize, least: usize| {
+        std::iter::successors(Some(from / 2), |half| Some(half / 2)).take_while(move |half| *half >= least)
+    };
+    if let Some(batch) = halves(config.batch, 1).find(|batch| fits(network, batch + 1)) {
+        let parts = (config.batch + 1).div_ceil(batch + 1);
+        return format!(
+            "give --batch {batch}, or --accumulate {parts} to compute each step in so many parts, or smaller pictures (--size)"
+        );
+    }
+    let fitting =
+        halves(config.size, LEAST_SIZE).find(|size| of_size(*size).is_some_and(|network| fits(&network, 2)));
+    match fitting {
+        Some(size) => {
+            format!("not even a batch of 1 fits; give --size {size} --batch 1, or a smaller network (--arch)")
+        }
+        None => "nor does a batch of 1, or of smaller pictures; give a smaller network (--arch)".to_owned(),
+    }
+}
+
+/// How long a training will take, and the memory it will hold: a few steps are taken on made-up pictures and forgotten.
+pub(crate) fn forecast(
+    config: &TrainConfig,
+    prepared: &Prepared,
+    pictures: &Pictures,
+    cpu: &Cpu,
+    elapsed: Duration,
+) -> Event {
+    let Prepared { network, dataset, .. } = prepared;
+    let threads = cpu.threads();
+    let memory = held_memory().map(|held| held + needed(config, network, config.most_at_once(), threads));
+    let (training, validation) = (&pictures.split.train, pictures.split.validation.len());
+    let mut target = Vec::new();
+    let label = training.first().map(|&sample| &dataset.samples()[sample].label);
+    let encoded = targets::encode(network.head(), label.into_iter(), &mut target);
+    let image = prepared.preprocess.shape().iter().product();
+    // A team of its own, as the training's is not to be had.
+    let of_picture = match (encoded, config.precision.on(Cpu::with_isa(cpu.isa(), threads))) {
+        (Ok(()), Ok(cpu)) if !target.is_empty() => {
+            seconds_of_picture(config, network.clone(), MadeUp { image, target: &target }, cpu)
+        }
+        _ => 0.0,
+    };
+    let is_by_time = matches!(config.length, Length::Minutes(_));
+    let learning = training.len() as f64 * prepared.growth.mean_cost(is_by_time);
+    let looking = validation as f64 * config.views.count() as f64 * LOOKING;
+    let epoch_seconds = of_picture * (learning + looking);
+    let (epochs, seconds) = match (config.length, config.length.epochs(training.len())) {
+        (Length::Minutes(minutes), _) => {
+            let seconds = (minutes * 60.0 - elapsed.as_secs_f64()).max(0.0);
+            (seconds / epoch_seconds.max(f64::MIN_POSITIVE), seconds)
+        }
+        (_, epochs) => {
+            let epochs = f64::from(epochs.unwrap_or(1));
+            (epochs, epochs * epoch_seconds)
+        }
+    };
+    Event::Forecast { memory, epochs, epoch_seconds, seconds }
+}
+
+/// A picture that nobody took: its numbers, and what is to be answered for it.
+#[derive(Clone, Copy)]
+struct MadeUp<'a> {
+    image: usize,
+    target: &'a [f32],
+}
+
+impl MadeUp<'_> {
+    /// So many pictures of it. No two pixels are alike: where all are, a batch norm divides next to nothing by next to nothing, and such numbers are
+    /// slow to compute with.
+    fn images(self, count: usize) -> Vec<f32> {
+        /// The golden ratio, whose multiples leave no gaps between 0 and 1.
+        const GOLDEN: f64 = 1.618_033_988_749_895;
+        (0..count * self.image).map(|i| ((i as f64 * GOLDEN).fract() * 4.0 - 2.0) as f32).collect()
+    }
+}
+
+/// Seconds that learning from a picture takes, in a batch as `config` says.
+fn seconds_of_picture(config: &TrainConfig, network: Network, picture: MadeUp<'_>, cpu: Cpu) -> f64 {
+    let mut engine = Engine::new(network, config.device(cpu), config.seed);
+    let mut of_batch = |batch: usize| {
+        let (images, targets) = (picture.images(batch), picture.target.repeat(batch));
+        let mut step = || {
+            let begun = Instant::now();
+            // Whether the numbers are finite is for the training to find out.
+            let _ = engine.train_step_in_parts(
+                &images,
+                &targets,
+                batch,
+                config.accumulate,
+                &config.optimizer,
+                0.0,
+            );
+            begun.elapsed()
+        };
+        // The first step makes plans and takes memory.
+        step();
+        step().min(step())
+    };
+    let glance = of_batch(GLANCE.min(config.batch));
+    let of_picture = glance.as_secs_f64() / GLANCE.min(config.batch) as f64;
+    if glance * (config.batch as u32) / (GLANCE as u32) > PATIENCE {
+        return of_picture;
+    }
+    of_batch(config.batch).as_secs_f64() / config.batch as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use divvy_nn::{Architecture, Head, Task};
+
+    use super::*;
+
+    fn of_size(size: usize) -> Option<Network> {
+        let head = Head::for_task(Task::Binary, None, 2).ok()?;
+        Architecture::by_name("resnet9_photo")?.network([size, size, 3], &head).ok()
+    }
+
+    fn side(network: &Network) -> usize {
+        (1..=96).find(|side| of_size(*side).is_some_and(|other| other.graph() == network.graph())).unwrap()
+    }
+
+    #[test]
+    fn what_fits_is_said() {
+        let config = TrainConfig { size: 96, batch: 64, ..TrainConfig::new("photos") };
+        let network = of_size(96).unwrap();
+        let said = fix(&config, &network, of_size, |_, at_once| at_once <= 9);
+        assert!(said.contains("--batch 8,") && said.contains("--accumulate 8 "), "{said}");
+        let said = fix(&config, &network, of_size, |network, at_once| at_once <= 2 && side(network) <= 30);
+        assert!(said.contains("--size 24 --batch 1"), "{said}");
+        let said = fix(&config, &network, of_size, |_, _| false);
+        assert!(said.contains("--arch") && !said.contains("--size"), "{said}");
+    }
+
+    #[test]
+    fn parts_need_less_memory() {
+        let network = of_size(96).unwrap();
+        let whole = TrainConfig { size: 96, batch: 64, ..TrainConfig::new("photos") };
+        let parts = TrainConfig { accumulate: 4.try_into().unwrap(), ..whole.clone() };
+        let of = |config: &TrainConfig| needed(config, &network, config.most_at_once(), 1);
+        assert!(of(&parts) * 3 < of(&whole), "{} and {}", of(&parts), of(&whole));
+    }
+}
