@@ -3,9 +3,11 @@
 //! The format is decided by content, never by the file's name. JPEG goes through `zune-jpeg`, the others through
 //! `image`; both run under [`Limits`], and the dimensions a file claims are checked before its pixels are allocated.
 
+mod directory;
 mod error;
 mod exif;
 mod format;
+mod indexed_tiff;
 mod jpeg;
 mod limits;
 mod pixels;
