@@ -109,6 +109,7 @@ fn rare_kinds_are_refused_by_name() {
         ("odd_arithmetic.jpg", "arithmetic coding"),
         ("odd_arithmetic_progressive.jpg", "arithmetic coding"),
         ("odd_lossless.jpg", "lossless JPEG"),
+        ("odd_scans.jpg", "reduced colours in scans of their own"),
     ] {
         let fault = recipe.load_bytes(&file(name), &Limits::default()).expect_err("it is not read");
         assert!(matches!(fault, ImageFault::Unsupported { .. }), "{name}: {fault}");
