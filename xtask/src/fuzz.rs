@@ -11,8 +11,9 @@ use crate::root;
 use crate::stage;
 
 /// What there is to run, and where the files to begin with lie.
-const TARGETS: [(&str, &str); 9] = [
+const TARGETS: [(&str, &str); 10] = [
     ("decode", "crates/data/tests/formats"),
+    ("crop", "crates/data/tests/formats"),
     ("csv", "fuzz/seeds/csv"),
     ("idx", "fuzz/seeds/idx"),
     ("cifar", "fuzz/seeds/cifar"),

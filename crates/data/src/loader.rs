@@ -290,7 +290,9 @@ impl Inner {
                 let mut augmenter = Augmenter::new(augment, shape, &self.scaling);
                 for (image, draw) in pairs {
                     let mut random = keyed(Purpose::Augment, *seed, epoch, draw.key());
-                    augmenter.apply(&*self.store.pixels(draw.sample)?, &mut random, image);
+                    let picture = self.store.picture(draw.sample)?;
+                    let changed = augmenter.apply(&picture, &mut random, image);
+                    changed.map_err(|fault| self.store.dataset().image_error(draw.sample, fault))?;
                 }
                 own_shares = augment.mix.map(|mix| {
                     mix.apply(shape, &mut images, &mut keyed(Purpose::Mix, *seed, epoch, batch as u64))

@@ -6,7 +6,7 @@ use super::filter::Filter;
 use super::framing::{Framed, framed};
 use super::settings::Augment;
 use super::warp::Canvas;
-use crate::decode::Pixels;
+use crate::decode::{ImageFault, Picture, Pixels};
 use crate::preprocess::{Ramp, Scaling};
 use rand::Rng;
 
@@ -39,19 +39,31 @@ impl<'a> Augmenter<'a> {
     }
 
     /// Changes and scales an image of any height and width.
-    pub(crate) fn apply(&mut self, pixels: &Pixels, random: &mut impl Rng, values: &mut [f32]) {
+    ///
+    /// # Errors
+    /// An [`ImageFault`] where the part of it that is shown cannot be decoded.
+    pub(crate) fn apply(
+        &mut self,
+        picture: &Picture<'_>,
+        random: &mut impl Rng,
+        values: &mut [f32],
+    ) -> Result<(), ImageFault> {
         let [height, width, channels] = self.shape;
         self.change.draw(self.augment, [height, width], random);
         match channels {
-            1 => self.stages::<1>(pixels, values),
-            3 => self.stages::<3>(pixels, values),
+            1 => self.stages::<1>(picture, values),
+            3 => self.stages::<3>(picture, values),
             _ => unreachable!("channels are one or three"),
         }
     }
 
-    fn stages<const C: usize>(&mut self, pixels: &Pixels, values: &mut [f32]) {
+    fn stages<const C: usize>(
+        &mut self,
+        picture: &Picture<'_>,
+        values: &mut [f32],
+    ) -> Result<(), ImageFault> {
         let Self { shape, ramp, change, canvas, row, .. } = self;
-        match framed(pixels, &change.map.unwrap_or(Affine::IDENTITY), [shape[0], shape[1]]) {
+        match framed(picture, &change.map.unwrap_or(Affine::IDENTITY), [shape[0], shape[1]])? {
             Framed::Ready { pixels, mirrored } if change.keeps_levels() => {
                 place::<C>(&pixels, mirrored, row, values, |bytes, values| ramp.scale_bytes(bytes, values));
             }
@@ -68,6 +80,7 @@ impl<'a> Augmenter<'a> {
             // What is 0 after scaling is the mean of the training pictures.
             area.rows(self.shape[1], C).for_each(|row| values[row].fill(0.0));
         }
+        Ok(())
     }
 
     /// All that changes levels where they are, scaling last.

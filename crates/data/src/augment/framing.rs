@@ -1,7 +1,7 @@
 //! From pictures of any size to the part of them that a map shows.
 
 use super::affine::Affine;
-use crate::decode::Pixels;
+use crate::decode::{ImageFault, Picture, Pixels};
 use crate::preprocess::{Area, resize_area};
 use std::borrow::Cow;
 
@@ -18,24 +18,30 @@ pub(super) enum Framed<'a> {
 
 /// What `map` shows of a picture on a target of this height and width. Parts that are upright are resized as files are, by a filter as wide
 /// as the reduction; others are reduced so first, and then mixed from neighbours.
-pub(super) fn framed<'a>(pixels: &'a Pixels, map: &Affine, target: [usize; 2]) -> Framed<'a> {
+///
+/// # Errors
+/// An [`ImageFault`] where that part cannot be decoded.
+pub(super) fn framed<'a>(
+    picture: &'a Picture<'_>,
+    map: &Affine,
+    target: [usize; 2],
+) -> Result<Framed<'a>, ImageFault> {
     let [height, width] = target.map(|side| side as f32);
-    let (source_height, source_width) = (pixels.height() as f32, pixels.width() as f32);
+    let (source_height, source_width) = (picture.height() as f32, picture.width() as f32);
     let x = Extent::of([map.xx * width, map.xy * height, map.x0], width, source_width);
     let y = Extent::of([map.yx * width, map.yy * height, map.y0], height, source_height);
     let is_upright = map.xy == 0.0 && map.yx == 0.0;
     if is_upright && x.is_inside(source_width) && y.is_inside(source_height) {
-        let area = area(x, y, pixels);
-        let mirrored = [map.xx < 0.0, map.yy < 0.0];
-        return Framed::Ready { pixels: resize_area(pixels, area, target), mirrored };
+        let pixels = resize_area(picture, area(x, y, picture), target)?;
+        return Ok(Framed::Ready { pixels, mirrored: [map.xx < 0.0, map.yy < 0.0] });
     }
     let [by_x, by_y] = reductions(map, [source_width / width, source_height / height]);
     if by_x.max(by_y) <= MOST_REDUCTION {
-        return Framed::ToWarp { pixels: Cow::Borrowed(pixels), map: *map };
+        return Ok(Framed::ToWarp { pixels: picture.whole()?, map: *map });
     }
-    let area = area(x, y, pixels);
+    let area = area(x, y, picture);
     let reduced = |side: f64, by: f32| ((side / f64::from(by.max(1.0))).ceil() as usize).max(1);
-    let part = resize_area(pixels, area, [reduced(area.height, by_y), reduced(area.width, by_x)]);
+    let part = resize_area(picture, area, [reduced(area.height, by_y), reduced(area.width, by_x)])?;
     let (to_x, to_y) = (source_width / area.width as f32, source_height / area.height as f32);
     let moved = |middle: f32, start: f64, side: f64| (middle - start as f32) / side as f32 - 0.5;
     let map = Affine {
@@ -46,7 +52,7 @@ pub(super) fn framed<'a>(pixels: &'a Pixels, map: &Affine, target: [usize; 2]) -
         yy: map.yy * to_y,
         y0: map.y0 * to_y + height * moved(source_height / 2.0, area.top, area.height),
     };
-    Framed::ToWarp { pixels: part, map }
+    Ok(Framed::ToWarp { pixels: part, map })
 }
 
 /// By how much the columns and the rows of the source can be reduced before a map is followed, so that nothing is lost that the target
@@ -91,8 +97,8 @@ impl Extent {
     }
 }
 
-fn area(x: Extent, y: Extent, pixels: &Pixels) -> Area {
-    let ((left, width), (top, height)) = (x.within(pixels.width()), y.within(pixels.height()));
+fn area(x: Extent, y: Extent, picture: &Picture<'_>) -> Area {
+    let ((left, width), (top, height)) = (x.within(picture.width()), y.within(picture.height()));
     Area { top, left, height, width }
 }
 
@@ -117,7 +123,8 @@ mod tests {
 
     /// What a target shows, and whether it had to be warped.
     fn shown(photo: &Pixels, map: &Affine, target: [usize; 2]) -> (Vec<f32>, bool) {
-        match framed(photo, map, target) {
+        let photo = Picture::Decoded(Cow::Borrowed(photo));
+        match framed(&photo, map, target).expect("it is decoded") {
             Framed::Ready { pixels, mirrored } => {
                 assert_eq!([pixels.height(), pixels.width()], target);
                 let at =
@@ -180,11 +187,9 @@ mod tests {
 
     #[test]
     fn a_picture_of_the_right_size_is_not_touched() {
-        let photo = photo(20, 30);
-        let Framed::Ready { pixels, mirrored } = framed(&photo, &Affine::mirror(true, false), [20, 30])
-        else {
-            panic!("a mirrored picture is ready");
-        };
+        let photo = Picture::of(photo(20, 30));
+        let framed = framed(&photo, &Affine::mirror(true, false), [20, 30]).expect("it is decoded");
+        let Framed::Ready { pixels, mirrored } = framed else { panic!("a mirrored picture is ready") };
         assert!(matches!(pixels, Cow::Borrowed(_)));
         assert_eq!(mirrored, [true, false]);
     }

@@ -15,7 +15,7 @@ pub(crate) use series::KeyOf;
 pub use series::Series;
 pub use table::{Column, LabelSeparator, TableOptions};
 
-use crate::decode::{self, Channels, Header, ImageError, Limits, Pixels};
+use crate::decode::{self, Channels, Header, ImageError, ImageFault, Limits, Picture, Pixels};
 use crate::error::{DataError, Skipped, nearest};
 use crate::files::Files;
 use crate::preprocess::Preprocess;
@@ -417,11 +417,30 @@ impl Dataset {
         recipe: &Preprocess,
     ) -> Result<Pixels, ImageError> {
         match stored {
-            Stored::File(bytes) => recipe
-                .decode(&bytes, &self.limits)
-                .map_err(|fault| ImageError { path: self.sample_path(sample), fault }),
+            Stored::File(bytes) => {
+                recipe.decode(&bytes, &self.limits).map_err(|fault| self.image_error(sample, fault))
+            }
             Stored::Pixels(pixels) => Ok(pixels),
         }
+    }
+
+    /// As [`Self::decode`], and of the recipe's channels, but pixels may be decoded when they are wanted.
+    pub(crate) fn open_picture(
+        &self,
+        sample: usize,
+        recipe: &Preprocess,
+    ) -> Result<Picture<'static>, ImageError> {
+        match self.read(sample)? {
+            Stored::File(bytes) => {
+                recipe.open(bytes, &self.limits).map_err(|fault| self.image_error(sample, fault))
+            }
+            Stored::Pixels(pixels) => Ok(Picture::of(pixels.into_channels(recipe.channels()))),
+        }
+    }
+
+    /// What is wrong with a sample's picture, with its path.
+    pub(crate) fn image_error(&self, sample: usize, fault: ImageFault) -> ImageError {
+        ImageError { path: self.sample_path(sample), fault }
     }
 
     /// Makes sure that there is something to train on: two classes or more, each with two images or more that are not

@@ -3,15 +3,12 @@
 //! Only the first directory of the block is looked at, and of it two texts of which no more than a line is kept, whatever their
 //! lengths claim to be.
 
+use super::directory::Directory;
 use image::metadata::Orientation;
 
 /// Tags of the first directory (TIFF 6.0, section 8): who made the camera, and which of theirs it is.
 const MAKE: u16 = 271;
 const MODEL: u16 = 272;
-/// The type of a text: bytes up to a zero.
-const ASCII: u16 = 2;
-/// Bytes of a directory's entry: tag, type, count, and the value or, where it has more than four bytes, its offset.
-const ENTRY: usize = 12;
 /// No name is longer than a line.
 const LONGEST: usize = 100;
 
@@ -22,8 +19,8 @@ pub(super) fn orientation(exif: Option<&[u8]>) -> Orientation {
 
 /// The make and model of the camera, as `Canon EOS 5D`, where the block names either.
 pub(super) fn camera(exif: Option<&[u8]>) -> Option<String> {
-    let block = Block::of(exif?)?;
-    let (make, model) = (block.text(MAKE), block.text(MODEL));
+    let directory = Directory::of(exif?)?;
+    let [make, model] = [MAKE, MODEL].map(|tag| directory.text(tag).and_then(line));
     let brand = make.as_deref().and_then(|make| make.split_whitespace().next()).map(str::to_lowercase);
     match (make, model) {
         (Some(make), Some(model)) => {
@@ -35,48 +32,11 @@ pub(super) fn camera(exif: Option<&[u8]>) -> Option<String> {
     }
 }
 
-/// A block, laid out as a TIFF file is.
-struct Block<'a> {
-    bytes: &'a [u8],
-    is_big_endian: bool,
-}
-
-impl<'a> Block<'a> {
-    fn of(bytes: &'a [u8]) -> Option<Self> {
-        let is_big_endian = match bytes.first_chunk()? {
-            b"II\x2a\0" => false,
-            b"MM\0\x2a" => true,
-            _ => return None,
-        };
-        Some(Self { bytes, is_big_endian })
-    }
-
-    fn short(&self, at: usize) -> Option<u16> {
-        let bytes = *self.bytes.get(at..)?.first_chunk()?;
-        Some(if self.is_big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
-    }
-
-    fn long(&self, at: usize) -> Option<usize> {
-        let bytes = *self.bytes.get(at..)?.first_chunk()?;
-        let number = if self.is_big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
-        usize::try_from(number).ok()
-    }
-
-    /// The text of a tag in the first directory, if there is anything to read in it.
-    fn text(&self, tag: u16) -> Option<String> {
-        let directory = self.long(4)?;
-        let entries = usize::from(self.short(directory)?);
-        let entry = (0..entries)
-            .map_while(|index| directory.checked_add(2 + ENTRY * index))
-            .find(|&at| self.short(at) == Some(tag) && self.short(at + 2) == Some(ASCII))?;
-        let length = self.long(entry + 4)?;
-        let start = if length <= 4 { entry + 8 } else { self.long(entry + 8)? };
-        let value = self.bytes.get(start..)?.get(..length)?;
-        let text = value.split(|&byte| byte == 0).next().unwrap_or_default();
-        let text = String::from_utf8_lossy(&text[..text.len().min(LONGEST)]);
-        let text: String = text.chars().filter(|c| !c.is_control()).collect();
-        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
-    }
+/// What there is to read in a text, no more of it than a line.
+fn line(text: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(&text[..text.len().min(LONGEST)]);
+    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

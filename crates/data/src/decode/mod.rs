@@ -3,11 +3,14 @@
 //! The format is decided by content, never by the file's name. JPEG goes through `zune-jpeg`, the others through
 //! `image`; both run under [`Limits`], and the dimensions a file claims are checked before its pixels are allocated.
 
+mod directory;
 mod error;
 mod exif;
 mod format;
+mod indexed_tiff;
 mod jpeg;
 mod limits;
+mod picture;
 mod pixels;
 mod profile;
 mod raster;
@@ -15,6 +18,7 @@ mod webp;
 
 pub use error::{ImageError, ImageFault};
 pub use limits::Limits;
+pub(crate) use picture::Picture;
 pub(crate) use pixels::luma;
 pub use pixels::{Channels, Pixels};
 
@@ -23,6 +27,7 @@ pub(crate) use error::group_digits;
 use format::Format;
 use image::DynamicImage;
 use image::metadata::Orientation;
+use jpeg::TopDown;
 
 /// An image as its file stores it, and how it is to be turned.
 struct Decoded {
@@ -49,6 +54,27 @@ pub(crate) fn decode(
         image.apply_orientation(orientation);
     }
     Ok(Pixels::from_image(image, channels, background))
+}
+
+/// As [`decode`], but where the upper rows can be had without the lower ones, none is decoded yet.
+///
+/// # Errors
+/// An [`ImageFault`] for anything that is not a whole image within the limits, as far as it was decoded.
+pub(crate) fn open(
+    bytes: Vec<u8>,
+    channels: Channels,
+    background: [u8; 3],
+    upright: bool,
+    limits: &Limits,
+) -> Result<Picture<'static>, ImageFault> {
+    let bytes = match format::sniff(&bytes)? {
+        Format::Raster(_) => bytes,
+        Format::Jpeg => match TopDown::of(bytes, channels, upright, limits) {
+            Ok(file) => return Ok(Picture::TopDown(file)),
+            Err(bytes) => bytes,
+        },
+    };
+    decode(&bytes, channels, background, upright, limits).map(Picture::of)
 }
 
 /// What an image file says of itself before its pixels.

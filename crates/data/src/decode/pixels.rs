@@ -83,6 +83,17 @@ impl Pixels {
         Self { channels, bytes, ..self }
     }
 
+    /// The upper rows alone, or all where there are no more.
+    ///
+    /// # Panics
+    /// If `rows` is 0.
+    pub(super) fn upper(mut self, rows: usize) -> Self {
+        assert!(rows > 0, "an image has a row at least");
+        self.height = self.height.min(rows);
+        self.bytes.truncate(self.height * self.width * self.channels.count());
+        self
+    }
+
     /// Reduces any decoded image to `channels` of 8 bits, with transparency on `background`.
     pub(super) fn from_image(image: DynamicImage, channels: Channels, background: [u8; 3]) -> Self {
         let (width, height) = (image.width() as usize, image.height() as usize);

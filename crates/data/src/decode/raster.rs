@@ -1,8 +1,9 @@
 //! PNG, BMP, GIF, WebP and TIFF, the first frame of those that move.
 
+use super::indexed_tiff::IndexedTiff;
 use super::{Channels, Decoded, Header, ImageFault, Limits, damaged, exif, format, profile, webp};
 use image::error::{ImageError, LimitErrorKind};
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, ImageResult};
 use std::borrow::Cow;
 use std::io::Cursor;
 
@@ -40,9 +41,7 @@ fn open<'a>(
         ImageFormat::Tiff => Some(bytes),
         _ => None,
     };
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(image_limits(limits));
-    let mut decoder = reader.into_decoder().map_err(|error| fault(error, format, limits))?;
+    let mut decoder = decoder(bytes, format, limits).map_err(|error| fault(error, format, limits))?;
 
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
@@ -64,10 +63,19 @@ fn open<'a>(
     Ok((decoder, exif))
 }
 
-fn image_limits(limits: &Limits) -> image::Limits {
+fn decoder<'a>(
+    bytes: &'a [u8],
+    format: ImageFormat,
+    limits: &Limits,
+) -> ImageResult<Box<dyn ImageDecoder + 'a>> {
+    if format == ImageFormat::Tiff && IndexedTiff::is_one(bytes) {
+        return Ok(Box::new(IndexedTiff::new(bytes, limits.max_decoded_bytes)?));
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut bounds = image::Limits::default();
     bounds.max_alloc = Some(limits.max_decoded_bytes);
-    bounds
+    reader.limits(bounds);
+    Ok(Box::new(reader.into_decoder()?))
 }
 
 fn fault(error: ImageError, format: ImageFormat, limits: &Limits) -> ImageFault {

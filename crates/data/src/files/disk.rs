@@ -19,10 +19,10 @@ pub(super) fn metadata(path: &Path) -> Result<fs::Metadata, DataError> {
 /// Lists a folder and its subfolders.
 pub(super) fn list(folder: &Path) -> ImageListing {
     let mut listing = ImageListing::default();
-    let mut entered = HashSet::new();
+    let mut trail = Trail::from(folder);
     let walk =
         WalkDir::new(folder).follow_links(true).sort_by(|a, b| compare_names(a.file_name(), b.file_name()));
-    for entry in walk.into_iter().filter_entry(|entry| should_visit(entry, &mut entered)) {
+    for entry in walk.into_iter().filter_entry(|entry| trail.leads_to(entry)) {
         match entry {
             Ok(entry) if entry.file_type().is_file() => listing.add(entry.into_path()),
             Ok(_) => {}
@@ -39,15 +39,38 @@ pub(super) fn list(folder: &Path) -> ImageListing {
     listing
 }
 
-/// True for what a person put there, and for folders only the first time.
-///
-/// `WalkDir` refuses links to a folder it is in. Links to folders beside it can still multiply (ten folders that each link
-/// twice to the next are a thousand walks), so a folder is entered once however many names lead to it.
-fn should_visit(entry: &DirEntry, entered: &mut HashSet<PathBuf>) -> bool {
-    if entry.depth() > 0 && is_clutter(entry.file_name()) {
-        return false;
+/// Where a walk has been.
+struct Trail {
+    /// The folder that it began in and the one that this lies in, which differ in more than the last name where it is a link.
+    start: Vec<PathBuf>,
+    entered: HashSet<PathBuf>,
+}
+
+impl Trail {
+    fn from(folder: &Path) -> Self {
+        let start = [Some(folder), folder.parent()].into_iter().flatten();
+        Self {
+            start: start.filter_map(|folder| fs::canonicalize(folder).ok()).collect(),
+            entered: HashSet::new(),
+        }
     }
-    !entry.file_type().is_dir() || fs::canonicalize(entry.path()).is_ok_and(|folder| entered.insert(folder))
+
+    /// True for what a person put there, and for folders only the first time.
+    ///
+    /// `WalkDir` refuses links to a folder it is in. Links to folders beside it can still multiply (ten folders that each link
+    /// twice to the next are a thousand walks), so a folder is entered once however many names lead to it. Links to what lies above the
+    /// start lead around in a circle, and to the pictures of other groups on the way.
+    fn leads_to(&mut self, entry: &DirEntry) -> bool {
+        if entry.depth() > 0 && is_clutter(entry.file_name()) {
+            return false;
+        }
+        if !entry.file_type().is_dir() {
+            return true;
+        }
+        let Ok(folder) = fs::canonicalize(entry.path()) else { return false };
+        let is_above = entry.depth() > 0 && self.start.iter().any(|start| start.starts_with(&folder));
+        !is_above && self.entered.insert(folder)
+    }
 }
 
 /// The subfolders of a folder in natural order, without clutter; links to folders count.

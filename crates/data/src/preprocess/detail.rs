@@ -40,25 +40,30 @@ impl Detail {
 
     /// What is kept of a decoded picture. Its sides stand for the same sides of the fitted one; their proportions may be others.
     pub(crate) fn keep(self, pixels: Pixels, recipe: &Preprocess) -> Pixels {
-        let Self::Larger(factor) = self else { return recipe.fit_pixels(pixels) };
         let pixels = pixels.into_channels(recipe.channels());
-        let sides = |factor: f64| {
-            let side = |side: usize| ((side as f64 * factor).round() as usize).max(1);
-            (side(recipe.height()), side(recipe.width()))
-        };
+        let size = self.size([pixels.height(), pixels.width()], recipe);
+        resize::fit_to(pixels, recipe, size.into())
+    }
+
+    /// Whether all pixels of a picture of this height and width are kept as they are.
+    pub(crate) fn keeps_all(self, sides: [usize; 2], recipe: &Preprocess) -> bool {
+        self.size(sides, recipe) == sides
+    }
+
+    /// The height and width at which a picture is kept.
+    fn size(self, sides: [usize; 2], recipe: &Preprocess) -> [usize; 2] {
+        let target = [recipe.height(), recipe.width()];
+        let Self::Larger(factor) = self else { return target };
+        let rounded = |side: f64| (side.round() as usize).max(1);
         if recipe.fit() != Fit::Stretch {
-            let (height, width) = sides(factor);
-            return resize::fit_to(pixels, recipe, (height, width));
+            return target.map(|side| rounded(side as f64 * factor));
         }
-        let of_height = pixels.height() as f64 / (recipe.height() as f64 * factor);
-        let of_width = pixels.width() as f64 / (recipe.width() as f64 * factor);
+        let [of_height, of_width] = [0, 1].map(|side| sides[side] as f64 / (target[side] as f64 * factor));
         let reduction = of_height.min(of_width);
         if reduction < LEAST_REDUCTION {
-            return pixels;
+            return sides;
         }
-        let side = |side: usize| ((side as f64 / reduction).round() as usize).max(1);
-        let (height, width) = (side(pixels.height()), side(pixels.width()));
-        resize::fit_to(pixels, recipe, (height, width))
+        sides.map(|side| rounded(side as f64 / reduction))
     }
 }
 
@@ -93,6 +98,20 @@ mod tests {
     fn what_is_cropped_or_padded_is_so_before_parts_are_taken() {
         assert_eq!(kept(1.5, Fit::Crop, (400, 300)), (30, 45));
         assert_eq!(kept(1.5, Fit::Pad, (400, 300)), (30, 45));
+    }
+
+    #[test]
+    fn pictures_that_stay_as_they_are_are_known_by_their_size() {
+        for (factor, fit) in [(2.0, Fit::Stretch), (1.0, Fit::Stretch), (1.5, Fit::Crop)] {
+            let recipe = Preprocess::new(20, 30, Channels::Grey).expect("the size is allowed").with_fit(fit);
+            for sides @ [height, width] in [[400, 300], [45, 1000], [7, 9], [30, 45], [20, 30]] {
+                let detail = Detail::Larger(factor);
+                let stays = detail.keep(picture(height, width), &recipe) == picture(height, width);
+                assert_eq!(detail.keeps_all(sides, &recipe), stays, "{factor} {fit:?} {sides:?}");
+            }
+        }
+        let recipe = Preprocess::new(20, 30, Channels::Grey).expect("the size is allowed");
+        assert!(Detail::Fitted.keeps_all([20, 30], &recipe) && !Detail::Fitted.keeps_all([20, 31], &recipe));
     }
 
     #[test]

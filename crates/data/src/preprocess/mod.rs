@@ -10,7 +10,7 @@ pub use resize::{Filter, Fit};
 pub use scaling::Scaling;
 pub(crate) use scaling::{Ramp, ScalingSums};
 
-use crate::decode::{self, Channels, ImageError, ImageFault, Limits, Pixels};
+use crate::decode::{self, Channels, ImageError, ImageFault, Limits, Picture, Pixels};
 use crate::files::Files;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -204,6 +204,12 @@ impl Preprocess {
     pub(crate) fn decode(&self, bytes: &[u8], limits: &Limits) -> Result<Pixels, ImageFault> {
         let Recipe { channels, background, apply_orientation, .. } = self.recipe;
         decode::decode(bytes, channels, background, apply_orientation, limits)
+    }
+
+    /// As [`Self::decode`], but pixels may be decoded when they are wanted.
+    pub(crate) fn open(&self, bytes: Vec<u8>, limits: &Limits) -> Result<Picture<'static>, ImageFault> {
+        let Recipe { channels, background, apply_orientation, .. } = self.recipe;
+        decode::open(bytes, channels, background, apply_orientation, limits)
     }
 
     /// Fits decoded, upright pixels to the size and channels.

@@ -1,7 +1,7 @@
 //! Fitting an image to a size.
 
 use super::Preprocess;
-use crate::decode::{Channels, Pixels};
+use crate::decode::{Channels, ImageFault, Picture, Pixels};
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x3};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
@@ -69,16 +69,32 @@ pub(crate) fn scaled(pixels: &Pixels, height: usize, width: usize) -> Pixels {
     resize(pixels, Area::of(pixels), (height, width), Filter::Bilinear)
 }
 
-/// An area of an image, brought to another height and width, antialiased. Beyond the area's edges, its neighbours in the image count.
-pub(crate) fn resize_area(pixels: &Pixels, area: Area, [height, width]: [usize; 2]) -> Cow<'_, Pixels> {
-    if area == Area::of(pixels) && [pixels.height(), pixels.width()] == [height, width] {
-        return Cow::Borrowed(pixels);
+/// An area of a picture, brought to another height and width, antialiased. Beyond the area's edges, its neighbours in the picture count;
+/// what lies below these is not decoded.
+///
+/// # Errors
+/// An [`ImageFault`] where what is needed cannot be decoded.
+pub(crate) fn resize_area<'a>(
+    picture: &'a Picture<'_>,
+    area: Area,
+    [height, width]: [usize; 2],
+) -> Result<Cow<'a, Pixels>, ImageFault> {
+    let sides = [picture.height(), picture.width()];
+    if area == Area::whole(sides) && sides == [height, width] {
+        return picture.whole();
     }
-    // Only columns that the rows will need: as far as the filter reaches, and one more for rounding.
-    let reach = (area.width / width as f64).max(1.0) + 1.0;
-    let first = (area.left - reach).floor().max(0.0) as usize;
-    let last = ((area.left + area.width + reach).ceil() as usize).min(pixels.width());
-    Cow::Owned(resize_columns(pixels, area, first..last, (height, width), Filter::Bilinear))
+    let rows = needed(area.top, area.height, height, sides[0]);
+    let columns = needed(area.left, area.width, width, sides[1]);
+    let pixels = picture.upper(rows.end)?;
+    Ok(Cow::Owned(resize_columns(&pixels, area, columns, (height, width), Filter::Bilinear)))
+}
+
+/// What of a side is needed of an area that begins at `start` and has a `length`: as far as the filter reaches, and one more for
+/// rounding.
+fn needed(start: f64, length: f64, target: usize, side: usize) -> Range<usize> {
+    let reach = (length / target as f64).max(1.0) + 1.0;
+    let first = (start - reach).floor().max(0.0) as usize;
+    first..((start + length + reach).ceil() as usize).min(side)
 }
 
 /// The part of an image that is resized, in pixels and fractions of them.
@@ -92,7 +108,11 @@ pub(crate) struct Area {
 
 impl Area {
     fn of(pixels: &Pixels) -> Self {
-        Self { top: 0.0, left: 0.0, height: pixels.height() as f64, width: pixels.width() as f64 }
+        Self::whole([pixels.height(), pixels.width()])
+    }
+
+    fn whole([height, width]: [usize; 2]) -> Self {
+        Self { top: 0.0, left: 0.0, height: height as f64, width: width as f64 }
     }
 
     /// The largest area in the middle that has the proportions of `height` to `width`.
@@ -367,6 +387,27 @@ mod tests {
             let source = pixels(from.0, from.1, Channels::Grey, 0);
             let expected = documented_plane(source.as_bytes(), from, &recipe);
             assert_eq!(fit(source, &recipe).as_bytes(), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_area_does_not_hang_on_what_lies_below_the_rows_it_needs(
+            from in (2usize..80, 2usize..40),
+            to in (1usize..40, 1usize..40),
+            place in (0.0f64..1.0, 0.0f64..1.0),
+            part in (0.05f64..1.0, 0.05f64..1.0),
+        ) {
+            let whole = pixels(from.0, from.1, Channels::Rgb, 3);
+            let (height, width) = (from.0 as f64 * part.0, from.1 as f64 * part.1);
+            let (top, left) = (place.0 * (from.0 as f64 - height), place.1 * (from.1 as f64 - width));
+            let (height, width) = (height.max(1.0).min(from.0 as f64 - top), width.max(1.0).min(from.1 as f64 - left));
+            let area = Area { top, left, height, width };
+            let rows = needed(top, height, to.0, from.0).end;
+            let upper = Pixels::new(rows, from.1, Channels::Rgb, whole.as_bytes()[..rows * from.1 * 3].to_vec());
+            let upper = upper.expect("so many rows of the whole");
+            let resized = |pixels: &Pixels| resize(pixels, area, to, Filter::Bilinear);
+            prop_assert_eq!(resized(&upper), resized(&whole));
         }
     }
 

@@ -8,7 +8,7 @@ pub use stream::{ImageStream, stream_images};
 use crate::cache::{CacheOptions, Pack};
 use crate::crew::Crew;
 use crate::dataset::Dataset;
-use crate::decode::{Channels, ImageError, Pixels};
+use crate::decode::{Channels, ImageError, Picture, Pixels};
 use crate::error::{DataError, examples, too_many_bad};
 use crate::preprocess::{Detail, Preprocess, Scaling, ScalingSums};
 use crate::survey::Survey;
@@ -145,8 +145,8 @@ impl ImageStore {
         Ok(Self { survey, pack, cache_fault, ..store })
     }
 
-    /// The same samples without a first look at them: nothing is kept, and a bad file is an error when its turn comes. Of the
-    /// options, threads and detail are heeded.
+    /// The same samples without a first look at them: nothing is kept, and a bad file is an error when its turn comes; where a part
+    /// of it is wanted, when it is bad there. Of the options, threads and detail are heeded.
     ///
     /// # Panics
     /// If a sample's index is out of range.
@@ -224,23 +224,31 @@ impl ImageStore {
     /// # Panics
     /// If the sample was not loaded or was unreadable.
     pub fn pixels(&self, sample: usize) -> Result<Cow<'_, Pixels>, ImageError> {
+        self.picture(sample)?.into_pixels().map_err(|fault| self.dataset().image_error(sample, fault))
+    }
+
+    /// As [`Self::pixels`], but what is read from its file may be decoded when it is known how much of it is wanted.
+    pub(crate) fn picture(&self, sample: usize) -> Result<Picture<'_>, ImageError> {
         match &self.samples[sample] {
-            Kept::InMemory(pixels) => Ok(Cow::Borrowed(pixels)),
+            Kept::InMemory(pixels) => Ok(Picture::Decoded(Cow::Borrowed(pixels))),
             Kept::OnDisk(record) => match self.pack.as_ref().and_then(|pack| pack.read(*record)) {
-                Some((pixels, _)) => Ok(Cow::Owned(pixels)),
+                Some((pixels, _)) => Ok(Picture::of(pixels)),
                 // It was damaged since.
-                None => self.decode(sample).map(Cow::Owned),
+                None => self.picture_at_source(sample),
             },
-            Kept::AtSource => self.decode(sample).map(Cow::Owned),
+            Kept::AtSource => self.picture_at_source(sample),
             Kept::Absent => panic!("sample {sample} was not loaded"),
         }
     }
 
-    fn decode(&self, sample: usize) -> Result<Pixels, ImageError> {
+    fn picture_at_source(&self, sample: usize) -> Result<Picture<'static>, ImageError> {
         let dataset = self.dataset();
-        let stored = dataset.read(sample)?;
-        let pixels = dataset.decode(sample, stored, &self.recipe)?;
-        Ok(self.detail.keep(pixels, &self.recipe))
+        let picture = dataset.open_picture(sample, &self.recipe)?;
+        if self.detail.keeps_all([picture.height(), picture.width()], &self.recipe) {
+            return Ok(picture);
+        }
+        let pixels = picture.into_pixels().map_err(|fault| dataset.image_error(sample, fault))?;
+        Ok(Picture::of(self.detail.keep(pixels.into_owned(), &self.recipe)))
     }
 
     /// The mean and standard deviation of each channel, measured on up to 2,000 of `samples` spread evenly over them, whether or

@@ -72,8 +72,8 @@ impl Origin {
             }
             Stored::File(content) => content,
         };
-        let header = decode::header(content, &dataset.limits())
-            .map_err(|fault| ImageError { path: dataset.sample_path(sample), fault })?;
+        let header =
+            decode::header(content, &dataset.limits()).map_err(|fault| dataset.image_error(sample, fault))?;
         let (mut height, mut width) = (header.height, header.width);
         if header.is_on_its_side() && recipe.applies_orientation() {
             (height, width) = (width, height);

@@ -20,9 +20,8 @@ SUMS: list[str] = []
 SIZE = (37, 23)  # no multiple of 8 or 16, so that blocks are cut
 
 
-def photo() -> Image.Image:
+def photo(width: int, height: int) -> Image.Image:
     """Something smooth with edges and some noise, in all colours."""
-    width, height = SIZE
     y, x = np.mgrid[0:height, 0:width]
     rng = np.random.default_rng(7)
     red = 255 * x / width
@@ -38,7 +37,8 @@ def alpha() -> Image.Image:
     return Image.fromarray((255 * x / (width - 1) * (y > 3)).astype(np.uint8))
 
 
-RGB = photo()
+RGB = photo(*SIZE)
+TALL = photo(45, 83)  # several rows of blocks, the last of them cut
 GREY = RGB.convert("L")
 RGBA = RGB.copy()
 RGBA.putalpha(alpha())
@@ -106,6 +106,12 @@ def jpegs() -> None:
     save("grey.jpg", GREY, quality=85)
     save("grey_progressive.jpg", GREY, quality=85, progressive=True)
     save("rgb_stored.jpg", RGB, quality=85, keep_rgb=True)
+    save("tall.jpg", TALL, quality=80, subsampling=2)
+    save("tall_half.jpg", TALL, quality=80, subsampling=1)
+    save("tall_full.jpg", TALL, quality=80, subsampling=0)
+    save("tall_restart.jpg", TALL, quality=80, subsampling=2, restart_marker_blocks=2)
+    save("tall_grey.jpg", TALL.convert("L"), quality=80)
+    save("tall_rgb.jpg", TALL, quality=80, keep_rgb=True)
     # Pillow writes CMYK as Adobe does, inverted and without a transform.
     save("cmyk.jpg", RGB.convert("CMYK"), quality=90)
     ycck = bytearray((HERE / "cmyk.jpg").read_bytes())
@@ -173,6 +179,51 @@ def others() -> None:
     save("interlaced.gif", PALETTE, interlace=1)
 
 
+def packed_tiff(pixels: np.ndarray, bits: int, photometric: int, colours: bytes | None = None) -> bytes:
+    """A TIFF in one strip with several pixels to a byte: what Pillow reads and does not write."""
+    height, width = pixels.shape
+    padded = np.pad(pixels, ((0, 0), (0, -width % (8 // bits))))
+    per_byte = 8 // bits
+    rows = sum(padded[:, i::per_byte].astype(np.uint8) << (8 - bits * (i + 1)) for i in range(per_byte))
+    data = rows.tobytes()
+    short, long = 3, 4
+    map_at = 8 + len(data)
+    entries = [
+        (256, long, 1, width),
+        (257, long, 1, height),
+        (258, short, 1, bits),
+        (259, short, 1, 1),
+        (262, short, 1, photometric),
+        (273, long, 1, 8),
+        (277, short, 1, 1),
+        (278, long, 1, height),
+        (279, long, 1, len(data)),
+    ]
+    if colours is not None:
+        entries.append((320, short, len(colours) // 2, map_at))
+    directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    behind = colours or b""
+    return struct.pack("<2sHI", b"II", 42, map_at + len(behind)) + data + behind + directory + bytes(4)
+
+
+def packed_tiffs() -> None:
+    for bits in (2, 4):
+        few = np.asarray(GREY) >> (8 - bits)
+        for name, photometric in [("grey", 1), ("white_is_zero", 0)]:
+            name = f"{name}{bits}.tif"
+            (HERE / name).write_bytes(packed_tiff(few if photometric else few ^ (2**bits - 1), bits, photometric))
+            keep(name)
+            assert np.array_equal(np.asarray(Image.open(HERE / name)), few * (255 // (2**bits - 1)))
+    for bits in (1, 2, 4):
+        image = RGB.quantize(2**bits)
+        colours = np.array(image.getpalette()[: 3 * 2**bits], dtype="<u2").reshape(-1, 3).T * 257
+        colours = np.pad(colours, ((0, 0), (0, 2**bits - colours.shape[1]))).astype("<u2")
+        name = f"palette{bits}.tif"
+        (HERE / name).write_bytes(packed_tiff(np.asarray(image), bits, 3, colours.tobytes()))
+        keep(name)
+        assert np.array_equal(np.asarray(Image.open(HERE / name).convert("RGB")), np.asarray(image.convert("RGB")))
+
+
 def tiffs() -> None:
     for compression in [None, "tiff_lzw", "packbits", "tiff_adobe_deflate"]:
         save(f"rgb_{compression or 'raw'}.tif", RGB, compression=compression)
@@ -180,6 +231,7 @@ def tiffs() -> None:
     save("grey16.tif", DEEP)
     save("rgba.tif", RGBA, compression="tiff_lzw")
     save("palette.tif", PALETTE)
+    save("palette_lzw.tif", PALETTE, compression="tiff_lzw")
     save("one_bit.tif", GREY.convert("1"))
     save("cmyk.tif", RGB.convert("CMYK"), compression="tiff_lzw")
     save("jpeg.tif", RGB, compression="jpeg", quality=90)
@@ -221,6 +273,7 @@ if __name__ == "__main__":
     webps()
     others()
     tiffs()
+    packed_tiffs()
     turned()
     profiles()
     odd()

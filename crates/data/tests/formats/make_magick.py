@@ -1,8 +1,8 @@
-"""Makes the pictures in this folder that begin with `magick`, with ImageMagick, and for each the pixels that ImageMagick decodes it to.
+"""Makes the pictures in this folder that begin with `magick`, and those of several scans, with ImageMagick, and for each the pixels that ImageMagick decodes it to.
 
     python make_magick.py     # ImageMagick 6.9.11 and cjpeg of libjpeg-turbo 2.1.5
 
-Files and sums are as those of make.py; the sums go into `pixels_magick.txt`. All begin as rgb.png.
+Files and sums are as those of make.py; the sums go into `pixels_magick.txt`. All begin as what make.py has made.
 """
 
 import struct
@@ -11,7 +11,6 @@ import zlib
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SIZE = (37, 23)
 SUMS: list[str] = []
 
 
@@ -20,14 +19,18 @@ def convert(*arguments: str) -> bytes:
     return done.stdout
 
 
-def save(name: str, *options: str, grey: bool = False) -> None:
+def save(name: str, *options: str, grey: bool = False, source: str = "rgb.png") -> None:
     """Writes a picture, reads it again, and keeps what was read."""
-    convert("rgb.png", "+set", "date:create", "+set", "date:modify", *options, name)
+    convert(source, "+set", "date:create", "+set", "date:modify", *options, name)
+    keep(name, grey, source)
+
+
+def keep(name: str, grey: bool, source: str) -> None:
     raw, channels, mode = ("gray", 1, "L") if grey else ("rgb", 3, "RGB")
     # ImageMagick cuts 16 bits off; rounded, they lose less.
     deep = convert(name, "-background", "white", "-alpha", "remove", "-depth", "16", "-endian", "MSB", f"{raw}:-")
     pixels = bytes((value * 2 + 257) // 514 for (value,) in struct.iter_unpack(">H", deep))
-    width, height = SIZE
+    width, height = struct.unpack(">II", (HERE / source).read_bytes()[16:24])
     assert len(pixels) == width * height * channels, name
     (HERE / "raw.tmp").write_bytes(pixels)
     # Without a palette, whatever ImageMagick finds smaller.
@@ -42,6 +45,7 @@ def main() -> None:
     save("magick_444.jpg", "-quality", "90", "-sampling-factor", "1x1")
     save("magick_411.jpg", "-quality", "90", "-sampling-factor", "4x1")
     save("magick_440.jpg", "-quality", "90", "-sampling-factor", "1x2")
+    save("magick_tall_440.jpg", "-quality", "90", "-sampling-factor", "1x2", source="tall_full.jpg.png")
     save("magick_progressive.jpg", "-quality", "80", "-interlace", "JPEG")
     save("magick_grey.jpg", "-quality", "80", "-colorspace", "Gray", grey=True)
     save("magick_cmyk.jpg", "-quality", "90", "-colorspace", "CMYK")
@@ -63,12 +67,32 @@ def main() -> None:
     save("magick16.tif", "-depth", "16", "-compress", "Zip", "-level", "1%,99%")
     save("magick_grey.tif", "-colorspace", "Gray", "-compress", "Zip", grey=True)
     save("magick_white_is_zero.tif", "-colorspace", "Gray", "-define", "quantum:polarity=min-is-white", "-compress", "None", grey=True)
+    save("magick_palette.tif", "-colors", "100", "-type", "Palette", "-compress", "LZW")
+    save("magick_16_colours.tif", "-colors", "16", "-type", "Palette", "-depth", "4", "-compress", "Zip")
+    save("magick_palette_big_endian.tif", "-colors", "50", "-type", "Palette", "-endian", "MSB", "-compress", "RLE")
+    save("magick_palette_tiles.tif", "-colors", "50", "-type", "Palette", "-define", "tiff:tile-geometry=16x16", "-compress", "None")
+    save("magick_grey4.tif", "-colorspace", "Gray", "-depth", "4", "-compress", "Zip", grey=True)
+    save("magick_fax.tif", "-colorspace", "Gray", "-monochrome", "-compress", "Group4", grey=True)
+    scans()
     (HERE / "pixels_magick.txt").write_text("\n".join(SUMS) + "\n")
 
     convert("rgb.png", "rgb.tmp.ppm")
     for name, options in [("odd_arithmetic", []), ("odd_arithmetic_progressive", ["-progressive"])]:
         subprocess.run(["cjpeg", "-arithmetic", *options, "-outfile", f"{name}.jpg", "rgb.tmp.ppm"], cwd=HERE, check=True)
     (HERE / "rgb.tmp.ppm").unlink()
+
+
+def scans() -> None:
+    """Sequential JPEG files with several scans. What is subsampled as well is refused."""
+    for name, scan, sampling in [("scans", "0; 1; 2;", "1x1"), ("scans_pair", "0; 1 2;", "1x1"), ("odd_scans", "0; 1; 2;", "2x2")]:
+        convert("tall_full.jpg.png", "scans.tmp.ppm")
+        (HERE / "scans.tmp").write_text(scan)
+        arguments = ["-quality", "80", "-sample", sampling, "-scans", "scans.tmp", "-outfile", f"{name}.jpg", "scans.tmp.ppm"]
+        subprocess.run(["cjpeg", *arguments], cwd=HERE, check=True)
+        for temporary in ("scans.tmp", "scans.tmp.ppm"):
+            (HERE / temporary).unlink()
+        if not name.startswith("odd_"):
+            keep(f"{name}.jpg", False, "tall_full.jpg.png")
 
 
 if __name__ == "__main__":

@@ -275,8 +275,19 @@ mod links_and_names {
         }
         touch(root.path(), &["c/30/1.jpg"]);
         let dataset = open(root.path()).expect("it can be opened");
-        let in_c = contents(&dataset).into_iter().filter(|(_, class, _)| class == "c").count();
-        assert_eq!(in_c, 1);
+        let in_group =
+            |name: &str| contents(&dataset).into_iter().filter(|(_, class, _)| class == name).count();
+        assert_eq!(["a", "b", "c"].map(in_group), [1, 1, 1], "no picture comes into another group by a link");
+    }
+
+    #[test]
+    fn a_group_elsewhere_that_links_back_holds_its_own_pictures_alone() {
+        let (root, elsewhere) = (folder(), folder());
+        touch(elsewhere.path(), &["dogs/1.jpg"]);
+        touch(root.path(), &["cats/1.jpg"]);
+        symlink(elsewhere.path().join("dogs"), root.path().join("dogs")).expect("links can be made");
+        symlink(root.path(), elsewhere.path().join("dogs/back")).expect("links can be made");
+        assert_eq!(contents(&open(root.path()).expect("it can be opened")).len(), 2);
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use crate::common::{folder, open, plain_png, touch, write};
 use divvy_data::{
-    Augment, Batch, Blur, CacheOptions, Channels, DataError, Dataset, ImageStore, Loader, Mix, Policy,
-    Preprocess, Scaling, StoreOptions, check,
+    Augment, Batch, Blur, CacheOptions, Channels, Crop, DataError, Dataset, Detail, ImageStore, Loader, Mix,
+    Policy, Preprocess, Scaling, StoreOptions, check,
 };
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Cursor;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
@@ -171,6 +172,47 @@ fn epochs_are_the_same_bits_for_any_number_of_threads() {
         }
         assert_ne!(epoch(&loader(7), 4), one, "{augment}");
         assert_ne!(epoch(&loader(8), 3), one, "{augment}");
+    }
+}
+
+/// Photos as JPEG, which are read anew each time only as far down as the part that is taken, beside the same photos kept whole.
+#[test]
+fn parts_of_photos_are_the_same_bits_kept_and_read_anew() {
+    let root = folder();
+    let formats = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats");
+    for (group, name) in [
+        ("a", "tall.jpg"),
+        ("a", "tall_half.jpg"),
+        ("a", "tall_full.jpg"),
+        ("a", "tall_restart.jpg"),
+        ("b", "tall_grey.jpg"),
+        ("b", "magick_tall_440.jpg"),
+        ("b", "progressive.jpg"),
+        ("b", "turned6.jpg"),
+        ("b", "interlaced.png"),
+    ] {
+        write(root.path(), &format!("{group}/{name}"), &fs::read(formats.join(name)).expect("it is there"));
+    }
+    let dataset = Arc::new(open(root.path()).expect("it can be opened"));
+    let samples = all(&dataset);
+    let crop = Crop { area: [0.1, 1.0], aspect: [0.5, 2.0] };
+    // Photos of 45 x 83 stay as they are for twice 36 x 36, and are reduced for twice 20 x 10.
+    for (height, width, augment) in [
+        (36, 36, Augment { crop: Some(crop), flip: 0.5, flip_vertical: 0.5, ..Augment::none() }),
+        (36, 36, Augment { crop: Some(crop), ..everything() }),
+        (20, 10, Augment { crop: Some(crop), ..Augment::none() }),
+    ] {
+        let recipe = Preprocess::new(height, width, Channels::Rgb).expect("the size is allowed");
+        let options = StoreOptions { detail: Detail::for_augment(&augment), ..StoreOptions::default() };
+        let kept = ImageStore::load(&dataset, &recipe, &samples, &options).expect("all are readable");
+        let anew = ImageStore::at_source(&dataset, &recipe, &samples, &options);
+        let [kept, anew] = [kept, anew].map(|store| {
+            let store = Arc::new(store);
+            Loader::for_training(&store, &samples, &unit(), 4, 0, augment).with_threads(2)
+        });
+        for number in 0..20 {
+            assert!(epoch(&kept, number) == epoch(&anew, number), "epoch {number} of {augment}");
+        }
     }
 }
 

@@ -6,7 +6,7 @@ mod others;
 use super::change::Change;
 use super::curve::Curve;
 use super::*;
-use crate::decode::{Channels, Pixels};
+use crate::decode::{Channels, Picture, Pixels};
 use crate::preprocess::Scaling;
 use crate::rng::{Purpose, keyed};
 use proptest::prelude::*;
@@ -17,7 +17,8 @@ fn augmented(augment: &Augment, shape: [usize; 3], bytes: &[u8], draw: u64) -> V
     let channels = if channels == 3 { Channels::Rgb } else { Channels::Grey };
     let mut augmenter = Augmenter::new(augment, shape, &Scaling::unit(channels));
     let pixels = Pixels::new(height, width, channels, bytes.to_vec()).expect("the bytes fill the shape");
-    augmenter.apply(&pixels, &mut keyed(Purpose::Augment, 0, 0, draw), &mut values);
+    let mut random = keyed(Purpose::Augment, 0, 0, draw);
+    augmenter.apply(&Picture::of(pixels), &mut random, &mut values).expect("it is decoded");
     values
 }
 
