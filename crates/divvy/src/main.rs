@@ -57,6 +57,7 @@ fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Train(args) => commands::train::run(*args, &mut terminal),
         Command::Lr(args) => commands::lr::run(args, &mut terminal),
+        Command::Tune(args) => commands::tune::run(*args, &mut terminal),
         Command::Evaluate(args) => commands::evaluate::run(&args, &mut terminal),
         Command::Predict(args) => commands::predict::run(&args, &mut terminal),
         Command::Sort(args) => commands::sort::run(&args, &mut terminal),

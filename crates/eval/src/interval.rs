@@ -1,10 +1,10 @@
 //! Intervals of confidence.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An interval that covers the true value 95 times in 100. Serialises as `[low, high]`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(into = "[f64; 2]")]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(into = "[f64; 2]", from = "[f64; 2]")]
 pub struct Interval {
     /// The lower end.
     pub low: f64,
@@ -50,5 +50,11 @@ impl Interval {
 impl From<Interval> for [f64; 2] {
     fn from(interval: Interval) -> Self {
         [interval.low, interval.high]
+    }
+}
+
+impl From<[f64; 2]> for Interval {
+    fn from([low, high]: [f64; 2]) -> Self {
+        Self { low, high }
     }
 }

@@ -139,8 +139,8 @@ pub enum TrainError {
     },
     /// Pictures that could be read once and not again, so that two results are not of the same pictures.
     #[error(
-        "{data}: not all models of the comparison could be tested on the same pictures, as files changed meanwhile; leave them \
-         as they are and run the comparison again",
+        "{data}: not all models could be tested on the same pictures, as files changed meanwhile; leave them as they are and run the \
+         command again",
         data = data.display()
     )]
     PicturesChanged {
@@ -225,6 +225,32 @@ pub enum TrainError {
         done: usize,
         /// Trainings of the comparison.
         of: usize,
+    },
+    /// A folder in which there is no tune to go on with.
+    #[error(
+        "{path}: there is no tune to go on with, as it holds no tune.toml; give the folder of a tune, or begin one with \
+         `divvy tune PHOTOS --minutes 60`",
+        path = path.display()
+    )]
+    NoTune {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A tune was stopped between its trainings or in one, which can be gone on with.
+    #[error("stopped; {done} trainings are done. `divvy tune --resume {path}` goes on", path = path.display())]
+    TuneStopped {
+        /// The folder.
+        path: PathBuf,
+        /// Trainings that are done.
+        done: usize,
+    },
+    /// No training of a tune came to a model.
+    #[error("none of {trials} trainings came to a model; the first: {reason}")]
+    NothingTrained {
+        /// How many were tried.
+        trials: usize,
+        /// Why the first did not.
+        reason: String,
     },
 }
 

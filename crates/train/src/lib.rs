@@ -38,6 +38,7 @@ mod resources;
 mod run;
 mod start;
 mod trainer;
+mod tune;
 mod validate;
 mod watch;
 
@@ -61,4 +62,8 @@ pub use recipe::{Choice, Facts, Recipe, Stated};
 pub use resources::Resources;
 pub use run::{Contents, RunFolder};
 pub use start::{resume, train};
+pub use tune::{
+    Advantage, Fate, Held, Origin, Rung, Settings, TrialResult, Tried, TuneConfig, TuneEvent, TuneFolder,
+    TunePlan, TuneTrial, TuneTurn, Tuning, Verdict, resume_tune, tune,
+};
 pub use watch::Watch;

@@ -4,6 +4,7 @@ mod learn;
 mod network;
 mod reading;
 mod rules;
+mod tune;
 mod values;
 
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub(crate) use network::{
 };
 pub(crate) use reading::{GroupByArgs, ReadArgs};
 pub(crate) use rules::{CheckArgs, Denied, ExplainArgs, PolicyArgs, PutBackArgs};
+pub(crate) use tune::TuneArgs;
 use values::{cache_place, isa, precision, probability};
 
 /// The most threads that can be asked for: more than any one machine has.
@@ -53,6 +55,8 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>),
     /// Try learning rates in a short training, and suggest one; nothing is kept
     Lr(LrArgs),
+    /// Search for better settings than the usual ones, within a time
+    Tune(Box<TuneArgs>),
     /// Measure how good a model is on pictures whose groups are known
     Evaluate(EvaluateArgs),
     /// Say which group pictures belong to

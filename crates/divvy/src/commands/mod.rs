@@ -20,6 +20,7 @@ mod resume;
 pub(crate) mod sort;
 pub(crate) mod summary;
 pub(crate) mod train;
+pub(crate) mod tune;
 mod workload;
 
 use std::path::Path;
@@ -117,7 +118,11 @@ pub(crate) fn is_interruption(error: &anyhow::Error) -> bool {
     error.is::<Interrupted>()
         || error.downcast_ref().is_some_and(by_data)
         || match error.downcast_ref() {
-            Some(TrainError::Interrupted | TrainError::ComparisonStopped { .. }) => true,
+            Some(
+                TrainError::Interrupted
+                | TrainError::ComparisonStopped { .. }
+                | TrainError::TuneStopped { .. },
+            ) => true,
             Some(TrainError::Data(error)) => by_data(error),
             _ => false,
         }

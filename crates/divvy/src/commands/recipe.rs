@@ -12,7 +12,7 @@ use crate::args::{
 };
 
 /// The name by which a network is asked for that fits the pictures.
-const AUTO: &str = "auto";
+pub(super) const AUTO: &str = "auto";
 
 impl RecipeArgs {
     /// What holds where nothing is typed: the file of settings that was named, or else what the pictures speak for, with the choices that nobody

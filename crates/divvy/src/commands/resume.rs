@@ -33,7 +33,7 @@ pub(super) fn begun(run: &Path, args: TrainArgs, terminal: &mut Terminal) -> Res
 }
 
 /// Which setting was typed otherwise than the run was begun with.
-fn contradiction(run: &Path, asked: &TrainConfig, begun: &TrainConfig) -> Result<Failure> {
+pub(super) fn contradiction(run: &Path, asked: &TrainConfig, begun: &TrainConfig) -> Result<Failure> {
     let (asked, begun) = (Table::try_from(asked)?, Table::try_from(begun)?);
     let differs = |key: &&String| asked.get(*key) != begun.get(*key);
     let key = begun.keys().chain(asked.keys()).find(differs).map_or("settings", String::as_str);

@@ -1,5 +1,6 @@
 //! `divvy train`: learns from pictures that are in groups.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -103,9 +104,14 @@ pub(super) fn config(args: TrainArgs, base: TrainConfig) -> Result<TrainConfig> 
 
 /// `runs/NAME`, after the folder or list of the pictures.
 pub(super) fn default_run(photos: &Path) -> PathBuf {
+    Path::new("runs").join(default_name(photos))
+}
+
+/// What a folder is called after the folder or list of the pictures.
+pub(super) fn default_name(photos: &Path) -> OsString {
     let named = photos.canonicalize().unwrap_or_else(|_| photos.to_owned());
     let name = if named.is_file() { named.file_stem() } else { named.file_name() };
-    Path::new("runs").join(name.unwrap_or("photos".as_ref()))
+    name.unwrap_or("photos".as_ref()).to_owned()
 }
 
 fn next_steps(run: &Path, data: &Path, test_images: usize) -> String {

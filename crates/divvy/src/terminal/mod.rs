@@ -1,5 +1,6 @@
 //! What a person sees: results on standard output; progress, warnings and hints on standard error.
 
+mod aligned;
 mod finding;
 mod numbers;
 mod output;
@@ -15,6 +16,7 @@ use divvy::rules::{Diagnostic, Severity};
 
 use output::Output;
 
+pub(crate) use aligned::write_aligned;
 pub(crate) use finding::harmless;
 pub(crate) use numbers::{duration, thousands};
 pub(crate) use palette::Palette;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use divvy::train::{Comparison, Spread, Standing};
 
+use crate::terminal::{thousands, write_aligned};
+
 /// A row a contender, each figure with its interval; then how they differ, and on how many pictures they disagree.
 ///
 /// The time an epoch takes is that of training and validation as the trainings' events have it.
@@ -79,29 +81,12 @@ impl Table<'_> {
     }
 }
 
-/// Writes rows with columns of one width, the first `left` of them from the left, the others to the right.
-fn write_aligned<const N: usize>(
-    f: &mut fmt::Formatter<'_>,
-    rows: &[[String; N]],
-    left: usize,
-) -> fmt::Result {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    for row in rows {
-        let cell = |(column, cell): (usize, &String)| {
-            let width = width(column);
-            if column < left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-        };
-        writeln!(f, "{}", row.iter().enumerate().map(cell).collect::<Vec<_>>().join("   ").trim_end())?;
-    }
-    Ok(())
-}
-
 fn row(standing: &Standing) -> [String; 6] {
     let optional =
         |spread: Option<Spread>| spread.map_or_else(|| "n/a".to_owned(), |spread| figure(spread, 4));
     [
         standing.name.clone(),
-        crate::terminal::thousands(standing.parameters),
+        thousands(standing.parameters),
         figure(standing.score, 4),
         optional(standing.log_loss),
         optional(standing.calibration_error),
