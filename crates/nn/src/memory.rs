@@ -41,6 +41,12 @@ pub fn check_memory(
     batch: usize,
     threads: usize,
 ) -> Result<(), OutOfMemory> {
+    check_free(needed_memory(network, optimizer, batch, threads), batch)
+}
+
+/// The bytes that training `network` by an optimizer takes, or using it where there is none, with batches of `batch` pictures on `threads`
+/// threads: for buffers, parameters, gradients and optimizer state. Nothing is allocated.
+pub fn needed_memory(network: &Network, optimizer: Option<&Optimizer>, batch: usize, threads: usize) -> u64 {
     let mode = if optimizer.is_some() { Mode::Train } else { Mode::Infer };
     let table = ParameterTable::new(network.graph());
     let plan = Plan::compile(network, &table, mode, batch, PlanOptions::default());
@@ -48,11 +54,14 @@ pub fn check_memory(
     let copies = optimizer.map_or(1, |optimizer| 2 + optimizer.kept());
     let numbers =
         plan.arena_len() + plan.scratch_len(threads) + plan.constants_len() + copies * table.trained_len();
-    check_free((numbers * size_of::<f32>()) as u64, batch)
+    (numbers * size_of::<f32>()) as u64
 }
 
-/// Refuses what needs more bytes than are free.
-pub(crate) fn check_free(needed: u64, batch: usize) -> Result<(), OutOfMemory> {
+/// Refuses what needs more bytes than are free, for batches of `batch` pictures.
+///
+/// # Errors
+/// [`OutOfMemory`]. Where the system does not tell what is free, nothing is refused.
+pub fn check_free(needed: u64, batch: usize) -> Result<(), OutOfMemory> {
     match free_memory() {
         Some(free) if needed > free => Err(OutOfMemory { batch, needed, free }),
         _ => Ok(()),
