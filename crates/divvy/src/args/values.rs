@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use divvy::data::{CachePlace, LabelSeparator, MAX_SIDE};
+use divvy::data::{CachePlace, Fold, LabelSeparator, MAX_SIDE};
 use divvy::model::Views;
 use divvy::nn::{Architecture, Isa, Precision};
 use divvy::train::Length;
@@ -18,6 +18,11 @@ pub(super) fn classes(text: &str) -> Result<usize, String> {
 
 pub(super) fn batch(text: &str) -> Result<usize, String> {
     whole(text, 4096)
+}
+
+pub(super) fn folds(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (Fold::LEAST..=Fold::MOST).contains(number));
+    number.ok_or_else(|| format!("give a whole number from {} to {}", Fold::LEAST, Fold::MOST))
 }
 
 /// Rows or columns of a sheet.
