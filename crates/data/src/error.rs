@@ -245,6 +245,28 @@ pub enum DataError {
         /// The share asked for.
         fraction: f64,
     },
+    /// A fold that there is not.
+    #[error("there is no fold {number} of {of}; give {least} to {most} folds, such as 5", least = crate::Fold::LEAST, most = crate::Fold::MOST)]
+    Fold {
+        /// Which, from 1.
+        number: usize,
+        /// How many folds there were to be.
+        of: usize,
+    },
+    /// Too few images to be dealt into folds.
+    #[error(
+        "{}: {images} images that are no copies of each other and belong to no common group cannot be dealt into {folds} folds; \
+         give fewer folds, or add images",
+        path.display()
+    )]
+    Folds {
+        /// The folder or list.
+        path: PathBuf,
+        /// The folds asked for.
+        folds: usize,
+        /// Images that are no copies of each other.
+        images: usize,
+    },
     /// One image could not be loaded.
     #[error(transparent)]
     Image(#[from] ImageError),

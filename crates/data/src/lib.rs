@@ -90,6 +90,6 @@ pub use files::{ImageListing, find_images, read_limited, read_text_limited, writ
 pub use loader::{Batch, Epoch, Loader};
 pub use natural::natural_cmp;
 pub use preprocess::{Detail, Filter, Fit, MAX_SIDE, Preprocess, PreprocessError, Scaling};
-pub use split::Split;
+pub use split::{Fold, Split};
 pub use store::{ImageStore, ImageStream, StoreOptions, Unreadable, stream_images};
 pub use survey::Survey;

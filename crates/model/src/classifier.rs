@@ -1,79 +1,45 @@
-//! A model on a device, ready to be asked.
+//! A model on a device, or several, ready to be asked.
 
 use std::path::PathBuf;
 
 use divvy_data::{ImageError, Limits, Pixels, Preprocess, stream_images};
-use divvy_nn::{Cpu, Device, Engine, Head, Network, OutOfMemory, QuantizedEngine, check_memory};
+use divvy_nn::{Device, Head, OutOfMemory, check_free};
 
-use crate::{Model, ModelError, Prediction, Views, Weights};
+use crate::member::{Member, mean_answers};
+use crate::{ModelError, Prediction, Trained};
 
-/// The most pictures that go through the network together. Larger batches are not faster; smaller ones stream weights more
+/// The most pictures that go through a network together. Larger batches are not faster; smaller ones stream weights more
 /// often.
 const BATCH: usize = 32;
 
-/// A model on a device, ready to be asked. Pictures are prepared exactly as in training.
+/// A model on a device, or several that answer together, ready to be asked. Pictures are prepared exactly as in training.
 #[derive(Debug)]
 pub struct Classifier {
-    engine: Machine,
+    /// One at the least; all have the same head.
+    members: Vec<Member>,
     classes: Vec<String>,
     preprocess: Preprocess,
-    views: Views,
     batch: usize,
 }
 
-/// A network on a processor, in either precision.
-#[derive(Debug)]
-enum Machine {
-    F32(Box<Engine>),
-    Int8(Box<QuantizedEngine>),
-}
-
-impl Machine {
-    fn network(&self) -> &Network {
-        match self {
-            Self::F32(engine) => engine.network(),
-            Self::Int8(engine) => engine.network(),
-        }
-    }
-
-    fn cpu(&self) -> &Cpu {
-        match self {
-            Self::F32(engine) => engine.cpu(),
-            Self::Int8(engine) => engine.cpu(),
-        }
-    }
-
-    fn logits(&mut self, images: &[f32], batch: usize) -> &[f32] {
-        match self {
-            Self::F32(engine) => engine.logits(images, batch),
-            Self::Int8(engine) => engine.logits(images, batch),
-        }
-    }
-}
-
 impl Classifier {
-    /// Puts a model on `device`, or on a processor, which then takes the fastest algorithms.
+    /// Puts a model, or each of several, on `device`, or on a processor, which then takes the fastest algorithms.
     ///
     /// # Errors
     /// [`ModelError::Memory`] when this machine has no room for even one picture at a time.
-    pub fn new(model: Model, device: impl Into<Device>) -> Result<Self, ModelError> {
-        let Model { network, classes, preprocess, views, weights, .. } = model;
-        let device = device.into();
-        let (engine, batch) = match weights {
-            Weights::F32(parameters) => {
-                let threads = device.cpu().threads();
-                let batch = largest_batch(|batch| check_memory(&network, None, batch, threads))?;
-                // Nothing random happens in inference, so the seed is of no account.
-                let engine = Engine::with_parameters(network, parameters, device, 0);
-                (Machine::F32(Box::new(engine)), batch)
-            }
-            Weights::Int8(quantized) => {
-                let engine = QuantizedEngine::new(&quantized, device.into_cpu());
-                let batch = largest_batch(|batch| engine.check_memory(batch))?;
-                (Machine::Int8(Box::new(engine)), batch)
+    pub fn new(model: impl Into<Trained>, device: impl Into<Device>) -> Result<Self, ModelError> {
+        let (model, device) = (model.into(), device.into());
+        let (classes, preprocess) = (model.classes().to_vec(), model.preprocess().clone());
+        let members = match model {
+            Trained::One(model) => vec![Member::alone(*model, device)],
+            Trained::Several(ensemble) => {
+                let members = ensemble.into_members().into_iter();
+                members.map(|model| Member::of_several(model, device.another())).collect()
             }
         };
-        Ok(Self { engine, classes, preprocess, views, batch })
+        let needed = |batch| members.iter().map(|member| member.needed_memory(batch)).sum();
+        let batch = largest_batch(|batch| check_free(needed(batch), batch))?;
+        Ok(Self { members, classes, preprocess, batch })
     }
 
     /// The most pictures that go through the network together: what this machine has memory for, up to 32.
@@ -88,10 +54,10 @@ impl Classifier {
 
     /// The last layer: what the outputs mean.
     pub fn head(&self) -> &Head {
-        self.engine.network().head()
+        self.members[0].head()
     }
 
-    /// How a picture becomes the network's input.
+    /// How a picture becomes what [`Classifier::classify`] takes: the network's input, or of several models what each scales for itself.
     pub fn preprocess(&self) -> &Preprocess {
         &self.preprocess
     }
@@ -101,17 +67,22 @@ impl Classifier {
     /// # Panics
     /// When `images` is not a whole number of pictures.
     pub fn classify(&mut self, images: &[f32]) -> Vec<Prediction> {
-        let (len, head) = (self.preprocess.image_len(), *self.head());
+        let (len, shape, head) = (self.preprocess.image_len(), self.preprocess.shape(), *self.head());
         assert!(images.len().is_multiple_of(len), "{} numbers are not pictures of {len}", images.len());
-        let engine = &mut self.engine;
-        let mut network = |images: &[f32], logits: &mut Vec<f32>| {
-            logits.extend_from_slice(engine.logits(images, images.len() / len));
-        };
-        let mut logits = Vec::with_capacity(images.len() / len * head.units());
+        let mut predictions = Vec::with_capacity(images.len() / len);
         for batch in images.chunks(self.batch * len) {
-            self.views.logits(batch, self.preprocess.shape(), &mut network, &mut logits);
+            if let [only] = self.members.as_mut_slice() {
+                let mut logits = Vec::new();
+                only.logits(batch, shape, &mut logits);
+                let rows = logits.chunks_exact(head.units());
+                predictions.extend(rows.map(|row| Prediction::from_logits(&head, row)));
+            } else {
+                let answers = mean_answers(&mut self.members, batch, shape);
+                let rows = answers.chunks_exact(head.answers());
+                predictions.extend(rows.map(|row| Prediction::from_answers(&head, row)));
+            }
         }
-        logits.chunks_exact(head.units()).map(|row| Prediction::from_logits(&head, row)).collect()
+        predictions
     }
 
     /// Classifies image files, in order, and hands each to `answer`; a file that is no usable picture comes as its error. Decoding
@@ -129,7 +100,7 @@ impl Classifier {
         paths: Vec<PathBuf>,
         mut answer: impl FnMut(PathBuf, Result<Prediction, ImageError>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let threads = self.engine.cpu().threads();
+        let threads = self.members[0].cpu().threads();
         let mut stream = stream_images(paths, &self.preprocess, &Limits::default(), threads).peekable();
         while stream.peek().is_some() {
             let batch: Vec<_> = stream.by_ref().take(self.batch).collect();

@@ -83,6 +83,17 @@ pub enum ModelError {
         /// The newest version known.
         known: u64,
     },
+    /// Several models where one is needed.
+    #[error(
+        "{path}: it holds {members} models that answer together, and this can be done with one alone; give the run of one of them, such as {one}",
+        one = one_of(.path)
+    )]
+    Several {
+        /// The file.
+        path: PathBuf,
+        /// How many there are.
+        members: usize,
+    },
     /// The weights are not those of the graph.
     #[error("{path}: {source}")]
     Weights {
@@ -102,6 +113,11 @@ pub enum ModelError {
     /// The machine has no room for the model at work.
     #[error("the model cannot be used here: {0}; end other programs, or train one for a smaller --size")]
     Memory(#[from] OutOfMemory),
+}
+
+/// The run of the first of several models, beside the file that holds all.
+fn one_of(path: &Path) -> String {
+    path.with_file_name("fold-1").display().to_string()
 }
 
 impl ModelError {

@@ -1,13 +1,15 @@
 //! The trained classifier as people hold it: graph, weights, head, classes and preprocessing in one file.
 //!
-//! [`Model`] is what the file holds; a [`Classifier`] is a model on a device, ready to be asked. This is the one crate that
+//! [`Model`] is one network with its weights, an [`Ensemble`] several that answer together, [`Trained`] what a file holds: either of them. A [`Classifier`] is that on a device, ready to be asked. This is the one crate that
 //! knows both pictures (divvy-data) and tensors (divvy-nn), and joins them: labels become [`targets`], pixels become
 //! batches, logits become [`Prediction`]s.
 
 mod classifier;
 mod convert;
+mod ensemble;
 mod error;
 mod file;
+mod member;
 mod model;
 mod prediction;
 mod record;
@@ -16,6 +18,7 @@ mod views;
 
 pub use classifier::Classifier;
 pub use convert::ConvertError;
+pub use ensemble::{Ensemble, Trained};
 pub use error::ModelError;
 pub use model::{Model, Weights};
 pub use prediction::Prediction;

@@ -27,7 +27,24 @@ impl Prediction {
             probabilities
         });
         let score = (!head.has_probabilities()).then(|| logits[0]);
-        let (chosen, exclusive) = match head.decide(logits, Head::DEFAULT_THRESHOLD) {
+        Self::of(head.decide(logits, Head::DEFAULT_THRESHOLD), probabilities, score)
+    }
+
+    /// Reads one row of answers: probabilities, one for each class, or the number of a head without.
+    ///
+    /// # Panics
+    /// When there is not one probability a class, or one number.
+    pub fn from_answers(head: &Head, answers: &[f32]) -> Self {
+        let choice = head.decide_by(answers, Head::DEFAULT_THRESHOLD);
+        if head.has_probabilities() {
+            Self::of(choice, Some(answers.to_vec()), None)
+        } else {
+            Self::of(choice, None, Some(answers[0]))
+        }
+    }
+
+    fn of(choice: Choice, probabilities: Option<Vec<f32>>, score: Option<f32>) -> Self {
+        let (chosen, exclusive) = match choice {
             Choice::Class(class) => (vec![class], true),
             Choice::Labels(labels) => (labels, false),
         };

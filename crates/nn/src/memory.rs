@@ -56,8 +56,11 @@ pub fn check_memory(
     check_free(needed_memory(network, optimizer, batch, threads), batch)
 }
 
-/// Refuses what needs more bytes than are free.
-pub(crate) fn check_free(needed: u64, batch: usize) -> Result<(), OutOfMemory> {
+/// Refuses what needs more bytes than are free, for batches of `batch` pictures.
+///
+/// # Errors
+/// [`OutOfMemory`]. Where the system does not tell what is free, nothing is refused.
+pub fn check_free(needed: u64, batch: usize) -> Result<(), OutOfMemory> {
     match free_memory() {
         Some(free) if needed > free => Err(OutOfMemory { batch, needed, free }),
         _ => Ok(()),

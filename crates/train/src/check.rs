@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use divvy_data::check::{self, Finding};
 use divvy_data::{Channels, Dataset, Split, StoreOptions, Survey};
-use divvy_model::Model;
+use divvy_model::{Model, Trained};
 use divvy_nn::{Architecture, Circumstances, Network, Task, Wiring};
 use divvy_rules::{Diagnostic, Policy, Stage};
 
@@ -82,12 +82,39 @@ pub fn check_run(path: &Path, policy: &mut Policy) -> Result<Vec<Diagnostic>, Tr
         allow(&config, policy);
     }
     // A model that cannot be used is no run to be content with.
-    let model = run.model().is_file().then(|| Model::open(&run.model())).transpose()?;
+    let trained = run.model().is_file().then(|| Trained::open(&run.model())).transpose()?;
     if run.events().is_file() {
         return replay(&run);
     }
-    let model = model.map_or_else(|| Model::open(path), Ok)?;
-    Ok(model.network().lint(&Circumstances { batch: Some(model.record().batch), input_is_scaled: true }))
+    let folds = run.folds();
+    if !folds.is_empty() {
+        return check_folds(&folds, policy);
+    }
+    let trained = trained.map_or_else(|| Trained::open(path), Ok)?;
+    let lint = |model: &Model| {
+        model.network().lint(&Circumstances { batch: Some(model.record().batch), input_is_scaled: true })
+    };
+    Ok(each_once(trained.members().iter().flat_map(lint)))
+}
+
+/// Checks the folds of a run that have begun.
+fn check_folds(folds: &[RunFolder], policy: &mut Policy) -> Result<Vec<Diagnostic>, TrainError> {
+    let mut findings = Vec::new();
+    for fold in folds.iter().filter(|fold| fold.events().is_file()) {
+        findings.extend(check_run(fold.path(), policy)?);
+    }
+    Ok(each_once(findings))
+}
+
+/// Findings without those that are the same as one before: what is wrong with the data or the network is so in every fold.
+fn each_once(findings: impl IntoIterator<Item = Diagnostic>) -> Vec<Diagnostic> {
+    let mut each: Vec<Diagnostic> = Vec::new();
+    for finding in findings {
+        if !each.contains(&finding) {
+            each.push(finding);
+        }
+    }
+    each
 }
 
 /// What a run was allowed when it was trained.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
-use divvy_data::{AugmentChoice, Channels, OpenOptions, read_text_limited};
+use divvy_data::{AugmentChoice, Channels, Fold, OpenOptions, read_text_limited};
 use divvy_model::Views;
 use divvy_nn::{Algorithms, Cpu, Device, Optimizer, Plateau, Precision, Schedule, Task, Warmup, Wiring};
 use divvy_rules::{Policy, Rule, line_at};
@@ -51,6 +51,9 @@ pub struct TrainConfig {
     /// A split.csv of the same pictures, to divide them as it says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<PathBuf>,
+    /// How the pictures are dealt into folds; not at all by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<Folds>,
     /// Rules whose warnings are silenced.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub allow: BTreeSet<Rule>,
@@ -119,6 +122,16 @@ fn is_usual(read: &OpenOptions) -> bool {
     *read == OpenOptions::default()
 }
 
+/// How pictures are dealt into folds, of which each validates once while the others are trained on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Folds {
+    /// One training, in which this fold validates.
+    One(Fold),
+    /// A training for each of so many folds, [`Fold::LEAST`] to [`Fold::MOST`]: see [`train_folds`](crate::train_folds).
+    Each(usize),
+}
+
 /// How long to train.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -169,6 +182,7 @@ impl TrainConfig {
             seed: 0,
             validation_share: 0.2,
             split: None,
+            folds: None,
             allow: BTreeSet::new(),
             deny_warnings: false,
             exact: false,
@@ -254,8 +268,10 @@ mod tests {
         config.label_smoothing = 0.1;
         config.views = Views::Mirrored;
         config.optimizer = Optimizer::nesterov(0.9).weight_decay(1e-4).clip_norm(1.0).average(0.99);
-        for length in [Length::Auto, Length::Epochs(3), Length::Minutes(0.5)] {
-            config.length = length;
+        let folds = [None, Some(Folds::Each(5)), Some(Folds::One(Fold::new(2, 5).unwrap()))];
+        for (length, folds) in [Length::Auto, Length::Epochs(3), Length::Minutes(0.5)].into_iter().zip(folds)
+        {
+            (config.length, config.folds) = (length, folds);
             let text = toml::to_string(&config).unwrap();
             assert_eq!(toml::from_str::<TrainConfig>(&text).unwrap(), config, "{text}");
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use divvy_data::{DataError, OutOfRange, Part, PreprocessError};
+use divvy_data::{DataError, Fold, OutOfRange, Part, PreprocessError};
 use divvy_eval::EvalError;
 use divvy_model::ModelError;
 use divvy_nn::{ArchitectureError, BuildError, Diagnostic, NotFinite, OutOfMemory, PrecisionError};
@@ -215,6 +215,40 @@ pub enum TrainError {
         /// Which picture, and why.
         reason: String,
     },
+    /// What keeps one of several folds from being trained.
+    #[error("{fold}: {source}")]
+    Fold {
+        /// Which fold.
+        fold: Fold,
+        /// What keeps it.
+        source: Box<TrainError>,
+    },
+    /// A fold that was dealt of other pictures than the first.
+    #[error(
+        "{data}: {fold} is of other pictures than the first, as files were added, taken away or changed since that was begun; put them back and \
+         delete the folder of {fold}, or train all again with another --out",
+        data = data.display()
+    )]
+    FoldsChanged {
+        /// The pictures' folder or list.
+        data: PathBuf,
+        /// The fold.
+        fold: Fold,
+    },
+    /// Figures of folds that are not as they were written.
+    #[error("{path}: {fault}; delete it and the model beside it, and resume the run, to have both made again", path = path.display())]
+    Figures {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong there.
+        fault: String,
+    },
+    /// The models of the folds do not make one.
+    #[error("the folds make no model together: {reason}")]
+    Ensemble {
+        /// What does not fit, and what to do.
+        reason: String,
+    },
     /// Stopped before there was anything to keep.
     #[error("stopped before the first step; nothing was saved")]
     Interrupted,
@@ -262,6 +296,7 @@ impl TrainError {
             Self::Build(error) => error.finding(),
             Self::Architecture(error) => error.finding(),
             Self::Data(error) => error.finding(),
+            Self::Fold { source, .. } => source.finding(),
             _ => None,
         }
     }

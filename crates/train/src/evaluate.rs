@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use divvy_data::{DataError, Dataset, ImageStore, Label, Loader, OpenOptions, Part, StoreOptions};
 use divvy_eval::{Answers, ExclusiveReport, MultiLabelReport, Report};
 use divvy_model::{Classifier, Prediction};
-use divvy_nn::{Head, HeadKind, Task};
+use divvy_nn::{Head, HeadKind, Metric, Task};
 
 use crate::error::TrainError;
 
@@ -146,6 +146,21 @@ pub(crate) fn report(
         Some(positive) => Ok(report.with_positive(positive, &truth, outputs.answers())?.into()),
         None => Ok(report.into()),
     }
+}
+
+/// The figure of a report by which epochs are compared.
+pub(crate) fn value(report: &Report, metric: Metric) -> f64 {
+    let value = match (report, metric) {
+        (Report::Exclusive(report), Metric::Accuracy) => Some(report.accuracy),
+        (Report::Exclusive(report), Metric::BalancedAccuracy) => Some(report.balanced_accuracy),
+        (Report::Exclusive(report), Metric::MacroF1) => report.f1_macro(),
+        (Report::Exclusive(report), Metric::RocAuc) => {
+            report.binary.as_ref().and_then(|binary| binary.roc_auc)
+        }
+        (Report::MultiLabel(report), _) => report.f1_macro,
+    };
+    // Undefined only where nothing was there to be found and nothing was answered: then nothing was got wrong, nor right.
+    value.unwrap_or(0.0)
 }
 
 /// The class of each picture that has exactly one.

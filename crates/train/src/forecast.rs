@@ -171,7 +171,7 @@ mod tests {
 
     fn of_size(size: usize) -> Option<Network> {
         let head = Head::for_task(Task::Binary, None, 2).ok()?;
-        Architecture::by_name("resnet9_photo")?.network([size, size, 3], &head).ok()
+        Architecture::by_name("resnet9_photo").ok()?.network([size, size, 3], &head).ok()
     }
 
     fn side(network: &Network) -> usize {

@@ -21,6 +21,7 @@ mod course;
 mod error;
 mod evaluate;
 mod event;
+mod folds;
 mod forecast;
 mod growth;
 mod learner;
@@ -50,11 +51,12 @@ pub use compare::{
     CompareConfig, Comparison, Contender, Difference, McNemarOfSeed, RunFigures, Spread, Standing, Turn,
     compare,
 };
-pub use config::{Length, TrainConfig};
+pub use config::{Folds, Length, TrainConfig};
 pub use course::{Course, EpochRecord, StepRecord};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Answers, Ending, Event, Listener, Score};
+pub use folds::{CrossValidation, FoldFigures, FoldsOutcome, resume_folds, train_folds};
 pub use outcome::Outcome;
 pub use quantize::{Quantization, quantize};
 pub use range_test::{Basis, RangeEnd, RangeTest, Reading, Sweep, Trial, read_trials, test_range};

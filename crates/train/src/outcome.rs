@@ -18,4 +18,6 @@ pub struct Outcome {
     pub validation: Score,
     /// How many pictures that was measured on.
     pub validation_images: usize,
+    /// The seconds that it took.
+    pub seconds: f64,
 }

@@ -12,7 +12,7 @@ use divvy_rules::Diagnostic;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::event::{Event, Listener};
-use crate::prepare::Prepared;
+use crate::prepare::{Prepared, drawn_split};
 use crate::recorder::Recorder;
 
 /// The pictures in memory, and which of them are used for what.
@@ -50,7 +50,7 @@ impl Pictures {
         let split = if config.split.is_some() {
             split.clone()
         } else {
-            Split::keeping_together(dataset, config.validation_share, config.seed, &copies.together())?
+            drawn_split(config, dataset, &copies.together())?
         };
         let split = split.without(&store.unreadable_samples(), dataset)?;
         if (split.train.len(), split.validation.len())

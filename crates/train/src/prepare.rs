@@ -8,7 +8,7 @@ use divvy_nn::{Circumstances, Head, Metric, Network};
 use divvy_rules::{Diagnostic, Place, Policy, Rule};
 
 use crate::architecture::open_architecture;
-use crate::config::{Length, TrainConfig};
+use crate::config::{Folds, Length, TrainConfig};
 use crate::error::TrainError;
 use crate::evaluate::require_exclusive;
 use crate::forecast;
@@ -70,7 +70,7 @@ pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, 
 fn first_split(config: &TrainConfig, dataset: &Dataset) -> Result<Split, TrainError> {
     let split = match &config.split {
         Some(path) => Split::read_csv(path, dataset)?,
-        None => Split::new(dataset, config.validation_share, config.seed)?,
+        None => drawn_split(config, dataset, &[])?,
     };
     for (part, samples) in [(Part::Train, &split.train), (Part::Validation, &split.validation)] {
         if samples.is_empty() {
@@ -81,15 +81,33 @@ fn first_split(config: &TrainConfig, dataset: &Dataset) -> Result<Split, TrainEr
     Ok(split)
 }
 
-/// How labels were read, and what is left out.
+/// The split that is drawn where none is given, so that all samples of one of `groups` come to lie on one side.
+pub(crate) fn drawn_split(
+    config: &TrainConfig,
+    dataset: &Dataset,
+    groups: &[Vec<usize>],
+) -> Result<Split, TrainError> {
+    Ok(match config.folds {
+        Some(Folds::One(fold)) => Split::of_fold(dataset, fold, config.seed, groups)?,
+        Some(Folds::Each(_)) | None => {
+            Split::keeping_together(dataset, config.validation_share, config.seed, groups)?
+        }
+    })
+}
+
+/// How labels were read, what is dealt otherwise than the data says, and what is left out.
 fn notes(config: &TrainConfig, dataset: &Dataset, split: &Split) -> Vec<String> {
     let listed = split.train.len() + split.validation.len() + split.test.len();
     let all = dataset.samples().len();
     let unlisted = config.split.as_ref().filter(|_| listed < all).map(|list| {
         format!("{} of {all} pictures are in no part of {} and left out", all - listed, list.display())
     });
+    let own = dataset.part(Some(Part::Validation)).len();
+    let joined = config.folds.filter(|_| own > 0 && config.split.is_none()).map(|_| {
+        format!("the {own} pictures of the data's own validation part are dealt into folds with the others")
+    });
     let left_out = dataset.skipped().iter().map(|skipped| format!("left out: {skipped}"));
-    dataset.conversions().iter().cloned().chain(unlisted).chain(left_out).collect()
+    dataset.conversions().iter().cloned().chain(joined).chain(unlisted).chain(left_out).collect()
 }
 
 /// Refuses settings of the augmentation out of their range, and mixed pictures where labels are numbers.
@@ -164,6 +182,13 @@ fn check_settings(config: &TrainConfig) -> Result<(), TrainError> {
             "the data",
             "not named".to_owned(),
             "give the folder of the pictures, or `data` in the settings",
+        );
+    }
+    if let Some(Folds::Each(folds)) = config.folds {
+        return refuse(
+            "folds",
+            folds.to_string(),
+            "leave it out for one training; `divvy train --folds` trains one for each",
         );
     }
     let rules = [config.optimizer.check(), config.schedule.check()];

@@ -21,8 +21,8 @@ const SMALL: usize = 64;
 const LEAST: usize = 16;
 /// The side that photos are brought to.
 const PHOTO: usize = 96;
-/// The side that photos begin with, as a share of the one they come to, and the number that it is a multiple of.
-const START: (f64, usize) = (2.0 / 3.0, 8);
+/// The network for them.
+const PHOTO_NETWORK: &str = "resnet9_photo";
 /// Pictures below which steps are made of fewer, so that there are enough of them.
 const SCARCE: usize = 500;
 /// Pictures below which they are changed more from one epoch to the next.
@@ -143,7 +143,7 @@ impl Recipe {
         if stated.size.is_none() {
             self.note("size", self.config.size, seen.clone());
         }
-        let fitting = if is_small { "resnet9" } else { "resnet9_photo" };
+        let fitting = if is_small { "resnet9" } else { PHOTO_NETWORK };
         self.config.architecture = stated.architecture.clone().unwrap_or_else(|| fitting.to_owned());
         if stated.architecture.is_none() {
             self.note("architecture", fitting, seen);
@@ -152,10 +152,8 @@ impl Recipe {
 
     /// Photos are learnt from in small first.
     fn choose_growth(&mut self) {
-        let (share, multiple) = START;
-        let start = (self.config.size as f64 * share) as usize / multiple * multiple;
-        if self.is_photo_network() && start >= LEAST {
-            self.config.start_size = Some(start);
+        self.config.start_size = start_size(&self.config.architecture, self.config.size);
+        if let Some(start) = self.config.start_size {
             self.note(
                 "start_size",
                 start,
@@ -165,7 +163,7 @@ impl Recipe {
     }
 
     fn is_photo_network(&self) -> bool {
-        self.config.architecture == "resnet9_photo"
+        self.config.architecture == PHOTO_NETWORK
     }
 
     /// How weights move.
@@ -176,7 +174,7 @@ impl Recipe {
         };
         self.config.batch = batch;
         self.note("batch", batch, why);
-        let has_shortcuts = ["resnet9", "resnet9_photo"].contains(&self.config.architecture.as_str());
+        let has_shortcuts = ["resnet9", PHOTO_NETWORK].contains(&self.config.architecture.as_str());
         let (name, optimizer, rate, why) = match (has_shortcuts, facts.images) {
             (true, FEW..) => {
                 ("sgd", Optimizer::nesterov(0.9).weight_decay(5e-4), 0.1, "the better with many pictures")
@@ -262,6 +260,14 @@ impl Recipe {
             );
         }
     }
+}
+
+/// The side that pictures begin with for a network, to grow to `size`: two thirds of it for photos, none for others.
+pub(crate) fn start_size(architecture: &str, size: usize) -> Option<usize> {
+    /// What it is a multiple of.
+    const GRAIN: usize = 8;
+    let start = size * 2 / 3 / GRAIN * GRAIN;
+    (architecture == PHOTO_NETWORK && start >= LEAST).then_some(start)
 }
 
 /// Mirroring, unless the groups' names forbid it, and small shifts.

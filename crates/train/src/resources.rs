@@ -20,6 +20,12 @@ pub struct Resources {
 impl Resources {
     /// A minute.
     pub const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
+
+    /// As much of the machine for another training.
+    pub(crate) fn again(&self) -> Self {
+        let cpu = Cpu::with_isa(self.cpu.isa(), self.cpu.threads());
+        Self { cpu, cache: self.cache.clone(), checkpoint_every: self.checkpoint_every }
+    }
 }
 
 impl From<Cpu> for Resources {

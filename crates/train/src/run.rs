@@ -1,14 +1,14 @@
 //! The folder of a run: `model.divvy`, `events.jsonl`, `split.csv`, `config.toml`, and views that were asked for; until it has come to its
-//! end two checkpoints and a lock.
+//! end two checkpoints and a lock. A run with folds holds a run for each, and what they say together.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use divvy_data::{DataError, read_limited, write_atomically};
-use divvy_model::{MODEL_FILE, Model};
+use divvy_data::{DataError, Fold, read_limited, write_atomically};
+use divvy_model::{MODEL_FILE, Model, Trained};
 
-use crate::config::TrainConfig;
+use crate::config::{Folds, TrainConfig};
 use crate::error::TrainError;
 use crate::event::{Ending, Event};
 use crate::lock::RunLock;
@@ -78,8 +78,8 @@ impl RunFolder {
     }
 
     /// The files that stay, of those that are written whole in place of what was there: their halves lie beside them meanwhile.
-    fn replaced(&self) -> [PathBuf; 4] {
-        [self.model(), self.split(), self.config(), self.page()]
+    fn replaced(&self) -> [PathBuf; 6] {
+        [self.model(), self.split(), self.config(), self.page(), self.predictions(), self.figures()]
     }
 
     /// Takes away what a run needs only as long as it goes on.
@@ -113,9 +113,29 @@ impl RunFolder {
         RunLock::take(&self.path, &self.lock_file())
     }
 
-    /// Whether there is a training here that was interrupted and can be gone on with.
+    /// Whether there is a training here that was interrupted and can be gone on with; of a run with folds, whether any of them has begun and
+    /// not all have come to their end.
     pub fn is_resumable(&self) -> bool {
+        let has_begun = |fold: &Self| fold.model().is_file() || fold.has_checkpoint();
+        self.has_checkpoint() || (!self.model().is_file() && self.folds().iter().any(has_begun))
+    }
+
+    fn has_checkpoint(&self) -> bool {
         self.config().is_file() && self.checkpoints().iter().any(|file| file.is_file())
+    }
+
+    /// The runs of its folds, where it has some.
+    pub fn folds(&self) -> Vec<Self> {
+        let folds = match self.read_config() {
+            Ok(TrainConfig { folds: Some(Folds::Each(folds)), .. }) => folds.min(Fold::MOST),
+            _ => 0,
+        };
+        (1..=folds).map(|number| self.fold(number)).collect()
+    }
+
+    /// The run of a fold, from 1.
+    pub(crate) fn fold(&self, number: usize) -> Self {
+        Self { path: self.path.join(format!("fold-{number}")) }
     }
 
     /// What came of the training, if it has come to its end.
@@ -125,7 +145,7 @@ impl RunFolder {
     pub fn outcome(&self) -> Result<Option<Outcome>, TrainError> {
         let last =
             last_line(&self.events()).map_err(|source| DataError::Read { path: self.events(), source })?;
-        let Ok(Event::Finished { ending, epochs, best_epoch, validation, .. }) =
+        let Ok(Event::Finished { ending, epochs, best_epoch, validation, seconds }) =
             serde_json::from_slice(&last)
         else {
             return Ok(None);
@@ -134,7 +154,8 @@ impl RunFolder {
             return Ok(None);
         }
         let validation_images = Model::open(&self.model())?.record().validation_images;
-        Ok(Some(Outcome { run: self.clone(), ending, epochs, best_epoch, validation, validation_images }))
+        let run = self.clone();
+        Ok(Some(Outcome { run, ending, epochs, best_epoch, validation, validation_images, seconds }))
     }
 
     /// Looks whether a new run could go to `path`, without making anything.
@@ -168,8 +189,8 @@ impl RunFolder {
             Err(source) => return Err(TrainError::Write { path: path.to_owned(), source }),
         };
         let run = Self { path: path.to_owned() };
-        Ok(match Model::open(path) {
-            Ok(model) => Contents::Model(describe(&model)),
+        Ok(match Trained::open(path) {
+            Ok(trained) => Contents::Model(describe(&trained)),
             _ if entries == 0 => Contents::Nothing,
             _ if run.is_begun() => Contents::Unfinished,
             Err(_) => Contents::Other(entries),
@@ -204,6 +225,16 @@ impl RunFolder {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
         let is_board = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(Self::BOARD);
         entries.filter(is_board).map(|entry| entry.path()).collect()
+    }
+
+    /// What the folds say of each picture, where there are some.
+    pub fn predictions(&self) -> PathBuf {
+        self.path.join("predictions.csv")
+    }
+
+    /// How good the folds are, where there are some.
+    pub fn figures(&self) -> PathBuf {
+        self.path.join("folds.json")
     }
 
     /// Which picture was used for what.
@@ -308,14 +339,18 @@ fn last_line(path: &Path) -> io::Result<Vec<u8>> {
     Ok(if unfinished { Vec::new() } else { lines.next().unwrap_or_default().to_vec() })
 }
 
-/// A model in a sentence.
-fn describe(model: &Model) -> String {
+/// What a model file holds, in a sentence.
+fn describe(trained: &Trained) -> String {
+    let classes = trained.classes().join(", ");
+    let [model] = trained.members() else {
+        return format!(
+            "this folder holds {} models for {classes} that answer together",
+            trained.members().len()
+        );
+    };
     let record = model.record();
     format!(
-        "this folder holds a model for {} (epoch {}, validation {} {:.4})",
-        model.classes().join(", "),
-        record.epoch,
-        record.validation.metric,
-        record.validation.value,
+        "this folder holds a model for {classes} (epoch {}, validation {} {:.4})",
+        record.epoch, record.validation.metric, record.validation.value,
     )
 }

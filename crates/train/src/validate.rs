@@ -1,12 +1,12 @@
 //! What the weights reach on pictures that are not trained on.
 
 use divvy_data::{Dataset, Label, Loader};
-use divvy_eval::{ConfusionMatrix, Report};
+use divvy_eval::ConfusionMatrix;
 use divvy_model::{Prediction, Views, targets};
 use divvy_nn::{Choice, Engine, Head, Metric};
 
 use crate::error::TrainError;
-use crate::evaluate::report;
+use crate::evaluate::{report, value};
 use crate::event::{Answers, Score};
 
 /// Runs the validation pictures through the network as it is, looked at as pictures will be at use.
@@ -84,16 +84,6 @@ impl<'a> Gathered<'a> {
         let rows = self.logits.chunks_exact(self.head.units());
         let predictions: Vec<_> = rows.map(|row| Prediction::from_logits(&self.head, row)).collect();
         let report = report(&self.head, classes, &self.labels, &predictions, None)?;
-        let value = match (&report, metric) {
-            (Report::Exclusive(report), Metric::Accuracy) => Some(report.accuracy),
-            (Report::Exclusive(report), Metric::BalancedAccuracy) => Some(report.balanced_accuracy),
-            (Report::Exclusive(report), Metric::MacroF1) => report.f1_macro(),
-            (Report::Exclusive(report), Metric::RocAuc) => {
-                report.binary.as_ref().and_then(|binary| binary.roc_auc)
-            }
-            (Report::MultiLabel(report), _) => report.f1_macro,
-        };
-        // Undefined only where nothing was there to be found and nothing was answered: then nothing was got wrong, nor right.
-        Ok(Score { loss, metric, value: value.unwrap_or(0.0) })
+        Ok(Score { loss, metric, value: value(&report, metric) })
     }
 }

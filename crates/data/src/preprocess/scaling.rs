@@ -29,6 +29,22 @@ impl Scaling {
         Self { mean: vec![0.0; channels.count()], std: vec![1.0; channels.count()] }
     }
 
+    /// Scales values that are in 0..1, as [`Scaling::unit`] leaves them, where they lie; their channels are interleaved.
+    pub fn scale_unit(&self, values: &mut [f32]) {
+        let steps: Vec<(f32, f32)> = self
+            .mean
+            .iter()
+            .zip(&self.std)
+            .map(|(&mean, &std)| (f64::from(mean), f64::from(std)))
+            .map(|(mean, std)| ((1.0 / std) as f32, (-mean / std) as f32))
+            .collect();
+        for pixel in values.chunks_mut(steps.len()) {
+            for (value, (gain, bias)) in pixel.iter_mut().zip(&steps) {
+                *value = *value * gain + bias;
+            }
+        }
+    }
+
     pub(super) fn check(&self, channels: Channels) -> Result<(), PreprocessError> {
         let count = channels.count();
         let lengths_fit = self.mean.len() == count && self.std.len() == count;

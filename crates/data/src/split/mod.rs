@@ -1,7 +1,10 @@
 //! Which samples train, which validate, which test.
 
+mod fold;
 mod list;
 mod stratify;
+
+pub use fold::Fold;
 
 use crate::dataset::{Dataset, Part};
 use crate::error::DataError;
@@ -62,6 +65,44 @@ impl Split {
         }
         let (train, validation) = divide_together(dataset, &pool, fraction, seed, groups);
         Ok(Self { train, validation, test })
+    }
+
+    /// The split in which a fold validates, and the others are trained on. Training and validation samples of the dataset are all dealt into folds: each
+    /// validates in exactly one, and each class has its share in each, as near as can be. The test part stays what it is.
+    ///
+    /// The same dataset, number of folds, seed and groups give the same folds. All samples of one of `groups` and of one of the
+    /// dataset's series are in the same fold, and count as one sample, as for [`Self::keeping_together`].
+    ///
+    /// # Errors
+    /// [`DataError::Folds`] where there are fewer different samples than folds.
+    ///
+    /// # Panics
+    /// If a sample's index is out of range.
+    pub fn of_fold(
+        dataset: &Dataset,
+        fold: Fold,
+        seed: u64,
+        groups: &[Vec<usize>],
+    ) -> Result<Self, DataError> {
+        let mut pool = dataset.trainable_samples();
+        pool.extend(dataset.part(Some(Part::Validation)));
+        pool.sort_unstable();
+        let bundles = Bundles::new(dataset, &pool, groups);
+        let units = bundles.units(dataset, &pool);
+        if units.len() < fold.of() {
+            let path = dataset.root().to_owned();
+            return Err(DataError::Folds { path, folds: fold.of(), images: units.len() });
+        }
+        let folds = fold::deal(&units, dataset.classes().len(), fold.of(), seed);
+        let validates: HashSet<usize> = units
+            .iter()
+            .zip(folds)
+            .filter(|(_, of)| of + 1 == fold.number())
+            .map(|(unit, _)| unit.first)
+            .collect();
+        let (validation, train) =
+            pool.iter().partition(|&&sample| validates.contains(&bundles.first_of(sample)));
+        Ok(Self { train, validation, test: dataset.part(Some(Part::Test)) })
     }
 
     /// The split with a test part: its own where it has one, else `fraction` of each class of its training samples, drawn with

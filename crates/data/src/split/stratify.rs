@@ -12,7 +12,7 @@ const MOST_VALIDATION: usize = 5000;
 const ROUNDS: usize = 10;
 
 /// What one side is to get, and how much of it is still wanted: below zero where it has too many.
-struct Side {
+pub(super) struct Side {
     share: Vec<f64>,
     share_in_all: f64,
     wanted: Vec<f64>,
@@ -20,21 +20,19 @@ struct Side {
 }
 
 impl Side {
-    fn new(share: &[usize], share_in_all: usize) -> Self {
-        let wanted: Vec<f64> = share.iter().map(|&n| n as f64).collect();
-        let share_in_all = share_in_all as f64;
-        Self { share: wanted.clone(), share_in_all, wanted, wanted_in_all: share_in_all }
+    pub(super) fn new(share: Vec<f64>, share_in_all: f64) -> Self {
+        Self { wanted: share.clone(), wanted_in_all: share_in_all, share, share_in_all }
     }
 
     /// How much a sample is wanted: the part of its labels' shares that is still open, where a label weighs more the fewer
     /// samples are left that carry it; then the part of all samples that is still open.
-    fn want(&self, classes: &[usize], left: &[usize]) -> (f64, f64) {
+    pub(super) fn want(&self, classes: &[usize], left: &[usize]) -> (f64, f64) {
         let open = |class: usize| self.wanted[class] / self.share[class].max(1.0) / left[class] as f64;
         let labels = classes.iter().map(|&class| open(class)).sum();
         (labels, self.wanted_in_all / self.share_in_all.max(1.0))
     }
 
-    fn take(&mut self, classes: &[usize]) {
+    pub(super) fn take(&mut self, classes: &[usize]) {
         for &class in classes {
             self.wanted[class] -= 1.0;
         }
@@ -64,8 +62,11 @@ pub(super) fn draw(units: &[Unit], classes: usize, fraction: f64, seed: u64) -> 
     let held_out: Vec<usize> = left.iter().map(|&n| share(n)).collect();
     let rest: Vec<usize> = left.iter().zip(&held_out).map(|(n, held_out)| n - held_out).collect();
     let held_out_in_all = share(units.len());
-    let mut validation = Side::new(&held_out, held_out_in_all);
-    let mut train = Side::new(&rest, units.len() - held_out_in_all);
+    let side = |shares: &[usize], in_all: usize| {
+        Side::new(shares.iter().map(|&n| n as f64).collect(), in_all as f64)
+    };
+    let mut validation = side(&held_out, held_out_in_all);
+    let mut train = side(&rest, units.len() - held_out_in_all);
 
     let mut order: Vec<usize> = (0..units.len()).collect();
     order.shuffle(&mut keyed(Purpose::Split, seed, 0, 0));

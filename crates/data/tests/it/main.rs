@@ -12,6 +12,7 @@ mod cifar;
 mod common;
 mod decoding;
 mod folders;
+mod folds;
 mod formats;
 mod hostile;
 mod idx;

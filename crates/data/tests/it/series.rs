@@ -1,7 +1,7 @@
 //! Pictures that belong together, and splits that keep them so.
 
 use crate::common::{folder, touch, write};
-use divvy_data::{DataError, Dataset, OpenOptions, Part, Split, check};
+use divvy_data::{DataError, Dataset, Fold, OpenOptions, Part, Split, check};
 use divvy_rules::Rule;
 use std::path::Path;
 use tempfile::TempDir;
@@ -66,6 +66,20 @@ fn a_series_comes_to_one_side_whatever_the_seed() {
         assert!(parts_of(&dataset, &split).iter().all(|parts| parts.len() == 1), "seed {seed}");
     }
     assert_eq!(check::names(&dataset).iter().filter(|finding| finding.rule == Rule::V03).count(), 0);
+}
+
+#[test]
+fn a_series_is_in_one_fold() {
+    let root = patients();
+    let dataset = open_by(root.path(), r"([^/]+)_[^_/]*$").expect("it can be opened");
+    for fold in Fold::all(5).expect("there can be five") {
+        let split = Split::of_fold(&dataset, fold, 1, &[]).expect("there are enough");
+        let parts = parts_of(&dataset, &split);
+        assert!(parts.iter().all(|parts| parts.len() == 1), "{fold}");
+        // Six of thirty patients, as near as one that counts in both groups allows.
+        let validating = parts.iter().filter(|parts| parts[0] == Part::Validation).count();
+        assert!((5..=7).contains(&validating), "{fold}: {validating}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use tempfile::TempDir;
 
 /// A dataset of folders with as many images each.
-fn with_groups(sizes: &[usize]) -> (TempDir, Dataset) {
+pub(crate) fn with_groups(sizes: &[usize]) -> (TempDir, Dataset) {
     let root = folder();
     for (group, &size) in sizes.iter().enumerate() {
         for i in 0..size {
@@ -19,7 +19,7 @@ fn with_groups(sizes: &[usize]) -> (TempDir, Dataset) {
 }
 
 /// A dataset of a CSV; each row has the labels whose bits are set.
-fn with_labels(rows: &[u8]) -> (TempDir, Dataset) {
+pub(crate) fn with_labels(rows: &[u8]) -> (TempDir, Dataset) {
     let root = folder();
     let mut list = vec!["file,labels".to_owned()];
     for (i, bits) in rows.iter().enumerate() {
@@ -36,7 +36,7 @@ fn with_labels(rows: &[u8]) -> (TempDir, Dataset) {
     (root, dataset)
 }
 
-fn all_of(split: &Split) -> Vec<usize> {
+pub(crate) fn all_of(split: &Split) -> Vec<usize> {
     let mut all = [split.train.as_slice(), &split.validation, &split.test].concat();
     all.sort_unstable();
     all

@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-use divvy::data::{CachePlace, LabelSeparator, MAX_SIDE};
+use divvy::data::{CachePlace, Fold, LabelSeparator, MAX_SIDE};
 use divvy::model::Views;
 use divvy::nn::{Architecture, Isa, Precision};
 use divvy::train::Length;
@@ -24,6 +24,11 @@ pub(super) fn batch(text: &str) -> Result<usize, String> {
 pub(super) fn parts(text: &str) -> Result<NonZeroUsize, String> {
     let number = whole(text, 4096)?;
     NonZeroUsize::new(number).ok_or_else(|| "give 1 or more".to_owned())
+}
+
+pub(super) fn folds(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (Fold::LEAST..=Fold::MOST).contains(number));
+    number.ok_or_else(|| format!("give a whole number from {} to {}", Fold::LEAST, Fold::MOST))
 }
 
 /// Rows or columns of a sheet.

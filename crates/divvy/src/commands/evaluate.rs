@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use divvy::data::{OpenOptions, StoreOptions};
 use divvy::eval::Report;
-use divvy::train::{Evaluation, Event, RunFolder, evaluate};
+use divvy::train::{Evaluation, RunFolder, evaluate};
 use serde::Serialize;
 
 use crate::args::EvaluateArgs;
@@ -68,11 +68,7 @@ pub(crate) fn run(args: &EvaluateArgs, terminal: &mut Terminal) -> Result<Status
 
 /// Whether `data` is what the run says it was trained on.
 fn was_trained_on(run: &Path, data: &Path) -> bool {
-    let events = RunFolder::at(run).read_events().unwrap_or_default();
-    let trained_on = events.into_iter().find_map(|(_, event)| match event {
-        Event::Started { data, .. } => Some(data),
-        _ => None,
-    });
+    let trained_on = RunFolder::at(run).read_config().map(|config| config.data);
     let real = |path: &Path| fs::canonicalize(path).ok();
-    trained_on.and_then(|path| real(&path)).is_some_and(|path| Some(path) == real(data))
+    trained_on.ok().and_then(|path| real(&path)).is_some_and(|path| Some(path) == real(data))
 }

@@ -9,6 +9,7 @@ pub(crate) mod convert;
 pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
+mod folds;
 pub(crate) mod lr;
 mod network;
 pub(crate) mod plan;
@@ -27,7 +28,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use divvy::data::DataError;
-use divvy::model::{Classifier, Model, Prediction, Weights};
+use divvy::model::{Classifier, Model, Prediction, Trained, Weights};
 use divvy::nn::{Algorithms, Device, Precision, PrecisionError};
 use divvy::train::TrainError;
 use divvy::{Cpu, Isa};
@@ -84,14 +85,15 @@ impl PrecisionArgs {
     }
 }
 
-/// A trained model, ready to be asked.
+/// A trained model, or several that answer together, ready to be asked.
 fn classifier(run: &Path, device: Device) -> Result<Classifier> {
-    let model = Model::open(run)?;
-    if device.cpu().bf16().is_some() && matches!(model.weights(), Weights::Int8(_)) {
+    let trained = Trained::open(run)?;
+    let is_int8 = |model: &Model| matches!(model.weights(), Weights::Int8(_));
+    if device.cpu().bf16().is_some() && trained.members().iter().any(is_int8) {
         let message = format!("--precision bf16: {} is in 8 bits, and computes with those", run.display());
         return Err(Failure::new(message).help("leave --precision out").into());
     }
-    Ok(Classifier::new(model, device)?)
+    Ok(Classifier::new(trained, device)?)
 }
 
 /// Between the labels of a picture that carries several, as in a CSV of labels.

@@ -26,10 +26,14 @@ pub(super) fn begun(run: &Path, args: TrainArgs, terminal: &mut Terminal) -> Res
         return Err(contradiction(run, &asked, &begun)?.into());
     }
     if folder.outcome()?.is_some() {
-        terminal
-            .tell(format_args!("{} has come to its end already; nothing is left to be done", run.display()));
+        tell_finished(run, terminal);
     }
     Ok(begun)
+}
+
+/// Says that there is nothing to go on with.
+pub(super) fn tell_finished(run: &Path, terminal: &mut Terminal) {
+    terminal.tell(format_args!("{} has come to its end already; nothing is left to be done", run.display()));
 }
 
 /// Which setting was typed otherwise than the run was begun with.
@@ -55,8 +59,9 @@ pub(super) fn next_step(run: &Path) -> String {
 
 /// Says what is left of a training that failed, where there is anything to go on from.
 pub(super) fn tell_after(error: &TrainError, run: &Path, terminal: &Terminal) {
+    let cause = if let TrainError::Fold { source, .. } = error { source } else { error };
     let can_pass = matches!(
-        error,
+        cause,
         TrainError::Data(_)
             | TrainError::Model(_)
             | TrainError::Write { .. }

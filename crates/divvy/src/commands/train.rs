@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use divvy::train::{
-    Choice, Ending, Event, Length, Listener, Outcome, Resources, RunFolder, TrainConfig, TrainError, train,
+    Choice, Ending, Event, Folds, Length, Listener, Outcome, Resources, TrainConfig, TrainError, train,
 };
 
-use super::resume;
+use super::{folds, resume};
 use crate::args::TrainArgs;
 use crate::terminal::{Terminal, program, quoted, thousands};
-use crate::views::{Board, LivePage, Screen, told};
+use crate::views::{Screen, ViewFiles, told};
 use crate::{Status, interrupt};
 
 /// Trains, shows how it goes, and says what came of it and what to type next.
@@ -24,6 +24,9 @@ pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status
     let (out, resumed, board) = (args.out.take(), args.resume.take(), args.tensorboard);
     let (run, data, seen) = if let Some(run) = resumed {
         let begun = resume::begun(&run, args, terminal)?;
+        if let Some(Folds::Each(_)) = begun.folds {
+            return folds::resume(&run, &begun, resources, board, terminal);
+        }
         let seen = watched(&run, board, terminal, |listener| {
             divvy::train::resume(&run, resources, listener, interrupt::asked())
         });
@@ -36,6 +39,9 @@ pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status
         }
         let config = config(args, base)?;
         let run = out.unwrap_or_else(|| default_run(&config.data));
+        if let Some(Folds::Each(_)) = config.folds {
+            return folds::train(&config, &run, resources, board, terminal);
+        }
         let seen = watched(&run, board, terminal, |listener| {
             train(&config, &run, resources, listener, interrupt::asked())
         });
@@ -66,23 +72,16 @@ fn watched(
     terminal: &mut Terminal,
     training: impl FnOnce(&mut (dyn Listener + Send)) -> Result<Outcome, TrainError>,
 ) -> Seen {
-    let mut board = board.then(Board::new);
-    let (mut page, mut screen) = (LivePage::new(), Screen::new(terminal));
+    let (mut files, mut screen) = (ViewFiles::new(board), Screen::new(terminal));
     let mut views = |event: &Event| {
-        page.on(event);
-        if let Some(board) = &mut board {
-            board.on(event);
-        }
+        files.on(event);
         screen.on(event);
     };
     let trained = training(&mut views);
     screen.close();
     let (test_images, positive) = (screen.test_images(), screen.positive());
-    if let Err(fault) = page.close() {
-        terminal.warn(format_args!("{} is not up to date: {fault}", RunFolder::at(run).page().display()));
-    }
-    if let Some(Err(fault)) = board.map(Board::close) {
-        terminal.warn(format_args!("{}: TensorBoard's file is not complete: {fault}", run.display()));
+    for fault in files.close(run) {
+        terminal.warn(fault);
     }
     Seen { trained, test_images, positive }
 }
@@ -98,6 +97,7 @@ pub(super) fn config(args: TrainArgs, base: TrainConfig) -> Result<TrainConfig> 
             (None, None) => base.length,
         },
         patience: args.patience.or(base.patience),
+        folds: args.folds.map(Folds::Each).or(base.folds),
         ..base
     })
 }
@@ -114,7 +114,7 @@ pub(super) fn default_name(photos: &Path) -> OsString {
     name.unwrap_or("photos".as_ref()).to_owned()
 }
 
-fn next_steps(run: &Path, data: &Path, test_images: usize) -> String {
+pub(super) fn next_steps(run: &Path, data: &Path, test_images: usize) -> String {
     let (divvy, run) = (program(), quoted(run));
     let (labelled, why) = match test_images {
         0 => ("DATA".to_owned(), "how good it is on other pictures in groups".to_owned()),

@@ -2,6 +2,8 @@
 
 mod board;
 mod curves;
+mod files;
+mod folds;
 mod page;
 mod panel;
 mod screen;
@@ -9,7 +11,7 @@ mod screen;
 mod testing;
 mod words;
 
-pub(crate) use board::Board;
-pub(crate) use page::LivePage;
+pub(crate) use files::ViewFiles;
+pub(crate) use folds::FoldsScreen;
 pub(crate) use screen::Screen;
 pub(crate) use words::told;

@@ -90,6 +90,16 @@ impl Device {
         }
     }
 
+    /// Another device that computes as this one does, with as many threads and with memory of its own.
+    pub fn another(&self) -> Self {
+        let cpu = Cpu::with_isa(self.cpu.isa(), self.cpu.threads());
+        let cpu = match self.cpu.bf16() {
+            Some(bf16) => cpu.with_bf16(bf16),
+            None => cpu,
+        };
+        Self { options: self.options, ..Self::new(cpu) }
+    }
+
     /// Sets which algorithms plans may take; [`Algorithms::Fastest`] by default.
     pub fn algorithms(mut self, algorithms: Algorithms) -> Self {
         self.options.algorithms = algorithms;

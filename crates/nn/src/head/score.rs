@@ -49,6 +49,28 @@ impl Head {
             (HeadKind::Linear, _) => Choice::Class(usize::from(logits[0] >= threshold)),
         }
     }
+
+    /// What a row of probabilities says, one for each class as [`Head::probabilities`] gives them; of a linear head, its number. `threshold` is
+    /// heeded as by [`Head::decide`].
+    ///
+    /// # Panics
+    /// When there is not one probability a class, or one number.
+    pub fn decide_by(&self, answers: &[f32], threshold: f32) -> Choice {
+        assert_eq!(answers.len(), self.answers(), "an answer a class, or a number");
+        match (self.kind, self.task) {
+            (HeadKind::Softmax, _) => Choice::Class(largest(answers)),
+            (HeadKind::Sigmoid, Task::MultiLabel) => {
+                Choice::Labels((0..answers.len()).filter(|&label| answers[label] >= threshold).collect())
+            }
+            (HeadKind::Sigmoid, _) => Choice::Class(usize::from(answers[1] >= threshold)),
+            (HeadKind::Linear, _) => Choice::Class(usize::from(answers[0] >= threshold)),
+        }
+    }
+
+    /// How many numbers answer for a picture: a probability for each class, or the one number of a linear head.
+    pub fn answers(&self) -> usize {
+        if self.has_probabilities() { self.classes() } else { self.units }
+    }
 }
 
 /// The logistic function, exact to rounding at both ends.

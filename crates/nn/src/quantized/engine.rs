@@ -5,7 +5,6 @@ use divvy_kernels::Cpu;
 use super::Quantized;
 use super::lower::lower;
 use super::program::{ByteMemory, Program};
-use crate::memory::{OutOfMemory, check_free};
 use crate::network::Network;
 
 /// A quantised network on a processor, with the memory that it runs in. The memory grows to the largest batch and is used again.
@@ -34,15 +33,12 @@ impl QuantizedEngine {
         &self.cpu
     }
 
-    /// Makes sure that this machine has memory for batches of `batch` pictures. Nothing is allocated.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`] when they need more than is free. Where the system does not tell, nothing is refused.
-    pub fn check_memory(&self, batch: usize) -> Result<(), OutOfMemory> {
+    /// The bytes that batches of `batch` pictures take. Nothing is allocated.
+    pub fn needed_memory(&self, batch: usize) -> u64 {
         let program = &self.program;
         let numbers = batch * (self.network.head().units() + self.network.graph().input_shape().len());
         let bytes = program.arena_len(batch) + program.scratch_len(batch, self.cpu.threads());
-        check_free((bytes + numbers * size_of::<f32>()) as u64, batch)
+        (bytes + numbers * size_of::<f32>()) as u64
     }
 
     /// The logits of a batch, `[batch, units]`. The same on every instruction set, bit for bit.

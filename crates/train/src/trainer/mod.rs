@@ -189,7 +189,8 @@ impl Trainer<'_> {
             self.run.remove_working();
         }
         let validation_images = self.validation.samples().len();
-        Ok(Outcome { run: self.run.clone(), ending, epochs, best_epoch, validation, validation_images })
+        let run = self.run.clone();
+        Ok(Outcome { run, ending, epochs, best_epoch, validation, validation_images, seconds })
     }
 
     /// A finding that ends the training, with what is left of it.

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::config::TrainConfig;
-use crate::recipe::{Facts, Recipe, Stated};
+use crate::recipe::{Facts, Recipe, Stated, start_size};
 
 /// By how much a learning rate is at most above or below the usual one.
 const REACH: f64 = 4.0;
@@ -28,6 +28,8 @@ pub struct Held {
     pub architecture: bool,
     /// The height and width that pictures are brought to.
     pub size: bool,
+    /// The side that pictures begin with, which else follows from network and size.
+    pub start_size: bool,
     /// The learning rate.
     pub learning_rate: bool,
     /// The optimizer, which else follows from the network.
@@ -100,7 +102,13 @@ impl Space<'_> {
 
     /// The base with another network: its optimizer and learning rate go with it as the recipe has them, unless they were stated.
     fn with_network(&self, architecture: String, size: usize) -> TrainConfig {
-        let base = TrainConfig { size, ..self.base.clone() };
+        let is_usual = size == self.base.size && architecture == self.base.architecture;
+        let start_size = if self.held.start_size || is_usual {
+            self.base.start_size
+        } else {
+            start_size(&architecture, size)
+        };
+        let base = TrainConfig { size, start_size, ..self.base.clone() };
         if architecture == base.architecture {
             return base;
         }
@@ -126,7 +134,8 @@ impl Space<'_> {
         if !self.held.size {
             let most = self.facts.side.unwrap_or(usual);
             let near = [usual * 3 / 4, usual * 4 / 3].map(|size| size.next_multiple_of(GRAIN));
-            sizes.extend(near.into_iter().filter(|size| (LEAST..=most).contains(size) && *size != usual));
+            let start = self.base.start_size.filter(|_| self.held.start_size).unwrap_or(LEAST);
+            sizes.extend(near.into_iter().filter(|size| (start..=most).contains(size) && *size != usual));
         }
         sizes
     }
@@ -135,7 +144,10 @@ impl Space<'_> {
     fn architectures(&self, size: usize) -> Vec<String> {
         let mut architectures = vec![self.base.architecture.clone()];
         if !self.held.architecture {
-            let suited = [("resnet9", size <= 96), ("resnet9_photo", size >= 48), ("classic", size <= 128)];
+            // `classic` is another network for each size, and so for pictures that grow.
+            let grows = self.held.start_size && self.base.start_size.is_some();
+            let suited =
+                [("resnet9", size <= 96), ("resnet9_photo", size >= 48), ("classic", size <= 128 && !grows)];
             let others = suited.into_iter().filter(|(name, suits)| *suits && *name != self.base.architecture);
             architectures.extend(others.map(|(name, _)| name.to_owned()));
         }
@@ -222,7 +234,7 @@ mod tests {
     use super::*;
 
     fn facts(images: usize, side: usize) -> Facts {
-        Facts { images, side: Some(side), mirrors: true, classes: 3, exclusive: true }
+        Facts { images, side: Some(side), mirrors: true, classes: 3, exclusive: true, free_memory: None }
     }
 
     fn drawn(facts: &Facts, held: Held, seed: u64) -> Vec<TrainConfig> {
@@ -237,6 +249,10 @@ mod tests {
         let candidates = drawn(&facts, Held::default(), 0);
         assert_eq!(candidates.len(), 60);
         assert_eq!(candidates[0], Recipe::choose(&facts, &Stated::default()).into_config());
+        for TrainConfig { architecture, size, start_size, .. } in &candidates {
+            let expected = (architecture == "resnet9_photo").then(|| size * 2 / 3 / 8 * 8);
+            assert_eq!(*start_size, expected, "{architecture} at {size}");
+        }
         for (index, candidate) in candidates.iter().enumerate() {
             assert!(!candidates[..index].contains(candidate), "{candidate:?}");
         }
@@ -273,8 +289,17 @@ mod tests {
         }
         let rules = drawn(&facts, Held { optimizer: true, ..Held::default() }, 0);
         assert!(rules.iter().all(|candidate| candidate.optimizer == base.optimizer));
-        let all =
-            Held { architecture: true, size: true, learning_rate: true, optimizer: true, augment: true };
+        let starts = drawn(&facts, Held { start_size: true, ..Held::default() }, 0);
+        assert!(starts.iter().all(|candidate| candidate.start_size == base.start_size));
+        assert!(starts.iter().all(|candidate| candidate.size >= 64 && candidate.architecture != "classic"));
+        let all = Held {
+            architecture: true,
+            size: true,
+            start_size: true,
+            learning_rate: true,
+            optimizer: true,
+            augment: true,
+        };
         assert_eq!(drawn(&facts, all, 0).len(), 1, "nothing is left to search");
     }
 

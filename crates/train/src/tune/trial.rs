@@ -106,7 +106,7 @@ fn is_its_own(error: &TrainError) -> bool {
         error,
         TrainError::NotFinite { .. }
             | TrainError::RanAway { .. }
-            | TrainError::Memory(_)
+            | TrainError::Memory { .. }
             | TrainError::Finding(_)
             | TrainError::Build(_)
             | TrainError::Architecture(_)

@@ -1,0 +1,142 @@
+//! Trainings of folds in the terminal.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use divvy::data::Fold;
+use divvy::rules::{Diagnostic, Stage};
+use divvy::train::{Event, Listener};
+
+use super::{ViewFiles, words};
+use crate::terminal::{Terminal, duration, thousands};
+
+/// Shows a training for each of several folds: a bar over all of them, a line for each that is over, and once what someone should know. The files of a
+/// view are written for each.
+pub(crate) struct FoldsScreen<'a> {
+    terminal: &'a mut Terminal,
+    board: bool,
+    /// The fold that is trained now.
+    present: Option<Present>,
+    /// What was told already.
+    noted: Vec<String>,
+    found: Vec<Diagnostic>,
+    test_images: usize,
+}
+
+struct Present {
+    begun: Instant,
+    run: PathBuf,
+    files: ViewFiles,
+}
+
+impl<'a> FoldsScreen<'a> {
+    pub(crate) fn new(terminal: &'a mut Terminal, board: bool) -> Self {
+        Self { terminal, board, present: None, noted: Vec::new(), found: Vec::new(), test_images: 0 }
+    }
+
+    /// Ends the view; how many pictures were left alone for testing.
+    pub(crate) fn close(mut self) -> usize {
+        self.terminal.stop();
+        self.close_files();
+        self.test_images
+    }
+
+    fn close_files(&mut self) {
+        if let Some(Present { files, run, .. }) = self.present.take() {
+            for fault in files.close(&run) {
+                self.terminal.warn(fault);
+            }
+        }
+    }
+
+    /// Takes note of an event of a fold's training.
+    pub(crate) fn on(&mut self, fold: Fold, event: &Event) {
+        if let Event::Started { run, test_images, .. } = event {
+            self.close_files();
+            self.test_images = *test_images;
+            let files = ViewFiles::new(self.board);
+            self.present = Some(Present { begun: Instant::now(), run: run.clone(), files });
+        }
+        if let Some(present) = &mut self.present {
+            present.files.on(event);
+        }
+        self.show(fold, event);
+    }
+
+    fn show(&mut self, fold: Fold, event: &Event) {
+        match event {
+            Event::Started { training_images, validation_images, .. } => {
+                if self.noted.is_empty() {
+                    self.noted.push(words::started(event));
+                    self.terminal.tell(words::started(event));
+                }
+                self.terminal.tell(format_args!(
+                    "{fold}: {} pictures to train on, {} that it is not shown",
+                    thousands(*training_images),
+                    thousands(*validation_images)
+                ));
+                self.terminal.start("training");
+            }
+            Event::Loading { done, total } => {
+                let part = (fold.number() - 1) as f64 / fold.of() as f64;
+                self.terminal.progress().show(part, &format!("{fold}: picture {done} of {total}"));
+            }
+            Event::Resumed { epoch, step, steps, .. } => self
+                .terminal
+                .tell(format_args!("{fold}: going on in epoch {epoch}, after {step} of {steps} steps")),
+            Event::Forecast { .. } if fold.number() > 1 => {}
+            Event::Forecast { .. } => {
+                self.terminal.tell(format_args!("{fold}: {}", words::forecast(event).trim_end()));
+            }
+            Event::Note { text } => self.note(fold, text),
+            Event::Finding { finding } if finding.is_error() => {}
+            Event::Finding { finding } => self.find(fold, finding),
+            Event::Step { epoch, loss, progress, images_per_second, seconds_left, .. } => {
+                let part = ((fold.number() - 1) as f64 + progress) / fold.of() as f64;
+                let left = duration(self.seconds_left(fold, *seconds_left));
+                let words = format!(
+                    "{fold}, epoch {epoch}, loss {loss:.4}, {images_per_second:.0} images/s, {left} left"
+                );
+                self.terminal.progress().show(part, &words);
+            }
+            Event::Epoch { .. } => {}
+            Event::Finished { epochs, best_epoch, validation, seconds, .. } => {
+                let left = match fold.of() - fold.number() {
+                    0 => String::new(),
+                    folds => format!(", about {} left", duration(seconds * folds as f64)),
+                };
+                self.terminal.tell(format_args!(
+                    "{fold}: best epoch {best_epoch} of {epochs}, {} {:.4}, took {}{left}",
+                    validation.metric.in_words(),
+                    validation.value,
+                    duration(*seconds)
+                ));
+            }
+        }
+    }
+
+    /// Seconds until all folds are over, if the others take as long as this one.
+    fn seconds_left(&self, fold: Fold, of_this: f64) -> f64 {
+        let taken = self.present.as_ref().map_or(0.0, |present| present.begun.elapsed().as_secs_f64());
+        of_this + (fold.of() - fold.number()) as f64 * (taken + of_this)
+    }
+
+    /// What is the same for every fold is told once.
+    fn note(&mut self, fold: Fold, text: &String) {
+        if !self.noted.contains(text) {
+            self.noted.push(text.clone());
+            self.terminal.warn(format_args!("{fold}: {text}"));
+        }
+    }
+
+    fn find(&mut self, fold: Fold, finding: &Diagnostic) {
+        let finding = match finding.rule.stage() {
+            Stage::Training => finding.clone().at(format!("{fold}: {}", finding.place)),
+            _ => finding.clone(),
+        };
+        if !self.found.contains(&finding) {
+            self.terminal.find(&finding);
+            self.found.push(finding);
+        }
+    }
+}
