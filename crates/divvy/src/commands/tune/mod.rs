@@ -3,7 +3,7 @@
 mod screen;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use divvy::Cpu;
@@ -62,7 +62,7 @@ fn begun(args: TuneArgs, terminal: &mut Terminal) -> Result<Tuning> {
 }
 
 /// Goes on in a folder. What is typed beside it must say what the tune was begun with.
-fn gone_on(out: &PathBuf, args: TuneArgs, terminal: &mut Terminal) -> Result<Tuning> {
+fn gone_on(out: &Path, args: TuneArgs, terminal: &mut Terminal) -> Result<Tuning> {
     let (resources, json) = (resources(&args.recipe), args.json);
     let folder = TuneFolder::at(out);
     let TunePlan { candidates, .. } = folder.plan()?;
