@@ -152,7 +152,7 @@ fn every_head_answers_with_the_mean_and_decides_by_it() {
         let prediction = classifier.classify(&[0.5]).remove(0);
         assert_eq!(prediction.chosen, chosen, "{task}");
         let near = |found: f32, expected: f32| {
-            assert!((found - expected).abs() < 1e-5, "{task}: {found} for {expected}")
+            assert!((found - expected).abs() < 1e-5, "{task}: {found} for {expected}");
         };
         assert_eq!(prediction.probabilities.is_some(), expected.is_some());
         for (found, expected) in prediction.probabilities.iter().flatten().zip(expected.iter().flatten()) {
