@@ -11,7 +11,6 @@
 
 mod architecture;
 mod balance;
-mod best;
 mod check;
 mod checkpoint;
 mod clock;
@@ -22,6 +21,7 @@ mod error;
 mod evaluate;
 mod event;
 mod folds;
+mod kept;
 mod learner;
 mod lock;
 mod log;

@@ -20,6 +20,11 @@ pub(super) fn batch(text: &str) -> Result<usize, String> {
     whole(text, 4096)
 }
 
+/// Epochs whose models are kept.
+pub(super) fn epochs(text: &str) -> Result<usize, String> {
+    whole(text, 1000)
+}
+
 pub(super) fn folds(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (Fold::LEAST..=Fold::MOST).contains(number));
     number.ok_or_else(|| format!("give a whole number from {} to {}", Fold::LEAST, Fold::MOST))
