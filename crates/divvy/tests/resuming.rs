@@ -106,6 +106,13 @@ fn lines(run: &Path) -> Vec<Value> {
     lines
 }
 
+/// The files in a folder, by name.
+fn names(folder: &Path) -> Vec<std::ffi::OsString> {
+    let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    names
+}
+
 /// Kills with what cannot be caught, at once.
 fn kill(mut child: Child) {
     child.kill().unwrap();
@@ -163,10 +170,7 @@ fn a_training_that_is_killed_at_any_moment_comes_to_the_same_model_and_events() 
             "{run}: the model is another\n{said}"
         );
         assert_eq!(lines(&folder), events, "{run}");
-        let mut names: Vec<_> =
-            fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        assert_eq!(names, ["config.toml", "events.jsonl", "live.html", "model.divvy", "split.csv"], "{run}");
+        assert_eq!(names(&folder), names(&desk.path("whole")), "{run}");
         fs::remove_dir_all(folder).unwrap();
     }
     eprintln!(

@@ -95,6 +95,9 @@ pub struct TrainConfig {
     /// After how many epochs of which none was better than the best before them the training ends. None by default: it runs its length.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<NonZeroU32>,
+    /// How many of the best epochs' models are kept beside the best one.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub keep_best: usize,
     /// How the pictures are found and their labels read.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub read: OpenOptions,
@@ -118,13 +121,21 @@ fn is_zero(share: &f64) -> bool {
     *share == 0.0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
 fn is_usual(read: &OpenOptions) -> bool {
     *read == OpenOptions::default()
 }
 
 /// How pictures are dealt into folds, of which each validates once while the others are trained on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "give a number of folds, such as 5, or the number of one and of how many it is"
+)]
 pub enum Folds {
     /// One training, in which this fold validates.
     One(Fold),
@@ -198,6 +209,7 @@ impl TrainConfig {
             warmup: None,
             plateau: None,
             patience: None,
+            keep_best: 0,
             read: OpenOptions::default(),
             wiring: Wiring::default(),
         }
@@ -265,6 +277,7 @@ mod tests {
         config.warmup = Some(Warmup { steps: 10, start: 0.1 });
         config.plateau = Some(Plateau::default());
         config.patience = NonZeroU32::new(7);
+        config.keep_best = 3;
         config.label_smoothing = 0.1;
         config.views = Views::Mirrored;
         config.optimizer = Optimizer::nesterov(0.9).weight_decay(1e-4).clip_norm(1.0).average(0.99);

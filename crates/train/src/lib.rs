@@ -11,7 +11,6 @@
 
 mod architecture;
 mod balance;
-mod best;
 mod check;
 mod checkpoint;
 mod clock;
@@ -24,6 +23,7 @@ mod event;
 mod folds;
 mod forecast;
 mod growth;
+mod kept;
 mod learner;
 mod lock;
 mod log;

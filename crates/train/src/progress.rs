@@ -17,14 +17,20 @@ pub(crate) struct Progress {
     /// What the validation losses have done to the learning rate.
     pub(crate) plateau: PlateauState,
     /// The best epoch, whose model is kept.
-    pub(crate) best: Option<Best>,
+    pub(crate) best: Option<Judged>,
+    /// The best epochs, the best first, whose models are kept as well; as many as are asked for.
+    #[serde(default)]
+    pub(crate) kept: Vec<Judged>,
+    /// The epoch that was judged last.
+    #[serde(default)]
+    pub(crate) last: Option<Judged>,
     /// How long the last look at the validation pictures took.
     pub(crate) validation_time: Duration,
 }
 
-/// The best epoch so far.
+/// An epoch after a look at the validation pictures.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-pub(crate) struct Best {
+pub(crate) struct Judged {
     /// From 1.
     pub(crate) epoch: u32,
     /// What it reached.
@@ -63,6 +69,20 @@ impl Progress {
     /// The epoch that is running, from 1.
     pub(crate) fn epoch(&self) -> u32 {
         self.epochs + 1
+    }
+
+    /// Takes note of an epoch. Whether it is the best so far, and whether it is one of the `most` best; of equals the earlier is the better.
+    pub(crate) fn judge(&mut self, this: Judged, most: usize) -> [bool; 2] {
+        let is_best = self.best.is_none_or(|best| this.score.beats(&best.score));
+        if is_best {
+            self.best = Some(this);
+        }
+        self.last = Some(this);
+        let beaten = self.kept.iter().position(|kept| this.score.beats(&kept.score));
+        let place = beaten.unwrap_or(self.kept.len());
+        self.kept.insert(place, this);
+        self.kept.truncate(most);
+        [is_best, place < most]
     }
 
     /// Whether no epoch was the best for so many.

@@ -78,8 +78,10 @@ impl RunFolder {
     }
 
     /// The files that stay, of those that are written whole in place of what was there: their halves lie beside them meanwhile.
-    fn replaced(&self) -> [PathBuf; 6] {
-        [self.model(), self.split(), self.config(), self.page(), self.predictions(), self.figures()]
+    fn replaced(&self) -> Vec<PathBuf> {
+        let once = [self.model(), self.last(), self.split(), self.config(), self.page()];
+        let of_folds = [self.predictions(), self.figures()];
+        once.into_iter().chain(of_folds).chain(self.epochs()).collect()
     }
 
     /// Takes away what a run needs only as long as it goes on.
@@ -91,21 +93,19 @@ impl RunFolder {
 
     /// Takes away the halves of files that a process was writing when it was killed.
     pub(crate) fn remove_temporary(&self) {
-        let files = self.replaced().into_iter().chain(self.checkpoints());
-        let begins: Vec<_> =
-            files.filter_map(|file| Some(format!("{}.", file.file_name()?.to_str()?))).collect();
-        let Ok(entries) = fs::read_dir(&self.path) else { return };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let ends = begins
-                .iter()
-                .find_map(|begin| name.to_str()?.strip_prefix(begin.as_str())?.strip_suffix(".tmp"));
-            if ends.is_some_and(|process| {
-                !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit())
-            }) {
-                let _ = fs::remove_file(entry.path());
+        let written: Vec<PathBuf> = self.replaced().into_iter().chain(self.checkpoints()).collect();
+        for file in self.files() {
+            let whole = file.file_name().and_then(|name| half_of(name.to_str()?));
+            let whole = whole.map(|whole| self.path.join(whole));
+            if whole.is_some_and(|whole| written.contains(&whole) || self.is_epoch(&whole)) {
+                let _ = fs::remove_file(file);
             }
         }
+    }
+
+    /// What is in the folder.
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
+        fs::read_dir(&self.path).into_iter().flatten().flatten().map(|entry| entry.path())
     }
 
     /// The right to write here, unless another process has it.
@@ -207,6 +207,30 @@ impl RunFolder {
         self.path.join(MODEL_FILE)
     }
 
+    /// The model after the last epoch, where that is not the best.
+    pub fn last(&self) -> PathBuf {
+        self.path.join("last.divvy")
+    }
+
+    /// The model of an epoch, from 1, where it is one of the best and those are kept.
+    pub fn epoch(&self, epoch: u32) -> PathBuf {
+        self.path.join(format!("epoch-{epoch:03}.divvy"))
+    }
+
+    /// The models of the best epochs that are kept.
+    pub fn epochs(&self) -> Vec<PathBuf> {
+        let mut epochs: Vec<_> = self.files().filter(|file| self.is_epoch(file)).collect();
+        epochs.sort();
+        epochs
+    }
+
+    /// Whether a file is named as the model of an epoch is.
+    pub(crate) fn is_epoch(&self, file: &Path) -> bool {
+        let number = |name: &str| name.strip_prefix("epoch-")?.strip_suffix(".divvy")?.parse().ok();
+        let epoch = file.file_name().and_then(|name| number(name.to_str()?));
+        epoch.is_some_and(|epoch| self.epoch(epoch) == file)
+    }
+
     /// What happened, one JSON object a line.
     pub fn events(&self) -> PathBuf {
         self.path.join("events.jsonl")
@@ -222,9 +246,10 @@ impl RunFolder {
 
     /// The files that TensorBoard reads, where some were written.
     pub fn board(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let is_board = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(Self::BOARD);
-        entries.filter(is_board).map(|entry| entry.path()).collect()
+        let is_board = |file: &PathBuf| {
+            file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(Self::BOARD))
+        };
+        self.files().filter(is_board).collect()
     }
 
     /// What the folds say of each picture, where there are some.
@@ -320,6 +345,12 @@ impl Drop for Attempt {
             let _ = fs::remove_dir(folder);
         }
     }
+}
+
+/// Of which file a process writes a half under this name, if it does.
+fn half_of(name: &str) -> Option<&str> {
+    let (whole, process) = name.strip_suffix(".tmp")?.rsplit_once('.')?;
+    (!process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit())).then_some(whole)
 }
 
 /// The last whole line of a file, which may be as long as it likes or not be there.

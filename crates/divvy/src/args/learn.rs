@@ -12,8 +12,8 @@ use divvy::nn::{Activation, LossName, Precision};
 use divvy::train::Balance;
 
 use super::values::{
-    above_zero, batch, count, folds, minutes, networks, parts, patience, precision, seconds, share, side,
-    views,
+    above_zero, batch, count, epochs, folds, minutes, networks, parts, patience, precision, seconds, share,
+    side, views,
 };
 use super::{CacheArgs, ComputeArgs, GroupByArgs, PolicyArgs, ReadArgs, TaskChoice};
 
@@ -47,6 +47,10 @@ pub(crate) struct TrainArgs {
     /// End after so many epochs without a better one [default: run the whole length]
     #[arg(long, value_name = "N", value_parser = patience)]
     pub(crate) patience: Option<NonZeroU32>,
+
+    /// Keep the models of the N best epochs, too, as RUN/epoch-007.divvy
+    #[arg(long, value_name = "N", value_parser = epochs)]
+    pub(crate) keep_best: Option<usize>,
 
     /// Deal the pictures into K folds, 2 to 20, and train a network for each, which learns from the others: it is then known of every picture what a
     /// network says that has not seen it, and the model answers with the mean of all K, in K times the time. --minutes is for all

@@ -26,6 +26,11 @@ pub(super) fn parts(text: &str) -> Result<NonZeroUsize, String> {
     NonZeroUsize::new(number).ok_or_else(|| "give 1 or more".to_owned())
 }
 
+/// Epochs whose models are kept.
+pub(super) fn epochs(text: &str) -> Result<usize, String> {
+    whole(text, 1000)
+}
+
 pub(super) fn folds(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (Fold::LEAST..=Fold::MOST).contains(number));
     number.ok_or_else(|| format!("give a whole number from {} to {}", Fold::LEAST, Fold::MOST))

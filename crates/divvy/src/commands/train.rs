@@ -97,6 +97,7 @@ pub(super) fn config(args: TrainArgs, base: TrainConfig) -> Result<TrainConfig> 
             (None, None) => base.length,
         },
         patience: args.patience.or(base.patience),
+        keep_best: args.keep_best.unwrap_or(base.keep_best),
         folds: args.folds.map(Folds::Each).or(base.folds),
         ..base
     })

@@ -5,7 +5,7 @@
 //!                                        └──▶ Ensemble ──▶ model.divvy
 //! ```
 //!
-//! One after the other, each on all threads: two at a time on one thread each were measured, and gained less than a tenth.
+//! One after the other, each on all threads: two at a time on one thread each were measured, and gained a tenth at the most (docs/folds.md).
 
 mod answered;
 mod figures;

@@ -7,10 +7,10 @@ use divvy_model::TrainingRecord;
 use divvy_nn::Cpu;
 
 use super::Trainer;
-use crate::best::{BestModel, Record};
 use crate::checkpoint::Keeper;
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Length, TrainConfig};
+use crate::kept::{KeptModels, Record};
 use crate::learner::Learner;
 use crate::pictures::Pictures;
 use crate::prepare::Prepared;
@@ -45,7 +45,8 @@ impl<'a> Trainer<'a> {
         let preprocess =
             preprocess.with_scaling(scaling).expect("the scaling was measured on pictures of this recipe");
         let record = record(config, told, &training, &validation);
-        let model = BestModel::new(run.model(), dataset.classes().to_vec(), preprocess, config.views, record);
+        let models =
+            KeptModels::new(run.clone(), dataset.classes().to_vec(), preprocess, config.views, record);
         let progress = Progress::default();
         Self {
             config,
@@ -60,7 +61,7 @@ impl<'a> Trainer<'a> {
             engine,
             growth,
             progress,
-            model,
+            models,
             keeper,
         }
     }

@@ -7,22 +7,37 @@ use divvy_nn::peak_memory;
 use super::Trainer;
 use crate::error::TrainError;
 use crate::event::Event;
-use crate::progress::Best;
+use crate::progress::Judged;
 use crate::recorder::Recorder;
 use crate::validate::validate;
 
 impl Trainer<'_> {
     /// Looks at the validation pictures, and keeps the model if it is the best so far: both with the weights as they are at use.
     pub(super) fn judge(&mut self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {
+        self.at_use(|trainer| trainer.judge_present(recorder))
+    }
+
+    /// Keeps the model after the last epoch, unless that is the best one.
+    pub(super) fn keep_last(&mut self) {
+        let Some(last) = self.progress.last.filter(|last| Some(last.epoch) != self.best_epoch()) else {
+            return;
+        };
+        let file = self.run.last();
+        // What keeps it from being saved is found again when all must be.
+        self.at_use(|trainer| trainer.models.keep(&trainer.engine, &last, vec![file]));
+    }
+
+    /// Acts with the weights as they are at use in place of those that are trained.
+    fn at_use<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
         let average = self.engine.average();
         let present = average.unwrap_or(self.engine.parameters());
         let at_use = self.correction.of(self.engine.network(), present).or_else(|| average.cloned());
         let trained = at_use.map(|at_use| self.engine.replace_parameters(at_use));
-        let judged = self.judge_present(recorder);
+        let result = act(self);
         if let Some(trained) = trained {
             self.engine.replace_parameters(trained);
         }
-        judged
+        result
     }
 
     fn judge_present(&mut self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {
@@ -35,15 +50,15 @@ impl Trainer<'_> {
         if let Some(rule) = &self.config.plateau {
             self.progress.plateau.observe(rule, score.loss);
         }
-        let this = Best { epoch: self.progress.epoch(), score };
-        let is_best = self.progress.best.is_none_or(|best| score.beats(&best.score));
-        if is_best {
-            self.progress.best = Some(this);
-            if let Some(error) = self.model.keep(&self.engine, &this) {
-                recorder.note(format!(
-                    "{error}. The training goes on; the model is held in memory until it can be saved"
-                ))?;
-            }
+        let this = Judged { epoch: self.progress.epoch(), score };
+        let [is_best, is_kept] = self.progress.judge(this, self.config.keep_best);
+        let best = is_best.then(|| self.run.model());
+        let files = best.into_iter().chain(is_kept.then(|| self.run.epoch(this.epoch))).collect();
+        self.models.let_go(&self.progress.kept);
+        if let Some(error) = self.models.keep(&self.engine, &this, files) {
+            recorder.note(format!(
+                "{error}. The training goes on; the model is held in memory until it can be saved"
+            ))?;
         }
         let running = std::mem::take(&mut self.progress.running);
         self.progress.epochs += 1;

@@ -12,16 +12,16 @@ use divvy_data::{Batch, Dataset, Loader};
 use divvy_nn::{Engine, Metric};
 
 use crate::balance::Correction;
-use crate::best::BestModel;
 use crate::checkpoint::Keeper;
 use crate::clock::Clock;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::event::{Ending, Event};
 use crate::growth::Growth;
+use crate::kept::KeptModels;
 use crate::learner;
 use crate::outcome::Outcome;
-use crate::progress::{Best, Progress};
+use crate::progress::{Judged, Progress};
 use crate::recorder::Recorder;
 use crate::run::RunFolder;
 
@@ -40,7 +40,7 @@ pub(crate) struct Trainer<'a> {
     engine: Engine,
     growth: Growth,
     progress: Progress,
-    model: BestModel,
+    models: KeptModels,
     keeper: Keeper,
 }
 
@@ -179,13 +179,17 @@ impl Trainer<'_> {
     }
 
     fn finish(&mut self, ending: Ending, recorder: &mut Recorder<'_>) -> Result<Outcome, TrainError> {
-        let Best { epoch: best_epoch, score: validation } =
+        let Judged { epoch: best_epoch, score: validation } =
             self.progress.best.ok_or(TrainError::Interrupted)?;
-        self.model.save_at_last()?;
+        if ending != Ending::Interrupted {
+            self.keep_last();
+        }
+        self.models.save_at_last()?;
         let (epochs, seconds) = (self.progress.epochs, self.clock.elapsed().as_secs_f64());
         recorder.record(&Event::Finished { ending, epochs, best_epoch, validation, seconds })?;
         recorder.settle()?;
         if ending != Ending::Interrupted {
+            self.models.remove_others(&self.progress.kept);
             self.run.remove_working();
         }
         let validation_images = self.validation.samples().len();

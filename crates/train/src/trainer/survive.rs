@@ -12,11 +12,11 @@ impl Trainer<'_> {
     /// # Errors
     /// [`TrainError::Finding`] as for any note.
     pub(crate) fn checkpoint(&mut self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {
-        let Self { engine, progress, clock, model, keeper, .. } = self;
+        let Self { engine, progress, clock, models, keeper, .. } = self;
         let (serial, bond) = keeper.stamp();
         let trouble = keeper.write(|slots| {
-            // The model and the events that a checkpoint speaks of are on the disk before it is.
-            model.save()?;
+            // The models and the events that a checkpoint speaks of are on the disk before it is.
+            models.save()?;
             let events = recorder.settle()?;
             let state = State {
                 divvy: env!("CARGO_PKG_VERSION").to_owned(),
@@ -29,7 +29,9 @@ impl Trainer<'_> {
                 progress: progress.clone(),
                 watch: recorder.watch().clone(),
             };
-            slots.write(&state, engine.state())
+            slots.write(&state, engine.state())?;
+            models.remove_others(&progress.kept);
+            Ok(())
         });
         trouble.map_or(Ok(()), |text| recorder.note(text))
     }

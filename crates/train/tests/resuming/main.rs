@@ -6,5 +6,6 @@ mod common;
 mod disks;
 mod files;
 mod interruptions;
+mod keeping;
 mod reader;
 mod support;
