@@ -12,8 +12,8 @@ use divvy::nn::{Activation, LossName, Precision};
 use divvy::train::Balance;
 
 use super::values::{
-    above_zero, batch, count, epochs, folds, minutes, networks, parts, patience, precision, seconds, share,
-    side, views,
+    above_zero, batch, count, epochs, folds, minutes, networks, parts, patience, precision, seconds, seed,
+    share, side, views,
 };
 use super::{CacheArgs, ComputeArgs, GroupByArgs, PolicyArgs, ReadArgs, TaskChoice};
 
@@ -157,7 +157,7 @@ pub(crate) struct RecipeArgs {
     pub(crate) accumulate: Option<NonZeroUsize>,
 
     /// The seed of everything random: with it, a training can be repeated bit for bit [default: 0]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seed)]
     pub(crate) seed: Option<u64>,
 
     /// The rule by which weights move [default: adamw, of 20,000 pictures and more sgd]

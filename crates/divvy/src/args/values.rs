@@ -36,6 +36,12 @@ pub(super) fn folds(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| format!("give a whole number from {} to {}", Fold::LEAST, Fold::MOST))
 }
 
+/// A seed that a file of settings can hold: TOML's whole numbers have a sign.
+pub(super) fn seed(text: &str) -> Result<u64, String> {
+    let number = text.parse::<i64>().ok().and_then(|number| u64::try_from(number).ok());
+    number.ok_or_else(|| format!("give a whole number from 0 to {}", i64::MAX))
+}
+
 /// Rows or columns of a sheet.
 pub(super) fn count(text: &str) -> Result<usize, String> {
     whole(text, 32)

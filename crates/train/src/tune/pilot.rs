@@ -94,11 +94,10 @@ pub(super) fn fly(
     let most = LONGEST.min(Duration::from_secs_f64(minutes * 60.0 / 50.0));
     let picture = seconds_of_a_picture(config, learner, &dataset, most, stop)?;
     let split = pictures.split;
-    let views = if config.views.is_single() { 1.0 } else { 2.0 };
     let pace = Pace {
         reading,
-        epoch: picture * split.train.len() as f64,
-        validation: picture * views / STEP * split.validation.len() as f64,
+        epoch: picture * prepared.growth.mean_cost(true) * split.train.len() as f64,
+        validation: picture * config.views.count() as f64 / STEP * split.validation.len() as f64,
         images: split.train.len(),
     };
     Ok(Pilot { dataset, split, pace })
