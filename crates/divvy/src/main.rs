@@ -56,7 +56,7 @@ fn run(cli: Cli) -> ExitCode {
     let mut terminal = Terminal::new(cli.quiet);
     let outcome = match cli.command {
         Command::Train(args) => commands::train::run(*args, &mut terminal),
-        Command::Lr(args) => commands::lr::run(args, &mut terminal),
+        Command::Lr(args) => commands::lr::run(*args, &mut terminal),
         Command::Tune(args) => commands::tune::run(*args, &mut terminal),
         Command::Evaluate(args) => commands::evaluate::run(&args, &mut terminal),
         Command::Predict(args) => commands::predict::run(&args, &mut terminal),

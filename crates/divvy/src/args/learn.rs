@@ -174,7 +174,7 @@ pub(crate) struct RecipeArgs {
     pub(crate) label_smoothing: Option<f64>,
 
     /// How training pictures are changed at random: none, light, standard, strong, or a TOML file of settings (docs/augment.md);
-    /// without mirroring where the groups' names forbid it [default: standard, for photos with CutMix; of 20,000
+    /// without mirroring where the groups' names forbid it [default: standard, for photos with `CutMix`; of 20,000
     /// pictures and more mirroring and shifts by whole pixels]
     #[arg(long, value_name = "HOW")]
     pub(crate) augment: Option<AugmentFlag>,

@@ -54,7 +54,7 @@ pub(crate) enum Command {
     /// Learn from pictures that are in groups
     Train(Box<TrainArgs>),
     /// Try learning rates in a short training, and suggest one; nothing is kept
-    Lr(LrArgs),
+    Lr(Box<LrArgs>),
     /// Search for better settings than the usual ones, within a time
     Tune(Box<TuneArgs>),
     /// Measure how good a model is on pictures whose groups are known

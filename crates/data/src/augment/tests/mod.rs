@@ -169,11 +169,11 @@ fn shifts_by_whole_pixels_keep_levels_and_go_everywhere() {
     let bytes: Vec<u8> = (0..36).map(|i| i * 7).collect();
     let scaled = |i: usize| f32::from(bytes[i]) / 255.0;
     let augment = Augment { shift_pixels: 2, ..Augment::none() };
-    let at = |place: usize, by: i32| (place as i32 - by).clamp(0, 5) as usize;
+    let at = |place: usize, by: isize| (place.cast_signed() - by).clamp(0, 5).cast_unsigned();
     let mut seen = std::collections::BTreeSet::new();
     for draw in 0..400 {
         let found = augmented(&augment, [6, 6, 1], &bytes, draw);
-        let shows = |x: i32, y: i32| {
+        let shows = |x: isize, y: isize| {
             (0..36).all(|i| (found[i] - scaled(at(i / 6, y) * 6 + at(i % 6, x))).abs() < 1e-6)
         };
         let shift = (-2..=2).flat_map(|x| (-2..=2).map(move |y| (x, y))).find(|&(x, y)| shows(x, y));
