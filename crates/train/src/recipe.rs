@@ -351,7 +351,7 @@ mod tests {
             Recipe::choose(&facts, &Stated::default()).config.accumulate.get()
         };
         assert_eq!(parts(1 << 40), 1);
-        let found = [parts(300 << 20), parts(150 << 20), parts(80 << 20)];
+        let found = [parts(250 << 20), parts(150 << 20), parts(80 << 20)];
         assert!(found[0] > 1 && found[1] > found[0] && found[2] > found[1], "{found:?}");
         assert_eq!(parts(1 << 20), 1, "what never fits is left to be refused");
     }
