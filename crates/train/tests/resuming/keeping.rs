@@ -124,6 +124,23 @@ fn an_interrupted_training_keeps_the_same_models() {
 }
 
 #[test]
+fn a_training_that_is_to_go_on_has_no_last_model() {
+    let (folder, config) = setting(14);
+    // So fast that not every epoch is the best so far.
+    let config = TrainConfig { learning_rate: 0.05, ..slow(config, 0) };
+    let whole = begin(&config, &folder.path().join("whole"), resources(1, false), None);
+    let is_worse = |event: &Event| matches!(event, Event::Epoch { epoch: ..10, best: false, .. });
+    let worse = whole.events.iter().position(is_worse).expect("an epoch is no better than one before");
+    let is_step = |event: &&Event| matches!(event, Event::Step { .. });
+    let steps = whole.events[..worse].iter().filter(is_step).count();
+    let run = folder.path().join("run");
+    assert_eq!(begin(&config, &run, resources(1, false), Some(steps + 2)).ending(), Ending::Interrupted);
+    assert!(run.join("model.divvy").exists() && !run.join("last.divvy").exists());
+    assert_eq!(go_on(&run, resources(1, false), None).ending(), Ending::Completed);
+    assert!(models(&run) == models(&folder.path().join("whole")));
+}
+
+#[test]
 fn a_model_that_cannot_be_saved_is_held_until_it_can_or_it_is_none_of_the_best() {
     let (folder, config) = setting(14);
     let config = slow(config, 2);
