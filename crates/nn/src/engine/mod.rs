@@ -106,7 +106,7 @@ impl Engine {
     }
 
     /// The running average of the parameters over the steps so far, the moving statistics of batch norms included; none where the
-    /// optimizer keeps none ([`Optimizer::average`]).
+    /// optimizer keeps none ([`Optimizer::average`](crate::Optimizer::average)).
     pub fn average(&self) -> Option<&Parameters> {
         self.average.as_ref()
     }
