@@ -102,6 +102,10 @@ impl Engine {
         } else if self.average.is_none() {
             self.average = Some(self.parameters.clone());
         }
+        assert!(
+            batch > 0 && images.len().is_multiple_of(batch) && targets.len().is_multiple_of(batch),
+            "whole pictures, each with its targets"
+        );
         let (image, target) = (images.len() / batch, targets.len() / batch);
         let mut loss = 0.0;
         let parts = Parts::new(batch, parts);
