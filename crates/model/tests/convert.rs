@@ -1,14 +1,18 @@
 //! Two units with a softmax and one with a sigmoid: one model, written in two ways.
 
+mod common;
+
 use std::sync::Arc;
 
 use divvy_data::{Channels, Preprocess};
-use divvy_model::{Classifier, ConvertError, Model, TrainingRecord, Validation};
+use divvy_model::{Classifier, ConvertError, Model};
 use divvy_nn::{
     Activation, Add, BatchNorm, Connect, Conv2d, Cpu, Dense, Dropout, Flatten, GlobalAvgPool2d, Graph,
-    HeadKind, Input, Network, Node, Optimizer, ParameterTable, Parameters, Schedule, Task, Tensor,
+    HeadKind, Input, Network, Node, ParameterTable, Parameters, Task, Tensor,
 };
 use proptest::prelude::*;
+
+use common::record;
 
 /// Numbers in a picture of 1 by 4 pixels in colour.
 const INPUTS: usize = 12;
@@ -24,26 +28,6 @@ struct Form {
 
 fn forms(kind: HeadKind) -> impl Strategy<Value = Form> {
     (any::<bool>(), any::<bool>()).prop_map(move |(apart, bias)| Form { kind, apart, bias })
-}
-
-fn record() -> TrainingRecord {
-    TrainingRecord {
-        divvy: "0.1.0".to_owned(),
-        seed: 7,
-        training_images: 80,
-        validation_images: 20,
-        batch: 32,
-        learning_rate: 1e-3,
-        optimizer: Optimizer::adam(),
-        schedule: Schedule::ONE_CYCLE,
-        warmup: None,
-        plateau: None,
-        augment: "none".to_owned(),
-        label_smoothing: None,
-        balance: None,
-        epoch: 3,
-        validation: Validation { loss: 0.25, metric: "accuracy".to_owned(), value: 0.9 },
-    }
 }
 
 /// A model whose network is what `build` puts on the picture's numbers, with the first parameters of a seed.

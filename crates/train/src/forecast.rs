@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use divvy_model::targets;
-use divvy_nn::{Cpu, Engine, Network, OutOfMemory, free_memory, held_memory, needed_memory};
+use divvy_nn::{Cpu, Engine, Network, OutOfMemory, another_cpu, free_memory, held_memory, needed_memory};
 
 use crate::config::{Length, TrainConfig};
 use crate::error::TrainError;
@@ -18,7 +18,7 @@ const GLANCE: usize = 2;
 /// How long a step may take for a whole batch to be tried.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// What looking at a picture takes beside learning from it: a forward pass of the three passes that a step is.
-const LOOKING: f64 = 1.0 / 3.0;
+pub(crate) const LOOKING: f64 = 1.0 / 3.0;
 
 /// Bytes that training `network` as `config` says needs, with at most so many pictures at once.
 pub(crate) fn needed(config: &TrainConfig, network: &Network, most_at_once: usize, threads: usize) -> u64 {
@@ -92,10 +92,10 @@ pub(crate) fn forecast(
     let label = training.first().map(|&sample| &dataset.samples()[sample].label);
     let encoded = targets::encode(network.head(), label.into_iter(), &mut target);
     let image = prepared.preprocess.shape().iter().product();
-    // A team of its own, as the training's is not to be had.
-    let of_picture = match (encoded, config.precision.on(Cpu::with_isa(cpu.isa(), threads))) {
-        (Ok(()), Ok(cpu)) if !target.is_empty() => {
-            seconds_of_picture(config, network.clone(), MadeUp { image, target: &target }, cpu)
+    let of_picture = match encoded {
+        Ok(()) if !target.is_empty() => {
+            let picture = MadeUp { image, target: &target };
+            seconds_of_picture(config, network.clone(), picture, another_cpu(cpu))
         }
         _ => 0.0,
     };

@@ -1,7 +1,6 @@
 //! Pictures that begin small and grow while a network learns (progressive resizing: Howard 2018; Tan and Le 2021, `EfficientNetV2`).
 
-use divvy_data::Preprocess;
-use divvy_nn::{Architecture, Head, Network, ParameterTable};
+use divvy_nn::{ArchitectureError, Network, ParameterTable};
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
@@ -25,25 +24,23 @@ struct Stage {
 }
 
 impl Growth {
-    /// What `config` asks for of the network `last`, which is for the largest pictures.
+    /// What `config` asks for of the network `last`, which is for the largest pictures; `of_side` makes the same for those of another side.
     ///
     /// # Errors
     /// [`TrainError::Setting`] where pictures would shrink, or where the network's parameters hang on their size;
     /// [`TrainError::Architecture`](TrainError) where they would be too small for it.
     pub(crate) fn new(
         config: &TrainConfig,
-        architecture: &Architecture,
-        preprocess: &Preprocess,
         last: &Network,
+        of_side: impl Fn(usize) -> Result<Network, ArchitectureError>,
     ) -> Result<Self, TrainError> {
         let Some(start) = config.start_size else { return Ok(Self { stages: Vec::new() }) };
         let refuse = |wanted| TrainError::Setting { setting: "start_size", found: start.to_string(), wanted };
         if start > config.size {
             return Err(refuse("give at most the size that pictures come to in the end"));
         }
-        let channels = preprocess.shape()[2];
         let stage = |(side, until): (usize, f64)| -> Result<Stage, TrainError> {
-            let network = of_side(architecture, last.head(), side, channels)?;
+            let network = of_side(side)?;
             if ParameterTable::new(network.graph()) != ParameterTable::new(last.graph()) {
                 return Err(refuse(
                     "leave it out: this network has other parameters for pictures of another size; one that ends in a global pool has not",
@@ -77,29 +74,19 @@ impl Growth {
     }
 }
 
-fn of_side(
-    architecture: &Architecture,
-    head: &Head,
-    side: usize,
-    channels: usize,
-) -> Result<Network, TrainError> {
-    Ok(architecture.network([side, side, channels], head)?)
-}
-
 #[cfg(test)]
 mod tests {
-    use divvy_data::Channels;
-    use divvy_nn::Task;
+    use divvy_nn::{Architecture, Head, Task};
 
     use super::*;
 
     fn growth(architecture: &str, start: Option<usize>, size: usize) -> Result<Growth, TrainError> {
         let architecture = Architecture::by_name(architecture).unwrap();
         let head = Head::for_task(Task::Binary, None, 2).unwrap();
-        let preprocess = Preprocess::new(size, size, Channels::Rgb).unwrap();
-        let last = architecture.network(preprocess.shape(), &head).unwrap();
+        let of_side = |side| architecture.network([side, side, 3], &head);
+        let last = of_side(size).unwrap();
         let config = TrainConfig { start_size: start, size, ..TrainConfig::new("photos") };
-        Growth::new(&config, &architecture, &preprocess, &last)
+        Growth::new(&config, &last, of_side)
     }
 
     #[test]

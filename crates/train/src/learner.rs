@@ -2,7 +2,7 @@
 
 use divvy_data::{Augment, Batch, Dataset, Loader};
 use divvy_model::targets;
-use divvy_nn::{Cpu, Engine, Head, Network};
+use divvy_nn::{Cpu, Engine, Head, Network, NotFinite};
 
 use crate::balance::{Balanced, Correction};
 use crate::config::TrainConfig;
@@ -39,8 +39,25 @@ impl Learner {
     }
 }
 
+/// One step on a batch at this rate; its loss, or that its numbers ran away. `encoded` is room for what is to be answered.
+///
+/// # Errors
+/// A [`TrainError`] where labels do not fit the head.
+pub(crate) fn step(
+    config: &TrainConfig,
+    engine: &mut Engine,
+    dataset: &Dataset,
+    batch: &Batch,
+    rate: f64,
+    encoded: &mut Vec<f32>,
+) -> Result<Result<f32, NotFinite>, TrainError> {
+    encode(config, engine.network().head(), dataset, batch, encoded)?;
+    let TrainConfig { accumulate, optimizer, .. } = config;
+    Ok(engine.train_step_in_parts(batch.images(), encoded, batch.len(), *accumulate, optimizer, rate))
+}
+
 /// What the network should answer for a batch, mixed as its pictures are and smoothed as `config` says, in place of what `encoded` held.
-pub(crate) fn encode(
+fn encode(
     config: &TrainConfig,
     head: &Head,
     dataset: &Dataset,

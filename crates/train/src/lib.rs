@@ -40,6 +40,7 @@ mod run;
 mod start;
 mod trainer;
 mod tune;
+mod unwritten;
 mod validate;
 mod watch;
 

@@ -13,6 +13,7 @@ use crate::error::TrainError;
 use crate::evaluate::require_exclusive;
 use crate::forecast;
 use crate::growth::Growth;
+use crate::recorder::Recorder;
 
 /// What was asked for, opened and checked. No picture has been decoded and nothing written.
 pub(crate) struct Prepared {
@@ -33,6 +34,17 @@ pub(crate) struct Prepared {
     pub(crate) notes: Vec<String>,
 }
 
+impl Prepared {
+    /// Tells what the user should know, and the rules that are broken.
+    ///
+    /// # Errors
+    /// [`TrainError::Finding`] for one to stop for.
+    pub(crate) fn tell(&self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {
+        self.notes.iter().try_for_each(|note| recorder.note(note.clone()))?;
+        self.findings.iter().try_for_each(|finding| recorder.finding(finding.clone()))
+    }
+}
+
 /// Opens the data, decides what is open in `config`, and builds the network.
 pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, TrainError> {
     check_settings(config)?;
@@ -47,9 +59,9 @@ pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, 
     require_exclusive(config.positive.as_deref(), head)?;
     check_labels(head, &dataset)?;
     let network = architecture.network(preprocess.shape(), head)?;
-    let growth = Growth::new(config, &architecture, &preprocess, &network)?;
-    let of_size = |size| architecture.network([size, size, preprocess.shape()[2]], head).ok();
-    forecast::require_memory(config, &network, of_size, threads)?;
+    let of_side = |side| architecture.network([side, side, preprocess.shape()[2]], head);
+    let growth = Growth::new(config, &network, of_side)?;
+    forecast::require_memory(config, &network, |side| of_side(side).ok(), threads)?;
     let split = first_split(config, &dataset)?;
     let notes = notes(config, &dataset, &split);
     let augment = config.augment.settings(&dataset);

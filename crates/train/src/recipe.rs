@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 
 use divvy_data::{Augment, AugmentChoice, Dataset, LabelKind, Mix, Part, Preset};
 use divvy_model::Views;
-use divvy_nn::{Head, Optimizer, Schedule, Task, Wiring, free_memory};
+use divvy_nn::{Architecture, Head, Optimizer, Schedule, Task, Wiring, free_memory};
 
 use crate::architecture::open_architecture;
 use crate::config::TrainConfig;
@@ -198,11 +198,12 @@ impl Recipe {
 
     /// In how many parts a step is computed, so that it fits into the memory.
     fn choose_parts(&mut self, facts: &Facts, stated: &Stated) {
-        let Ok(architecture) = open_architecture(&self.config.architecture) else { return };
-        let decided = architecture.decide(&stated.wiring, stated.task, facts.classes, facts.exclusive);
-        let (Ok(decided), Some(free)) = (decided, facts.free_memory) else { return };
+        let (Some((architecture, head)), Some(free)) = (self.decided(facts, stated), facts.free_memory)
+        else {
+            return;
+        };
         let shape = [self.config.size, self.config.size, 3];
-        let Ok(network) = architecture.network(shape, decided.head()) else { return };
+        let Ok(network) = architecture.network(shape, &head) else { return };
         let threads = available_parallelism().map_or(1, NonZeroUsize::get);
         let in_parts = |parts| TrainConfig { accumulate: parts, ..self.config.clone() };
         let fits = |config: &TrainConfig| needed(config, &network, config.most_at_once(), threads) <= free;
@@ -241,12 +242,18 @@ impl Recipe {
         }
     }
 
-    /// Whether the network is to give probabilities of which one is true. What cannot be decided is left for the training to refuse.
+    /// Whether the network is to give probabilities of which one is true.
     fn has_one_answer(&self, facts: &Facts, stated: &Stated) -> bool {
-        let Ok(architecture) = open_architecture(&self.config.architecture) else { return false };
-        let decided = architecture.decide(&stated.wiring, stated.task, facts.classes, facts.exclusive);
-        let has_one_answer = |head: &Head| head.has_probabilities() && head.task() != Task::MultiLabel;
-        decided.is_ok_and(|decided| has_one_answer(decided.head()))
+        let has_one_answer = |head: Head| head.has_probabilities() && head.task() != Task::MultiLabel;
+        self.decided(facts, stated).is_some_and(|(_, head)| has_one_answer(head))
+    }
+
+    /// The network that was chosen, and its head. What cannot be opened or decided is left for the training to refuse.
+    fn decided(&self, facts: &Facts, stated: &Stated) -> Option<(Architecture, Head)> {
+        let architecture = open_architecture(&self.config.architecture).ok()?;
+        let decided =
+            architecture.decide(&stated.wiring, stated.task, facts.classes, facts.exclusive).ok()?;
+        Some((architecture, *decided.head()))
     }
 
     /// Answers that exclude each other are not driven to certainty.

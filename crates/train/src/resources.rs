@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use divvy_data::CacheOptions;
-use divvy_nn::Cpu;
+use divvy_nn::{Cpu, another_cpu};
 
 /// What of the machine a training may use. None of it changes a bit of what is learnt.
 #[derive(Debug)]
@@ -23,8 +23,11 @@ impl Resources {
 
     /// As much of the machine for another training.
     pub(crate) fn again(&self) -> Self {
-        let cpu = Cpu::with_isa(self.cpu.isa(), self.cpu.threads());
-        Self { cpu, cache: self.cache.clone(), checkpoint_every: self.checkpoint_every }
+        Self {
+            cpu: another_cpu(&self.cpu),
+            cache: self.cache.clone(),
+            checkpoint_every: self.checkpoint_every,
+        }
     }
 }
 

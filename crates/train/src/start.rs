@@ -136,8 +136,7 @@ impl<'a> Start<'a> {
         let mut recorder =
             Recorder::new(log, Watch::new(), listener, self.stopwatch, prepared.policy.clone());
         recorder.record(&started(self.config, run, &prepared))?;
-        prepared.notes.iter().try_for_each(|note| recorder.note(note.clone()))?;
-        prepared.findings.iter().try_for_each(|finding| recorder.finding(finding.clone()))?;
+        prepared.tell(&mut recorder)?;
         let pictures = Pictures::load(self.config, &prepared, &self.reader, &mut recorder)?;
         pictures.split.write_csv(&run.split(), &prepared.dataset)?;
         let bond = Bond::of(run, &pictures, self.cpu.isa())?;

@@ -67,6 +67,15 @@ pub(crate) struct Randomness {
     pub(crate) step: u64,
 }
 
+/// The same processor once more, with as many threads of its own.
+pub fn another_cpu(cpu: &Cpu) -> Cpu {
+    let another = Cpu::with_isa(cpu.isa(), cpu.threads());
+    match cpu.bf16() {
+        Some(bf16) => another.with_bf16(bf16),
+        None => another,
+    }
+}
+
 /// Makes room for `len` numbers, at the least. What is there is lost where that takes new memory, which is taken after the old was given back.
 fn make_room(buffer: &mut Buffer, len: usize) {
     if len > buffer.len() {
@@ -92,12 +101,7 @@ impl Device {
 
     /// Another device that computes as this one does, with as many threads and with memory of its own.
     pub fn another(&self) -> Self {
-        let cpu = Cpu::with_isa(self.cpu.isa(), self.cpu.threads());
-        let cpu = match self.cpu.bf16() {
-            Some(bf16) => cpu.with_bf16(bf16),
-            None => cpu,
-        };
-        Self { options: self.options, ..Self::new(cpu) }
+        Self { options: self.options, ..Self::new(another_cpu(&self.cpu)) }
     }
 
     /// Sets which algorithms plans may take; [`Algorithms::Fastest`] by default.

@@ -139,29 +139,17 @@ impl Engine {
         let loss_ends = ends.loss.expect("a training plan ends in a loss");
         self.device.buffer_mut(plan, ends.images).copy_from_slice(images);
         self.device.buffer_mut(plan, loss_ends.targets).copy_from_slice(targets);
-        self.device.run(
-            plan,
-            plan.forward(),
-            Context {
-                constants: Known { constants: &self.constants, places: &pass.compiled.places },
-                parameters: &mut self.parameters,
-                gradients: &mut self.gradients,
-                randomness: pass.randomness,
-                loss_weights: Some(&self.loss_weights),
-                updates: None,
-            },
-        );
+        self.run(pass, plan.forward());
         let losses = self.device.buffer(plan, loss_ends.losses);
         let loss = (losses.iter().copied().map(f64::from).sum::<f64>() / plan.batch() as f64) as f32;
         if loss.is_finite() { Ok(loss) } else { Err(NotFinite { step: self.steps + 1, loss }) }
     }
 
-    /// The gradients of the part whose forward pass was the last, taken into the mean of those of the parts before it.
-    fn accumulate(&mut self, pass: Pass<'_>, part: &Range<usize>) {
-        let plan = &pass.compiled.plan;
+    /// Runs some operations of a pass, of which none moves parameters along their gradients.
+    fn run(&mut self, pass: Pass<'_>, steps: Range<usize>) {
         self.device.run(
-            plan,
-            plan.backward(),
+            &pass.compiled.plan,
+            steps,
             Context {
                 constants: Known { constants: &self.constants, places: &pass.compiled.places },
                 parameters: &mut self.parameters,
@@ -171,6 +159,11 @@ impl Engine {
                 updates: None,
             },
         );
+    }
+
+    /// The gradients of the part whose forward pass was the last, taken into the mean of those of the parts before it.
+    fn accumulate(&mut self, pass: Pass<'_>, part: &Range<usize>) {
+        self.run(pass, pass.compiled.plan.backward());
         if self.accumulated.len() != self.gradients.len() {
             self.accumulated = Buffer::zeros(self.gradients.len());
         }

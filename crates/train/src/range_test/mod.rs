@@ -12,11 +12,9 @@ use crate::clock::Stopwatch;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::event::{Event, Listener};
-use crate::learner::{Learner, encode};
-use crate::pictures::{Pictures, Reader};
-use crate::prepare::prepare;
-use crate::recorder::Recorder;
+use crate::learner::{self, Learner};
 use crate::resources::Resources;
+use crate::unwritten::Unwritten;
 
 pub use reading::{Basis, Reading, read_trials};
 
@@ -105,14 +103,8 @@ pub fn test_range(
 ) -> Result<RangeTest, TrainError> {
     sweep.check()?;
     let stopwatch = Stopwatch::start();
-    let Resources { cpu, cache, .. } = resources.into();
-    let cpu = config.precision.on(cpu)?;
-    let prepared = prepare(config, cpu.threads())?;
-    let mut recorder = Recorder::unwritten(listener, stopwatch, prepared.policy.clone());
-    prepared.notes.iter().try_for_each(|note| recorder.note(note.clone()))?;
-    prepared.findings.iter().try_for_each(|finding| recorder.finding(finding.clone()))?;
-    let reader = Reader { threads: cpu.threads(), cache, stop };
-    let pictures = Pictures::load(config, &prepared, &reader, &mut recorder)?;
+    let Unwritten { mut recorder, prepared, pictures, cpu } =
+        Unwritten::open(config, resources.into(), stopwatch, listener, stop)?;
     let (network, augment, dataset) = (prepared.network, prepared.augment, prepared.dataset);
     let Learner { mut engine, batches, .. } =
         Learner::new(config, network, &augment, &dataset, &pictures, cpu);
@@ -123,12 +115,8 @@ pub fn test_range(
         let epoch = trials.len() / batches.batches() + 1;
         for batch in batches.epoch(epoch as u64) {
             let batch = batch?;
-            encode(config, engine.network().head(), &dataset, &batch, &mut encoded)?;
             let rate = sweep.rate(trials.len());
-            let TrainConfig { accumulate, optimizer, .. } = config;
-            let (shown, parts) = (batch.images(), *accumulate);
-            let Ok(loss) = engine.train_step_in_parts(shown, &encoded, batch.len(), parts, optimizer, rate)
-            else {
+            let Ok(loss) = learner::step(config, &mut engine, &dataset, &batch, rate, &mut encoded)? else {
                 break 'test RangeEnd::RanAway;
             };
             let loss = f64::from(loss);

@@ -130,11 +130,8 @@ impl Trainer<'_> {
 
     /// One step on one batch; its loss.
     fn step(&mut self, batch: &Batch, encoded: &mut Vec<f32>) -> Result<f64, TrainError> {
-        learner::encode(self.config, self.engine.network().head(), &self.dataset, batch, encoded)?;
         let rate = self.rate();
-        let TrainConfig { accumulate, optimizer, .. } = self.config;
-        let (images, parts) = (batch.images(), *accumulate);
-        let loss = self.engine.train_step_in_parts(images, encoded, batch.len(), parts, optimizer, rate);
+        let loss = learner::step(self.config, &mut self.engine, &self.dataset, batch, rate, encoded)?;
         let loss = loss.map_err(|source| TrainError::NotFinite { source, best_epoch: self.best_epoch() })?;
         let loss = f64::from(loss);
         let running = &mut self.progress.running;

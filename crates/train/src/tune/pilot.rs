@@ -10,11 +10,10 @@ use crate::clock::Stopwatch;
 use crate::config::{Length, TrainConfig};
 use crate::error::TrainError;
 use crate::event::Listener;
-use crate::learner::{Learner, encode};
-use crate::pictures::{Pictures, Reader};
-use crate::prepare::prepare;
-use crate::recorder::Recorder;
+use crate::forecast::LOOKING;
+use crate::learner::{self, Learner};
 use crate::resources::Resources;
+use crate::unwritten::Unwritten;
 
 /// Steps before the clock starts: they compile the plan and touch the memory.
 const WARM_UP: usize = 2;
@@ -22,8 +21,6 @@ const WARM_UP: usize = 2;
 const FEWEST: usize = 3;
 /// The longest time that steps are measured for.
 const LONGEST: Duration = Duration::from_secs(5);
-/// What a step costs beside an answer.
-const STEP: f64 = 3.0;
 /// The part of a usual training that is the least to judge a candidate by.
 const PART: f64 = 0.25;
 
@@ -79,14 +76,8 @@ pub(super) fn fly(
     stop: &AtomicBool,
 ) -> Result<Pilot, TrainError> {
     let stopwatch = Stopwatch::start();
-    let Resources { cpu, cache, .. } = resources;
-    let cpu = config.precision.on(cpu)?;
-    let prepared = prepare(config, cpu.threads())?;
-    let mut recorder = Recorder::unwritten(listener, stopwatch, prepared.policy.clone());
-    prepared.notes.iter().try_for_each(|note| recorder.note(note.clone()))?;
-    prepared.findings.iter().try_for_each(|finding| recorder.finding(finding.clone()))?;
-    let reader = Reader { threads: cpu.threads(), cache, stop };
-    let pictures = Pictures::load(config, &prepared, &reader, &mut recorder)?;
+    let Unwritten { prepared, pictures, cpu, .. } =
+        Unwritten::open(config, resources, stopwatch, listener, stop)?;
     let reading = stopwatch.elapsed().as_secs_f64();
 
     let (network, augment, dataset) = (prepared.network, prepared.augment, prepared.dataset);
@@ -97,7 +88,7 @@ pub(super) fn fly(
     let pace = Pace {
         reading,
         epoch: picture * prepared.growth.mean_cost(true) * split.train.len() as f64,
-        validation: picture * config.views.count() as f64 / STEP * split.validation.len() as f64,
+        validation: picture * config.views.count() as f64 * LOOKING * split.validation.len() as f64,
         images: split.train.len(),
     };
     Ok(Pilot { dataset, split, pace })
@@ -118,15 +109,8 @@ fn seconds_of_a_picture(
         epoch += 1;
         for batch in batches.epoch(epoch) {
             let batch = batch?;
-            encode(config, engine.network().head(), dataset, &batch, &mut encoded)?;
             // Numbers that run away take the same time; the training will tell of them.
-            let _ = engine.train_step(
-                batch.images(),
-                &encoded,
-                batch.len(),
-                &config.optimizer,
-                f64::MIN_POSITIVE,
-            );
+            let _ = learner::step(config, &mut engine, dataset, &batch, f64::MIN_POSITIVE, &mut encoded)?;
             steps += 1;
             if stop.load(Ordering::Relaxed) {
                 return Err(TrainError::Interrupted);
