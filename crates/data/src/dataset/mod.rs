@@ -1,5 +1,6 @@
 //! What a path holds: classes, samples, labels and parts.
 
+mod alike;
 mod array;
 mod cifar;
 mod classes;
@@ -26,6 +27,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// How a dataset is opened. What is left to its default is found by looking.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,6 +165,8 @@ pub struct Dataset {
     other_files: BTreeMap<String, usize>,
     conversions: Vec<String>,
     series: Option<Series>,
+    /// Whether mirrored pictures look like their group, once it was asked.
+    stays_itself_mirrored: OnceLock<bool>,
 }
 
 impl Dataset {
@@ -249,6 +253,7 @@ impl Dataset {
             other_files: BTreeMap::new(),
             conversions: Vec::new(),
             series: None,
+            stays_itself_mirrored: OnceLock::new(),
         }
     }
 
@@ -323,6 +328,11 @@ impl Dataset {
         }
         let headers = (0..looked_at).filter_map(|index| self.header(index * self.samples.len() / looked_at));
         headers.map(|header| (header.height as usize, header.width as usize)).collect()
+    }
+
+    /// Whether mirrored pictures look like their own group; up to 3,000 small pictures are looked at when this is first asked.
+    pub(crate) fn stays_itself_mirrored(&self) -> bool {
+        *self.stays_itself_mirrored.get_or_init(|| alike::mirrored_look_alike(self))
     }
 
     /// What a sample's file says before its pixels; none where it cannot be read, and of an item of an array.
