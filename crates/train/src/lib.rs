@@ -11,6 +11,7 @@
 
 mod architecture;
 mod balance;
+mod calibrate;
 mod check;
 mod checkpoint;
 mod clock;

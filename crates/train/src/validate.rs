@@ -2,21 +2,22 @@
 
 use divvy_data::{Dataset, Label, Loader};
 use divvy_eval::ConfusionMatrix;
-use divvy_model::{Prediction, Views, targets};
+use divvy_model::{Calibration, Prediction, Views, targets};
 use divvy_nn::{Choice, Engine, Head, Metric};
 
+use crate::calibrate;
 use crate::error::TrainError;
 use crate::evaluate::{report, value};
 use crate::event::{Answers, Score};
 
 /// Runs the validation pictures through the network as it is, looked at as pictures will be at use.
-pub(crate) fn validate(
+pub(crate) fn validate<'a>(
     engine: &mut Engine,
     views: Views,
-    dataset: &Dataset,
+    dataset: &'a Dataset,
     loader: &Loader,
     metric: Metric,
-) -> Result<(Score, Option<Answers>), TrainError> {
+) -> Result<Validated<'a>, TrainError> {
     let head = *engine.network().head();
     let mut gathered = Gathered { head, logits: Vec::new(), losses: 0.0, labels: Vec::new() };
     let (mut encoded, mut logits) = (Vec::new(), Vec::new());
@@ -34,7 +35,24 @@ pub(crate) fn validate(
         gathered.take(&logits, &encoded, labels());
     }
     let answers = gathered.answers(dataset.classes())?;
-    Ok((gathered.score(dataset.classes(), metric)?, answers))
+    let score = gathered.score(dataset.classes(), metric)?;
+    Ok(Validated { score, answers, gathered })
+}
+
+/// What came of a look at the validation pictures.
+pub(crate) struct Validated<'a> {
+    pub(crate) score: Score,
+    /// How the groups did, where each picture belongs to one.
+    pub(crate) answers: Option<Answers>,
+    gathered: Gathered<'a>,
+}
+
+impl Validated<'_> {
+    /// What makes the network's probabilities come true on these pictures; none where it has none.
+    pub(crate) fn calibration(&self) -> Result<Option<Calibration>, TrainError> {
+        let Gathered { head, logits, labels, .. } = &self.gathered;
+        calibrate::fit(head, logits, labels)
+    }
 }
 
 /// The logits of all validation pictures, and what they should have been.

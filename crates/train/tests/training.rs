@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use divvy_data::{Augment, DataError, Dataset, OpenOptions, Split, StoreOptions};
 use divvy_eval::Report;
-use divvy_model::{Classifier, Model};
+use divvy_model::{Calibration, Classifier, Model};
 use divvy_nn::{Activation, Cpu, Optimizer, Schedule, Task, Warmup, Wiring};
 use divvy_train::{Contents, Ending, Event, Length, RunFolder, TrainConfig, TrainError, evaluate, train};
 
@@ -98,7 +98,10 @@ fn averaged_weights_are_judged_and_saved_while_the_training_goes_its_way() {
     };
     assert_ne!(values(&averaged), values(&plain));
 
-    // What was judged is what was saved.
+    // What was judged is what was saved, but for the calibration.
+    let Some(Calibration::Temperature { temperature }) = averaged.record().calibration else {
+        panic!("a softmax is calibrated")
+    };
     let options = OpenOptions::default();
     let dataset = Dataset::open(&config.data, &options).unwrap();
     let split = Split::read_csv(&folder.path().join("averaged/split.csv"), &dataset).unwrap();
@@ -109,7 +112,10 @@ fn averaged_weights_are_judged_and_saved_while_the_training_goes_its_way() {
     let (mut sum, mut at) = (0.0, 0);
     classifier
         .classify_files(paths, |_, prediction| -> Result<(), divvy_data::ImageError> {
-            sum -= f64::from(prediction?.probabilities.unwrap()[labels[at]]).ln();
+            // A temperature is a power of the probabilities, to which they are brought back.
+            let powers: Vec<f64> =
+                prediction?.probabilities.unwrap().iter().map(|&p| f64::from(p).powf(temperature)).collect();
+            sum -= (powers[labels[at]] / powers.iter().sum::<f64>()).ln();
             at += 1;
             Ok(())
         })

@@ -71,7 +71,7 @@ impl<'a> Trainer<'a> {
 fn record(config: &TrainConfig, augment: String, training: &Loader, validation: &Loader) -> Record {
     let (training_images, validation_images) = (training.samples().len(), validation.samples().len());
     let config = config.clone();
-    Box::new(move |epoch, validation| TrainingRecord {
+    Box::new(move |epoch, validation, calibration| TrainingRecord {
         divvy: env!("CARGO_PKG_VERSION").to_owned(),
         seed: config.seed,
         training_images,
@@ -85,6 +85,7 @@ fn record(config: &TrainConfig, augment: String, training: &Loader, validation: 
         augment: augment.clone(),
         label_smoothing: (config.label_smoothing > 0.0).then_some(config.label_smoothing),
         balance: (!config.balance.is_none()).then(|| config.balance.name().to_owned()),
+        calibration,
         epoch,
         validation,
     })

@@ -24,7 +24,8 @@ impl Trainer<'_> {
         };
         let file = self.run.last();
         // What keeps it from being saved is found again when all must be.
-        self.at_use(|trainer| trainer.models.keep(&trainer.engine, &last, vec![file]));
+        let calibration = self.progress.calibration.clone();
+        self.at_use(|trainer| trainer.models.keep(&trainer.engine, &last, calibration, vec![file]));
     }
 
     /// Acts with the weights as they are at use in place of those that are trained.
@@ -43,8 +44,8 @@ impl Trainer<'_> {
     fn judge_present(&mut self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {
         let begun = Instant::now();
         let views = self.config.views;
-        let (score, answers) =
-            validate(&mut self.engine, views, &self.dataset, &self.validation, self.metric)?;
+        let validated = validate(&mut self.engine, views, &self.dataset, &self.validation, self.metric)?;
+        let (score, answers) = (validated.score, validated.answers.clone());
         self.refuse_ran_away(score.loss)?;
         self.progress.validation_time = begun.elapsed();
         if let Some(rule) = &self.config.plateau {
@@ -55,7 +56,9 @@ impl Trainer<'_> {
         let best = is_best.then(|| self.run.model());
         let files = best.into_iter().chain(is_kept.then(|| self.run.epoch(this.epoch))).collect();
         self.models.let_go(&self.progress.kept);
-        if let Some(error) = self.models.keep(&self.engine, &this, files) {
+        self.progress.calibration = validated.calibration()?;
+        let calibration = self.progress.calibration.clone();
+        if let Some(error) = self.models.keep(&self.engine, &this, calibration, files) {
             recorder.note(format!(
                 "{error}. The training goes on; the model is held in memory until it can be saved"
             ))?;
