@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Two classifiers, heads or optimizers are compared on the same samples by [`McNemar`], across seeds by [`PairedT`], and by
-//! how far their probabilities can be believed with [`Calibration`].
+//! how far their probabilities can be believed with [`Calibration`]. Labels that are likely wrong are found by [`LabelErrors`].
 //!
 //! # Conventions
 //!
@@ -38,6 +38,7 @@ mod confusion;
 mod error;
 mod exclusive;
 mod interval;
+mod label_errors;
 mod log_loss;
 mod mcnemar;
 mod mean;
@@ -54,6 +55,9 @@ pub use confusion::ConfusionMatrix;
 pub use error::EvalError;
 pub use exclusive::{Answers, BinaryScores, ExclusiveReport};
 pub use interval::{Estimate, Interval};
+pub use label_errors::{
+    ConfidentJoint, LabelDoubt, LabelErrors, LabelEvidence, MultiLabelDoubt, MultiLabelErrors,
+};
 pub use mcnemar::McNemar;
 pub use mean::MeanInterval;
 pub use multi_label::{LabelScores, MultiLabelReport};
