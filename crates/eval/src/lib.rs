@@ -17,6 +17,7 @@
 //!
 //! Two classifiers, heads or optimizers are compared on the same samples by [`McNemar`], across seeds by [`PairedT`], and by
 //! how far their probabilities can be believed with [`Calibration`]. Labels that are likely wrong are found by [`LabelErrors`].
+//! A [`ThresholdCurve`] gives the threshold for an [`Aim`], a [`CostMatrix`] the decisions of least cost.
 //!
 //! # Conventions
 //!
@@ -35,13 +36,16 @@ mod beta;
 mod calibration;
 mod check;
 mod confusion;
+mod cost;
 mod error;
 mod exclusive;
 mod interval;
 mod label_errors;
+mod level;
 mod log_loss;
 mod mcnemar;
 mod mean;
+mod mover;
 mod multi_label;
 mod paired;
 mod ranking;
@@ -49,15 +53,19 @@ mod report;
 mod student;
 mod table;
 mod tally;
+mod thin;
+mod threshold;
 
 pub use calibration::{Binning, Calibration};
 pub use confusion::ConfusionMatrix;
+pub use cost::{Cost, CostError, CostMatrix, CostReport, NotACost};
 pub use error::EvalError;
 pub use exclusive::{Answers, BinaryScores, ExclusiveReport};
 pub use interval::{Estimate, Interval};
 pub use label_errors::{
     ConfidentJoint, LabelDoubt, LabelErrors, LabelEvidence, MultiLabelDoubt, MultiLabelErrors,
 };
+pub use level::{Level, LevelError};
 pub use mcnemar::McNemar;
 pub use mean::MeanInterval;
 pub use multi_label::{LabelScores, MultiLabelReport};
@@ -65,3 +73,4 @@ pub use paired::PairedT;
 pub use ranking::Ranking;
 pub use report::{Report, Task};
 pub use tally::{ClassScores, Tally};
+pub use threshold::{Aim, AimError, CurvePoint, CutScores, ThresholdChoice, ThresholdCurve, ThresholdScores};
