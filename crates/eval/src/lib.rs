@@ -32,7 +32,9 @@
 //! - Input that cannot be what it claims to be (lengths, labels out of range, scores that are not finite, rows of
 //!   probabilities that do not sum to one) is an [`EvalError`].
 
+mod abstain;
 mod beta;
+mod binomial;
 mod calibration;
 mod check;
 mod confusion;
@@ -56,6 +58,7 @@ mod tally;
 mod thin;
 mod threshold;
 
+pub use abstain::{Answered, CoveragePoint, RiskCoverage, SureEnough};
 pub use calibration::{Binning, Calibration};
 pub use confusion::ConfusionMatrix;
 pub use cost::{Cost, CostError, CostMatrix, CostReport, NotACost};
