@@ -37,6 +37,7 @@ mod beta;
 mod binomial;
 mod calibration;
 mod check;
+mod conformal;
 mod confusion;
 mod cost;
 mod error;
@@ -60,6 +61,7 @@ mod threshold;
 
 pub use abstain::{Answered, CoveragePoint, RiskCoverage, SureEnough};
 pub use calibration::{Binning, Calibration};
+pub use conformal::{ConformalSets, SetReport};
 pub use confusion::ConfusionMatrix;
 pub use cost::{Cost, CostError, CostMatrix, CostReport, NotACost};
 pub use error::EvalError;
