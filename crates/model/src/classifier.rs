@@ -6,7 +6,7 @@ use divvy_data::{ImageError, Limits, Pixels, Preprocess, stream_images};
 use divvy_nn::{Device, Head, check_free};
 
 use crate::member::{Member, mean_answers};
-use crate::{ModelError, Prediction, Trained};
+use crate::{Familiarity, ModelError, Prediction, Trained};
 
 /// The most pictures that go through a network together. Larger batches are not faster; smaller ones stream weights more
 /// often.
@@ -19,6 +19,8 @@ pub struct Classifier {
     pub(crate) members: Vec<Member>,
     classes: Vec<String>,
     preprocess: Preprocess,
+    /// That of the first member.
+    pub(crate) familiarity: Option<Familiarity>,
     batch: usize,
 }
 
@@ -30,6 +32,7 @@ impl Classifier {
     pub fn new(model: impl Into<Trained>, device: impl Into<Device>) -> Result<Self, ModelError> {
         let (model, device) = (model.into(), device.into());
         let (classes, preprocess) = (model.classes().to_vec(), model.preprocess().clone());
+        let familiarity = model.members()[0].familiarity().cloned();
         let members = match model {
             Trained::One(model) => vec![Member::alone(*model, device)],
             Trained::Several(ensemble) => {
@@ -39,7 +42,7 @@ impl Classifier {
         };
         let needed = |batch| members.iter().map(|member| member.needed_memory(batch)).sum();
         let batch = largest_batch(|batch| check_free(needed(batch), batch))?;
-        Ok(Self { members, classes, preprocess, batch })
+        Ok(Self { members, classes, preprocess, familiarity, batch })
     }
 
     /// The most pictures that go through the network together: what this machine has memory for, up to 32.
