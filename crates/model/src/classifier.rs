@@ -89,7 +89,8 @@ impl Classifier {
     }
 
     /// Classifies image files, in order, and hands each to `answer`; a file that is no usable picture comes as its error. Decoding
-    /// goes on in the background while the network runs.
+    /// goes on in the background while the network runs. Where the model knows what its training pictures look like, and there is the memory for it, each is held against
+    /// them ([`Prediction::familiarity`]), which takes a network's pass more.
     ///
     /// Stops early when `answer` returns an error, which it gives back.
     ///
@@ -121,7 +122,13 @@ impl Classifier {
     /// Classifies decoded and fitted pictures.
     fn classify_pixels<'a>(&mut self, pictures: impl Iterator<Item = &'a Pixels>) -> Vec<Prediction> {
         let images: Vec<f32> = pictures.flat_map(|pixels| self.preprocess.scale(pixels)).collect();
-        self.classify(&images)
+        let mut predictions = self.classify(&images);
+        if let Ok(Some(p_values)) = self.p_values(&images) {
+            for (prediction, p_value) in predictions.iter_mut().zip(p_values) {
+                prediction.familiarity = Some(p_value);
+            }
+        }
+        predictions
     }
 }
 

@@ -48,10 +48,10 @@ pub struct TrainingRecord {
     pub validation: Validation,
 }
 
-/// What an epoch reached on the validation pictures, before its probabilities were calibrated.
+/// What an epoch reached on the validation pictures.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Validation {
-    /// The mean loss.
+    /// The mean loss, before the probabilities were calibrated.
     pub loss: f64,
     /// What `value` is: `accuracy`, or `macro F1` for labels that do not exclude each other.
     pub metric: String,

@@ -124,6 +124,38 @@ fn averaged_weights_are_judged_and_saved_while_the_training_goes_its_way() {
 }
 
 #[test]
+fn a_model_knows_what_its_training_pictures_look_like() {
+    let (folder, config) = setting(30);
+    let run = folder.path().join("run");
+    train(&config, &run, Cpu::new(2), &mut |_: &Event| {}, &no_stop()).unwrap();
+    let dataset = Dataset::open(&config.data, &OpenOptions::default()).unwrap();
+    let split = Split::read_csv(&run.join("split.csv"), &dataset).unwrap();
+    let mut paths: Vec<_> = split.validation.iter().map(|&sample| dataset.sample_path(sample)).collect();
+    let noise = folder.path().join("noise.png");
+    let light = |x: u32, y: u32| ((x * 31 + y * 17).wrapping_mul(2_654_435_761) >> 13) as u8;
+    image::GrayImage::from_fn(16, 16, |x, y| image::Luma([light(x, y)])).save(&noise).unwrap();
+    paths.push(noise);
+    let mut familiar = Vec::new();
+    Classifier::new(Model::open(&run).unwrap(), Cpu::new(1))
+        .unwrap()
+        .classify_files(paths, |_, prediction| -> Result<(), divvy_data::ImageError> {
+            familiar.push(prediction?.familiarity.expect("the model knows"));
+            Ok(())
+        })
+        .unwrap();
+    // Each of n validation pictures is as unlike as itself and as those beyond it: 2, 3 ... n + 1 of n + 1.
+    let n = split.validation.len();
+    let of_noise = familiar.pop().unwrap();
+    familiar.sort_by(f64::total_cmp);
+    let ranks: Vec<f64> = (2..n + 2).map(|rank| rank as f64 / (n + 1) as f64).collect();
+    // What is kept of scores is rounded, so that a picture may lie beyond itself.
+    let off = familiar.iter().zip(&ranks).map(|(found, rank)| (found - rank).abs() * (n + 1) as f64);
+    assert!(off.clone().all(|off| off < 1.001), "{familiar:?}");
+    assert!(off.sum::<f64>() < n as f64 / 2.0, "{familiar:?}");
+    assert_eq!(of_noise, 1.0 / (n + 1) as f64);
+}
+
+#[test]
 fn smoothed_labels_are_learnt_as_far_as_they_go() {
     let (folder, config) = setting(30);
     let config = TrainConfig { length: Length::Epochs(12), label_smoothing: 0.4, ..config };

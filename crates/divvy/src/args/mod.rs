@@ -208,6 +208,11 @@ pub(crate) struct SortArgs {
     #[arg(long, value_name = "P", value_parser = probability)]
     pub(crate) unsure: Option<f32>,
 
+    /// Pictures that are unlike the training pictures go there, too; of such as are like them no more than this share is taken for it. 0 leaves all
+    /// where their group is [default: 0.01]
+    #[arg(long, value_name = "SHARE", value_parser = probability)]
+    pub(crate) unlike: Option<f32>,
+
     #[command(flatten)]
     pub(crate) precision: PrecisionArgs,
 

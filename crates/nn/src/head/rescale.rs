@@ -27,19 +27,26 @@ impl LogitLine {
 }
 
 impl Network {
+    /// Whether the parameters of the layer that makes the logits can move these along such lines, one a unit.
+    pub fn takes(&self, lines: &[LogitLine]) -> bool {
+        let fits =
+            |has_bias: bool| lines.iter().all(|line| line.is_rising() && (has_bias || line.intercept == 0.0));
+        self.logit_layer().is_some_and(|(_, has_bias)| fits(has_bias))
+    }
+
     /// `parameters` of this network whose logits are `lines`, one a unit, of those that it gives now: the weights of the last layer times the slope, its bias along the
     /// line. So a calibration of probabilities is a part of the network, and whatever reads the model has it.
     ///
-    /// None where no layer makes the logits, where an intercept needs a bias that is not there, where a slope is not above 0, and where a parameter would no longer be finite.
+    /// None where they cannot ([`takes`](Self::takes)), and where a parameter would no longer be finite.
     ///
     /// # Panics
     /// When there is not one line a unit.
     pub fn rescaled(&self, parameters: &Parameters, lines: &[LogitLine]) -> Option<Parameters> {
         assert_eq!(lines.len(), self.head().units(), "a line for each unit");
-        let (layer, has_bias) = self.logit_layer()?;
-        if !lines.iter().all(|line| line.is_rising() && (has_bias || line.intercept == 0.0)) {
+        if !self.takes(lines) {
             return None;
         }
+        let (layer, _) = self.logit_layer()?;
         let layer = &self.graph().node(layer).name;
         let [kernel, bias] = ["kernel", "bias"].map(|parameter| format!("{layer}/{parameter}"));
         let tensors = parameters.tensors().map(|mut tensor: Tensor| {

@@ -103,6 +103,7 @@ fn logits_that_cannot_move_along_a_line_are_left() {
     let line = |slope| [LogitLine { slope, intercept: 0.0 }; 3];
     assert!(network.rescaled(engine.parameters(), &line(0.5)).is_some());
     for slope in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        assert!(!network.takes(&line(slope)), "{slope}");
         assert!(network.rescaled(engine.parameters(), &line(slope)).is_none(), "{slope}");
     }
     let large = network.rescaled(engine.parameters(), &line(1e38)).unwrap();

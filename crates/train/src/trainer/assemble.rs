@@ -10,6 +10,7 @@ use super::Trainer;
 use crate::checkpoint::Keeper;
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Length, TrainConfig};
+use crate::familiarize::Familiarizer;
 use crate::kept::{KeptModels, Record};
 use crate::learner::Learner;
 use crate::pictures::Pictures;
@@ -30,6 +31,7 @@ impl<'a> Trainer<'a> {
     ) -> Self {
         let Prepared { dataset, preprocess, network, growth, augment, metric, .. } = prepared;
         let (threads, told) = (cpu.threads(), augment.to_string());
+        let familiarizer = Familiarizer::new(config, &dataset, &pictures, threads);
         let Learner { engine, batches: training, correction } =
             Learner::new(config, network, &augment, &dataset, &pictures, cpu);
         let Pictures { validation, split, scaling, .. } = pictures;
@@ -62,6 +64,7 @@ impl<'a> Trainer<'a> {
             growth,
             progress,
             models,
+            familiarizer,
             keeper,
         }
     }

@@ -9,7 +9,7 @@ use crate::error::TrainError;
 use crate::event::Event;
 use crate::progress::Judged;
 use crate::recorder::Recorder;
-use crate::validate::validate;
+use crate::validate::{Validated, validate};
 
 impl Trainer<'_> {
     /// Looks at the validation pictures, and keeps the model if it is the best so far: both with the weights as they are at use.
@@ -44,8 +44,8 @@ impl Trainer<'_> {
     fn judge_present(&mut self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {
         let begun = Instant::now();
         let views = self.config.views;
-        let validated = validate(&mut self.engine, views, &self.dataset, &self.validation, self.metric)?;
-        let (score, answers) = (validated.score, validated.answers.clone());
+        let Validated { score, answers, calibration } =
+            validate(&mut self.engine, views, &self.dataset, &self.validation, self.metric)?;
         self.refuse_ran_away(score.loss)?;
         self.progress.validation_time = begun.elapsed();
         if let Some(rule) = &self.config.plateau {
@@ -56,8 +56,7 @@ impl Trainer<'_> {
         let best = is_best.then(|| self.run.model());
         let files = best.into_iter().chain(is_kept.then(|| self.run.epoch(this.epoch))).collect();
         self.models.let_go(&self.progress.kept);
-        self.progress.calibration = validated.calibration()?;
-        let calibration = self.progress.calibration.clone();
+        self.progress.calibration.clone_from(&calibration);
         if let Some(error) = self.models.keep(&self.engine, &this, calibration, files) {
             recorder.note(format!(
                 "{error}. The training goes on; the model is held in memory until it can be saved"
