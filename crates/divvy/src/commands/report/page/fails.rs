@@ -1,0 +1,144 @@
+//! What the model gets wrong, and pictures to see it by.
+
+use divvy::train::{Mistake, Reported, ShownPicture, WhereItFails};
+use maud::{Markup, html};
+
+use super::number::{Form, number, optional};
+use super::{Section, table};
+use crate::page::{Sheet, Thumbnail, breakable};
+use crate::terminal::thousands;
+
+/// The longest side of a picture, in pixels: with a hundred of them the page stays far below 3 MB.
+const SIDE: usize = 208;
+
+pub(super) fn section(reported: &Reported, threads: usize) -> Section {
+    let (fails, n) = (&reported.report.where_it_fails, reported.report.measured_on.n);
+    let content = html! {
+        p { (number("/where_it_fails/wrong", fails.wrong, Form::Count)) " of " (number("/measured_on/n", n, Form::Count)) " pictures are wrong." }
+        @if !fails.mistakes.is_empty() { (mistakes(fails)) }
+        (gallery(reported, threads))
+    };
+    Section { id: "where-it-fails", title: "Where it fails", content }
+}
+
+fn mistakes(fails: &WhereItFails) -> Markup {
+    let row = |(index, mistake): (usize, &Mistake)| {
+        html! {
+            tr {
+                th scope="row" { bdi { (mistake.truth) } }
+                td { bdi { (mistake.answer) } }
+                td { (number(&format!("/where_it_fails/mistakes/{index}/n"), mistake.n, Form::Count)) }
+            }
+        }
+    };
+    let rows: Vec<Markup> = fails.mistakes.iter().enumerate().map(row).collect();
+    html! {
+        h3 { "The commonest mistakes" }
+        (table("Which group is taken for which, and how often", &["True group", "Taken for", "Pictures"], &rows))
+    }
+}
+
+/// The pictures, with what leaves only some of them where scripts run.
+fn gallery(reported: &Reported, threads: usize) -> Markup {
+    let gallery = &reported.report.where_it_fails.gallery;
+    let sheet = Sheet { dataset: &reported.dataset, side: SIDE, threads };
+    let size = |picture: &ShownPicture| picture.height.zip(picture.width);
+    let pictures: Vec<_> = gallery.pictures().map(|picture| (picture.sample, size(picture))).collect();
+    let mut thumbnails = sheet.thumbnails(&pictures).into_iter();
+    let classes = reported.dataset.classes();
+    let (wrong, n) = (reported.report.where_it_fails.wrong, reported.report.measured_on.n);
+    let parts = [
+        ("worst", "The worst mistakes", "wrong ones, the surest first", wrong, &gallery.worst),
+        (
+            "unsure",
+            "The least sure",
+            "pictures, the least sure first, without those above",
+            n,
+            &gallery.unsure,
+        ),
+        ("random", "A random sample", "pictures, drawn from all without those above", n, &gallery.random),
+    ];
+    html! {
+        h3 #gallery { "Pictures" }
+        (filter(classes))
+        @for (id, title, what, of, shown) in parts {
+            @if !shown.is_empty() {
+                div.part data-part=(id) {
+                    h4 { (title) }
+                    p.note { (thousands(shown.len())) " of " (thousands(of)) " " (what) "." }
+                    ul.sheet {
+                        @for (index, picture) in shown.iter().enumerate() {
+                            @let thumbnail = thumbnails.next().flatten();
+                            (figure(&format!("/where_it_fails/gallery/{id}/{index}"), picture, thumbnail.as_ref(), classes))
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Hidden until the script shows it: without one nothing could be chosen.
+fn filter(classes: &[String]) -> Markup {
+    let choice = |id: &str, name: &str, options: &[(String, &str)]| {
+        html! {
+            label for=(id) { (name) }
+            select #(id) {
+                option value="" { "all" }
+                @for (value, option) in options { option value=(value) { (option) } }
+            }
+        }
+    };
+    let groups: Vec<(String, &str)> =
+        classes.iter().enumerate().map(|(index, name)| (index.to_string(), name.as_str())).collect();
+    let rightness = [("wrong".to_owned(), "wrong"), ("right".to_owned(), "right")];
+    html! {
+        form.filter #filter hidden aria-label="Which pictures are shown" {
+            div { (choice("filter-truth", "True group", &groups)) }
+            div { (choice("filter-answer", "Answered group", &groups)) }
+            div { (choice("filter-right", "Answer", &rightness)) }
+            button type="reset" { "Show all" }
+            output #shown for="filter-truth filter-answer filter-right" role="status" {}
+        }
+    }
+}
+
+fn figure(key: &str, picture: &ShownPicture, thumbnail: Option<&Thumbnail>, classes: &[String]) -> Markup {
+    let numbers = |names: &[String]| -> String {
+        let place = |name: &String| classes.iter().position(|class| class == name);
+        names.iter().filter_map(place).map(|place| place.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    let names = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    let (truth, answer) = (names(&picture.truth), names(&picture.answer));
+    let alt = if picture.right {
+        format!("{truth}, answered rightly")
+    } else {
+        format!("{truth}, taken for {answer}")
+    };
+    let kind = if picture.right { "right" } else { "wrong" };
+    html! {
+        li data-truth=(numbers(&picture.truth)) data-answer=(numbers(&picture.answer)) data-right=(kind) {
+            figure {
+                div.frame {
+                    @match thumbnail {
+                        Some(thumbnail) => { (thumbnail.image(&alt)) }
+                        None => { span.none { "cannot be shown" } }
+                    }
+                }
+                figcaption {
+                    span.said class=(kind) {
+                        @if picture.right { "✓ " bdi { (truth) } }
+                        @else { "✗ " bdi { (answer) } ", but it is " bdi { (truth) } }
+                    }
+                    @if picture.confidence.is_some() {
+                        span.measure { "sure by " (optional(&format!("{key}/confidence"), picture.confidence, Form::Percent)) }
+                    }
+                    @if picture.score.is_some() {
+                        span.measure { "score " (optional(&format!("{key}/score"), picture.score, Form::Decimals)) }
+                    }
+                    bdi.path { (breakable(&picture.name)) }
+                }
+            }
+        }
+    }
+}
