@@ -27,6 +27,15 @@ pub(crate) fn thresholds(values: &[f32], first: usize) -> Result<(), EvalError> 
     }
 }
 
+/// Refuses a factor that is not finite and above zero.
+pub(crate) fn factor(what: &'static str, value: f64) -> Result<f64, EvalError> {
+    if value.is_finite() && value > 0.0 {
+        Ok(value)
+    } else {
+        Err(EvalError::BadScaling { what, value, expected: "finite and above zero" })
+    }
+}
+
 /// Refuses class indices of `classes` or more.
 pub(crate) fn class_indices(what: &'static str, indices: &[usize], classes: usize) -> Result<(), EvalError> {
     match indices.iter().position(|&index| index >= classes) {

@@ -87,4 +87,30 @@ pub enum EvalError {
         /// What its row sums to.
         sum: f64,
     },
+    /// A number by which logits cannot be scaled.
+    #[error(
+        "the {what} of a calibration is {value}, but has to be {expected}; fit it anew on validation data"
+    )]
+    BadScaling {
+        /// Which number.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it has to be.
+        expected: &'static str,
+    },
+    /// A share of a class that is not above zero.
+    #[error("the share of class {class} is {value}, but each class has a share above zero")]
+    BadShare {
+        /// Index of the class.
+        class: usize,
+        /// The share.
+        value: f64,
+    },
+    /// The shares of the classes do not sum to one.
+    #[error("the shares of the classes sum to {sum:.4}, but have to sum to 1")]
+    SharesNotWhole {
+        /// What they sum to.
+        sum: f64,
+    },
 }

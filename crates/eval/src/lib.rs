@@ -16,7 +16,8 @@
 //! ```
 //!
 //! Two classifiers, heads or optimizers are compared on the same samples by [`McNemar`], across seeds by [`PairedT`], and by
-//! how far their probabilities can be believed with [`Calibration`].
+//! how far their probabilities can be believed with [`Calibration`]. What is learnt on validation data makes them come true:
+//! a [`Temperature`] for a softmax, [`Platt`] for a sigmoid, a [`PriorShift`] where classes come in other shares.
 //!
 //! # Conventions
 //!
@@ -45,6 +46,8 @@ mod multi_label;
 mod paired;
 mod ranking;
 mod report;
+mod root;
+mod scaling;
 mod student;
 mod table;
 mod tally;
@@ -60,4 +63,5 @@ pub use multi_label::{LabelScores, MultiLabelReport};
 pub use paired::PairedT;
 pub use ranking::Ranking;
 pub use report::{Report, Task};
+pub use scaling::{Platt, PriorShift, Temperature};
 pub use tally::{ClassScores, Tally};

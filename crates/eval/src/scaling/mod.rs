@@ -1,0 +1,17 @@
+//! Stated probabilities made to come true: what is learnt of a classifier's logits on validation data.
+
+mod platt;
+mod prior;
+mod temperature;
+
+pub use platt::Platt;
+pub use prior::PriorShift;
+pub use temperature::Temperature;
+
+/// Logits are made smaller or larger by no more than this factor, which is far beyond what calibration asks for.
+const LARGEST_FACTOR: f64 = 1000.0;
+
+/// A number as the nearest `f32` that is finite.
+fn finite(value: f64) -> f32 {
+    value.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32
+}

@@ -1,0 +1,119 @@
+"""Writes scaling.json: logits, and the temperature, slope, intercept and probabilities that scipy finds best for them.
+
+    python -m venv venv && venv/bin/pip install scipy==1.17.1 scikit-learn==1.9.1 netcal==1.4.0
+    venv/bin/python scaling.py
+
+scipy minimises the log loss as it is defined, without derivatives; netcal's temperature and scikit-learn's sigmoid
+calibration have to be near. Logits are written as the nearest float32, so that both sides read the same numbers.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from netcal.scaling import TemperatureScaling
+from scipy import optimize, special
+from sklearn.calibration import _sigmoid_calibration
+
+rng = np.random.default_rng(20261127)
+
+
+def plain(value):
+    """Turns numpy's values into JSON's."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.float32):
+        return float(str(value))
+    if isinstance(value, (float, np.floating)):
+        return float(value)
+    if isinstance(value, (np.integer, np.bool_)):
+        return value.item()
+    return value
+
+
+def temperature(name, logits, truth):
+    logits = logits.astype(np.float32)
+    exact = logits.astype(np.float64)
+    n, classes = logits.shape
+    targets = np.eye(classes)[truth]
+    all_right = (logits[np.arange(n), truth] == logits.max(axis=1)).all()
+    if all_right:
+        targets += (1 / classes - targets) / (n + 2)
+
+    def loss(log_temperature):
+        return -(targets * special.log_softmax(exact / np.exp(log_temperature), axis=1)).sum(axis=1).mean()
+
+    found = optimize.minimize_scalar(loss, bracket=(-0.5, 0.5), method="brent", tol=1e-12)
+    value = float(np.exp(found.x))
+    if not all_right:
+        rows = special.softmax(exact, axis=1)
+        theirs = TemperatureScaling()
+        theirs.fit(rows[:, 1] if classes == 2 else rows, truth)
+        # It gives what logits are multiplied by.
+        assert abs(1 / float(theirs.temperature[0]) - value) < 1e-3 * value, (name, value, theirs.temperature)
+    return {
+        "name": name,
+        "classes": classes,
+        "logits": logits.ravel(),
+        "truth": truth,
+        "temperature": value,
+        "log_loss": float(found.fun),
+    }
+
+
+def temperature_cases():
+    for name, classes, n, sharpness in [
+        ("two classes", 2, 200, 1.0),
+        ("five classes, too sure", 5, 300, 3.0),
+        ("five classes, not sure enough", 5, 300, 0.3),
+        ("ten classes, few samples", 10, 30, 2.0),
+    ]:
+        meant = rng.normal(size=(n, classes)) * 2
+        truth = np.array([rng.choice(classes, p=row) for row in special.softmax(meant, axis=1)])
+        yield temperature(name, sharpness * meant, truth)
+    logits = rng.normal(size=(40, 3)) * 3
+    yield temperature("all right", logits, logits.argmax(axis=1))
+    logits[:, 0] += 4
+    yield temperature("one class, some wrong", logits, np.zeros(40, dtype=int))
+
+
+def platt(name, logits, truth):
+    logits = logits.astype(np.float32)
+    exact = logits.astype(np.float64)
+    positives, negatives = truth.sum(), (~truth).sum()
+    targets = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+
+    def loss(parameters):
+        scaled = parameters[0] * exact + parameters[1]
+        return (np.logaddexp(0, scaled) - targets * scaled).sum()
+
+    found = optimize.minimize(loss, [1.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-11, "fatol": 1e-14, "maxiter": 5000})
+    slope, intercept = found.x
+    a, b = _sigmoid_calibration(exact, truth)
+    assert abs(-a - slope) < 1e-3 * abs(slope) and abs(-b - intercept) < 1e-3 * (1 + abs(intercept)), (name, a, b, found.x)
+    return {
+        "name": name,
+        "logits": logits,
+        "truth": truth,
+        "slope": slope,
+        "intercept": intercept,
+    }
+
+
+def platt_cases():
+    for name, n, slope, intercept in [
+        ("calibrated", 300, 1.0, 0.0),
+        ("too sure and too high", 300, 0.3, -1.0),
+        ("rare", 400, 1.2, -4.0),
+    ]:
+        logits = rng.normal(size=n) * 3
+        yield platt(name, logits, rng.random(n) < special.expit(slope * logits + intercept))
+    logits = np.concatenate([rng.uniform(-3, -1, 20), rng.uniform(0.5, 2, 6)])
+    yield platt("parted", logits, logits > 0)
+
+
+values = {"temperature": list(temperature_cases()), "platt": list(platt_cases())}
+text = json.dumps(plain(values), allow_nan=False, separators=(",", ":"))
+Path(__file__).with_name("scaling.json").write_text(text.replace('{"name"', '\n{"name"') + "\n")
