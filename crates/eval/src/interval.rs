@@ -47,6 +47,16 @@ impl Interval {
     }
 }
 
+impl Estimate {
+    /// A share, `successes` of `trials`, with its Wilson interval.
+    ///
+    /// `None` if `trials` is zero or smaller than `successes`.
+    pub fn of_share(successes: usize, trials: usize) -> Option<Self> {
+        let ci95 = Interval::wilson(successes, trials)?;
+        Some(Self { value: successes as f64 / trials as f64, ci95 })
+    }
+}
+
 impl From<Interval> for [f64; 2] {
     fn from(interval: Interval) -> Self {
         [interval.low, interval.high]

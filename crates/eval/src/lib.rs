@@ -18,6 +18,8 @@
 //! Two classifiers, heads or optimizers are compared on the same samples by [`McNemar`], across seeds by [`PairedT`], and by
 //! how far their probabilities can be believed with [`Calibration`]. What is learnt on validation data makes them come true:
 //! a [`Temperature`] for a softmax, [`Platt`] for a sigmoid, a [`PriorShift`] where classes come in other shares.
+//! how far their probabilities can be believed with [`Calibration`]. Labels that are likely wrong are found by [`LabelErrors`].
+//! A [`ThresholdCurve`] gives the threshold for an [`Aim`], a [`CostMatrix`] the decisions of least cost.
 //!
 //! # Conventions
 //!
@@ -32,36 +34,57 @@
 //! - Input that cannot be what it claims to be (lengths, labels out of range, scores that are not finite, rows of
 //!   probabilities that do not sum to one) is an [`EvalError`].
 
+mod abstain;
 mod beta;
+mod binomial;
 mod calibration;
 mod check;
+mod conformal;
 mod confusion;
+mod cost;
 mod error;
 mod exclusive;
 mod interval;
+mod label_errors;
+mod level;
 mod log_loss;
 mod mcnemar;
 mod mean;
+mod mover;
 mod multi_label;
+mod novelty;
 mod paired;
 mod ranking;
 mod report;
 mod root;
 mod scaling;
+mod slices;
 mod student;
 mod table;
 mod tally;
+mod thin;
+mod threshold;
 
+pub use abstain::{Answered, CoveragePoint, RiskCoverage, SureEnough};
 pub use calibration::{Binning, Calibration};
+pub use conformal::{ConformalSets, SetReport};
 pub use confusion::ConfusionMatrix;
+pub use cost::{Cost, CostError, CostMatrix, CostReport, NotACost};
 pub use error::EvalError;
 pub use exclusive::{Answers, BinaryScores, ExclusiveReport};
 pub use interval::{Estimate, Interval};
+pub use label_errors::{
+    ConfidentJoint, LabelDoubt, LabelErrors, LabelEvidence, MultiLabelDoubt, MultiLabelErrors,
+};
+pub use level::{Level, LevelError};
 pub use mcnemar::McNemar;
 pub use mean::MeanInterval;
 pub use multi_label::{LabelScores, MultiLabelReport};
+pub use novelty::{NoveltyReport, NoveltyScores, NoveltyThreshold};
 pub use paired::PairedT;
 pub use ranking::Ranking;
 pub use report::{Report, Task};
 pub use scaling::{Platt, PriorShift, Temperature};
+pub use slices::{Attribute, AttributeValues, Slice, SliceRange, Slices};
 pub use tally::{ClassScores, Tally};
+pub use threshold::{Aim, AimError, CurvePoint, CutScores, ThresholdChoice, ThresholdCurve, ThresholdScores};

@@ -193,7 +193,7 @@ fn commonest<'a>(sets: impl Iterator<Item = &'a [bool]>) -> usize {
 }
 
 /// Label indices as `[n, labels]`, row-major.
-fn multi_hot<L: AsRef<[usize]>>(truth: &[L], labels: usize) -> Result<Vec<bool>, EvalError> {
+pub(crate) fn multi_hot<L: AsRef<[usize]>>(truth: &[L], labels: usize) -> Result<Vec<bool>, EvalError> {
     let mut hot = vec![false; truth.len() * labels];
     for (sample, (row, indices)) in hot.chunks_exact_mut(labels).zip(truth).enumerate() {
         for &index in indices.as_ref() {
