@@ -124,4 +124,7 @@ fn what_cannot_be_reported_on_is_refused_with_what_to_do() {
     assert!(desk.path("alone/report.html").is_file());
     assert!(desk.refuses(&["report", "nowhere"]).contains("nowhere"));
     assert!(desk.refuses(&["report", "run", "--positive", "green"]).contains("green"));
+    assert!(desk.refuses(&["report", "run", "--cost", "red->green=5"]).contains("red->green=5"));
+    assert!(desk.refuses(&["report", "alone", "photos", "--aim", "f1"]).contains("validation pictures"));
+    assert!(desk.refuses(&["report", "run", "--coverage", "1.5"]).contains("1.5"));
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use divvy_data::{DataError, Fold, OutOfRange, Part, PreprocessError};
-use divvy_eval::EvalError;
+use divvy_eval::{CostError, EvalError};
 use divvy_model::ModelError;
 use divvy_nn::{ArchitectureError, BuildError, Diagnostic, NotFinite, OutOfMemory, PrecisionError};
 use thiserror::Error;
@@ -49,6 +49,9 @@ pub enum TrainError {
     /// Metrics could not be computed.
     #[error(transparent)]
     Eval(#[from] EvalError),
+    /// Costs of mistakes that fit no groups.
+    #[error(transparent)]
+    Cost(#[from] CostError),
     /// The batch is too large for the machine.
     #[error("{source}; {fix}")]
     Memory {

@@ -228,3 +228,110 @@ fn labels_that_do_not_exclude_each_other_are_counted_one_by_one() {
     assert!(report.summary[0].contains("exactly the right labels"), "{:?}", report.summary);
     assert!(report.how_sure.is_some() && report.where_it_fails.mistakes.is_empty());
 }
+
+/// A run with a test part in which some pictures of each group are in the other.
+fn run_with_test(folder: &Path, config: &TrainConfig, swapped: usize) -> PathBuf {
+    let data = folder.join("parts");
+    photos(&data.join("train"), 30);
+    photos(&data.join("test"), 24);
+    for index in 0..swapped {
+        let file = |group: &str| data.join(format!("test/{group}/{index}.png"));
+        fs::rename(file("upper"), data.join("kept.png")).unwrap();
+        fs::rename(file("lower"), file("upper")).unwrap();
+        fs::rename(data.join("kept.png"), file("lower")).unwrap();
+    }
+    let run = folder.join("run");
+    trained(&TrainConfig { data, ..config.clone() }, &run);
+    run
+}
+
+#[test]
+fn what_is_chosen_on_validation_pictures_is_measured_on_test_pictures() {
+    let (folder, config) = setting(1);
+    let run = run_with_test(folder.path(), &config, 5);
+    let data = folder.path().join("parts");
+    let report =
+        report(&ReportConfig { costs: vec!["upper->lower=4".to_owned()], ..ReportConfig::new(&run) });
+    assert_eq!((report.measured_on.part, report.measured_on.n), (Measured::Test, 48));
+    let cut = report.where_to_cut.unwrap();
+    let validation = listed(&run, &data, "validation");
+    assert_eq!((cut.chosen_on, cut.n, cut.flatters), (Measured::Validation, validation.len(), false));
+
+    let (groups, files): (Vec<String>, Vec<PathBuf>) = listed(&run, &data, "test").into_iter().unzip();
+    let upper: Vec<f32> = asked(&run, &files).iter().map(|p| p.probabilities.as_ref().unwrap()[1]).collect();
+    let [threshold] = cut.thresholds.as_slice() else { panic!("{:?}", cut.thresholds) };
+    assert_eq!(threshold.group, "upper");
+    let taken = |wanted: &str| {
+        (0..files.len()).filter(|&i| upper[i] >= threshold.choice.threshold && groups[i] == wanted).count()
+    };
+    let scores = threshold.measured.scores;
+    assert_eq!((scores.true_positives, scores.false_positives), (taken("upper"), taken("lower")));
+
+    // An upper one taken for lower costs 4: it is called upper from a probability of 1 in 5 on.
+    let costs = cut.costs.unwrap();
+    let cost = |(p, group): (&f32, &String)| match (group.as_str(), *p > 0.2) {
+        ("upper", false) => 4.0,
+        ("lower", true) => 1.0,
+        _ => 0.0,
+    };
+    let mean = upper.iter().zip(&groups).map(cost).sum::<f64>() / files.len() as f64;
+    assert!((costs.mean_cost.value - mean).abs() < 1e-9, "{costs:?}, {mean}");
+
+    let sets = cut.sets.unwrap();
+    let holds = |(p, group): (&f32, &String)| {
+        let of_truth = if group == "upper" { *p } else { 1.0 - *p };
+        of_truth >= sets.sets.threshold
+    };
+    let held = upper.iter().zip(&groups).filter(|pair| holds(*pair)).count();
+    assert!((sets.observed.unwrap().value - held as f64 / 48.0).abs() < 1e-9);
+    let last = cut.abstaining.unwrap().curve.last().copied().unwrap();
+    assert!(
+        (last.coverage - 1.0).abs() < 1e-12
+            && (last.accuracy - report.how_good.accuracy().0.value).abs() < 1e-12
+    );
+}
+
+#[test]
+fn labels_that_the_model_contradicts_are_named() {
+    let (folder, config) = setting(1);
+    let run = run_with_test(folder.path(), &config, 5);
+    let report = report(&ReportConfig::new(&run));
+    let labels = report.labels.unwrap();
+    let validation = listed(&run, &folder.path().join("parts"), "validation").len();
+    assert_eq!(labels.n, 48 + validation);
+    let mut named: Vec<&str> = labels.pictures.iter().map(|doubt| doubt.picture.name.as_str()).collect();
+    named.sort_unstable();
+    let mut swapped: Vec<String> = (0..5)
+        .flat_map(|index| ["lower", "upper"].map(|group| format!("test/{group}/{index}.png")))
+        .collect();
+    swapped.sort();
+    assert_eq!(named, swapped);
+    assert!(labels.pictures.iter().all(|doubt| doubt.likely.as_ref() != Some(&doubt.label) && doubt.given));
+}
+
+#[test]
+fn pictures_of_a_kind_that_is_got_wrong_are_found() {
+    let (folder, config) = setting(1);
+    let run = run_with_test(folder.path(), &config, 0);
+    // Those in one folder are in the wrong group.
+    let others = folder.path().join("others");
+    photos(&others, 25);
+    for group in ["lower", "upper"] {
+        let good = others.join(group).join("good");
+        fs::create_dir_all(&good).unwrap();
+        for index in 0..25 {
+            fs::rename(others.join(format!("{group}/{index}.png")), good.join(format!("{index}.png")))
+                .unwrap();
+        }
+    }
+    let wrong = folder.path().join("wrong");
+    photos(&wrong, 15);
+    for (group, other) in [("lower", "upper"), ("upper", "lower")] {
+        fs::rename(wrong.join(group), others.join(other).join("bad")).unwrap();
+    }
+    let report = report(&ReportConfig { data: Some(others), ..ReportConfig::new(&run) });
+    let first = &report.where_it_fails.slices[0];
+    assert_eq!((first.attribute.as_str(), first.n, first.falls), ("folder", 30, true), "{first:?}");
+    assert_eq!(first.range, divvy_eval::SliceRange::Name("bad".to_owned()));
+    assert!(first.accuracy.value < 0.2 && first.rest_accuracy.value > 0.8);
+}

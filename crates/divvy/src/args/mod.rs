@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use divvy::data::CachePlace;
+use divvy::eval::{Aim, Level};
 use divvy::nn::{HeadKind, Isa, Precision, Task};
 
 pub(crate) use learn::{
@@ -182,6 +183,22 @@ pub(crate) struct ReportArgs {
     /// Another run or model to hold this one against, on the same pictures
     #[arg(long, value_name = "RUN")]
     pub(crate) against: Option<PathBuf>,
+
+    /// What a mistake costs, such as "spotted->healthy=5" for a spotted one taken for healthy; all others cost 1. May be given several times
+    #[arg(long = "cost", value_name = "TRUE->ANSWER=COST")]
+    pub(crate) costs: Vec<String>,
+
+    /// What thresholds are chosen for: cost, precision=0.9, recall=0.95, f1 or youden [default: cost where one is stated, else f1 and youden]
+    #[arg(long, value_name = "AIM")]
+    pub(crate) aim: Option<Aim>,
+
+    /// How often a set of groups is to hold the true one
+    #[arg(long, value_name = "SHARE", default_value = "0.95")]
+    pub(crate) coverage: Level,
+
+    /// Which share of the answers is to be right where the model answers only when it is sure
+    #[arg(long, value_name = "SHARE", default_value = "0.95")]
+    pub(crate) accuracy: Level,
 
     /// The group of two that ROC AUC and average precision are about [default: the model's second]
     #[arg(long, value_name = "GROUP")]

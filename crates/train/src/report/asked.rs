@@ -11,6 +11,7 @@ use crate::error::TrainError;
 use crate::evaluate::{Classified, classify};
 
 /// Pictures, what is true of each, and what the model says.
+#[derive(Clone)]
 pub(super) struct Asked {
     pub(super) dataset: Arc<Dataset>,
     pub(super) head: Head,
@@ -59,6 +60,16 @@ impl Asked {
         self.unreadable.extend(classified.unreadable);
     }
 
+    /// These pictures, and those of `other` where they are of the same data.
+    pub(super) fn joined(&self, other: Option<&Self>) -> Self {
+        let mut joined = self.clone();
+        if let Some(other) = other.filter(|other| Arc::ptr_eq(&other.dataset, &self.dataset)) {
+            joined.samples.extend(&other.samples);
+            joined.predictions.extend(other.predictions.iter().cloned());
+        }
+        joined
+    }
+
     /// The groups or labels.
     pub(super) fn classes(&self) -> &[String] {
         self.dataset.classes()
@@ -67,6 +78,28 @@ impl Asked {
     /// What a picture is labelled with; pictures are counted from 0 here, in the order in which they were asked about.
     pub(super) fn truth(&self, picture: usize) -> &[usize] {
         self.dataset.samples()[self.samples[picture]].label.indices()
+    }
+
+    /// The group of each, where groups exclude each other.
+    pub(super) fn classes_of_truth(&self) -> Vec<usize> {
+        (0..self.samples.len()).map(|picture| self.truth(picture)[0]).collect()
+    }
+
+    /// The probabilities of all groups or labels, a row a picture; nothing from a head without.
+    pub(super) fn rows(&self) -> Vec<f32> {
+        self.predictions.iter().flat_map(|p| p.probabilities.iter().flatten().copied()).collect()
+    }
+
+    /// Whether each belongs to a group or has a label, and how much speaks for it: the probability, or of two groups without probabilities a number
+    /// that grows with it.
+    pub(super) fn of_group(&self, group: usize) -> (Vec<bool>, Vec<f32>) {
+        let truth = (0..self.samples.len()).map(|picture| self.truth(picture).contains(&group)).collect();
+        let score = |prediction: &Prediction| match (&prediction.probabilities, prediction.score) {
+            (Some(row), _) => row[group],
+            (None, Some(score)) if group == 1 => score,
+            (None, score) => -score.unwrap_or_default(),
+        };
+        (truth, self.predictions.iter().map(score).collect())
     }
 
     /// Whether each was given its group, or exactly its labels.

@@ -1,6 +1,7 @@
 //! What a model gets wrong, and pictures to see it by.
 
 use divvy_data::{Attributes, Survey};
+use divvy_eval::Slice;
 use divvy_model::Prediction;
 use divvy_nn::Head;
 use rand::SeedableRng;
@@ -9,6 +10,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::asked::Asked;
+use super::slices;
+use crate::error::TrainError;
 
 /// How many pictures each part of the gallery shows.
 const SHOWN: usize = 36;
@@ -24,6 +27,8 @@ pub struct WhereItFails {
     pub wrong: usize,
     /// Which groups are taken for which, the most frequent first; 20 at the most. Empty where labels do not exclude each other.
     pub mistakes: Vec<Mistake>,
+    /// Pictures that have something in common, each kind beside all others, the surest fall of accuracy first.
+    pub slices: Vec<Slice>,
     /// Pictures to look at.
     pub gallery: Gallery,
 }
@@ -85,13 +90,14 @@ pub struct ShownPicture {
 }
 
 impl WhereItFails {
-    pub(super) fn of(asked: &Asked, survey: &Survey) -> Self {
+    pub(super) fn of(asked: &Asked, survey: &Survey) -> Result<Self, TrainError> {
         let right = asked.right();
-        Self {
+        Ok(Self {
             wrong: right.iter().filter(|right| !**right).count(),
             mistakes: mistakes(asked),
+            slices: slices::of(asked, &right, survey)?,
             gallery: Gallery::of(asked, &right, survey),
-        }
+        })
     }
 }
 
@@ -176,7 +182,7 @@ fn blame(asked: &Asked, picture: usize) -> f64 {
 }
 
 impl ShownPicture {
-    fn of(asked: &Asked, picture: usize, survey: &Survey) -> Self {
+    pub(super) fn of(asked: &Asked, picture: usize, survey: &Survey) -> Self {
         let (sample, prediction, truth) =
             (asked.samples[picture], &asked.predictions[picture], asked.truth(picture));
         let named = |classes: &[usize]| classes.iter().map(|&class| asked.classes()[class].clone()).collect();

@@ -1,7 +1,7 @@
 //! How good a run's model is, how sure, where it fails and how it was made: everything a report shows, as one value.
 //!
 //! ```text
-//! ReportConfig ──▶ Subject ──▶ Asked ──▶ HowGood, HowSure, WhereItFails, Against ─┐
+//! ReportConfig ──▶ Subject ──▶ Asked ──▶ HowGood, HowSure, WhereToCut, … ─┐
 //!    RUN, DATA     pictures    answers                                            ├─▶ RunReport ──▶ JSON, page, terminal
 //!                  RunFolder ─────────────────────────────────────────▶ HowMade ─┘
 //! ```
@@ -10,9 +10,12 @@
 
 mod against;
 mod asked;
+mod cut;
 mod fails;
 mod good;
+mod labels;
 mod made;
+mod slices;
 mod subject;
 mod summary;
 mod sure;
@@ -21,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use divvy_data::{Dataset, OpenOptions, StoreOptions, Survey};
+use divvy_eval::{Aim, Level};
 use divvy_model::{Classifier, Trained};
 use divvy_nn::Device;
 use serde::Serialize;
@@ -30,14 +34,16 @@ use crate::evaluate::require_exclusive;
 use crate::run::RunFolder;
 
 pub use against::Against;
+pub use cut::{Abstaining, Threshold, WhereToCut};
 pub use fails::{Gallery, Mistake, ShownPicture, WhereItFails};
 pub use good::{GroupFigures, HowGood};
+pub use labels::{DoubtfulLabel, DoubtfulLabels};
 pub use made::{DataTable, EpochFigures, GroupCounts, GroupParts, HowMade, NetworkFacts, TrainingCourse};
 pub use subject::{Measured, MeasuredOn};
 pub use sure::HowSure;
 
 use asked::Asked;
-use subject::Subject;
+use subject::{Choosing, Subject, Subjects};
 
 /// What a report is asked for.
 #[derive(Clone, Debug)]
@@ -53,13 +59,36 @@ pub struct ReportConfig {
     pub positive: Option<String>,
     /// Another run or model to hold this one against, on the same pictures.
     pub against: Option<PathBuf>,
+    /// What mistakes cost, each as `TRUE->ANSWER=COST`; all others cost 1.
+    pub costs: Vec<String>,
+    /// What thresholds are chosen for; by default the least cost where costs are stated, else F1 and, of two groups, Youden's index, too.
+    pub aim: Option<Aim>,
+    /// How often sets of groups are to hold the true one.
+    pub coverage: Level,
+    /// Which share of the answers is to be right where the model answers only when it is sure.
+    pub accuracy: Level,
 }
 
 impl ReportConfig {
-    /// The report of a run on its own pictures.
+    /// The report of a run on its own pictures, with sets that hold the true group, and sure answers that are right, 95 times in 100.
     pub fn new(run: impl Into<PathBuf>) -> Self {
-        Self { run: run.into(), data: None, read: OpenOptions::default(), positive: None, against: None }
+        Self {
+            run: run.into(),
+            data: None,
+            read: OpenOptions::default(),
+            positive: None,
+            against: None,
+            costs: Vec::new(),
+            aim: None,
+            coverage: usual_level(),
+            accuracy: usual_level(),
+        }
     }
+}
+
+/// 95 in 100.
+fn usual_level() -> Level {
+    Level::new(0.95).unwrap_or_else(|_| unreachable!("it lies between 0 and 1"))
 }
 
 /// What a report says. Serialises to what `report.json` holds.
@@ -77,8 +106,12 @@ pub struct RunReport {
     pub how_good: HowGood,
     /// Whether its probabilities can be believed; none of a model without.
     pub how_sure: Option<HowSure>,
+    /// Thresholds, answers that are held back, and sets; none where the run does not tell pictures to choose them by.
+    pub where_to_cut: Option<WhereToCut>,
     /// What it gets wrong.
     pub where_it_fails: WhereItFails,
+    /// Labels that are likely wrong; none of a model without probabilities.
+    pub labels: Option<DoubtfulLabels>,
     /// How it does beside another, where one was named.
     pub against: Option<Against>,
     /// How it came about.
@@ -109,17 +142,32 @@ pub fn report_run(
 ) -> Result<Reported, TrainError> {
     let trained = Trained::open(&config.run)?;
     let folder = RunFolder::at(&config.run);
-    let subject = Subject::find(config, &folder, &trained)?;
+    let Subjects { measured: subject, choosing } = Subjects::find(config, &folder, &trained)?;
     require_exclusive(config.positive.as_deref(), trained.head())?;
     let positive = config.positive.as_deref().map(|name| subject.dataset.positive_class(name)).transpose()?;
+    cut::check(config, trained.head(), !matches!(choosing, Choosing::Nothing))?;
     let how_made = HowMade::of(&config.run, &folder, &trained);
     let mut classifier = Classifier::new(trained, device.another())?;
-    let asked = Asked::ask(&mut classifier, &subject, device, options, classified)?;
+    let mut ask = |subject: &Subject| Asked::ask(&mut classifier, subject, device, options, classified);
+    let asked = ask(&subject)?;
+    let validation = match &choosing {
+        Choosing::Validation(validation) => Some(ask(validation)?),
+        Choosing::Measured | Choosing::Nothing => None,
+    };
     let survey = Survey::of_samples(&subject.dataset, &asked.samples, options)?;
 
     let how_good = HowGood::of(&asked, positive)?;
     let how_sure = HowSure::of(&asked)?;
-    let where_it_fails = WhereItFails::of(&asked, &survey);
+    let choosing = match (&choosing, &validation) {
+        (Choosing::Measured, _) => Some((subject.part, &asked, true)),
+        (Choosing::Validation(chosen_on), Some(validation)) => Some((chosen_on.part, validation, false)),
+        _ => None,
+    };
+    let where_to_cut = choosing
+        .map(|(part, choosing, flatters)| WhereToCut::of(config, positive, part, choosing, &asked, flatters))
+        .transpose()?;
+    let where_it_fails = WhereItFails::of(&asked, &survey)?;
+    let labels = DoubtfulLabels::of(&asked.joined(validation.as_ref()), options)?;
     let against = match &config.against {
         Some(other) => Some(Against::of(other, config, &asked, device, options, classified)?),
         None => None,
@@ -132,7 +180,9 @@ pub fn report_run(
         measured_on,
         how_good,
         how_sure,
+        where_to_cut,
         where_it_fails,
+        labels,
         against,
         how_made,
     };

@@ -49,6 +49,23 @@ pub struct MeasuredOn {
     pub left_out: Vec<String>,
 }
 
+/// What a report asks about.
+pub(super) struct Subjects {
+    /// What is measured on.
+    pub(super) measured: Subject,
+    pub(super) choosing: Choosing,
+}
+
+/// By which pictures something may be chosen that is then measured.
+pub(super) enum Choosing {
+    /// By those that are measured on, which flatters what is chosen.
+    Measured,
+    /// By the run's validation pictures.
+    Validation(Subject),
+    /// By none: the run does not tell its pictures, or they are not there any more.
+    Nothing,
+}
+
 /// The pictures that a model is asked about.
 pub(super) struct Subject {
     pub(super) dataset: Arc<Dataset>,
@@ -64,32 +81,42 @@ pub(super) enum Inquiry {
     Folds(Vec<(PathBuf, Vec<usize>)>),
 }
 
-impl Subject {
+impl Subjects {
     /// Finds the pictures that `config` asks for.
     pub(super) fn find(
         config: &ReportConfig,
         folder: &RunFolder,
         trained: &Trained,
     ) -> Result<Self, TrainError> {
-        let subject = match &config.data {
-            Some(data) => Self::of_data(&Dataset::open(data, &config.read)?.with_classes(trained.classes())?),
-            None => Self::of_run(&config.run, folder, trained)?,
+        let own = || OwnPictures::open(&config.run, folder, trained);
+        let subjects = match &config.data {
+            Some(data) => {
+                let dataset = Dataset::open(data, &config.read)?.with_classes(trained.classes())?;
+                let choosing = match own() {
+                    Ok(own) => Choosing::Validation(own.validation()),
+                    Err(_) => Choosing::Nothing,
+                };
+                Self { measured: Subject::of_data(Arc::new(dataset)), choosing }
+            }
+            None => own()?.subjects(),
         };
         if trained.head().task() != Task::MultiLabel {
-            require_one_label(&subject.dataset, &subject.inquiry.samples())?;
+            require_one_label(&subjects.measured.dataset, &subjects.measured.inquiry.samples())?;
         }
-        Ok(subject)
+        Ok(subjects)
     }
+}
 
-    fn of_data(dataset: &Dataset) -> Self {
-        let has_test = !dataset.part(Some(Part::Test)).is_empty();
-        let part = if has_test { Measured::Test } else { Measured::All };
-        let inquiry = Inquiry::Model(dataset.evaluation_samples());
-        Self { dataset: Arc::new(dataset.clone()), part, inquiry }
-    }
+/// The pictures that a run was made of.
+struct OwnPictures {
+    dataset: Arc<Dataset>,
+    folds: Vec<RunFolder>,
+    /// One, or that of each fold.
+    splits: Vec<Split>,
+}
 
-    /// The test part of a run, or where it has none what validates.
-    fn of_run(path: &Path, folder: &RunFolder, trained: &Trained) -> Result<Self, TrainError> {
+impl OwnPictures {
+    fn open(path: &Path, folder: &RunFolder, trained: &Trained) -> Result<Self, TrainError> {
         if !folder.config().is_file() {
             return Err(TrainError::NoPictures { path: path.to_owned() });
         }
@@ -99,17 +126,43 @@ impl Subject {
         let runs = if folds.is_empty() { std::slice::from_ref(folder) } else { folds.as_slice() };
         let split = |run: &RunFolder| Split::read_csv(&run.split(), &dataset);
         let splits = runs.iter().map(split).collect::<Result<Vec<_>, _>>()?;
-        let test = splits.first().map(|split| split.test.clone()).unwrap_or_default();
-        let (part, inquiry) = if !test.is_empty() {
-            (Measured::Test, Inquiry::Model(test))
-        } else if folds.is_empty() {
-            let validation = splits.into_iter().flat_map(|split| split.validation).collect();
-            (Measured::Validation, Inquiry::Model(validation))
-        } else {
-            let own = runs.iter().zip(splits).map(|(run, split)| (run.model(), split.validation));
-            (Measured::Folds, Inquiry::Folds(own.collect()))
+        Ok(Self { dataset, folds, splits })
+    }
+
+    /// The test part, or where there is none what validates.
+    fn subjects(self) -> Subjects {
+        let test = self.splits.first().map(|split| split.test.clone()).unwrap_or_default();
+        if test.is_empty() {
+            return Subjects { measured: self.validation(), choosing: Choosing::Measured };
+        }
+        let measured = Subject {
+            dataset: Arc::clone(&self.dataset),
+            part: Measured::Test,
+            inquiry: Inquiry::Model(test),
         };
-        Ok(Self { dataset, part, inquiry })
+        Subjects { measured, choosing: Choosing::Validation(self.validation()) }
+    }
+
+    /// What validates.
+    fn validation(self) -> Subject {
+        let validation = self.splits.into_iter().map(|split| split.validation);
+        let (part, inquiry) = if self.folds.is_empty() {
+            (Measured::Validation, Inquiry::Model(validation.flatten().collect()))
+        } else {
+            let models = self.folds.iter().map(RunFolder::model);
+            (Measured::Folds, Inquiry::Folds(models.zip(validation).collect()))
+        };
+        Subject { dataset: self.dataset, part, inquiry }
+    }
+}
+
+impl Subject {
+    /// The test part of other pictures, or all of them.
+    fn of_data(dataset: Arc<Dataset>) -> Self {
+        let has_test = !dataset.part(Some(Part::Test)).is_empty();
+        let part = if has_test { Measured::Test } else { Measured::All };
+        let inquiry = Inquiry::Model(dataset.evaluation_samples());
+        Self { dataset, part, inquiry }
     }
 
     /// What is said of the pictures once they were asked about.

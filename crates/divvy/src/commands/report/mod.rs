@@ -21,6 +21,10 @@ pub(crate) fn run(args: &ReportArgs, terminal: &mut Terminal) -> Result<Status> 
         read: args.read.options(OpenOptions::default()),
         positive: args.positive.clone(),
         against: args.against.clone(),
+        costs: args.costs.clone(),
+        aim: args.aim,
+        coverage: args.coverage,
+        accuracy: args.accuracy,
         ..ReportConfig::new(&args.run)
     };
     args.precision.tell(!args.json, terminal);

@@ -1,7 +1,9 @@
 //! The page: one file that fetches nothing, in which every number stands with its key in report.json.
 
+mod cut;
 mod fails;
 mod good;
+mod labels;
 mod made;
 mod number;
 mod sure;
@@ -27,7 +29,9 @@ pub(super) fn document(reported: &Reported, threads: usize) -> Markup {
     let sections: Vec<Section> = [
         Some(good::section(report)),
         sure::section(report),
+        cut::section(report),
         Some(fails::section(reported, threads)),
+        labels::section(reported, threads),
         Some(made::section(report)),
     ]
     .into_iter()
