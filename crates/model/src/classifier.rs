@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use divvy_data::{ImageError, Limits, Pixels, Preprocess, stream_images};
-use divvy_nn::{Device, Head, OutOfMemory, check_free};
+use divvy_nn::{Device, Head, check_free};
 
 use crate::member::{Member, mean_answers};
 use crate::{ModelError, Prediction, Trained};
@@ -16,7 +16,7 @@ const BATCH: usize = 32;
 #[derive(Debug)]
 pub struct Classifier {
     /// One at the least; all have the same head.
-    members: Vec<Member>,
+    pub(crate) members: Vec<Member>,
     classes: Vec<String>,
     preprocess: Preprocess,
     batch: usize,
@@ -123,7 +123,7 @@ impl Classifier {
 }
 
 /// The largest batch that fits, halving from [`BATCH`]; where not even one picture does, why.
-fn largest_batch(fits: impl Fn(usize) -> Result<(), OutOfMemory>) -> Result<usize, OutOfMemory> {
+pub(crate) fn largest_batch<E>(fits: impl Fn(usize) -> Result<(), E>) -> Result<usize, E> {
     let mut batch = BATCH;
     loop {
         match fits(batch) {
@@ -136,6 +136,8 @@ fn largest_batch(fits: impl Fn(usize) -> Result<(), OutOfMemory>) -> Result<usiz
 
 #[cfg(test)]
 mod tests {
+    use divvy_nn::OutOfMemory;
+
     use super::*;
 
     #[test]

@@ -1,9 +1,11 @@
 //! The networks of a classifier, each on a processor, and the mean of what they answer.
 
 use divvy_data::Scaling;
-use divvy_nn::{Cpu, Device, Engine, Head, QuantizedEngine, needed_memory};
+use std::borrow::Cow;
 
-use crate::{Model, Views, Weights};
+use divvy_nn::{Cpu, Device, Engine, Head, NodeId, QuantizedEngine, memory_to_explain, needed_memory};
+
+use crate::{ExplainError, Heatmap, Model, Views, Weights};
 
 /// A model's network on a processor, and how it looks at pictures.
 #[derive(Debug)]
@@ -67,7 +69,8 @@ impl Member {
 
     /// Adds the logits of pictures with that `shape`, `[pictures, units]`, to `logits`.
     pub(crate) fn logits(&mut self, images: &[f32], shape: [usize; 3], logits: &mut Vec<f32>) {
-        let Self { machine, scaling, views } = self;
+        let images = scaled(self.scaling.as_ref(), images);
+        let Self { machine, views, .. } = self;
         let len: usize = shape.iter().product();
         let mut network = |images: &[f32], logits: &mut Vec<f32>| {
             let pictures = images.len() / len;
@@ -76,13 +79,89 @@ impl Member {
                 Machine::Int8(engine) => engine.logits(images, pictures),
             });
         };
-        match scaling {
-            None => views.logits(images, shape, &mut network, logits),
-            Some(scaling) => {
-                let mut scaled = images.to_vec();
-                scaling.scale_unit(&mut scaled);
-                views.logits(&scaled, shape, &mut network, logits);
+        views.logits(&images, shape, &mut network, logits);
+    }
+
+    /// The network, where one can look into it.
+    fn engine(&self) -> Result<&Engine, ExplainError> {
+        match &self.machine {
+            Machine::F32(engine) => Ok(engine),
+            Machine::Int8(_) => Err(ExplainError::Int8),
+        }
+    }
+
+    /// The same, and its last map.
+    fn explained(&self) -> Result<(&Engine, NodeId), ExplainError> {
+        let engine = self.engine()?;
+        Ok((engine, engine.network().last_map().ok_or(ExplainError::NoMap)?))
+    }
+
+    /// The bytes that [`explain`](Self::explain) takes with batches of `batch` pictures.
+    pub(crate) fn memory_to_explain(&self, batch: usize) -> Result<u64, ExplainError> {
+        let (engine, map) = self.explained()?;
+        Ok(memory_to_explain(engine.network(), map, batch, engine.cpu().threads()))
+    }
+
+    /// The bytes that [`features`](Self::features) takes with batches of `batch` pictures.
+    pub(crate) fn memory_for_features(&self, batch: usize) -> Result<u64, ExplainError> {
+        let engine = self.engine()?;
+        Ok(memory_to_explain(engine.network(), engine.network().features(), batch, engine.cpu().threads()))
+    }
+
+    /// The class activation map of each of a batch of pictures with that `shape`, for a group each.
+    pub(crate) fn explain(
+        &mut self,
+        images: &[f32],
+        shape: [usize; 3],
+        groups: &[usize],
+    ) -> Result<Vec<Heatmap>, ExplainError> {
+        let (_, map) = self.explained()?;
+        let images = scaled(self.scaling.as_ref(), images);
+        let Machine::F32(engine) = &mut self.machine else { return Err(ExplainError::Int8) };
+        let head = *engine.network().head();
+        let mut weights = vec![0.0; groups.len() * head.units()];
+        for (row, &group) in weights.chunks_exact_mut(head.units()).zip(groups) {
+            let (unit, sign) = head.evidence(group);
+            row[unit] = sign;
+        }
+        let mut network =
+            |images: &[f32]| Heatmap::of_explained(&engine.explain(map, images, &weights, groups.len()));
+        Ok(self.views.heatmaps(&images, shape, &mut network))
+    }
+
+    /// Adds what the last layer decides by for pictures with that `shape`, `[pictures, features]`, to `features`.
+    pub(crate) fn features(
+        &mut self,
+        images: &[f32],
+        shape: [usize; 3],
+        features: &mut Vec<f32>,
+    ) -> Result<(), ExplainError> {
+        let images = scaled(self.scaling.as_ref(), images);
+        let Machine::F32(engine) = &mut self.machine else { return Err(ExplainError::Int8) };
+        let pictures = images.len() / shape.iter().product::<usize>();
+        let id = engine.network().features();
+        let channels = engine.network().graph().node(id).shape.channels();
+        let output = engine.output_of(id, &images, pictures);
+        for map in output.chunks_exact(output.len() / pictures) {
+            let mut sums = vec![0.0_f64; channels];
+            for pixel in map.chunks_exact(channels) {
+                sums.iter_mut().zip(pixel).for_each(|(sum, &x)| *sum += f64::from(x));
             }
+            let pixels = (map.len() / channels) as f64;
+            features.extend(sums.iter().map(|sum| (sum / pixels) as f32));
+        }
+        Ok(())
+    }
+}
+
+/// Pictures with what is still to be done to them.
+fn scaled<'a>(scaling: Option<&Scaling>, images: &'a [f32]) -> Cow<'a, [f32]> {
+    match scaling {
+        None => Cow::Borrowed(images),
+        Some(scaling) => {
+            let mut scaled = images.to_vec();
+            scaling.scale_unit(&mut scaled);
+            Cow::Owned(scaled)
         }
     }
 }

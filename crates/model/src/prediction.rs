@@ -51,6 +51,14 @@ impl Prediction {
         Self { chosen, probabilities, score, exclusive }
     }
 
+    /// The group that the picture is most likely of: the one chosen, or of labels the most probable, chosen or not.
+    pub fn most_likely(&self) -> usize {
+        let probabilities = self.probabilities.as_deref().filter(|_| !self.exclusive).unwrap_or_default();
+        let likelier =
+            |best: usize, label: usize| if probabilities[label] > probabilities[best] { label } else { best };
+        (0..probabilities.len()).reduce(likelier).unwrap_or_else(|| self.chosen[0])
+    }
+
     /// How sure the classifier is of what it chose: the probability of the group; for labels that of the least sure
     /// decision, for or against. None without probabilities.
     pub fn confidence(&self) -> Option<f32> {
@@ -100,6 +108,10 @@ mod tests {
         let sigmoid = 1.0 / (1.0 + (-0.1_f32).exp());
         assert!((labels.confidence().unwrap() - sigmoid).abs() < 1e-6);
         assert!(!labels.exclusive);
+        assert_eq!(labels.most_likely(), 0);
+        let none_of_them = predict(Task::MultiLabel, HeadKind::Sigmoid, 3, &[-4.0, -3.0, -0.1]);
+        assert_eq!((none_of_them.chosen.as_slice(), none_of_them.most_likely()), (&[][..], 2));
+        assert_eq!(predict(Task::Regression, HeadKind::Linear, 1, &[0.75]).most_likely(), 1);
     }
 
     #[test]

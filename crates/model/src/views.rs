@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Heatmap;
+
 /// From how many sides a picture is looked at before it is answered for.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,6 +61,24 @@ impl Views {
     }
 }
 
+impl Views {
+    /// The maps of pictures, as [`logits`](Self::logits) makes their logits: of both sides the mean, each seen from where the picture is.
+    pub(crate) fn heatmaps<N>(self, images: &[f32], shape: [usize; 3], network: &mut N) -> Vec<Heatmap>
+    where
+        N: FnMut(&[f32]) -> Vec<Heatmap>,
+    {
+        let maps = network(images);
+        if self == Self::Single {
+            return maps;
+        }
+        let turned_back = network(&mirrored(images, shape)).into_iter().map(|map| {
+            let (height, width) = (map.height(), map.width());
+            Heatmap::new(height, width, mirrored(map.weights(), [height, width, 1]))
+        });
+        maps.iter().zip(turned_back).map(|(map, other)| Heatmap::mean(&[map, &other])).collect()
+    }
+}
+
 /// Pictures with each row read from right to left.
 fn mirrored(images: &[f32], [_, width, channels]: [usize; 3]) -> Vec<f32> {
     let rows = images.chunks_exact(width * channels);
@@ -88,6 +108,19 @@ mod tests {
             let mut logits = vec![9.0];
             views.logits(&images, [1, 3, 1], &mut network, &mut logits);
             assert_eq!(logits, expected, "{views:?}, after what was there before");
+        }
+    }
+
+    #[test]
+    fn a_map_of_the_other_side_is_turned_back() {
+        // A network that finds what it looks for wherever there is light.
+        let mut network = |images: &[f32]| {
+            images.chunks_exact(3).map(|image| Heatmap::new(1, 3, image.to_vec())).collect::<Vec<_>>()
+        };
+        let images = [1.0, 0.0, 5.0, 2.0, 0.0, 4.0];
+        for views in [Views::Single, Views::Mirrored] {
+            let maps = views.heatmaps(&images, [1, 3, 1], &mut network);
+            assert_eq!(maps.iter().flat_map(Heatmap::weights).copied().collect::<Vec<_>>(), images);
         }
     }
 }

@@ -29,6 +29,7 @@ mod fold;
 mod graph;
 mod head;
 mod initializer;
+mod landmarks;
 mod layers;
 mod lint;
 mod memory;
@@ -51,7 +52,7 @@ pub use architecture::{Architecture, ArchitectureError};
 pub use device::{Device, another_cpu};
 pub use divvy_kernels::{Bf16, Cpu, Isa, WinogradTile, machine};
 pub use divvy_rules::{Diagnostic, Place, Rule, Severity};
-pub use engine::{Engine, NotFinite, StateError, StatePart, StateTensor, StepCounts};
+pub use engine::{Engine, Explained, NotFinite, StateError, StatePart, StateTensor, StepCounts};
 pub use error::{BuildError, ShapeError};
 pub use fold::Folded;
 pub use graph::{Connect, Graph, GraphNode, Input, NamedLayer, Node, NodeId, Sequential};
@@ -66,7 +67,8 @@ pub use layers::{
 };
 pub use lint::Circumstances;
 pub use memory::{
-    OutOfMemory, check_free, check_memory, free_memory, held_memory, needed_memory, peak_memory,
+    OutOfMemory, check_free, check_memory, free_memory, held_memory, memory_to_explain, needed_memory,
+    peak_memory,
 };
 pub use names::UnknownName;
 pub use network::Network;

@@ -5,6 +5,7 @@ use std::fs;
 
 use thiserror::Error;
 
+use crate::graph::NodeId;
 use crate::network::Network;
 use crate::optimizer::Optimizer;
 use crate::parameters::ParameterTable;
@@ -38,8 +39,22 @@ pub fn needed_memory(network: &Network, optimizer: Option<&Optimizer>, batch: us
     let plan = Plan::compile(network, &table, mode, batch, PlanOptions::default());
     // Training keeps a gradient beside each parameter, and what the optimizer remembers.
     let copies = optimizer.map_or(1, |optimizer| 2 + optimizer.kept());
-    let numbers =
-        plan.arena_len() + plan.scratch_len(threads) + plan.constants_len() + copies * table.trained_len();
+    bytes_of(&plan, threads) + (copies * table.trained_len() * size_of::<f32>()) as u64
+}
+
+/// Bytes that [`Engine::explain`](crate::Engine::explain) needs beside the parameters, for the output of the layer `id`, with batches of
+/// `batch` pictures on `threads` threads. Nothing is allocated.
+///
+/// # Panics
+/// When the logits do not hang on that layer.
+pub fn memory_to_explain(network: &Network, id: NodeId, batch: usize, threads: usize) -> u64 {
+    let table = ParameterTable::new(network.graph());
+    bytes_of(&Plan::compile_back_to(network, &table, id, batch, PlanOptions::default()), threads)
+}
+
+/// Bytes that a plan takes while it runs.
+fn bytes_of(plan: &Plan, threads: usize) -> u64 {
+    let numbers = plan.arena_len() + plan.scratch_len(threads) + plan.constants_len();
     (numbers * size_of::<f32>()) as u64
 }
 

@@ -326,6 +326,11 @@ impl Memory<'_, '_> {
                 let (gamma, beta) = (affine.gamma.map(value), affine.beta.map(value));
                 kernels::batch_norm_infer(cpu, shape, epsilon, x, gamma, beta, mean, variance, y);
             }
+            Op::BatchNormInferBackward { ref shape, norm, dy, dx } => {
+                let [scale, _] = self.constants.norm(norm);
+                let [dy, dx] = buffers(self.arena, plan, [dy, dx]);
+                kernels::scale_shift_backward(cpu, shape.rows, shape.channels, dy, scale, dx);
+            }
             Op::ScaleShift { rows, ref scale, ref shift, x, y } => {
                 let [x, y] = buffers(self.arena, plan, [x, y]);
                 kernels::scale_shift_forward(cpu, rows, scale.len(), x, scale, shift, y);

@@ -1,15 +1,18 @@
 //! A network with its parameters on a device: what a trainer drives and a classifier asks.
 
+mod explain;
 mod state;
 mod step;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use divvy_kernels::{Buffer, Cpu};
 
 use crate::device::{Context, Device, Known, Randomness};
+use crate::graph::NodeId;
 use crate::head::LossWeights;
 use crate::network::Network;
 use crate::optimizer::OptimizerState;
@@ -17,6 +20,7 @@ use crate::parameters::{ParameterTable, Parameters};
 use crate::plan::constant::{Constants, Places};
 use crate::plan::{Mode, Plan};
 
+pub use explain::Explained;
 pub use state::{StateError, StatePart, StateTensor, StepCounts};
 pub use step::NotFinite;
 
@@ -34,10 +38,19 @@ pub struct Engine {
     optimizer_state: OptimizerState,
     average: Option<Parameters>,
     loss_weights: LossWeights,
-    plans: HashMap<(Mode, usize), Compiled>,
+    plans: HashMap<(Purpose, usize), Compiled>,
     constants: Constants,
     seed: u64,
     steps: u64,
+}
+
+/// What a network is compiled for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Purpose {
+    /// A run of the whole.
+    Run(Mode),
+    /// An inference, and the way back from its logits to what this node gave.
+    BackTo(NodeId),
 }
 
 /// A plan and where its constants are.
@@ -91,7 +104,7 @@ impl Engine {
         }
         let table = ParameterTable::new(network.graph());
         assert!(table == **self.parameters.table(), "a network with the same parameters");
-        self.plans.retain(|(mode, _), _| *mode != Mode::Train);
+        self.plans.retain(|(purpose, _), _| *purpose != Purpose::Run(Mode::Train));
         self.trained_as = Some(network);
     }
 
@@ -136,18 +149,21 @@ impl Engine {
 
     /// The plan for batches of `batch` pictures, compiled when first asked for.
     pub fn plan(&mut self, mode: Mode, batch: usize) -> Arc<Plan> {
-        self.compiled(mode, batch).plan
+        self.compiled(Purpose::Run(mode), batch).plan
     }
 
-    fn compiled(&mut self, mode: Mode, batch: usize) -> Compiled {
-        let network = match mode {
-            Mode::Train => self.trained_as.as_ref().unwrap_or(&self.network),
-            Mode::Infer => &self.network,
-        };
-        let table = self.parameters.table();
+    fn compiled(&mut self, purpose: Purpose, batch: usize) -> Compiled {
+        let (network, table) = (&self.network, self.parameters.table());
         let options = self.device.plan_options();
-        let compiled = self.plans.entry((mode, batch)).or_insert_with(|| {
-            let plan = Plan::compile(network, table, mode, batch, options);
+        let compiled = self.plans.entry((purpose, batch)).or_insert_with(|| {
+            let plan = match purpose {
+                Purpose::Run(mode @ Mode::Train) => {
+                    let network = self.trained_as.as_ref().unwrap_or(network);
+                    Plan::compile(network, table, mode, batch, options)
+                }
+                Purpose::Run(mode @ Mode::Infer) => Plan::compile(network, table, mode, batch, options),
+                Purpose::BackTo(id) => Plan::compile_back_to(network, table, id, batch, options),
+            };
             let places = Arc::new(self.constants.place(plan.constants()));
             let tiled = plan.tiling().map(|tiling| self.constants.place(tiling.plan.constants()));
             Compiled { plan: Arc::new(plan), places, tiled_places: Arc::new(tiled.unwrap_or_default()) }
@@ -179,22 +195,28 @@ impl Engine {
     /// # Panics
     /// When `images` is not `[batch, height, width, channels]`.
     pub fn logits(&mut self, images: &[f32], batch: usize) -> &[f32] {
-        let compiled = self.compiled(Mode::Infer, batch);
+        let compiled = self.compiled(Purpose::Run(Mode::Infer), batch);
         self.start_laps(&compiled.plan);
         let ends = compiled.plan.ends();
         self.device.buffer_mut(&compiled.plan, ends.images).copy_from_slice(images);
-        let (cpu, parameters) = (self.device.cpu(), &self.parameters);
         let tiled = self.device.tiling(&compiled.plan).map_or(&[][..], |tiling| tiling.plan.steps());
         let whole = tiled.len()..compiled.plan.steps().len();
-        self.constants.refresh(&compiled.tiled_places, tiled, cpu, parameters);
-        self.constants.refresh(&compiled.places, &compiled.plan.steps()[whole.clone()], cpu, parameters);
-        let known = |places| Known { constants: &self.constants, places };
-        self.device.run_tiled(&compiled.plan, known(&compiled.tiled_places), &self.parameters);
+        self.constants.refresh(&compiled.tiled_places, tiled, self.device.cpu(), &self.parameters);
+        let known = Known { constants: &self.constants, places: &compiled.tiled_places };
+        self.device.run_tiled(&compiled.plan, known, &self.parameters);
+        self.infer(&compiled, whole);
+        self.device.buffer(&compiled.plan, ends.logits)
+    }
+
+    /// Runs some operations of a plan of inference.
+    fn infer(&mut self, compiled: &Compiled, steps: Range<usize>) {
+        let Compiled { plan, places, .. } = compiled;
+        self.constants.refresh(places, &plan.steps()[steps.clone()], self.device.cpu(), &self.parameters);
         self.device.run(
-            &compiled.plan,
-            whole,
+            plan,
+            steps,
             Context {
-                constants: known(&compiled.places),
+                constants: Known { constants: &self.constants, places },
                 parameters: &mut self.parameters,
                 gradients: &mut [],
                 randomness: Randomness { seed: self.seed, step: 0 },
@@ -202,6 +224,5 @@ impl Engine {
                 updates: None,
             },
         );
-        self.device.buffer(&compiled.plan, ends.logits)
     }
 }

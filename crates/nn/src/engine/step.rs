@@ -6,7 +6,7 @@ use std::ops::Range;
 use divvy_kernels::{Average, Buffer, follow};
 use thiserror::Error;
 
-use super::{Compiled, Engine};
+use super::{Compiled, Engine, Purpose};
 use crate::device::{Context, Known, Randomness};
 use crate::optimizer::Optimizer;
 use crate::plan::Mode;
@@ -111,7 +111,7 @@ impl Engine {
         let parts = Parts::new(batch, parts);
         for number in 0..parts.count {
             let part = parts.range(number);
-            let compiled = self.compiled(Mode::Train, part.len());
+            let compiled = self.compiled(Purpose::Run(Mode::Train), part.len());
             // Each part draws its own dropout.
             let step = self.steps * parts.count as u64 + number as u64;
             let pass = Pass { compiled: &compiled, randomness: Randomness { seed: self.seed, step } };

@@ -67,6 +67,19 @@ impl Head {
         }
     }
 
+    /// What speaks for a class in a row of logits: the number of the logit, and its sign. That is the class's own logit; the first of two
+    /// classes between which one unit decides has that unit's with the other sign.
+    ///
+    /// # Panics
+    /// When there is no such class.
+    pub fn evidence(&self, class: usize) -> (usize, f32) {
+        assert!(class < self.classes(), "class {class} of {}", self.classes());
+        match self.units {
+            1 if self.task != Task::MultiLabel => (0, if class == 1 { 1.0 } else { -1.0 }),
+            _ => (class, 1.0),
+        }
+    }
+
     /// How many numbers answer for a picture: a probability for each class, or the one number of a linear head.
     pub fn answers(&self) -> usize {
         if self.has_probabilities() { self.classes() } else { self.units }

@@ -1,4 +1,5 @@
-//! The backward pass: the operations that carry the loss's gradient from the logits to every parameter.
+//! The backward pass: the operations that carry the loss's gradient from the logits to every parameter, or that of the logits
+//! themselves to what one layer gives.
 //!
 //! Forward operations are walked from the last to the first. Each turns the gradient of its output into the gradients of
 //! its inputs and parameters. A buffer that several operations read gets the sum of what they give.
@@ -6,11 +7,14 @@
 //! Where an operation's input is the output of `ReLU`, and nothing else reads it, the operation's kernel often goes back through
 //! the `ReLU` in passing. The gradient is then that to what went into the `ReLU`, and is noted as such.
 
-use divvy_kernels::{Activation, ConvAlgorithm, DenseShape, NormShape, Rectifier, dropout_scale};
+use divvy_kernels::{
+    Activation, Conv2dShape, ConvAlgorithm, DenseShape, NormShape, Padding, Rectifier, dropout_scale,
+};
 
 use super::Step;
+use super::constant::{Constant, ConstantId};
 use super::lower::Lowering;
-use super::op::{Affine, BufferId, Maxima, Op, Statistics, saved_for_backward};
+use super::op::{Affine, BufferId, ConvEpilogue, ConvOperand, Maxima, Op, Statistics, saved_for_backward};
 use crate::graph::NodeId;
 use crate::parameters::ParameterId;
 
@@ -19,14 +23,38 @@ use crate::parameters::ParameterId;
 pub(super) fn derive(lowering: &mut Lowering<'_>, loss: Op, logits: BufferId, dlogits: BufferId) {
     let forward = std::mem::take(&mut lowering.ops);
     lowering.push(loss);
-    let mut pass = Backward::new(lowering, &forward);
-    pass.gradients[logits.0] = Some(Gradient { buffer: dlogits, before_activation: false });
-    for step in forward.iter().rev() {
-        pass.node = step.node;
-        pass.differentiate(&step.op);
-    }
+    // A network in training makes no constants.
+    Backward::new(lowering, &forward, Sought::Parameters, &mut Vec::new()).walk(logits, dlogits);
     let onward = std::mem::replace(&mut lowering.ops, forward);
     lowering.ops.extend(onward);
+}
+
+/// Appends to the forward operations of inference in `lowering` those that turn `dlogits`, the gradient of `logits`, into that of
+/// `x`; the buffer that holds it. Constants that they need are added to `constants`.
+///
+/// # Panics
+/// When the logits do not hang on `x`.
+pub(super) fn derive_to(
+    lowering: &mut Lowering<'_>,
+    x: BufferId,
+    logits: BufferId,
+    dlogits: BufferId,
+    constants: &mut Vec<Constant>,
+) -> BufferId {
+    let forward = std::mem::take(&mut lowering.ops);
+    let gradients = Backward::new(lowering, &forward, Sought::Value(x), constants).walk(logits, dlogits);
+    let onward = std::mem::replace(&mut lowering.ops, forward);
+    lowering.ops.extend(onward);
+    gradients[x.0].expect("the logits hang on it").buffer
+}
+
+/// Of what the gradient is sought.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sought {
+    /// Of every parameter that learns.
+    Parameters,
+    /// Of what a buffer holds, and of nothing else.
+    Value(BufferId),
 }
 
 /// The gradient of a buffer.
@@ -41,7 +69,9 @@ struct Gradient {
 struct Backward<'a, 'b> {
     lowering: &'a mut Lowering<'b>,
     forward: &'a [Step],
-    /// For each forward buffer, whether a parameter lies upstream of it.
+    sought: Sought,
+    constants: &'a mut Vec<Constant>,
+    /// For each forward buffer, whether what is sought lies upstream of it.
     wanted: Vec<bool>,
     /// For each forward buffer, how many operations read it, and which writes it.
     readers: Vec<usize>,
@@ -52,25 +82,64 @@ struct Backward<'a, 'b> {
 }
 
 impl<'a, 'b> Backward<'a, 'b> {
-    fn new(lowering: &'a mut Lowering<'b>, forward: &'a [Step]) -> Self {
+    fn new(
+        lowering: &'a mut Lowering<'b>,
+        forward: &'a [Step],
+        sought: Sought,
+        constants: &'a mut Vec<Constant>,
+    ) -> Self {
         let buffers = lowering.buffers.len();
-        let (mut wanted, mut readers, mut writers) =
-            (vec![false; buffers], vec![0; buffers], vec![None; buffers]);
+        let mut pass = Self {
+            node: lowering.node,
+            lowering,
+            forward,
+            sought,
+            constants,
+            wanted: vec![false; buffers],
+            readers: vec![0; buffers],
+            writers: vec![None; buffers],
+            gradients: vec![None; buffers],
+        };
+        if let Sought::Value(x) = sought {
+            pass.wanted[x.0] = true;
+        }
         for (at, step) in forward.iter().enumerate() {
             let operands = step.op.operands();
-            operands.reads.iter().for_each(|x| readers[x.0] += 1);
-            operands.writes.iter().for_each(|y| writers[y.0] = Some(at));
-            if trains(&step.op) || operands.reads.iter().any(|x| wanted[x.0]) {
-                operands.writes.iter().for_each(|y| wanted[y.0] = true);
+            operands.reads.iter().for_each(|x| pass.readers[x.0] += 1);
+            operands.writes.iter().for_each(|y| pass.writers[y.0] = Some(at));
+            if pass.concerns(&step.op) {
+                operands.writes.iter().for_each(|y| pass.wanted[y.0] = true);
             }
         }
-        let (gradients, node) = (vec![None; buffers], lowering.node);
-        Self { lowering, forward, wanted, readers, writers, gradients, node }
+        pass
+    }
+
+    /// Walks the forward operations backwards, from the logits and their gradient; each forward buffer's gradient.
+    fn walk(mut self, logits: BufferId, dlogits: BufferId) -> Vec<Option<Gradient>> {
+        self.gradients[logits.0] = Some(Gradient { buffer: dlogits, before_activation: false });
+        for step in self.forward.iter().rev().filter(|step| self.concerns(&step.op)).collect::<Vec<_>>() {
+            self.node = step.node;
+            self.differentiate(&step.op);
+        }
+        self.gradients
+    }
+
+    /// Whether what is sought is a parameter of an operation or lies upstream of it.
+    fn concerns(&self, op: &Op) -> bool {
+        self.sought == Sought::Parameters && trains(op)
+            || op.operands().reads.iter().any(|x| self.wanted[x.0])
     }
 
     fn push(&mut self, op: Op) {
         self.lowering.node = self.node;
         self.lowering.push(op);
+    }
+
+    /// Lets `op` write a parameter's gradient, where that is sought.
+    fn learn(&mut self, op: Op) {
+        if self.sought == Sought::Parameters {
+            self.push(op);
+        }
     }
 
     /// Lets `op` write a gradient of `x`.
@@ -134,7 +203,7 @@ impl<'a, 'b> Backward<'a, 'b> {
 
     fn bias(&mut self, rows: usize, channels: usize, dy: BufferId, bias: Option<ParameterId>) {
         if let Some(bias) = bias {
-            self.push(Op::BiasGradient { rows, channels, dy, bias });
+            self.learn(Op::BiasGradient { rows, channels, dy, bias });
         }
     }
 
@@ -190,8 +259,33 @@ impl<'a, 'b> Backward<'a, 'b> {
         }
     }
 
+    /// A convolution's gradients, from that of its sums and what was added to them.
+    fn convolution(
+        &mut self,
+        shape: Conv2dShape,
+        x: BufferId,
+        weights: ConvOperand,
+        epilogue: ConvEpilogue,
+        dy: BufferId,
+    ) {
+        debug_assert!(epilogue.before.or(epilogue.behind).is_none(), "these are for inference alone");
+        let rows = shape.batch * shape.out_height() * shape.out_width();
+        self.bias(rows, shape.filters, dy, epilogue.bias);
+        let (algorithm, parameter) = (ConvAlgorithm::Direct, weights.parameter());
+        self.learn(Op::Conv2dBackwardWeights { shape, algorithm, x, dy, weights: parameter });
+        self.give(x, |dx| Op::Conv2dBackwardData { shape, dy, weights, dx });
+        if let Some(residual) = epilogue.residual {
+            self.receive(residual, dy);
+        }
+    }
+
     /// A dense layer's gradients. That of its input is carried back through dropout and `ReLU` where those made the input.
     fn dense(&mut self, shape: DenseShape, x: BufferId, weights: ParameterId, dy: BufferId) {
+        if self.sought != Sought::Parameters {
+            let (shape, weights) = (one_pixel(shape), ConvOperand::Packed(weights));
+            self.give(x, |dx| Op::Conv2dBackwardData { shape, dy, weights, dx });
+            return;
+        }
         let op = |mask, dx| Op::DenseBackward { shape, x, dy, weights, mask, dx };
         if !self.wanted[x.0] {
             self.push(op(None, None));
@@ -220,14 +314,7 @@ impl<'a, 'b> Backward<'a, 'b> {
         match *op {
             Op::Conv2d { shape, x, weights, epilogue, y } => {
                 let dy = self.before(epilogue.activation, y, gradient);
-                let rows = shape.batch * shape.out_height() * shape.out_width();
-                self.bias(rows, shape.filters, dy, epilogue.bias);
-                let (algorithm, parameter) = (ConvAlgorithm::Direct, weights.parameter());
-                self.push(Op::Conv2dBackwardWeights { shape, algorithm, x, dy, weights: parameter });
-                self.give(x, |dx| Op::Conv2dBackwardData { shape, dy, weights, dx });
-                if let Some(residual) = epilogue.residual {
-                    self.receive(residual, dy);
-                }
+                self.convolution(shape, x, weights, epilogue, dy);
             }
             Op::Add { a, b, activation, y } => {
                 let dy = self.before(activation, y, gradient);
@@ -265,6 +352,11 @@ impl<'a, 'b> Backward<'a, 'b> {
                     dx,
                 });
             }
+            Op::BatchNormInfer { shape, epsilon, x, affine, moving, .. } => {
+                let norm = ConstantId(self.constants.len());
+                self.constants.push(Constant::Norm { channels: shape.channels, epsilon, affine, moving });
+                self.give(x, |dx| Op::BatchNormInferBackward { shape, norm, dy, dx });
+            }
             Op::ScaleShift { rows, ref scale, x, .. } => {
                 let scale = scale.clone();
                 self.give(x, |dx| Op::ScaleShiftBackward { rows, scale, dy, dx });
@@ -291,9 +383,8 @@ impl<'a, 'b> Backward<'a, 'b> {
             Op::PutChannels { rows, channels, width, offset, x, .. } => {
                 self.give(x, |dx| Op::TakeChannels { rows, channels, width, offset, x: dy, y: dx });
             }
-            // None of these is emitted by a layer in training: the loss is the start of the walk, the rest is what it makes.
-            Op::BatchNormInfer { .. }
-            | Op::TakeChannels { .. }
+            // None of these is emitted by a layer: the loss is the start of the walk, the rest is what it makes.
+            Op::TakeChannels { .. }
             | Op::Loss { .. }
             | Op::ConvWeights { .. }
             | Op::Conv2dBackwardData { .. }
@@ -302,6 +393,7 @@ impl<'a, 'b> Backward<'a, 'b> {
             | Op::BiasGradient { .. }
             | Op::ActivationBackward { .. }
             | Op::SoftmaxBackward { .. }
+            | Op::BatchNormInferBackward { .. }
             | Op::BatchNormBackward { .. }
             | Op::BatchNormMaxPoolBackward { .. }
             | Op::ScaleShiftBackward { .. }
@@ -312,9 +404,25 @@ impl<'a, 'b> Backward<'a, 'b> {
             | Op::DropoutBackward { .. }
             | Op::MaskBackward { .. }
             | Op::ZeroPadBackward { .. } => {
-                unreachable!("{} is not a forward operation of training", op.name())
+                unreachable!("{} is not a forward operation", op.name())
             }
         }
+    }
+}
+
+/// A dense layer as a convolution of pictures of one pixel, which its packed weights are as well.
+fn one_pixel(DenseShape { batch, inputs, outputs }: DenseShape) -> Conv2dShape {
+    Conv2dShape {
+        batch,
+        height: 1,
+        width: 1,
+        channels: inputs,
+        filters: outputs,
+        kernel: (1, 1),
+        strides: (1, 1),
+        dilation: (1, 1),
+        groups: 1,
+        padding: Padding::default(),
     }
 }
 

@@ -18,14 +18,20 @@ use super::constant::{Constant, ConstantId};
 use super::lower::BufferSpec;
 use super::op::{BufferId, Op};
 
-/// Fuses the forward operations of a plan. Constants that fused operations need are added to `constants`.
-pub(super) fn fuse(steps: Vec<Step>, buffers: &[BufferSpec], constants: &mut Vec<Constant>) -> Vec<Step> {
+/// Fuses the first `count` forward operations of a plan; the others stay as they are. Constants that fused operations need are
+/// added to `constants`.
+pub(super) fn fuse(
+    steps: Vec<Step>,
+    count: usize,
+    buffers: &[BufferSpec],
+    constants: &mut Vec<Constant>,
+) -> Vec<Step> {
     let mut readers = vec![0; buffers.len()];
     steps.iter().flat_map(|step| step.op.operands().reads).for_each(|id| readers[id.0] += 1);
     let writers = vec![None; buffers.len()];
     let mut fusing = Fusing { steps: Vec::new(), buffers, readers, writers, constants };
-    for step in steps {
-        fusing.take(step);
+    for (at, step) in steps.into_iter().enumerate() {
+        if at < count { fusing.take(step) } else { fusing.push(step) }
     }
     fusing.steps
 }
@@ -42,6 +48,7 @@ struct Fusing<'a> {
 }
 
 impl Fusing<'_> {
+    /// Adds an operation, to one that was there before where it can be.
     fn take(&mut self, step: Step) {
         let at = match step.op {
             Op::Activation { function, x, y } => self.activation(function, x, y),
@@ -52,10 +59,19 @@ impl Fusing<'_> {
             Op::Add { a, b, activation: None, y } => self.sum(a, b, y).or_else(|| self.sum(b, a, y)),
             _ => None,
         };
-        let at = at.unwrap_or_else(|| {
-            self.steps.push(step);
-            self.steps.len() - 1
-        });
+        match at {
+            Some(at) => self.note_writes(at),
+            None => self.push(step),
+        }
+    }
+
+    /// Adds an operation as it is.
+    fn push(&mut self, step: Step) {
+        self.steps.push(step);
+        self.note_writes(self.steps.len() - 1);
+    }
+
+    fn note_writes(&mut self, at: usize) {
         for id in self.steps[at].op.operands().writes {
             self.writers[id.0] = Some(at);
         }

@@ -126,6 +126,8 @@ pub struct Plan {
 #[derive(Clone, Copy)]
 enum Part<'a> {
     Whole,
+    /// All of it, and after that from the logits back to the output of this node.
+    AndBack(NodeId),
     /// The first operations, and the buffers that they leave for those behind.
     First {
         steps: usize,
@@ -142,6 +144,8 @@ pub(crate) struct Ends {
     pub(crate) logits: BufferId,
     /// Those of training only.
     pub(crate) loss: Option<LossEnds>,
+    /// Those of an explanation only.
+    pub(crate) explained: Option<ExplainedEnds>,
 }
 
 /// The buffers by which a training plan meets its caller.
@@ -151,6 +155,17 @@ pub(crate) struct LossEnds {
     pub(crate) targets: BufferId,
     /// `[batch]`, read after a run.
     pub(crate) losses: BufferId,
+}
+
+/// The buffers by which a plan that goes back to a node meets its caller.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ExplainedEnds {
+    /// `[batch, units]`, how much each logit counts in the number that is differentiated; filled before the way back.
+    pub(crate) weights: BufferId,
+    /// What the node gives, read after the way forward.
+    pub(crate) output: BufferId,
+    /// The gradient with respect to it, read after a run.
+    pub(crate) gradient: BufferId,
 }
 
 impl Plan {
@@ -169,6 +184,21 @@ impl Plan {
         plan
     }
 
+    /// Compiles `network` for inference on batches of `batch` pictures, and for the way back from the logits to what the node `id`
+    /// gives: the forward operations make both, those behind them the gradient.
+    ///
+    /// # Panics
+    /// When the logits do not hang on that node.
+    pub(crate) fn compile_back_to(
+        network: &Network,
+        table: &ParameterTable,
+        id: NodeId,
+        batch: usize,
+        options: PlanOptions,
+    ) -> Self {
+        Self::compile_part(network, table, Mode::Infer, batch, options, Part::AndBack(id))
+    }
+
     /// Compiles a part of `network` for operations that all run over the whole batch.
     fn compile_part(
         network: &Network,
@@ -179,10 +209,19 @@ impl Plan {
         part: Part<'_>,
     ) -> Self {
         let mut lowering = Lowering::new(mode, batch, network.graph(), table);
-        let (images, logits) = lower_layers(&mut lowering, network);
+        let Lowered { images, logits, values } = lower_layers(&mut lowering, network);
         let mut constants = Vec::new();
+        let mut fused = lowering.ops.len();
+        if let Part::AndBack(id) = part {
+            let output = values[id.index()].buffer;
+            lowering.buffers[output.0].external = true;
+            // What is gone back through must leave what the way back reads, as fused operations do not.
+            let reads_it = |step: &Step| step.op.operands().reads.contains(&output);
+            fused = lowering.ops.iter().position(reads_it).unwrap_or(fused);
+        }
         if options.fused {
-            lowering.ops = fuse(std::mem::take(&mut lowering.ops), &lowering.buffers, &mut constants);
+            let steps = std::mem::take(&mut lowering.ops);
+            lowering.ops = fuse(steps, fused, &lowering.buffers, &mut constants);
         }
         if let Part::First { steps, carried } = part {
             lowering.ops.truncate(steps);
@@ -190,16 +229,24 @@ impl Plan {
                 lowering.buffers[id.0].external = true;
             }
         }
+        let inferring = lowering.ops.len();
         let loss = (mode == Mode::Train).then(|| lower_loss(&mut lowering, network, logits));
+        let explained = match part {
+            Part::AndBack(id) => {
+                let output = values[id.index()].buffer;
+                Some(lower_way_back(&mut lowering, network, logits, output, &mut constants))
+            }
+            Part::Whole | Part::First { .. } => None,
+        };
         choose_algorithms(&mut lowering, options, &mut constants);
         let Lowering { ops: steps, buffers, .. } = lowering;
         let bands = mode == Mode::Infer && options.fused;
         let chains = if bands { chains(&steps, &buffers) } else { Vec::new() };
         let (buffers, arena_len) = place(&intervals(&steps, &buffers, &chains));
         let names = network.graph().nodes().iter().map(|node| node.name.clone()).collect();
-        let ends = Ends { images, logits, loss };
+        let ends = Ends { images, logits, loss, explained };
         let is_loss = |step: &Step| matches!(step.op, Op::Loss { .. });
-        let forward = steps.iter().position(is_loss).map_or(steps.len(), |at| at + 1);
+        let forward = steps.iter().position(is_loss).map_or(inferring, |at| at + 1);
         let immediate = immediate(&steps);
         Self {
             mode,
@@ -240,7 +287,7 @@ impl Plan {
         let Lowering { ops: steps, buffers, .. } = lowering;
         let (buffers, arena_len) = place(&intervals(&steps, &buffers, &[]));
         let inputs: Vec<BufferId> = inputs.into_iter().map(|value| value.buffer).collect();
-        let ends = Ends { images: inputs[0], logits: output, loss: None };
+        let ends = Ends { images: inputs[0], logits: output, loss: None, explained: None };
         let names = vec![graph.node(id).name.clone()];
         let plan = Self {
             mode: Mode::Infer,
@@ -279,7 +326,7 @@ impl Plan {
         0..self.forward
     }
 
-    /// The operations from the loss to the gradients.
+    /// The operations from the loss, or the logits, to the gradients.
     pub(crate) fn backward(&self) -> Range<usize> {
         self.forward..self.steps.len()
     }
@@ -343,8 +390,15 @@ impl Plan {
     }
 }
 
-/// Emits the forward operations of every layer up to the logits; the buffers of the pictures and of the logits.
-fn lower_layers(lowering: &mut Lowering<'_>, network: &Network) -> (BufferId, BufferId) {
+/// A network's layers as operations: where its ends are, and what each node gives.
+struct Lowered {
+    images: BufferId,
+    logits: BufferId,
+    values: Vec<Value>,
+}
+
+/// Emits the forward operations of every layer up to the logits.
+fn lower_layers(lowering: &mut Lowering<'_>, network: &Network) -> Lowered {
     let graph = network.graph();
     let images = Value {
         buffer: lowering.external(lowering.batch * graph.input_shape().len()),
@@ -363,7 +417,7 @@ fn lower_layers(lowering: &mut Lowering<'_>, network: &Network) -> (BufferId, Bu
     }
     let logits = values[last.index()].buffer;
     lowering.buffers[logits.0].external = true;
-    (images.buffer, logits)
+    Lowered { images: images.buffer, logits, values }
 }
 
 /// Emits the loss and everything backward from it.
@@ -382,6 +436,20 @@ fn lower_loss(lowering: &mut Lowering<'_>, network: &Network, logits: BufferId) 
     LossEnds { targets, losses }
 }
 
+/// Emits everything backward from a weighted sum of the logits to `output`.
+fn lower_way_back(
+    lowering: &mut Lowering<'_>,
+    network: &Network,
+    logits: BufferId,
+    output: BufferId,
+    constants: &mut Vec<Constant>,
+) -> ExplainedEnds {
+    let weights = lowering.external(lowering.batch * network.head().units());
+    let gradient = derive::derive_to(lowering, output, logits, weights, constants);
+    lowering.buffers[gradient.0].external = true;
+    ExplainedEnds { weights, output, gradient }
+}
+
 /// The parameters whose gradients are made in one pass over them, in the order in which they lie.
 fn immediate(steps: &[Step]) -> Vec<ParameterId> {
     let of_step = |step: &Step| match step.op {
@@ -394,13 +462,15 @@ fn immediate(steps: &[Step]) -> Vec<ParameterId> {
 }
 
 /// Gives every convolution its algorithm. Where weights change with each step, they are transformed by an operation
-/// before it; else they are a constant.
+/// before it; else they are a constant, or on the way back, which is short then, as they lie.
 fn choose_algorithms(lowering: &mut Lowering<'_>, options: PlanOptions, constants: &mut Vec<Constant>) {
     let prepared = lowering.mode == Mode::Infer;
     for mut step in std::mem::take(&mut lowering.ops) {
         let (pass, shape, weights) = match &mut step.op {
             Op::Conv2d { shape, weights, .. } => (ConvPass::Forward, *shape, weights),
-            Op::Conv2dBackwardData { shape, weights, .. } => (ConvPass::BackwardData, *shape, weights),
+            Op::Conv2dBackwardData { shape, weights, .. } if !prepared => {
+                (ConvPass::BackwardData, *shape, weights)
+            }
             Op::Conv2dBackwardWeights { shape, algorithm, .. } => {
                 *algorithm = options.algorithm(shape, ConvPass::BackwardWeights, prepared);
                 lowering.ops.push(step);

@@ -1,10 +1,10 @@
-//! What a network computes in training, written out in double precision from the formulas of the layers' documentation: slow and plain.
+//! What a network computes, written out in double precision from the formulas of the layers' documentation: slow and plain.
 
 use std::collections::HashMap;
 
 use divvy_nn::{
-    Activation, BatchNorm, Conv2d, Dense, DepthwiseConv2d, Geometry, Layer, Loss, Network, SeparableConv2d,
-    Shape, Window,
+    Activation, BatchNorm, Conv2d, Dense, DepthwiseConv2d, Geometry, Layer, Loss, Mode, Network, NodeId,
+    SeparableConv2d, Shape, Window,
 };
 
 use crate::support::Batch;
@@ -85,10 +85,11 @@ impl Values {
     }
 }
 
-/// Parameters of one layer by their short names.
+/// Parameters of one layer by their short names, and what it is run for.
 struct Own<'a> {
     layer: &'a str,
-    all: &'a HashMap<String, Vec<f64>>,
+    all: &'a Numbers,
+    mode: Mode,
 }
 
 impl Own<'_> {
@@ -97,18 +98,55 @@ impl Own<'_> {
     }
 }
 
-/// The mean loss of a batch, in training mode, without dropout.
-pub(crate) fn loss(network: &Network, parameters: &HashMap<String, Vec<f64>>, batch: &Batch) -> f64 {
+/// Parameters by their full names.
+pub(crate) type Numbers = HashMap<String, Vec<f64>>;
+
+/// What each layer but the last, which is the softmax of the head, gives for a batch, without dropout. A layer that something else is put in the
+/// place of is not computed.
+fn outputs(
+    network: &Network,
+    parameters: &Numbers,
+    batch: &Batch,
+    mode: Mode,
+    instead: Option<(NodeId, &[f64])>,
+) -> Vec<Values> {
     let graph = network.graph();
-    let images = batch.images.iter().copied().map(f64::from).collect();
-    let mut values = vec![Values::new(batch.size, graph.input_shape(), images)];
-    // The last layer is the softmax of the head, which is part of the loss.
-    for node in &graph.nodes()[1..graph.nodes().len() - 1] {
+    let mut values: Vec<Values> = Vec::new();
+    for (id, node) in graph.iter().take(graph.output().index()) {
         let inputs: Vec<&Values> = node.inputs.iter().map(|input| &values[input.index()]).collect();
         let y = Values::zeros(batch.size, node.shape);
-        values.push(forward(&node.layer, &inputs, y, &Own { layer: &node.name, all: parameters }));
+        let given = instead.filter(|(instead, _)| *instead == id).map(|(_, numbers)| numbers.to_vec());
+        values.push(match (given, &node.layer) {
+            (Some(numbers), _) => Values { numbers, ..y },
+            (None, Layer::Input { .. }) => {
+                Values { numbers: batch.images.iter().copied().map(f64::from).collect(), ..y }
+            }
+            (None, layer) => forward(layer, &inputs, y, &Own { layer: &node.name, all: parameters, mode }),
+        });
     }
+    values
+}
+
+/// What a layer gives for a batch in inference.
+pub(crate) fn output_of(id: NodeId, network: &Network, parameters: &Numbers, batch: &Batch) -> Vec<f64> {
+    outputs(network, parameters, batch, Mode::Infer, None).swap_remove(id.index()).numbers
+}
+
+/// The logits of a batch in inference, with numbers in the place of what a layer gives.
+pub(crate) fn logits_with(
+    instead: (NodeId, &[f64]),
+    network: &Network,
+    parameters: &Numbers,
+    batch: &Batch,
+) -> Vec<f64> {
+    let mut values = outputs(network, parameters, batch, Mode::Infer, Some(instead));
+    values.pop().expect("there is the input").numbers
+}
+
+/// The mean loss of a batch, in training mode, without dropout.
+pub(crate) fn loss(network: &Network, parameters: &Numbers, batch: &Batch) -> f64 {
     assert_eq!(network.head().loss(), Loss::CategoricalCrossEntropy);
+    let values = outputs(network, parameters, batch, Mode::Train, None);
     let logits = values.last().expect("there is the input");
     let rows = logits.numbers.chunks(logits.channels).zip(batch.targets.chunks(logits.channels));
     let of_row = |(logits, targets): (&[f64], &[f32])| {
@@ -240,12 +278,19 @@ fn dense(layer: &Dense, x: &Values, y: Values, own: &Own<'_>) -> Values {
 }
 
 fn batch_norm(layer: &BatchNorm, x: &Values, y: Values, own: &Own<'_>) -> Values {
-    let statistics: Vec<(f64, f64)> = (0..x.channels)
-        .map(|c| {
-            let mu = mean(x.channel(c));
-            (mu, (mean(x.channel(c).map(|x| (x - mu).powi(2))) + f64::from(layer.epsilon)).sqrt())
-        })
-        .collect();
+    let of_batch = |c: usize| {
+        let mu = mean(x.channel(c));
+        (mu, mean(x.channel(c).map(|x| (x - mu).powi(2))))
+    };
+    let moving = |c: usize| {
+        let of = |name: &str| own.get(name).expect("statistics")[c];
+        (of("moving_mean"), of("moving_variance"))
+    };
+    let of_channel = |c: usize| {
+        let (mu, variance) = if own.mode == Mode::Train { of_batch(c) } else { moving(c) };
+        (mu, (variance + f64::from(layer.epsilon)).sqrt())
+    };
+    let statistics: Vec<(f64, f64)> = (0..x.channels).map(of_channel).collect();
     y.fill(|at| {
         let (mu, deviation) = statistics[at[3]];
         let gamma = own.get("gamma").map_or(1.0, |gamma| gamma[at[3]]);

@@ -3,14 +3,14 @@
 //! Each parameter is moved a little forth and back along random directions; by how much the loss changes is compared with what
 //! the engine's gradient says.
 
-use std::collections::HashMap;
+use divvy_nn::{Cpu, Device, Network, Tensor};
 
-use divvy_nn::{Cpu, Device, Engine, Network, Tensor};
-
-use crate::double::loss;
+use crate::double::{Numbers, loss};
 use crate::everything::{batch, everything};
 use crate::noise::noise;
-use crate::support::{Batch, assert_near, engine_on, is_trained, loss_and_gradients, ways};
+use crate::support::{
+    Batch, assert_near, engine_on, in_double, is_trained, loss_and_gradients, some_parameters, ways,
+};
 
 /// How far each number of a parameter is moved: too little for any rectifier to open or pool to change its mind on the way.
 const STEP: f64 = 1e-6;
@@ -19,17 +19,6 @@ const DIRECTIONS: u32 = 3;
 
 /// Of the gradient's length: what single precision leaves where a batch norm cancels most of it.
 const TOLERANCE: f64 = 5e-5;
-
-/// Fresh parameters, shaken, so that none is 0 or 1 and hides what it is multiplied with or added to.
-fn some_parameters(network: &Network) -> Vec<Tensor> {
-    let fresh = Engine::new(network.clone(), Device::new(Cpu::new(1)), 1);
-    let shaken = |(stream, tensor): (usize, Tensor)| {
-        let noise = noise(stream as u32, tensor.values.len());
-        let values = tensor.values.iter().zip(noise).map(|(value, noise)| value + noise / 8.0).collect();
-        Tensor { values, ..tensor }
-    };
-    fresh.parameters().tensors().enumerate().map(shaken).collect()
-}
 
 /// The loss, and by how much it changes for each parameter along each of its directions.
 struct Truth {
@@ -45,8 +34,7 @@ struct Slope {
 
 impl Truth {
     fn of(network: &Network, parameters: &[Tensor], batch: &Batch) -> Self {
-        let in_double = |it: &Tensor| (it.name.clone(), it.values.iter().copied().map(f64::from).collect());
-        let start: HashMap<String, Vec<f64>> = parameters.iter().map(in_double).collect();
+        let start: Numbers = in_double(parameters);
         let loss_at = |name: &str, direction: &[f64], step: f64| {
             let mut moved = start.clone();
             let values = moved.get_mut(name).expect("a parameter of this network");

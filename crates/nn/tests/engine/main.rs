@@ -7,6 +7,7 @@ mod correction;
 mod double;
 mod dropout;
 mod everything;
+mod explaining;
 mod finite_differences;
 mod folding;
 mod fusing;

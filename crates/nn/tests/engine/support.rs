@@ -1,11 +1,14 @@
 //! What the proofs share: engines, a step that shows gradients, and comparison.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use divvy_nn::{
     Algorithms, Cpu, Device, Engine, Isa, Network, Optimizer, ParameterTable, Parameters, Tensor,
     WinogradTile,
 };
+
+use crate::noise::noise;
 
 /// Images and targets as the engine takes them.
 #[derive(Clone)]
@@ -38,6 +41,25 @@ pub(crate) fn engine_on(device: Device, network: &Network, parameters: Vec<Tenso
     let table = Arc::new(ParameterTable::new(network.graph()));
     let parameters = Parameters::from_tensors(table, parameters).unwrap_or_else(|error| panic!("{error}"));
     Engine::with_parameters(network.clone(), parameters, device, 0)
+}
+
+/// Fresh parameters, shaken, so that none is 0 or 1 and hides what it is multiplied with or added to.
+pub(crate) fn some_parameters(network: &Network) -> Vec<Tensor> {
+    let fresh = Engine::new(network.clone(), Device::new(Cpu::new(1)), 1);
+    let shaken = |(stream, tensor): (usize, Tensor)| {
+        let noise = noise(stream as u32, tensor.values.len());
+        let values = tensor.values.iter().zip(noise).map(|(value, noise)| value + noise / 8.0).collect();
+        Tensor { values, ..tensor }
+    };
+    fresh.parameters().tensors().enumerate().map(shaken).collect()
+}
+
+/// The same numbers in double precision, by name.
+pub(crate) fn in_double(parameters: &[Tensor]) -> HashMap<String, Vec<f64>> {
+    parameters
+        .iter()
+        .map(|it| (it.name.clone(), it.values.iter().copied().map(f64::from).collect()))
+        .collect()
 }
 
 /// All parameters, by name.

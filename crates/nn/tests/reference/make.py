@@ -6,11 +6,12 @@
 Everything runs on the CPU in double precision, but for the float32 half of trajectory.py.
 """
 
+import explanations
 import layers
 import losses
 import optimizers
 import schedules
 import trajectory
 
-for topic in (layers, losses, optimizers, schedules, trajectory):
+for topic in (explanations, layers, losses, optimizers, schedules, trajectory):
     topic.make()

@@ -168,13 +168,17 @@ class Network:
 
     def logits(self, images, parameters, training):
         """What the head's activation is given. `parameters` is called with a full name and a shape."""
+        return self.values(images, parameters, training)[self.nodes[-1]["name"]]
+
+    def values(self, images, parameters, training):
+        """The output of every layer by its name; of the last one, what the head's activation is given."""
         # Contiguous: in float32, PyTorch's batch norm over channels-last memory is off by some 1e-4.
         values = {"input": images.permute(0, 3, 1, 2).contiguous() if images.dim() == 4 else images}
         for node in self.nodes[1:]:
             inputs = [values[name] for name in node["inputs"]]
             parameter = lambda name, shape: parameters(f"{node['name']}/{name}", shape)
             values[node["name"]] = self.forward(node, inputs, parameter, training)
-        return values[self.nodes[-1]["name"]]
+        return values
 
     def forward(self, node, inputs, parameter, training):
         layer, x = node["layer"], inputs[0]
@@ -203,6 +207,8 @@ class Network:
                 return x.mean([2, 3])
             case "global_max_pool2d":
                 return x.flatten(2).max(2).values
+            case "dropout" if not training:
+                return x
             case "flatten":
                 return x.permute(0, 2, 3, 1).flatten(1) if x.dim() == 4 else x
             case "zero_pad2d":

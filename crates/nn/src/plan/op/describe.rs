@@ -23,6 +23,7 @@ impl Op {
             Self::SoftmaxBackward { .. } => "softmax backward",
             Self::BatchNormTrain { .. } => "batch norm",
             Self::BatchNormInfer { .. } => "batch norm, moving statistics",
+            Self::BatchNormInferBackward { .. } => "batch norm, moving statistics backward",
             Self::BatchNormBackward { .. } => "batch norm backward",
             Self::BatchNormMaxPool { .. } => "batch norm, max pool",
             Self::BatchNormMaxPoolBackward { .. } => "batch norm, max pool backward",
@@ -82,6 +83,7 @@ impl Op {
             }
             Self::BatchNormTrain { shape, .. }
             | Self::BatchNormInfer { shape, .. }
+            | Self::BatchNormInferBackward { shape, .. }
             | Self::BatchNormBackward { shape, .. } => {
                 format!("{}x{}", shape.rows, shape.channels)
             }

@@ -109,6 +109,8 @@ pub enum Op {
         moving: Moving,
         y: BufferId,
     },
+    /// `dx = dy gamma / sqrt(moving variance + epsilon)`, the scale of `norm`
+    BatchNormInferBackward { shape: NormShape, norm: ConstantId, dy: BufferId, dx: BufferId },
     /// The gradients of [`Op::BatchNormTrain`], whose output is read where there was a residual; dx is that to what went into `input`, the activation that made x. dx is made of
     /// dgamma and dbeta, which also become the parameters' gradients where there are such parameters
     BatchNormBackward {

@@ -32,6 +32,7 @@ impl Op {
     pub(crate) fn constants(&self) -> impl Iterator<Item = ConstantId> + use<> {
         let read = match *self {
             Self::Conv2d { weights, epilogue, .. } => [weights.constant(), epilogue.before, epilogue.behind],
+            Self::BatchNormInferBackward { norm, .. } => [Some(norm), None, None],
             _ => [None; 3],
         };
         read.into_iter().flatten()
@@ -71,7 +72,8 @@ impl Op {
             Self::MaxPool { x, argmax, y, .. } => {
                 Operands { reads: vec![x], writes: argmax.into_iter().chain([y]).collect() }
             }
-            Self::ScaleShiftBackward { dy, dx, .. }
+            Self::BatchNormInferBackward { dy, dx, .. }
+            | Self::ScaleShiftBackward { dy, dx, .. }
             | Self::AvgPoolBackward { dy, dx, .. }
             | Self::GlobalAvgPoolBackward { dy, dx, .. }
             | Self::DropoutBackward { dy, dx, .. }
