@@ -208,10 +208,9 @@ fn folds_are_measured_on_what_each_has_not_seen() {
 #[test]
 fn labels_that_do_not_exclude_each_other_are_counted_one_by_one() {
     let (folder, config) = setting(20);
-    let mut list = "file,labels\n".to_owned();
-    for index in 0..20 {
-        list += &format!("photos/upper/{index}.png,bright|up\nphotos/lower/{index}.png,bright\n");
-    }
+    let rows =
+        (0..20).map(|index| format!("photos/upper/{index}.png,bright|up\nphotos/lower/{index}.png,bright\n"));
+    let list = format!("file,labels\n{}", rows.collect::<String>());
     let data = folder.path().join("list.csv");
     fs::write(&data, list).unwrap();
     let run = folder.path().join("run");

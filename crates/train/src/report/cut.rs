@@ -134,8 +134,7 @@ fn thresholds(
     for group in groups {
         let of_costs = costs.and_then(|costs| costs.aim(group));
         let aims = match (config.aim, of_costs) {
-            (Some(Aim::Cost { .. }) | None, Some(aim)) => vec![aim],
-            (Some(aim), _) => vec![aim],
+            (Some(Aim::Cost { .. }) | None, Some(aim)) | (Some(aim), _) => vec![aim],
             (None, None) if measured.is_multi_label() => vec![Aim::F1],
             (None, None) => vec![Aim::F1, Aim::Youden],
         };

@@ -19,6 +19,7 @@ mod slices;
 mod subject;
 mod summary;
 mod sure;
+mod why;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub use labels::{DoubtfulLabel, DoubtfulLabels};
 pub use made::{DataTable, EpochFigures, GroupCounts, GroupParts, HowMade, NetworkFacts, TrainingCourse};
 pub use subject::{Measured, MeasuredOn};
 pub use sure::HowSure;
+pub use why::Why;
 
 use asked::Asked;
 use subject::{Choosing, Subject, Subjects};
@@ -110,6 +112,8 @@ pub struct RunReport {
     pub where_to_cut: Option<WhereToCut>,
     /// What it gets wrong.
     pub where_it_fails: WhereItFails,
+    /// What the maps over these pictures are worth.
+    pub why: Why,
     /// Labels that are likely wrong; none of a model without probabilities.
     pub labels: Option<DoubtfulLabels>,
     /// How it does beside another, where one was named.
@@ -166,7 +170,8 @@ pub fn report_run(
     let where_to_cut = choosing
         .map(|(part, choosing, flatters)| WhereToCut::of(config, positive, part, choosing, &asked, flatters))
         .transpose()?;
-    let where_it_fails = WhereItFails::of(&asked, &survey)?;
+    let mut where_it_fails = WhereItFails::of(&asked, &survey)?;
+    let why = Why::of(&mut classifier, &subject.dataset, &mut where_it_fails.gallery, options)?;
     let labels = DoubtfulLabels::of(&asked.joined(validation.as_ref()), options)?;
     let against = match &config.against {
         Some(other) => Some(Against::of(other, config, &asked, device, options, classified)?),
@@ -182,6 +187,7 @@ pub fn report_run(
         how_sure,
         where_to_cut,
         where_it_fails,
+        why,
         labels,
         against,
         how_made,
