@@ -1,7 +1,7 @@
 //! Where to cut: thresholds, answers that are held back and sets of groups, chosen on some pictures and measured on others.
 
 use divvy_eval::{
-    Aim, Answered, ConformalSets, CostMatrix, CostReport, CoveragePoint, CurvePoint, Level, RiskCoverage,
+    Aim, Answered, ConformalSets, CostMatrix, CostReport, CoveragePoint, ThresholdPoint, Level, RiskCoverage,
     SetReport, SureEnough, ThresholdChoice, ThresholdCurve, ThresholdScores,
 };
 use divvy_model::Prediction;
@@ -45,7 +45,7 @@ pub struct Threshold {
     /// How it does on the pictures that are measured on.
     pub measured: ThresholdScores,
     /// Precision and recall at every threshold, on the pictures that it was chosen on.
-    pub curve: Vec<CurvePoint>,
+    pub curve: Vec<ThresholdPoint>,
 }
 
 /// Answering only when sure.

@@ -78,7 +78,7 @@ fn aim(aim: Aim) -> String {
 /// Precision and recall of one group at every threshold.
 fn curve(thresholds: &[Threshold]) -> Plot {
     let (group, points) = (&thresholds[0].group, &thresholds[0].curve);
-    let of = |value: fn(&divvy::eval::CurvePoint) -> Option<f64>| -> Vec<(f64, f64)> {
+    let of = |value: fn(&divvy::eval::ThresholdPoint) -> Option<f64>| -> Vec<(f64, f64)> {
         let mut points: Vec<_> =
             points.iter().filter_map(|point| Some((f64::from(point.threshold), value(point)?))).collect();
         points.reverse();
