@@ -92,4 +92,4 @@ pub use natural::natural_cmp;
 pub use preprocess::{Detail, Filter, Fit, MAX_SIDE, Preprocess, PreprocessError, Scaling};
 pub use split::{Fold, Split};
 pub use store::{ImageStore, ImageStream, StoreOptions, Unreadable, stream_images};
-pub use survey::Survey;
+pub use survey::{Attributes, Survey};

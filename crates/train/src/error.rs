@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use divvy_data::{DataError, Fold, OutOfRange, Part, PreprocessError};
-use divvy_eval::EvalError;
+use divvy_eval::{CostError, EvalError};
 use divvy_model::ModelError;
 use divvy_nn::{ArchitectureError, BuildError, Diagnostic, NotFinite, OutOfMemory, PrecisionError};
 use thiserror::Error;
@@ -49,6 +49,9 @@ pub enum TrainError {
     /// Metrics could not be computed.
     #[error(transparent)]
     Eval(#[from] EvalError),
+    /// Costs of mistakes that fit no groups.
+    #[error(transparent)]
+    Cost(#[from] CostError),
     /// The batch is too large for the machine.
     #[error("{source}; {fix}")]
     Memory {
@@ -242,6 +245,26 @@ pub enum TrainError {
         path: PathBuf,
         /// What is wrong there.
         fault: String,
+    },
+    /// A model without the run that it came of, which would tell the pictures to ask it about.
+    #[error(
+        "{path}: no run lies beside this model that tells which pictures it was measured on; name some that are in groups: `divvy report RUN DATA`",
+        path = path.display()
+    )]
+    NoPictures {
+        /// The model.
+        path: PathBuf,
+    },
+    /// Two models of which one puts each picture into a group and the other gives it any number of labels.
+    #[error(
+        "{path}: its labels do not mean what those of {with} mean, so that there is nothing to compare; name a model for the same question",
+        path = path.display(), with = with.display()
+    )]
+    Incomparable {
+        /// The one.
+        path: PathBuf,
+        /// The other.
+        with: PathBuf,
     },
     /// The models of the folds do not make one.
     #[error("the folds make no model together: {reason}")]

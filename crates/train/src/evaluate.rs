@@ -109,7 +109,7 @@ pub(crate) fn classify(
 }
 
 /// Makes sure that each picture has exactly one label, as an exclusive model answers.
-fn require_one_label(dataset: &Dataset, samples: &[usize]) -> Result<(), TrainError> {
+pub(crate) fn require_one_label(dataset: &Dataset, samples: &[usize]) -> Result<(), TrainError> {
     let labels = |sample: usize| dataset.samples()[sample].label.indices();
     let Some(&sample) = samples.iter().find(|&&sample| labels(sample).len() != 1) else { return Ok(()) };
     let names: Vec<_> = labels(sample).iter().map(|&class| dataset.classes()[class].as_str()).collect();
@@ -153,7 +153,7 @@ pub(crate) fn value(report: &Report, metric: Metric) -> f64 {
     let value = match (report, metric) {
         (Report::Exclusive(report), Metric::Accuracy) => Some(report.accuracy),
         (Report::Exclusive(report), Metric::BalancedAccuracy) => Some(report.balanced_accuracy),
-        (Report::Exclusive(report), Metric::MacroF1) => report.f1_macro(),
+        (Report::Exclusive(report), Metric::MacroF1) => report.f1_macro,
         (Report::Exclusive(report), Metric::RocAuc) => {
             report.binary.as_ref().and_then(|binary| binary.roc_auc)
         }
@@ -196,4 +196,27 @@ impl Outputs {
             Self::Scores(scores) => Answers::Scores { scores, threshold },
         }
     }
+}
+
+/// The log loss of each picture: the mean over its labels, each of which is there or not.
+pub(crate) fn losses_of_labels(
+    head: &Head,
+    labels: &[&Label],
+    predictions: &[Prediction],
+) -> Result<Vec<f64>, TrainError> {
+    let mut sums = vec![0.0; predictions.len()];
+    for class in 0..head.classes() {
+        let truth: Vec<usize> =
+            labels.iter().map(|label| usize::from(label.indices().contains(&class))).collect();
+        let given = predictions.iter().filter_map(|prediction| prediction.probabilities.as_ref());
+        let probabilities: Vec<f32> = given.map(|row| row[class]).collect();
+        let answers = Answers::PositiveProbabilities {
+            probabilities: &probabilities,
+            threshold: Head::DEFAULT_THRESHOLD,
+        };
+        for (sum, loss) in sums.iter_mut().zip(answers.losses(2, &truth)?.unwrap_or_default()) {
+            *sum += loss / head.classes() as f64;
+        }
+    }
+    Ok(sums)
 }

@@ -38,6 +38,7 @@ mod quantize;
 mod range_test;
 mod recipe;
 mod recorder;
+mod report;
 mod resources;
 mod run;
 mod start;
@@ -65,6 +66,12 @@ pub use outcome::Outcome;
 pub use quantize::{Quantization, quantize};
 pub use range_test::{Basis, RangeEnd, RangeTest, Reading, Sweep, Trial, read_trials, test_range};
 pub use recipe::{Choice, Facts, Recipe, Stated};
+pub use report::{
+    Abstaining, Against, DataTable, DoubtfulLabel, DoubtfulLabels, EpochFigures, Gallery, GroupCounts,
+    GroupFigures, GroupParts, HowGood, HowMade, HowSure, Measured, MeasuredOn, Mistake, NetworkFacts,
+    ReportConfig, Reported, RunReport, ShownPicture, Threshold, TrainingCourse, WhereItFails, WhereToCut,
+    Why, report_run,
+};
 pub use resources::Resources;
 pub use run::{Contents, RunFolder};
 pub use start::{resume, train};

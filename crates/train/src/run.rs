@@ -1,4 +1,4 @@
-//! The folder of a run: `model.divvy`, `events.jsonl`, `split.csv`, `config.toml`, and views that were asked for; until it has come to its
+//! The folder of a run: `model.divvy`, `events.jsonl`, `split.csv`, `config.toml`, its report, and views that were asked for; until it has come to its
 //! end two checkpoints and a lock. A run with folds holds a run for each, and what they say together.
 
 use std::fs::{self, File};
@@ -81,7 +81,7 @@ impl RunFolder {
     fn replaced(&self) -> Vec<PathBuf> {
         let once = [self.model(), self.last(), self.split(), self.config(), self.page()];
         let of_folds = [self.predictions(), self.figures()];
-        once.into_iter().chain(of_folds).chain(self.epochs()).collect()
+        once.into_iter().chain(of_folds).chain(self.report()).chain(self.epochs()).collect()
     }
 
     /// Takes away what a run needs only as long as it goes on.
@@ -239,6 +239,11 @@ impl RunFolder {
     /// The page that shows the training, where one was written.
     pub fn page(&self) -> PathBuf {
         self.path.join("live.html")
+    }
+
+    /// The report: the page, and the same as JSON.
+    pub fn report(&self) -> [PathBuf; 2] {
+        ["report.html", "report.json"].map(|name| self.path.join(name))
     }
 
     /// How the names of the files begin that TensorBoard reads.

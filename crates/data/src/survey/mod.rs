@@ -92,18 +92,51 @@ impl Origin {
     }
 }
 
+/// What can be told of a picture whatever it shows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Attributes {
+    /// Pixels of the picture as it is seen, at its own size.
+    pub width: usize,
+    /// The same, from top to bottom.
+    pub height: usize,
+    /// The size of its file; `None` for a picture that is not in a file of its own.
+    pub bytes: Option<usize>,
+    /// The name of its file's format, such as `PNG`.
+    pub format: Option<&'static str>,
+    /// Its mean luma (ITU-R BT.601), from 0 to 255.
+    pub light: f32,
+    /// How quickly its edges rise, about `1 / (2 s²)` of one that is blurred by a Gaussian of deviation s, in pixels at a longest side of 256.
+    /// `None` where the picture is too small or too plain to tell, or was not measured at its own size.
+    pub sharpness: Option<f32>,
+}
+
 impl Survey {
     /// Decodes every picture once, at its own size. Of the options, threads, progress and cancel are heeded.
     ///
     /// # Errors
     /// [`DataError::Interrupted`] when cancelled.
     pub fn of(dataset: &Arc<Dataset>, options: &StoreOptions<'_>) -> Result<Self, DataError> {
-        let samples = dataset.samples().len();
+        let samples: Vec<usize> = (0..dataset.samples().len()).collect();
+        Self::of_samples(dataset, &samples, options)
+    }
+
+    /// The same of some pictures.
+    ///
+    /// # Errors
+    /// [`DataError::Interrupted`] when cancelled.
+    ///
+    /// # Panics
+    /// If a sample's index is out of range.
+    pub fn of_samples(
+        dataset: &Arc<Dataset>,
+        samples: &[usize],
+        options: &StoreOptions<'_>,
+    ) -> Result<Self, DataError> {
         let recipe =
             Preprocess::new(1, 1, Channels::Rgb).unwrap_or_else(|_| unreachable!("a pixel is a size"));
-        let looked = options.crew().map(samples, |sample| look(dataset, sample, &recipe));
-        let (mut facts, mut unreadable) = (Vec::with_capacity(samples), Vec::new());
-        for (sample, looked) in looked.ok_or(DataError::Interrupted)?.into_iter().enumerate() {
+        let looked = options.crew().map(samples.len(), |index| look(dataset, samples[index], &recipe));
+        let (mut facts, mut unreadable) = (Vec::with_capacity(samples.len()), Vec::new());
+        for (&sample, looked) in samples.iter().zip(looked.ok_or(DataError::Interrupted)?) {
             match looked {
                 Ok(found) => facts.push(found),
                 Err(error) => unreadable.push(Unreadable { sample, error }),
@@ -145,6 +178,20 @@ impl Survey {
         let at = self.facts.binary_search_by_key(&sample, |facts| facts.sample).ok()?;
         let Origin { height, width, .. } = self.facts[at].origin;
         Some((height as usize, width as usize))
+    }
+
+    /// What can be told of a picture whatever it shows; `None` where it could not be decoded.
+    pub fn attributes(&self, sample: usize) -> Option<Attributes> {
+        let at = self.facts.binary_search_by_key(&sample, |facts| facts.sample).ok()?;
+        let Facts { origin: Origin { height, width, file }, measures, .. } = &self.facts[at];
+        Some(Attributes {
+            width: *width as usize,
+            height: *height as usize,
+            bytes: file.as_ref().map(|file| file.bytes),
+            format: file.as_ref().map(|file| file.header.format),
+            light: measures.light,
+            sharpness: measures.sharpness,
+        })
     }
 
     pub(crate) fn facts(&self) -> &[Facts] {

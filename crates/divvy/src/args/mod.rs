@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use divvy::data::CachePlace;
+use divvy::eval::{Aim, Level};
 use divvy::nn::{HeadKind, Isa, Precision, Task};
 
 pub(crate) use learn::{
@@ -59,6 +60,8 @@ pub(crate) enum Command {
     Tune(Box<TuneArgs>),
     /// Measure how good a model is on pictures whose groups are known
     Evaluate(EvaluateArgs),
+    /// Write a page on how good a model is, how sure, where it fails and how it was made
+    Report(ReportArgs),
     /// Say which group pictures belong to
     Predict(PredictArgs),
     /// Put pictures into a folder for each group
@@ -143,6 +146,59 @@ pub(crate) struct EvaluateArgs {
     /// Pictures in groups, as for train; its test part is used where it has one, else all of it
     #[arg(value_name = "DATA")]
     pub(crate) data: PathBuf,
+
+    /// The group of two that ROC AUC and average precision are about [default: the model's second]
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) positive: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) precision: PrecisionArgs,
+
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReportArgs {
+    /// The folder of a run, or the model file in it
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+
+    /// Pictures in groups, as for train; its test part is used where it has one, else all of it [default: the test part of the run's own
+    /// pictures, else its validation pictures]
+    #[arg(value_name = "DATA")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// Where report.html and report.json go [default: the run's folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) into: Option<PathBuf>,
+
+    /// Another run or model to hold this one against, on the same pictures
+    #[arg(long, value_name = "RUN")]
+    pub(crate) against: Option<PathBuf>,
+
+    /// What a mistake costs, such as "spotted->healthy=5" for a spotted one taken for healthy; all others cost 1. May be given several times
+    #[arg(long = "cost", value_name = "TRUE->ANSWER=COST")]
+    pub(crate) costs: Vec<String>,
+
+    /// What thresholds are chosen for: cost, precision=0.9, recall=0.95, f1 or youden [default: cost where one is stated, else f1 and youden]
+    #[arg(long, value_name = "AIM")]
+    pub(crate) aim: Option<Aim>,
+
+    /// How often a set of groups is to hold the true one
+    #[arg(long, value_name = "SHARE", default_value = "0.95")]
+    pub(crate) coverage: Level,
+
+    /// Which share of the answers is to be right where the model answers only when it is sure
+    #[arg(long, value_name = "SHARE", default_value = "0.95")]
+    pub(crate) accuracy: Level,
 
     /// The group of two that ROC AUC and average precision are about [default: the model's second]
     #[arg(long, value_name = "GROUP")]

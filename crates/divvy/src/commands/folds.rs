@@ -5,10 +5,11 @@ use std::path::Path;
 use anyhow::Result;
 use divvy::data::Fold;
 use divvy::train::{
-    CrossValidation, Event, FoldsOutcome, Resources, RunFolder, TrainConfig, TrainError, resume_folds,
-    train_folds,
+    CrossValidation, Event, FoldsOutcome, ReportConfig, Resources, RunFolder, TrainConfig, TrainError,
+    resume_folds, train_folds,
 };
 
+use super::report::{self, Means};
 use super::{resume, train};
 use crate::terminal::{Terminal, quoted};
 use crate::views::FoldsScreen;
@@ -20,9 +21,10 @@ pub(super) fn train(
     run: &Path,
     resources: Resources,
     board: bool,
+    means: &Means,
     terminal: &mut Terminal,
 ) -> Result<Status> {
-    watched(config, run, board, terminal, |told| {
+    watched(config, run, board, means, terminal, |told| {
         train_folds(config, run, resources, told, interrupt::asked())
     })
 }
@@ -33,12 +35,13 @@ pub(super) fn resume(
     begun: &TrainConfig,
     resources: Resources,
     board: bool,
+    means: &Means,
     terminal: &mut Terminal,
 ) -> Result<Status> {
     if RunFolder::at(run).model().is_file() {
         resume::tell_finished(run, terminal);
     }
-    watched(begun, run, board, terminal, |told| resume_folds(run, resources, told, interrupt::asked()))
+    watched(begun, run, board, means, terminal, |told| resume_folds(run, resources, told, interrupt::asked()))
 }
 
 /// Shows the trainings, says what came of them and what to type next.
@@ -46,6 +49,7 @@ fn watched(
     config: &TrainConfig,
     run: &Path,
     board: bool,
+    means: &Means,
     terminal: &mut Terminal,
     training: impl FnOnce(&mut (dyn FnMut(Fold, &Event) + Send)) -> Result<FoldsOutcome, TrainError>,
 ) -> Result<Status> {
@@ -62,6 +66,7 @@ fn watched(
         }
         FoldsOutcome::Finished(figures) => {
             tell(&figures, run, terminal);
+            report::after_training(&ReportConfig::new(run), means, terminal);
             terminal.tell(train::next_steps(run, &config.data, test_images));
             Ok(Status::partial_if(!figures.left_out.is_empty()))
         }

@@ -4,10 +4,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use divvy::nn::Precision;
 use divvy::train::{
-    Choice, Ending, Event, Folds, Length, Listener, Outcome, Resources, TrainConfig, TrainError, train,
+    Choice, Ending, Event, Folds, Length, Listener, Outcome, ReportConfig, Resources, TrainConfig,
+    TrainError, train,
 };
 
+use super::report::{self, Means};
 use super::{folds, resume};
 use crate::args::TrainArgs;
 use crate::terminal::{Terminal, program, quoted, thousands};
@@ -21,11 +24,12 @@ pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status
         cache: args.recipe.cache.options(),
         checkpoint_every: args.checkpoint_every.unwrap_or(Resources::CHECKPOINT_EVERY),
     };
+    let means = Means::of(&args.recipe.compute, Precision::F32)?;
     let (out, resumed, board) = (args.out.take(), args.resume.take(), args.tensorboard);
     let (run, data, seen) = if let Some(run) = resumed {
         let begun = resume::begun(&run, args, terminal)?;
         if let Some(Folds::Each(_)) = begun.folds {
-            return folds::resume(&run, &begun, resources, board, terminal);
+            return folds::resume(&run, &begun, resources, board, &means, terminal);
         }
         let seen = watched(&run, board, terminal, |listener| {
             divvy::train::resume(&run, resources, listener, interrupt::asked())
@@ -40,7 +44,7 @@ pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status
         let config = config(args, base)?;
         let run = out.unwrap_or_else(|| default_run(&config.data));
         if let Some(Folds::Each(_)) = config.folds {
-            return folds::train(&config, &run, resources, board, terminal);
+            return folds::train(&config, &run, resources, board, &means, terminal);
         }
         let seen = watched(&run, board, terminal, |listener| {
             train(&config, &run, resources, listener, interrupt::asked())
@@ -53,6 +57,9 @@ pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status
     let interrupted = outcome.ending == Ending::Interrupted;
     terminal.print("");
     terminal.print(told(&outcome, positive.as_deref(), terminal.palette()));
+    if !interrupted {
+        report::after_training(&ReportConfig::new(&run), &means, terminal);
+    }
     terminal.tell(if interrupted { resume::next_step(&run) } else { next_steps(&run, &data, test_images) });
     Ok(Status::partial_if(interrupted))
 }

@@ -1,7 +1,13 @@
 //! What the pages that divvy writes have in common. Each is one file that fetches nothing.
 
+mod parts;
+mod thumbnail;
+
 use divvy::rules::Severity;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+pub(crate) use parts::{PARTS, drawn, findings, share};
+pub(crate) use thumbnail::{Overlay, SHEET, Sheet, Thumbnail, breakable};
 
 /// Colours, letters and distances.
 const BASE: &str = include_str!("base.css");

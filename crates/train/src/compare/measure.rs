@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use divvy_data::{Dataset, Label, StoreOptions};
-use divvy_eval::{Answers, Binning, Calibration, Estimate, Report};
-use divvy_model::{Classifier, Model, Prediction};
-use divvy_nn::{Cpu, Head, Metric, Task};
+use divvy_data::{Dataset, StoreOptions};
+use divvy_eval::{Binning, Calibration, Estimate, Report};
+use divvy_model::{Classifier, Model};
+use divvy_nn::{Cpu, Metric, Task};
 
 use super::RunFigures;
 use super::training::Training;
 use crate::error::TrainError;
-use crate::evaluate::{Outputs, classify, exclusive_truth, report};
+use crate::evaluate::{Outputs, classify, exclusive_truth, losses_of_labels, report};
 
 /// One training of one contender.
 #[derive(Clone)]
@@ -74,27 +74,4 @@ pub(super) fn run(
     let unreadable = classified.unreadable;
     let samples = classified.samples;
     Ok(Measured { figures, metric, parameters, samples, unreadable, right, losses, calibration })
-}
-
-/// The log loss of each picture: the mean over its labels, each of which is there or not.
-fn losses_of_labels(
-    head: &Head,
-    labels: &[&Label],
-    predictions: &[Prediction],
-) -> Result<Vec<f64>, TrainError> {
-    let mut sums = vec![0.0; predictions.len()];
-    for class in 0..head.classes() {
-        let truth: Vec<usize> =
-            labels.iter().map(|label| usize::from(label.indices().contains(&class))).collect();
-        let given = predictions.iter().filter_map(|prediction| prediction.probabilities.as_ref());
-        let probabilities: Vec<f32> = given.map(|row| row[class]).collect();
-        let answers = Answers::PositiveProbabilities {
-            probabilities: &probabilities,
-            threshold: Head::DEFAULT_THRESHOLD,
-        };
-        for (sum, loss) in sums.iter_mut().zip(answers.losses(2, &truth)?.unwrap_or_default()) {
-            *sum += loss / head.classes() as f64;
-        }
-    }
-    Ok(sums)
 }

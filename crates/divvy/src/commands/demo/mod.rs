@@ -13,8 +13,9 @@ use divvy::model::{Classifier, Model};
 use divvy::nn::Precision;
 use divvy::rules::Rule;
 use divvy::sort::{Mode, Sorter};
-use divvy::train::{Ending, Facts, Length, Recipe, Stated, TrainConfig, evaluate, train};
+use divvy::train::{Ending, Facts, Length, Recipe, ReportConfig, Stated, TrainConfig, evaluate, train};
 
+use super::report::{self, Means};
 use super::sort::{Doubt, sort};
 use crate::args::DemoArgs;
 use crate::terminal::{Terminal, program, quoted};
@@ -63,6 +64,8 @@ pub(crate) fn run(args: &DemoArgs, terminal: &mut Terminal) -> Result<Status> {
     heading("\n3. How good it is on pictures it has not seen", terminal);
     let mut classifier = Classifier::new(Model::open(&run)?, args.compute.device(Precision::F32)?)?;
     terminal.print(measured(&mut classifier, &album.test)?);
+    let of_test = ReportConfig { data: Some(album.test.clone()), ..ReportConfig::new(&run) };
+    report::after_training(&of_test, &Means::of(&args.compute, Precision::F32)?, terminal);
 
     heading("\n4. Sorting a folder of both kinds", terminal);
     let (mut sorter, gathered) = Sorter::open(&album.mixed, &sorted, Mode::Copy)?;

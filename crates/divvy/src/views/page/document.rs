@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use divvy::train::{Course, Ending, EpochRecord, Event};
 use maud::{Markup, PreEscaped, html};
 
-use crate::page::{self, Head, badge, prose};
-use crate::plot::{Plot, STYLE as PLOT_STYLE, Style, figure};
+use crate::page::{self, Head, PARTS, drawn, prose, share};
+use crate::plot::{STYLE as PLOT_STYLE, figure};
 use crate::terminal::{duration, thousands};
 use crate::views::curves::{losses, metric, rates};
 
@@ -34,7 +34,7 @@ pub(super) fn document(course: &Course, moment: &Moment) -> Markup {
         _ => "a training".to_owned(),
     };
     let title = format!("{}{data}", if moment.is_live { "Training on " } else { "How training went on " });
-    let style = format!("{PLOT_STYLE}{STYLE}");
+    let style = [PLOT_STYLE, PARTS, STYLE].concat();
     let body = html! {
         a.skip href="#curves" { "Skip to the curves" }
         header {
@@ -137,33 +137,6 @@ fn curves(course: &Course) -> Markup {
     }
 }
 
-fn drawn(id: &str, plot: &Plot) -> Markup {
-    html! {
-        figure {
-            figcaption {
-                (prose(&plot.title))
-                @if plot.curves.len() > 1 {
-                    span.legend {
-                        @for (index, curve) in plot.curves.iter().enumerate() {
-                            span class={ "key c" (index) } { (sample(curve.style)) (curve.name) }
-                        }
-                    }
-                }
-            }
-            (plot.svg(id))
-        }
-    }
-}
-
-fn sample(style: Style) -> Markup {
-    let dashes = if style == Style::Dashed { "5 4" } else { "none" };
-    html! {
-        svg.sample aria-hidden="true" viewBox="0 0 24 8" width="24" height="8" {
-            line x1="1" x2="23" y1="4" y2="4" stroke-dasharray=(dashes) {}
-        }
-    }
-}
-
 /// How many pictures of each group were right in the last epoch.
 fn groups(course: &Course) -> Markup {
     let Some((record, answers)) =
@@ -195,40 +168,12 @@ fn groups(course: &Course) -> Markup {
     }
 }
 
-/// A share as a number with a bar; nothing of no pictures.
-fn share(right: usize, wanted: usize) -> Markup {
-    if wanted == 0 {
-        return html! { "none to tell from" };
-    }
-    let share = right as f64 / wanted as f64;
-    html! {
-        span { (format!("{share:.3}")) }
-        svg.bar aria-hidden="true" viewBox="0 0 100 8" preserveAspectRatio="none" {
-            rect.whole width="100" height="8" {}
-            rect.part width=(format!("{:.1}", 100.0 * share)) height="8" {}
-        }
-    }
-}
-
 fn findings(course: &Course) -> Markup {
     html! {
         @if !course.findings().is_empty() {
             section aria-labelledby="findings-title" {
                 h2 #findings-title { "What was found" }
-                ul.findings {
-                    @for finding in course.findings() {
-                        li {
-                            p.rule {
-                                (badge(finding.severity))
-                                span.id { (finding.rule) }
-                                span { (finding.place.to_string()) }
-                            }
-                            h3 { (prose(&finding.what)) }
-                            @if !finding.why.is_empty() { p { (prose(&finding.why)) "." } }
-                            @if !finding.fix.is_empty() { p { (prose(&finding.fix)) "." } }
-                        }
-                    }
-                }
+                (page::findings(course.findings()))
             }
         }
     }

@@ -2,7 +2,6 @@
 
 mod page;
 mod table;
-mod thumbnail;
 
 use std::fs;
 use std::path::Path;

@@ -6,13 +6,14 @@ use divvy::data::check::{Finding, Suspect};
 use divvy::rules::Severity;
 use maud::{Markup, PreEscaped, html};
 
-use super::thumbnail::{self, Thumbnail};
 use super::{Shown, TABLE};
-use crate::page::{Head, badge, document, prose};
+use crate::page::{Head, SHEET, Sheet, Thumbnail, badge, breakable, document, prose};
 use crate::terminal::thousands;
 
 /// How many pictures of a finding are shown; the rest is in the table.
 const PICTURES: usize = 200;
+/// The longest side of a picture, in pixels: sharp on a screen of twice the resolution.
+const SIDE: usize = 288;
 /// How many lines of evidence are shown where there are no pictures.
 const LINES: usize = 20;
 /// A page may use its own styles and the pictures within it, and nothing else.
@@ -24,9 +25,12 @@ pub(super) fn write(file: &mut dyn Write, shown: &Shown<'_>, done: &dyn Fn(usize
     // The page is cut where the sections go, which are the only part that grows.
     let (head, foot) = (head(shown).into_string(), "</main></body></html>\n");
     file.write_all(head.as_bytes())?;
+    let sheet = Sheet { dataset: shown.dataset, side: SIDE, threads: shown.threads };
     for (index, finding) in shown.findings.iter().enumerate() {
         let drawn = &finding.suspects[..finding.suspects.len().min(PICTURES)];
-        let thumbnails = thumbnail::of_all(drawn, shown);
+        let size = |sample: usize| shown.sizes.get(sample).copied().flatten();
+        let pictures: Vec<_> = drawn.iter().map(|suspect| (suspect.sample, size(suspect.sample))).collect();
+        let thumbnails = sheet.thumbnails(&pictures);
         file.write_all(section(index, finding, drawn, &thumbnails, shown).into_string().as_bytes())?;
         done(index + 1);
     }
@@ -49,7 +53,8 @@ fn head(shown: &Shown<'_>) -> Markup {
         }
     };
     let title = format!("What was found in {data}");
-    let markup = document(&Head { title: &title, policy: POLICY, style: STYLE }, &body);
+    let style = [SHEET, STYLE].concat();
+    let markup = document(&Head { title: &title, policy: POLICY, style: &style }, &body);
     let cut = markup.into_string();
     let end = cut.rfind("</main>").unwrap_or(cut.len());
     PreEscaped(cut[..end].to_owned())
@@ -149,9 +154,7 @@ fn figure(suspect: &Suspect, thumbnail: Option<&Thumbnail>, shown: &Shown<'_>) -
         figure {
             div.frame {
                 @match thumbnail {
-                    Some(Thumbnail { width, height, uri }) => {
-                        img src=(uri) width=(width) height=(height) alt={ "picture in " (labels) } loading="lazy" decoding="async";
-                    }
+                    Some(thumbnail) => { (thumbnail.image(&format!("picture in {labels}"))) }
                     None => { span.none { "cannot be shown" } }
                 }
             }
@@ -162,9 +165,4 @@ fn figure(suspect: &Suspect, thumbnail: Option<&Thumbnail>, shown: &Shown<'_>) -
             }
         }
     }
-}
-
-/// A path that may be broken after each folder.
-fn breakable(path: &str) -> Markup {
-    html! { @for piece in path.split_inclusive('/') { (piece) wbr; } }
 }

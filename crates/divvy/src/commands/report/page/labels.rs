@@ -1,0 +1,69 @@
+//! Labels that are likely wrong.
+
+use divvy::train::{DoubtfulLabel, DoubtfulLabels, Reported};
+use maud::{Markup, html};
+
+use super::Section;
+use super::fails::{SIDE, shown_size};
+use super::number::{Form, number, optional};
+use crate::page::{Sheet, Thumbnail, breakable};
+use crate::terminal::thousands;
+
+pub(super) fn section(reported: &Reported, threads: usize) -> Option<Section> {
+    let labels = reported.report.labels.as_ref()?;
+    let content = html! {
+        p {
+            (number("/labels/suspected", labels.suspected, Form::Count)) " of " (number("/labels/n", labels.n, Form::Count))
+            " pictures have a label that the model contradicts so surely that it may be wrong. "
+            "Only pictures that it was not trained on can tell; of a run with folds these are all."
+        }
+        @if !labels.pictures.is_empty() { (sheet(labels, reported, threads)) }
+    };
+    Some(Section { id: "labels", title: "Labels that may be wrong", content })
+}
+
+fn sheet(labels: &DoubtfulLabels, reported: &Reported, threads: usize) -> Markup {
+    let sheet = Sheet { dataset: &reported.dataset, side: SIDE, threads };
+    let pictures: Vec<_> =
+        labels.pictures.iter().map(|doubt| (doubt.picture.sample, shown_size(&doubt.picture))).collect();
+    let thumbnails = sheet.thumbnails(&pictures);
+    html! {
+        p.note { (thousands(labels.pictures.len())) " of them, the most contradicted first." }
+        ul.sheet {
+            @for (index, (doubt, thumbnail)) in labels.pictures.iter().zip(&thumbnails).enumerate() {
+                li { (figure(&format!("/labels/pictures/{index}"), doubt, thumbnail.as_ref())) }
+            }
+        }
+    }
+}
+
+fn figure(key: &str, doubt: &DoubtfulLabel, thumbnail: Option<&Thumbnail>) -> Markup {
+    let alt = match (&doubt.likely, doubt.given) {
+        (Some(likely), _) => format!("labelled {}, looks like {likely}", doubt.label),
+        (None, true) => format!("labelled {}", doubt.label),
+        (None, false) => format!("not labelled {}", doubt.label),
+    };
+    html! {
+        figure {
+            div.frame {
+                @match thumbnail {
+                    Some(thumbnail) => { (thumbnail.image(&alt)) }
+                    None => { span.none { "cannot be shown" } }
+                }
+            }
+            figcaption {
+                span.said {
+                    @if doubt.given { "labelled " } @else { "not labelled " }
+                    bdi { (doubt.label) } " (" (number(&format!("{key}/probability"), doubt.probability, Form::Percent)) ")"
+                }
+                @if let Some(likely) = &doubt.likely {
+                    span.said {
+                        "looks like " bdi { (likely) } " ("
+                        (optional(&format!("{key}/likely_probability"), doubt.likely_probability, Form::Percent)) ")"
+                    }
+                }
+                bdi.path { (breakable(&doubt.picture.name)) }
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What a model says of the pictures that a report is about.
+
+use std::sync::Arc;
+
+use divvy_data::{Dataset, StoreOptions};
+use divvy_model::{Classifier, Model, Prediction};
+use divvy_nn::{Device, Head, Task};
+
+use super::subject::{Inquiry, Subject};
+use crate::error::TrainError;
+use crate::evaluate::{Classified, classify};
+
+/// Pictures, what is true of each, and what the model says.
+#[derive(Clone)]
+pub(super) struct Asked {
+    pub(super) dataset: Arc<Dataset>,
+    pub(super) head: Head,
+    /// Those that could be read.
+    pub(super) samples: Vec<usize>,
+    /// One for each of them.
+    pub(super) predictions: Vec<Prediction>,
+    /// What is wrong with the others, a sentence each.
+    pub(super) unreadable: Vec<String>,
+}
+
+impl Asked {
+    /// Asks about all of `subject`: `classifier`, or each fold's own on another device like `device`.
+    pub(super) fn ask(
+        classifier: &mut Classifier,
+        subject: &Subject,
+        device: &Device,
+        options: &StoreOptions<'_>,
+        classified: &dyn Fn(usize, usize),
+    ) -> Result<Self, TrainError> {
+        let dataset = &subject.dataset;
+        let mut asked = Self {
+            dataset: Arc::clone(dataset),
+            head: *classifier.head(),
+            samples: Vec::new(),
+            predictions: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        match &subject.inquiry {
+            Inquiry::Model(samples) => {
+                asked.take(classify(classifier, dataset, samples.clone(), options, classified)?);
+            }
+            Inquiry::Folds(folds) => {
+                for (model, samples) in folds {
+                    let mut fold = Classifier::new(Model::open(model)?, device.another())?;
+                    asked.take(classify(&mut fold, dataset, samples.clone(), options, classified)?);
+                }
+            }
+        }
+        Ok(asked)
+    }
+
+    fn take(&mut self, classified: Classified) {
+        self.samples.extend(classified.samples);
+        self.predictions.extend(classified.predictions);
+        self.unreadable.extend(classified.unreadable);
+    }
+
+    /// These pictures, and those of `other` where they are of the same data.
+    pub(super) fn joined(&self, other: Option<&Self>) -> Self {
+        let mut joined = self.clone();
+        if let Some(other) = other.filter(|other| Arc::ptr_eq(&other.dataset, &self.dataset)) {
+            joined.samples.extend(&other.samples);
+            joined.predictions.extend(other.predictions.iter().cloned());
+        }
+        joined
+    }
+
+    /// The groups or labels.
+    pub(super) fn classes(&self) -> &[String] {
+        self.dataset.classes()
+    }
+
+    /// What a picture is labelled with; pictures are counted from 0 here, in the order in which they were asked about.
+    pub(super) fn truth(&self, picture: usize) -> &[usize] {
+        self.dataset.samples()[self.samples[picture]].label.indices()
+    }
+
+    /// The group of each, where groups exclude each other.
+    pub(super) fn classes_of_truth(&self) -> Vec<usize> {
+        (0..self.samples.len()).map(|picture| self.truth(picture)[0]).collect()
+    }
+
+    /// The probabilities of all groups or labels, a row a picture; nothing from a head without.
+    pub(super) fn rows(&self) -> Vec<f32> {
+        self.predictions.iter().flat_map(|p| p.probabilities.iter().flatten().copied()).collect()
+    }
+
+    /// Whether each belongs to a group or has a label, and how much speaks for it: the probability, or of two groups without probabilities a number
+    /// that grows with it.
+    pub(super) fn of_group(&self, group: usize) -> (Vec<bool>, Vec<f32>) {
+        let truth = (0..self.samples.len()).map(|picture| self.truth(picture).contains(&group)).collect();
+        let score = |prediction: &Prediction| match (&prediction.probabilities, prediction.score) {
+            (Some(row), _) => row[group],
+            (None, Some(score)) if group == 1 => score,
+            (None, score) => -score.unwrap_or_default(),
+        };
+        (truth, self.predictions.iter().map(score).collect())
+    }
+
+    /// Whether each was given its group, or exactly its labels.
+    pub(super) fn right(&self) -> Vec<bool> {
+        let chosen = self.predictions.iter().enumerate();
+        chosen.map(|(picture, prediction)| prediction.chosen == self.truth(picture)).collect()
+    }
+
+    /// Whether labels do not exclude each other.
+    pub(super) fn is_multi_label(&self) -> bool {
+        self.head.task() == Task::MultiLabel
+    }
+}
