@@ -18,6 +18,8 @@
 //! Two classifiers, heads or optimizers are compared on the same samples by [`McNemar`], across seeds by [`PairedT`], and by
 //! how far their probabilities can be believed with [`Calibration`]. Labels that are likely wrong are found by [`LabelErrors`].
 //! A [`ThresholdCurve`] gives the threshold for an [`Aim`], a [`CostMatrix`] the decisions of least cost.
+//! [`RiskCoverage`] tells from which confidence on a stated accuracy holds, [`ConformalSets`] hold the true class as often as asked for,
+//! [`NoveltyScores`] tell what is unlike the samples known, and [`Slices`] where accuracy falls.
 //!
 //! # Conventions
 //!
