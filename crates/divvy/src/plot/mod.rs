@@ -47,6 +47,8 @@ pub(crate) struct Curve {
     pub(crate) name: String,
     pub(crate) style: Style,
     pub(crate) points: Vec<(f64, f64)>,
+    /// Where it may run, which is drawn in a page only: for places on the x-axis the lowest and the highest value.
+    pub(crate) band: Vec<(f64, f64, f64)>,
 }
 
 /// How points are joined, so that curves differ without colours.
@@ -102,7 +104,12 @@ impl Curve {
         style: Style,
         points: impl IntoIterator<Item = (f64, f64)>,
     ) -> Self {
-        Self { name: name.into(), style, points: points.into_iter().collect() }
+        Self { name: name.into(), style, points: points.into_iter().collect(), band: Vec::new() }
+    }
+
+    /// With where it may run.
+    pub(crate) fn band(self, band: impl IntoIterator<Item = (f64, f64, f64)>) -> Self {
+        Self { band: band.into_iter().collect(), ..self }
     }
 }
 

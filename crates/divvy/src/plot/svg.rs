@@ -77,6 +77,7 @@ impl Plot {
         let line: Vec<String> = places.iter().map(|(x, y)| format!("{x},{y}")).collect();
         let class = format!("curve c{index} {}", curve.style.class());
         html! {
+            @if curve.band.len() > 1 { (band(index, curve, frame)) }
             // A single point is no line.
             @if curve.style == Style::Dots || places.len() == 1 {
                 g class=(class) { @for (x, y) in &places { circle cx=(x) cy=(y) r="1.8" {} } }
@@ -104,6 +105,15 @@ impl Plot {
         });
         told.collect::<Vec<_>>().join(" ")
     }
+}
+
+/// The area in which a curve may run: along its upper edge and back along the lower one.
+fn band(index: usize, curve: &Curve, frame: Frame) -> Markup {
+    let upper = curve.band.iter().map(|&(x, _, high)| (x, high));
+    let lower = curve.band.iter().rev().map(|&(x, low, _)| (x, low));
+    let corners: Vec<String> =
+        upper.chain(lower).map(|(x, y)| format!("{},{}", frame.right(x), frame.down(y))).collect();
+    html! { polygon class={ "band c" (index) } points=(corners.join(" ")) {} }
 }
 
 impl Frame {
@@ -158,6 +168,14 @@ mod tests {
         assert!(svg.contains(r#"points="52,14 219,161 386,210""#), "{svg}");
         assert!(svg.contains(r#"<circle cx="219" cy="112" r="1.8">"#), "{svg}");
         assert!(svg.contains(r#"<line x1="219" x2="219" y1="14" y2="210">"#), "{svg}");
+    }
+
+    #[test]
+    fn a_band_is_an_area_from_its_lowest_to_its_highest_values() {
+        let mut plot = plot();
+        plot.curves[0] = plot.curves[0].clone().band([(0.0, 0.5, 1.0), (5.0, 0.0, 0.25)]);
+        let svg = plot.svg("loss").into_string();
+        assert!(svg.contains(r#"<polygon class="band c0" points="52,14 219,161 219,210 52,112">"#), "{svg}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Where to cut: thresholds, answers that are held back and sets of groups, chosen on some pictures and measured on others.
 
 use divvy_eval::{
-    Aim, Answered, ConformalSets, CostMatrix, CostReport, CoveragePoint, ThresholdPoint, Level, RiskCoverage,
-    SetReport, SureEnough, ThresholdChoice, ThresholdCurve, ThresholdScores,
+    Aim, Answered, ConformalSets, CostMatrix, CostReport, CoveragePoint, Level, RiskCoverage, SetReport,
+    SureEnough, ThresholdChoice, ThresholdCurve, ThresholdPoint, ThresholdScores,
 };
 use divvy_model::Prediction;
 use divvy_nn::{Head, Task};

@@ -10,6 +10,7 @@
 
 mod against;
 mod asked;
+mod curves;
 mod cut;
 mod fails;
 mod good;
@@ -35,13 +36,14 @@ use crate::evaluate::require_exclusive;
 use crate::run::RunFolder;
 
 pub use against::Against;
+pub use curves::GroupCurves;
 pub use cut::{Abstaining, Threshold, WhereToCut};
 pub use fails::{Gallery, Mistake, ShownPicture, WhereItFails};
 pub use good::{GroupFigures, HowGood};
 pub use labels::{DoubtfulLabel, DoubtfulLabels};
 pub use made::{DataTable, EpochFigures, GroupCounts, GroupParts, HowMade, NetworkFacts, TrainingCourse};
 pub use subject::{Measured, MeasuredOn};
-pub use sure::HowSure;
+pub use sure::{HowSure, Scaled};
 pub use why::Why;
 
 use asked::Asked;
@@ -161,7 +163,7 @@ pub fn report_run(
     let survey = Survey::of_samples(&subject.dataset, &asked.samples, options)?;
 
     let how_good = HowGood::of(&asked, positive)?;
-    let how_sure = HowSure::of(&asked)?;
+    let how_sure = HowSure::of(&asked, validation.as_ref())?;
     let choosing = match (&choosing, &validation) {
         (Choosing::Measured, _) => Some((subject.part, &asked, true)),
         (Choosing::Validation(chosen_on), Some(validation)) => Some((chosen_on.part, validation, false)),
