@@ -89,8 +89,8 @@ impl Classifier {
     }
 
     /// Classifies image files, in order, and hands each to `answer`; a file that is no usable picture comes as its error. Decoding
-    /// goes on in the background while the network runs. Where the model knows what its training pictures look like, and there is the memory for it, each is held against
-    /// them ([`Prediction::familiarity`]), which takes a network's pass more.
+    /// goes on in the background while the network runs. Each is held against the training pictures, as by
+    /// [`classify_and_compare`](Self::classify_and_compare).
     ///
     /// Stops early when `answer` returns an error, which it gives back.
     ///
@@ -119,16 +119,25 @@ impl Classifier {
         Ok(())
     }
 
-    /// Classifies decoded and fitted pictures.
-    fn classify_pixels<'a>(&mut self, pictures: impl Iterator<Item = &'a Pixels>) -> Vec<Prediction> {
-        let images: Vec<f32> = pictures.flat_map(|pixels| self.preprocess.scale(pixels)).collect();
-        let mut predictions = self.classify(&images);
-        if let Ok(Some(p_values)) = self.p_values(&images) {
+    /// [`classify`](Self::classify), and holds each picture against the training pictures ([`Prediction::familiarity`]) where the model knows what these look like
+    /// and there is the memory for it: a network's pass more.
+    ///
+    /// # Panics
+    /// When `images` is not a whole number of pictures.
+    pub fn classify_and_compare(&mut self, images: &[f32]) -> Vec<Prediction> {
+        let mut predictions = self.classify(images);
+        if let Ok(Some(p_values)) = self.p_values(images) {
             for (prediction, p_value) in predictions.iter_mut().zip(p_values) {
                 prediction.familiarity = Some(p_value);
             }
         }
         predictions
+    }
+
+    /// Classifies decoded and fitted pictures.
+    fn classify_pixels<'a>(&mut self, pictures: impl Iterator<Item = &'a Pixels>) -> Vec<Prediction> {
+        let images: Vec<f32> = pictures.flat_map(|pixels| self.preprocess.scale(pixels)).collect();
+        self.classify_and_compare(&images)
     }
 }
 

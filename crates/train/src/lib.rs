@@ -67,10 +67,10 @@ pub use quantize::{Quantization, quantize};
 pub use range_test::{Basis, RangeEnd, RangeTest, Reading, Sweep, Trial, read_trials, test_range};
 pub use recipe::{Choice, Facts, Recipe, Stated};
 pub use report::{
-    Abstaining, Against, DataTable, DoubtfulLabel, DoubtfulLabels, EpochFigures, Gallery, GroupCounts,
-    GroupCurves, GroupFigures, GroupParts, HowGood, HowMade, HowSure, Measured, MeasuredOn, Mistake,
-    NetworkFacts, ReportConfig, Reported, RunReport, Scaled, ShownPicture, Threshold, TrainingCourse,
-    WhereItFails, WhereToCut, Why, report_run,
+    Abstaining, Against, Calibrated, DataTable, DoubtfulLabel, DoubtfulLabels, EpochFigures, FalseAlarms,
+    Gallery, GroupCounts, GroupCurves, GroupFigures, GroupParts, HowFamiliar, HowGood, HowMade, HowSure,
+    Measured, MeasuredOn, Mistake, NetworkFacts, ReportConfig, Reported, RunReport, ShownPicture, Threshold,
+    TrainingCourse, WhereItFails, WhereToCut, Why, report_run,
 };
 pub use resources::Resources;
 pub use run::{Contents, RunFolder};
