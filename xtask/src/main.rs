@@ -3,6 +3,7 @@
 mod bench;
 mod cross_test;
 mod fuzz;
+mod pages;
 mod sanitize;
 mod stage;
 mod test;

@@ -53,7 +53,7 @@ pub(crate) fn run(title: &str, mut command: Command) -> Result<()> {
 }
 
 /// A command as one would type it.
-fn words(command: &Command) -> String {
+pub(crate) fn words(command: &Command) -> String {
     let settings = command.get_envs().filter_map(|(name, value)| {
         Some(format!("{}='{}'", name.to_string_lossy(), value?.to_string_lossy()))
     });

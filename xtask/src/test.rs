@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
+use crate::pages;
 use crate::stage::{self, answers, cargo};
 
 /// Runs every stage, cheapest first, and stops at the first that fails.
@@ -17,12 +18,24 @@ pub(crate) fn run() -> Result<()> {
     )?;
     // Among them: the rules of import and of unsafe code (xtask/tests), and every example once.
     stage::run("test", cargo(&["test", "--workspace", "--quiet"]))?;
+    test_pages()?;
     let mut documentation = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
     documentation.env("RUSTDOCFLAGS", "-D warnings");
     stage::run("document", documentation)?;
     check_dependencies()?;
     println!("\nall well");
     Ok(())
+}
+
+/// Opens the pages that divvy writes in a browser.
+fn test_pages() -> Result<()> {
+    match pages::test() {
+        Ok(test) => stage::run("pages", test),
+        Err(missing) => {
+            stage::leave_out("pages", &missing);
+            Ok(())
+        }
+    }
 }
 
 /// Checks what divvy is built on: licences and sources always, known faults where the list of them is at hand.

@@ -90,7 +90,7 @@ impl Thumbnail {
     pub(crate) fn image(&self, alt: &str) -> Markup {
         let is_dots = self.width.max(self.height) <= DOTS;
         html! {
-            img.dots[is_dots] src=(self.uri) width=(self.width) height=(self.height) alt=(alt) loading="lazy" decoding="async";
+            img.dots[is_dots] src=(self.uri) width=(self.width) height=(self.height) alt=(alt) decoding="async";
         }
     }
 

@@ -37,14 +37,17 @@ pub(super) fn curves(curves: &[GroupCurves]) -> Markup {
     html! {
         h3 { "At every threshold" }
         p.note {
-            "The ROC curve is the share of a group that is found against the share of all others that is taken for it, the precision-recall curve the share of what is taken for it that belongs to it "
-            "against the share that is found. The shaded bands hold 95 of 100 curves of pictures drawn anew (bootstrap)."
+            "How high a score must be for an answer can be chosen; the curves show all choices at once. A ROC curve draws the share of a group that is found against the share of "
+            "all others that is taken for it: the nearer to the upper left corner, the better. The area under it, ROC AUC, is how often, of one picture of the group and one of the "
+            "others, the first has the higher score: 1 is never wrong, 0.5 is chance. A precision-recall curve draws the share of what is taken for a group that belongs to it "
+            "against the share that is found: the nearer to the upper right corner, the better; average precision is the area under it. The shaded bands hold 95 of 100 curves of "
+            "pictures drawn anew (bootstrap)."
         }
         (table("How well each group is told from the others", &["Group", "ROC AUC", "Average precision"], &rows))
         div.plots {
             @for (index, curve) in drawn_ones {
-                @if let Some(roc) = &curve.roc { (drawn(&format!("roc-{index}"), &plot(&format!("{}: ROC", curve.group), ["others taken for it", "found"], roc, true))) }
-                @if let Some(area) = &curve.precision_recall { (drawn(&format!("pr-{index}"), &plot(&format!("{}: precision and recall", curve.group), ["found (recall)", "right (precision)"], area, false))) }
+                @if let Some(roc) = &curve.roc { (drawn(&format!("roc-{index}"), &plot(&format!("ROC of {}", curve.group), ["others taken for it", "found"], roc, true))) }
+                @if let Some(area) = &curve.precision_recall { (drawn(&format!("pr-{index}"), &plot(&format!("precision and recall of {}", curve.group), ["found (recall)", "right (precision)"], area, false))) }
             }
         }
     }

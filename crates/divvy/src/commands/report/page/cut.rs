@@ -88,7 +88,7 @@ fn curve(thresholds: &[Threshold]) -> Plot {
         .iter()
         .map(|threshold| Mark { x: f64::from(threshold.choice.threshold), name: aim(threshold.choice.aim) });
     Plot {
-        title: format!("{group}, by threshold"),
+        title: format!("at each threshold of {group}"),
         x: Axis::linear("threshold"),
         y: Axis::linear("share").ends(Some((0.0, 1.0))),
         curves: vec![
@@ -133,7 +133,7 @@ fn only_when_sure(abstaining: &Abstaining) -> Markup {
                     div { dt { "Right of these" } dd { (estimate("/where_to_cut/abstaining/measured/accuracy", measured.accuracy, Form::Percent)) } }
                 }
             }
-            _ => { p { "That so many of the answers are right could be shown of no confidence: there are too few pictures to choose by, or too many mistakes among the surest." } }
+            _ => { p { "No confidence can be named from which on so many answers are right: there are too few pictures to choose by, or too many mistakes among the surest." } }
         }
         div.plots { (drawn("coverage", &plot)) }
     }

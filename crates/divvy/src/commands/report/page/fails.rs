@@ -205,7 +205,7 @@ fn figure(key: &str, picture: &ShownPicture, thumbnail: Option<&Thumbnail>, clas
                     }
                 }
                 figcaption {
-                    span.said class=(kind) {
+                    span class={ "said " (kind) } {
                         @if picture.right { "✓ " bdi { (truth) } }
                         @else { "✗ " bdi { (answer) } ", but it is " bdi { (truth) } }
                     }

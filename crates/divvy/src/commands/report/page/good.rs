@@ -36,7 +36,20 @@ fn headline(how_good: &HowGood) -> Markup {
         dl.figures {
             @for (name, figure) in figures { div { dt { (name) } dd { (figure) } } }
         }
-        p.note { "In brackets: the 95 % interval, which covers the true figure 95 times in 100." }
+        p.note { "In brackets: the 95 % interval, which covers the true figure 95 times in 100. " (meaning(&how_good.metrics)) }
+    }
+}
+
+/// What the figures are, to someone who meets them for the first time.
+fn meaning(metrics: &Report) -> Markup {
+    match metrics {
+        Report::Exclusive(_) => html! {
+            "Balanced accuracy counts each group alike, however many pictures it has. MCC is the correlation of answers and true groups: 1 is perfect, 0 is guessing."
+        },
+        Report::MultiLabel(_) => html! {
+            "F1 joins how much is found with how much of what is given is right; 1 is the best. Average precision is how much of what is given is right, averaged over all thresholds. Hamming: "
+            "of all labels of all pictures, the share that is decided wrongly."
+        },
     }
 }
 
@@ -154,7 +167,7 @@ fn confusion(report: &ExclusiveReport) -> Markup {
     html! {
         h3 { "Which group is taken for which" }
         div.wide role="region" aria-label="Confusion matrix" tabindex="0" {
-            table.matrix {
+            table.matrix style={ "--columns: " (report.classes.len()) } {
                 caption { "A row for each true group, a column for each answer: how many pictures, and the share of the row" }
                 thead {
                     tr {

@@ -15,8 +15,9 @@ pub(super) fn section(report: &RunReport) -> Option<Section> {
     let content = html! {
         (figures("/how_sure", &how_sure.reliability, Some(how_sure.mean_confidence)))
         p.note {
-            "Off by is how far what is stated lies from what comes true, on average (expected calibration error). The Brier score is the mean squared error of the probabilities, the log loss "
-            "what they cost in nats: the smaller the better."
+            "Probabilities can be believed if, of the answers that the model is 80 % sure of, 80 of 100 are right. Off by is how far they are from that, on average (expected "
+            "calibration error, ECE). The Brier score is the mean squared error of the probabilities; the log loss counts a wrong answer the more, the surer it was. Of both, the "
+            "smaller the better, and 0 is the best."
         }
         div.plots {
             (drawn("reliability", &diagram("how sure it is, and how often it is right", &how_sure.reliability.bins)))
