@@ -17,6 +17,7 @@ mod clock;
 mod compare;
 mod config;
 mod course;
+mod doubts;
 mod error;
 mod evaluate;
 mod event;
@@ -55,6 +56,7 @@ pub use compare::{
 };
 pub use config::{Folds, Length, TrainConfig};
 pub use course::{Course, EpochRecord, StepRecord};
+pub use doubts::{LabelDoubts, RankedLabel, Relabelled};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Answers, Ending, Event, Listener, Score};
@@ -63,7 +65,12 @@ pub use outcome::Outcome;
 pub use quantize::{Quantization, quantize};
 pub use range_test::{Basis, RangeEnd, RangeTest, Reading, Sweep, Trial, read_trials, test_range};
 pub use recipe::{Choice, Facts, Recipe, Stated};
-pub use report::{Abstaining, Against, DataTable, DoubtfulLabel, DoubtfulLabels, EpochFigures, Gallery, GroupCounts, GroupFigures, GroupParts, HowGood, HowMade, HowSure, Measured, MeasuredOn, Mistake, NetworkFacts, ReportConfig, Reported, RunReport, ShownPicture, Threshold, TrainingCourse, WhereItFails, WhereToCut, report_run};
+pub use report::{
+    Abstaining, Against, DataTable, DoubtfulLabel, DoubtfulLabels, EpochFigures, Gallery, GroupCounts,
+    GroupFigures, GroupParts, HowGood, HowMade, HowSure, Measured, MeasuredOn, Mistake, NetworkFacts,
+    ReportConfig, Reported, RunReport, ShownPicture, Threshold, TrainingCourse, WhereItFails, WhereToCut,
+    report_run,
+};
 pub use resources::Resources;
 pub use run::{Contents, RunFolder};
 pub use start::{resume, train};
