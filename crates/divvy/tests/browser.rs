@@ -21,6 +21,10 @@ const pick = (field, value) => {
 };
 const told = { numbers: [...document.querySelectorAll("data")].map((data) => [data.dataset.key, data.value]) };
 told.all = seen().length;
+const maps = () => [...document.querySelectorAll(".over")].filter((map) => getComputedStyle(map).display !== "none").length;
+told.maps = [maps()];
+document.getElementById("show-heat").click();
+told.maps.push(maps());
 pick("right", "wrong");
 told.wrong = seen().map((li) => li.dataset.right);
 pick("truth", "0");
@@ -80,6 +84,9 @@ fn a_browser_reads_the_numbers_of_the_json_and_filters_the_pictures() {
             assert_eq!(json.pointer(key).and_then(Value::as_f64), value.parse().ok(), "{key}");
         }
         assert_eq!(told["all"], 26);
+        let over = page.matches("<img class=\"over\"").count();
+        assert!(over > 12);
+        assert_eq!(told["maps"], Value::from(vec![0, over]), "maps are shown when they are asked for");
         assert_eq!(told["wrong"], Value::from(vec!["wrong"; wrong]));
         assert_eq!(told["wrongOfFirst"], Value::from(vec!["0wrong"; 4]));
         assert_eq!(told["shown"], "4 of 26 pictures shown");

@@ -1,5 +1,7 @@
 //! Whether stated probabilities come true as often as they say.
 
+use serde::Serialize;
+
 use crate::interval::Z_95;
 use crate::{Answers, Estimate, EvalError, Interval, check};
 
@@ -18,6 +20,19 @@ impl Default for Binning {
     fn default() -> Self {
         Self::EqualMass(15)
     }
+}
+
+/// One bin of a reliability diagram.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ReliabilityBin {
+    /// How many samples it holds, at least one.
+    pub samples: usize,
+    /// The mean of their confidences.
+    pub confidence: f64,
+    /// The share of them for which it came true.
+    pub came_true: f64,
+    /// The share's 95% Wilson interval.
+    pub came_true_ci95: Interval,
 }
 
 /// Stated probabilities beside what came true.
@@ -71,6 +86,39 @@ impl Calibration {
         }
     }
 
+    /// The confidences of a classifier of exclusive classes in what it decided: the probability of each sample's class as it was
+    /// decided for. Unlike [`Self::of`] it tells two classes as it does more.
+    ///
+    /// `None` for answers that are no probabilities.
+    ///
+    /// # Errors
+    /// No samples, and whatever [`ExclusiveReport::new`](crate::ExclusiveReport::new) refuses.
+    pub fn of_decisions(
+        classes: usize,
+        truth: &[usize],
+        answers: Answers<'_>,
+    ) -> Result<Option<Self>, EvalError> {
+        answers.check(classes, truth)?;
+        let decisions = answers.decisions(classes);
+        let confidences: Vec<f32> = match answers {
+            Answers::Probabilities(rows) => {
+                rows.chunks_exact(classes).zip(&decisions).map(|(row, &class)| row[class]).collect()
+            }
+            Answers::PositiveProbabilities { probabilities, .. } => {
+                let of_decided = |(&p, &class): (&f32, &usize)| if class == 1 { p } else { 1.0 - p };
+                probabilities.iter().zip(&decisions).map(of_decided).collect()
+            }
+            Answers::Scores { .. } | Answers::Decisions(_) => return Ok(None),
+        };
+        let right: Vec<bool> = decisions.iter().zip(truth).map(|(decided, class)| decided == class).collect();
+        Self::new(&confidences, &right).map(Some)
+    }
+
+    /// The bins of the reliability diagram that are not empty, from the least confident to the most; `None` for no bins.
+    pub fn bins(&self, binning: Binning) -> Option<Vec<ReliabilityBin>> {
+        self.filled(binning)?.iter().map(Bin::summary).collect()
+    }
+
     /// The expected calibration error: the mean over the samples of how far the mean confidence of their bin lies from the
     /// share of the bin that came true (Naeini, Cooper and Hauskrecht 2015, AAAI). `None` for no bins.
     ///
@@ -79,7 +127,7 @@ impl Calibration {
     /// the samples were infinitely many, and covers that at least 95 times in 100; 0 lies in it unless more than chance was
     /// found.
     pub fn error(&self, binning: Binning) -> Option<Estimate> {
-        let bins = self.bins(binning)?;
+        let bins = self.filled(binning)?;
         let n = self.ordered.len() as f64;
         let value = bins.iter().map(|bin| bin.gap().abs()).sum::<f64>() / n;
         let low = (value - largest_excess(&bins) / n).max(0.0);
@@ -87,8 +135,8 @@ impl Calibration {
         Some(Estimate { value, ci95: Interval { low, high } })
     }
 
-    /// The bins that are not empty.
-    fn bins(&self, binning: Binning) -> Option<Vec<Bin>> {
+    /// The sums of the bins that are not empty.
+    fn filled(&self, binning: Binning) -> Option<Vec<Bin>> {
         let (Binning::EqualMass(count) | Binning::EqualWidth(count)) = binning;
         let last = count.checked_sub(1)?;
         let n = self.ordered.len();
@@ -115,29 +163,40 @@ impl Calibration {
 /// What is left of a bin's samples.
 #[derive(Default)]
 struct Bin {
-    samples: f64,
-    came_true: f64,
+    samples: usize,
+    came_true: usize,
     /// The sum of the confidences: how many should come true.
     stated: f64,
 }
 
 impl Bin {
     fn add(&mut self, samples: &[(f32, bool)]) {
-        self.samples += samples.len() as f64;
-        self.came_true += samples.iter().filter(|(_, came_true)| *came_true).count() as f64;
+        self.samples += samples.len();
+        self.came_true += samples.iter().filter(|(_, came_true)| *came_true).count();
         self.stated += samples.iter().map(|(confidence, _)| f64::from(*confidence)).sum::<f64>();
+    }
+
+    fn summary(&self) -> Option<ReliabilityBin> {
+        let samples = self.samples as f64;
+        Some(ReliabilityBin {
+            samples: self.samples,
+            confidence: self.stated / samples,
+            came_true: self.came_true as f64 / samples,
+            came_true_ci95: Interval::wilson(self.came_true, self.samples)?,
+        })
     }
 
     /// How many more were stated than came true.
     fn gap(&self) -> f64 {
-        self.stated - self.came_true
+        self.stated - self.came_true as f64
     }
 
     /// The variance of `gap`, at most: samples of one chance vary more than ones of several chances with the same mean. With
     /// half a success and half a failure added (Jeffreys' prior), for a bin that is always right is not right with certainty.
     fn variance(&self) -> f64 {
-        let share = (self.came_true + 0.5) / (self.samples + 1.0);
-        self.samples * share * (1.0 - share)
+        let samples = self.samples as f64;
+        let share = (self.came_true as f64 + 0.5) / (samples + 1.0);
+        samples * share * (1.0 - share)
     }
 
     /// Whether chance can hardly have turned the sign of the gap: beyond three standard deviations.

@@ -77,6 +77,25 @@ impl ConfusionMatrix {
         mean_of_defined(self.tallies().into_iter().map(Tally::recall))
     }
 
+    /// Matthews' correlation coefficient, of several classes as Gorodkin has it (2004, *Computational Biology and Chemistry* 28:367):
+    /// how far true and predicted classes go together, from -1 to 1, and 0 for answers that chance could give. `None` where all
+    /// samples are of one class, or all answers.
+    pub fn mcc(&self) -> Option<f64> {
+        let tallies = self.tallies();
+        let n = self.total() as f64;
+        let sums = |product: fn(f64, f64) -> f64| -> f64 {
+            tallies
+                .iter()
+                .map(|t| product(t.support() as f64 / n, (t.true_positives + t.false_positives) as f64 / n))
+                .sum()
+        };
+        let others = (1.0 - sums(|wanted, _| wanted * wanted)) * (1.0 - sums(|_, given| given * given));
+        let more_than_chance = self.accuracy()? - sums(|wanted, given| wanted * given);
+        let vary = |count: fn(&Tally) -> usize| tallies.iter().filter(|tally| count(tally) > 0).count() > 1;
+        let are_defined = vary(|t| t.support()) && vary(|t| t.true_positives + t.false_positives);
+        are_defined.then(|| (more_than_chance / others.sqrt()).clamp(-1.0, 1.0))
+    }
+
     /// Hits and misses of each class against all others.
     pub fn tallies(&self) -> Vec<Tally> {
         let mut tallies = vec![Tally::default(); self.classes];

@@ -4,38 +4,15 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::mean::bounded_mean;
 use crate::table::{Table, optional, rounded};
 use crate::tally::{ClassScores, mean_of_defined};
-use crate::{ConfusionMatrix, EvalError, Interval, Ranking, Task, check, log_loss};
+use crate::{Answers, ConfusionMatrix, EvalError, Interval, Ranking, Task, check, log_loss, spread};
 
 /// Beyond this many classes a confusion matrix no longer fits a terminal, and the text lists the commonest mistakes instead.
 const WIDEST_MATRIX: usize = 12;
 /// How many of them it lists.
 const MISTAKES_LISTED: usize = 10;
-
-/// What a classifier of exclusive classes answered for each of `n` samples.
-#[derive(Debug, Clone, Copy)]
-pub enum Answers<'a> {
-    /// `[n, classes]`, row-major: the probability of each class. Decided by the largest, the first among equals.
-    Probabilities(&'a [f32]),
-    /// `[n]`: the probability of the second of two classes. It is decided for where `p >= threshold`.
-    PositiveProbabilities {
-        /// One probability a sample.
-        probabilities: &'a [f32],
-        /// From where on the second class is decided for.
-        threshold: f32,
-    },
-    /// `[n]`: a number that grows with the belief in the second of two classes but is no probability, such as the output
-    /// of a linear unit. The second class is decided for where `score >= threshold`. There is no log loss.
-    Scores {
-        /// One score a sample.
-        scores: &'a [f32],
-        /// From where on the second class is decided for.
-        threshold: f32,
-    },
-    /// `[n]`: class indices and nothing else. There are no log loss and no metrics of ranking.
-    Decisions(&'a [usize]),
-}
 
 /// How good a classifier of exclusive classes is on one set of samples.
 ///
@@ -57,8 +34,20 @@ pub struct ExclusiveReport {
     pub majority_baseline: f64,
     /// Mean recall of the classes that occur.
     pub balanced_accuracy: f64,
+    /// The balanced accuracy's 95% interval.
+    pub balanced_accuracy_ci95: Interval,
+    /// Matthews' correlation coefficient; `None` where all samples are of one class, or all answers.
+    pub mcc: Option<f64>,
+    /// The correlation's 95% interval.
+    pub mcc_ci95: Option<Interval>,
+    /// Mean F1 of the classes that occur or were predicted, each counting the same however rare it is.
+    pub f1_macro: Option<f64>,
+    /// The mean F1's 95% interval.
+    pub f1_macro_ci95: Option<Interval>,
     /// Mean `-ln p` of the true class in nats, clipped; `None` where there are no probabilities.
     pub log_loss: Option<f64>,
+    /// The log loss's 95% interval.
+    pub log_loss_ci95: Option<Interval>,
     /// Precision, recall, F1 and support of each class.
     pub per_class: Vec<ClassScores>,
     /// Which class was taken for which: one row a true class, one column a predicted one.
@@ -75,8 +64,12 @@ pub struct BinaryScores {
     pub positive_class: String,
     /// Area under the ROC curve; `None` if only one class occurs.
     pub roc_auc: Option<f64>,
+    /// The area's 95% interval.
+    pub roc_auc_ci95: Option<Interval>,
     /// Average precision; `None` if the positive class does not occur.
     pub average_precision: Option<f64>,
+    /// The average precision's 95% interval.
+    pub average_precision_ci95: Option<Interval>,
 }
 
 impl ExclusiveReport {
@@ -88,19 +81,29 @@ impl ExclusiveReport {
     pub fn new(classes: &[String], truth: &[usize], answers: Answers<'_>) -> Result<Self, EvalError> {
         answers.check(classes.len(), truth)?;
         let matrix = ConfusionMatrix::new(classes.len(), truth, &answers.decisions(classes.len()))?;
-        let (Some(accuracy), Some(accuracy_ci95), Some(majority_baseline), Some(balanced_accuracy)) = (
+        let (
+            Some(accuracy),
+            Some(accuracy_ci95),
+            Some(majority_baseline),
+            Some(balanced_accuracy),
+            Some(balanced_accuracy_ci95),
+        ) = (
             matrix.accuracy(),
             Interval::wilson(matrix.correct(), matrix.total()),
             matrix.majority_baseline(),
             matrix.balanced_accuracy(),
-        ) else {
+            spread::balanced_accuracy(&matrix),
+        )
+        else {
             return Err(EvalError::NoSamples);
         };
         let binary = match (classes, answers.positive_scores()) {
             ([_, positive], Some(scores)) => Some(BinaryScores::new(positive, 1, truth, &scores)?),
             _ => None,
         };
-        let tallies = matrix.tallies();
+        let per_class: Vec<ClassScores> =
+            classes.iter().zip(matrix.tallies()).map(|(name, tally)| ClassScores::new(name, tally)).collect();
+        let losses = answers.losses(classes.len(), truth)?;
         Ok(Self {
             task: answers.task(classes.len()),
             classes: classes.to_vec(),
@@ -109,12 +112,14 @@ impl ExclusiveReport {
             accuracy_ci95,
             majority_baseline,
             balanced_accuracy,
-            log_loss: answers.log_loss(classes.len(), truth),
-            per_class: classes
-                .iter()
-                .zip(tallies)
-                .map(|(name, tally)| ClassScores::new(name, tally))
-                .collect(),
+            balanced_accuracy_ci95,
+            mcc: matrix.mcc(),
+            mcc_ci95: spread::mcc(&matrix),
+            f1_macro: mean_of_defined(per_class.iter().map(|class| class.f1)),
+            f1_macro_ci95: spread::f1_macro(&matrix),
+            log_loss: losses.as_ref().map(|losses| losses.iter().sum::<f64>() / losses.len() as f64),
+            log_loss_ci95: losses.map(|losses| bounded_mean(&losses, log_loss::largest_surprise())),
+            per_class,
             confusion_matrix: matrix,
             binary,
         })
@@ -140,12 +145,6 @@ impl ExclusiveReport {
         }
         Ok(self)
     }
-
-    /// Mean F1 of the classes that occur or were predicted, each counting the same however rare it is; `None` if there are
-    /// none.
-    pub fn f1_macro(&self) -> Option<f64> {
-        mean_of_defined(self.per_class.iter().map(|class| class.f1))
-    }
 }
 
 impl BinaryScores {
@@ -155,122 +154,11 @@ impl BinaryScores {
         Ok(Self {
             positive_class: name.to_owned(),
             roc_auc: ranking.roc_auc(),
+            roc_auc_ci95: ranking.roc_auc_interval(),
             average_precision: ranking.average_precision(),
+            average_precision_ci95: ranking.average_precision_interval(),
         })
     }
-}
-
-impl Answers<'_> {
-    fn task(&self, classes: usize) -> Task {
-        match self {
-            Self::Scores { .. } => Task::Regression,
-            _ if classes == 2 => Task::Binary,
-            _ => Task::MultiClass,
-        }
-    }
-
-    /// Refuses what does not fit the classes or the samples.
-    pub(crate) fn check(&self, classes: usize, truth: &[usize]) -> Result<(), EvalError> {
-        if classes < 2 {
-            return Err(EvalError::TooFewClasses { needed: 2, found: classes });
-        }
-        check::class_indices("label", truth, classes)?;
-        let samples = truth.len();
-        match *self {
-            Self::Probabilities(rows) => {
-                check::probabilities(rows, samples, classes)?;
-                check::normalised(rows, classes)
-            }
-            Self::PositiveProbabilities { .. } | Self::Scores { .. } if classes != 2 => {
-                Err(EvalError::NotTwoClasses { found: classes })
-            }
-            Self::PositiveProbabilities { probabilities, threshold } => {
-                check::thresholds(&[threshold], 1)?;
-                check::probabilities(probabilities, samples, 1)
-            }
-            Self::Scores { scores, threshold } => {
-                check::thresholds(&[threshold], 1)?;
-                check::length("scores", scores.len(), samples)?;
-                check::finite_scores(scores, 1)
-            }
-            Self::Decisions(decisions) => {
-                check::length("decisions", decisions.len(), samples)?;
-                check::class_indices("decision", decisions, classes)
-            }
-        }
-    }
-
-    /// The class decided for, a sample.
-    pub(crate) fn decisions(&self, classes: usize) -> Vec<usize> {
-        match *self {
-            Self::Probabilities(rows) => rows.chunks_exact(classes).map(first_largest).collect(),
-            Self::PositiveProbabilities { probabilities: scores, threshold }
-            | Self::Scores { scores, threshold } => {
-                scores.iter().map(|&score| usize::from(score >= threshold)).collect()
-            }
-            Self::Decisions(decisions) => decisions.to_vec(),
-        }
-    }
-
-    /// What orders the samples of two classes by belief in the second.
-    fn positive_scores(&self) -> Option<Vec<f32>> {
-        match *self {
-            Self::Probabilities(rows) => Some(rows.iter().copied().skip(1).step_by(2).collect()),
-            Self::PositiveProbabilities { probabilities: scores, .. } | Self::Scores { scores, .. } => {
-                Some(scores.to_vec())
-            }
-            Self::Decisions(_) => None,
-        }
-    }
-
-    /// The log loss of each sample, `-ln p` of its true class in nats, clipped; `None` where there are no probabilities.
-    ///
-    /// Their [`MeanInterval`](crate::MeanInterval) is the log loss with its interval. Those of two classifiers, paired by
-    /// sample, go into [`PairedT`](crate::PairedT), which tells them apart far sooner than their intervals do.
-    ///
-    /// # Errors
-    /// What [`ExclusiveReport::new`] refuses, except that no samples have no losses.
-    pub fn losses(&self, classes: usize, truth: &[usize]) -> Result<Option<Vec<f64>>, EvalError> {
-        self.check(classes, truth)?;
-        Ok(self.surprises(classes, truth))
-    }
-
-    /// The losses of samples that were checked.
-    fn surprises(&self, classes: usize, truth: &[usize]) -> Option<Vec<f64>> {
-        match *self {
-            Self::Probabilities(rows) => Some(
-                rows.chunks_exact(classes)
-                    .zip(truth)
-                    .map(|(row, &class)| log_loss::surprise(f64::from(row[class])))
-                    .collect(),
-            ),
-            Self::PositiveProbabilities { probabilities, .. } => Some(
-                probabilities
-                    .iter()
-                    .zip(truth)
-                    .map(|(&p, &class)| log_loss::binary_surprise(class == 1, p))
-                    .collect(),
-            ),
-            Self::Scores { .. } | Self::Decisions(_) => None,
-        }
-    }
-
-    /// Mean surprise at the true classes, where there are probabilities.
-    fn log_loss(&self, classes: usize, truth: &[usize]) -> Option<f64> {
-        let losses = self.surprises(classes, truth)?;
-        Some(losses.iter().sum::<f64>() / truth.len() as f64)
-    }
-}
-
-/// Index of the largest value, the first among equals.
-fn first_largest(row: &[f32]) -> usize {
-    let mut best = 0;
-    for (index, &value) in row.iter().enumerate() {
-        if value > row[best] {
-            best = index;
-        }
-    }
-    best
 }
 
 impl fmt::Display for ExclusiveReport {
@@ -294,6 +182,7 @@ impl ExclusiveReport {
         table.noted_row("accuracy", rounded(self.accuracy), &interval);
         table.noted_row("majority baseline", rounded(self.majority_baseline), "");
         table.noted_row("balanced accuracy", rounded(self.balanced_accuracy), "");
+        table.noted_row("MCC", optional(self.mcc), "Matthews correlation");
         table.noted_row("log loss", optional(self.log_loss), "");
         if let Some(binary) = &self.binary {
             let positive = format!("positive class {}", binary.positive_class);

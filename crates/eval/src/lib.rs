@@ -17,9 +17,9 @@
 //!
 //! Two classifiers, heads or optimizers are compared on the same samples by [`McNemar`], across seeds by [`PairedT`], and by
 //! how far their probabilities can be believed with [`Calibration`]. What is learnt on validation data makes them come true:
-//! a [`Temperature`] for a softmax, [`Platt`] for a sigmoid, a [`PriorShift`] where classes come in other shares.
-//! how far their probabilities can be believed with [`Calibration`]. Labels that are likely wrong are found by [`LabelErrors`].
-//! A [`ThresholdCurve`] gives the threshold for an [`Aim`], a [`CostMatrix`] the decisions of least cost.
+//! a [`Temperature`] for a softmax, [`Platt`] for a sigmoid, a [`PriorShift`] where classes come in other shares. [`Reliability`] gathers what
+//! probabilities cost and whether they came true; a [`Ranking`] draws the [`Curve`]s of all thresholds.
+//! Labels that are likely wrong are found by [`LabelErrors`]. A [`ThresholdCurve`] gives the threshold for an [`Aim`], a [`CostMatrix`] the decisions of least cost.
 //!
 //! # Conventions
 //!
@@ -30,13 +30,17 @@
 //! - **Probabilities are clipped** to `[f32::EPSILON, 1 - f32::EPSILON]` before a logarithm is taken, as scikit-learn
 //!   does for `float32` input: one answer that is certain and wrong costs 15.9 nats, not infinity.
 //! - **With two classes the second (index 1) is the positive one**, and a report names it.
+//! - **Intervals** (`..._ci95`) cover the truth about 95 times in 100, which simulations in the tests hold them to. They need no
+//!   random numbers, except for the bands of curves.
 //! - Sums run in `f64`, in the order of the samples.
 //! - Input that cannot be what it claims to be (lengths, labels out of range, scores that are not finite, rows of
 //!   probabilities that do not sum to one) is an [`EvalError`].
 
 mod abstain;
+mod answers;
 mod beta;
 mod binomial;
+mod bootstrap;
 mod calibration;
 mod check;
 mod conformal;
@@ -55,10 +59,12 @@ mod multi_label;
 mod novelty;
 mod paired;
 mod ranking;
+mod reliability;
 mod report;
 mod root;
 mod scaling;
 mod slices;
+mod spread;
 mod student;
 mod table;
 mod tally;
@@ -66,12 +72,14 @@ mod thin;
 mod threshold;
 
 pub use abstain::{Answered, CoveragePoint, RiskCoverage, SureEnough};
-pub use calibration::{Binning, Calibration};
+pub use answers::Answers;
+pub use bootstrap::Bootstrap;
+pub use calibration::{Binning, Calibration, ReliabilityBin};
 pub use conformal::{ConformalSets, SetReport};
 pub use confusion::ConfusionMatrix;
 pub use cost::{Cost, CostError, CostMatrix, CostReport, NotACost};
 pub use error::EvalError;
-pub use exclusive::{Answers, BinaryScores, ExclusiveReport};
+pub use exclusive::{BinaryScores, ExclusiveReport};
 pub use interval::{Estimate, Interval};
 pub use label_errors::{
     ConfidentJoint, LabelDoubt, LabelErrors, LabelEvidence, MultiLabelDoubt, MultiLabelErrors,
@@ -82,9 +90,12 @@ pub use mean::MeanInterval;
 pub use multi_label::{LabelScores, MultiLabelReport};
 pub use novelty::{NoveltyReport, NoveltyScores, NoveltyThreshold};
 pub use paired::PairedT;
-pub use ranking::Ranking;
+pub use ranking::{BandPoint, Curve, CurvePoint, Ranking};
+pub use reliability::Reliability;
 pub use report::{Report, Task};
 pub use scaling::{Platt, PriorShift, Temperature};
 pub use slices::{Attribute, AttributeValues, Slice, SliceRange, Slices};
 pub use tally::{ClassScores, Tally};
-pub use threshold::{Aim, AimError, CurvePoint, CutScores, ThresholdChoice, ThresholdCurve, ThresholdScores};
+pub use threshold::{
+    Aim, AimError, CutScores, ThresholdChoice, ThresholdCurve, ThresholdPoint, ThresholdScores,
+};

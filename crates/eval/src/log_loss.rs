@@ -9,6 +9,11 @@ pub(crate) fn surprise(p: f64) -> f64 {
     -p.clamp(epsilon, 1.0 - epsilon).ln()
 }
 
+/// The largest surprise there is.
+pub(crate) fn largest_surprise() -> f64 {
+    surprise(0.0)
+}
+
 /// Surprise at an event of stated probability `p` that came true or did not.
 pub(crate) fn binary_surprise(happened: bool, p: f32) -> f64 {
     let p = f64::from(p);

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::interval::Z_95;
 use crate::{Interval, student};
 
 /// A mean with its 95% t interval (Student 1908, *Biometrika* 6:1).
@@ -38,4 +39,28 @@ impl MeanInterval {
             ci95: Interval { low: mean - half, high: mean + half },
         })
     }
+}
+
+/// The 95% interval of a mean of values between 0 and `largest`, of which one or more were seen.
+///
+/// Losses are small for most samples and large for a few, and a mean of them is lopsided; so is the interval, by the
+/// transformation of Hall (1992, *JRSS B* 54:221), which takes the skewness out. Values that are all equal have that of a
+/// share, which has a width.
+pub(crate) fn bounded_mean(values: &[f64], largest: f64) -> Interval {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let moment = |power| values.iter().map(|value| (value - mean).powi(power)).sum::<f64>() / n;
+    let variance = moment(2);
+    if variance <= (f64::EPSILON * largest).powi(2) {
+        return Interval::of_trials(mean / largest, n).map(|share| share * largest);
+    }
+    let standard_error = (variance / (n - 1.0)).sqrt();
+    let skewness = moment(3) / variance.powf(1.5) / n.sqrt();
+    let errors = |z: f64| {
+        let z = z - skewness / 6.0;
+        // The limit, where the quotient loses its digits.
+        if skewness.abs() < 1e-6 { z } else { 3.0 / skewness * ((1.0 + skewness * z).cbrt() - 1.0) }
+    };
+    let end = |z: f64| (mean - standard_error * errors(z)).clamp(0.0, largest);
+    Interval { low: end(Z_95), high: end(-Z_95) }
 }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::Interval;
+
 /// How often one class was predicted rightly, wrongly, and missed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -44,6 +46,24 @@ impl Tally {
         let doubled = 2 * self.true_positives;
         share(doubled, doubled + self.false_positives + self.false_negatives)
     }
+
+    /// The precision's 95% Wilson interval, where it is defined.
+    pub fn precision_interval(self) -> Option<Interval> {
+        Interval::wilson(self.true_positives, self.true_positives + self.false_positives)
+    }
+
+    /// The recall's 95% Wilson interval, where it is defined.
+    pub fn recall_interval(self) -> Option<Interval> {
+        Interval::wilson(self.true_positives, self.support())
+    }
+
+    /// The F1's 95% interval, where it is defined: of the samples that are of the class or are taken for one of it a share `s` is
+    /// both, and F1 is `2s / (1 + s)` (Hand, Christen and Kirielle 2021, *Machine Learning* 110:451); so Wilson's interval of the
+    /// share gives that of F1.
+    pub fn f1_interval(self) -> Option<Interval> {
+        let concerned = self.true_positives + self.false_positives + self.false_negatives;
+        Some(Interval::wilson(self.true_positives, concerned)?.map(|share| 2.0 * share / (1.0 + share)))
+    }
 }
 
 impl std::ops::Add for Tally {
@@ -65,10 +85,16 @@ pub struct ClassScores {
     pub class: String,
     /// Share of its predictions that are right; `None` if it was never predicted.
     pub precision: Option<f64>,
+    /// The precision's 95% interval.
+    pub precision_ci95: Option<Interval>,
     /// Share of its samples that were found; `None` if there are none.
     pub recall: Option<f64>,
+    /// The recall's 95% interval.
+    pub recall_ci95: Option<Interval>,
     /// Harmonic mean of the two; `None` if the class neither occurs nor was predicted.
     pub f1: Option<f64>,
+    /// The F1's 95% interval.
+    pub f1_ci95: Option<Interval>,
     /// How many samples have the class.
     pub support: usize,
 }
@@ -79,8 +105,11 @@ impl ClassScores {
         Self {
             class: class.to_owned(),
             precision: tally.precision(),
+            precision_ci95: tally.precision_interval(),
             recall: tally.recall(),
+            recall_ci95: tally.recall_interval(),
             f1: tally.f1(),
+            f1_ci95: tally.f1_interval(),
             support: tally.support(),
         }
     }

@@ -1,7 +1,7 @@
-//! What comparisons are made of against scipy, statsmodels, netcal and torchmetrics (`reference/compare.py` made
+//! What comparisons are made of against scipy, statsmodels, netcal, torchmetrics and scikit-learn (`reference/compare.py` made
 //! `reference/compare.json`), and against published examples.
 
-use divvy_eval::{Answers, Binning, Calibration, Interval, McNemar, MeanInterval, PairedT};
+use divvy_eval::{Answers, Binning, Calibration, Interval, McNemar, MeanInterval, PairedT, Reliability};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -48,6 +48,7 @@ struct CalibrationCase {
     probabilities: Vec<f32>,
     equal_width: f64,
     equal_mass: f64,
+    brier: f64,
 }
 
 fn reference() -> Reference {
@@ -130,7 +131,7 @@ fn paired_t_tests_agree_with_scipy() {
 }
 
 #[test]
-fn calibration_errors_agree_with_netcal_and_torchmetrics() {
+fn calibration_agrees_with_netcal_torchmetrics_and_scikit_learn() {
     for case in reference().calibration {
         let answers = Answers::Probabilities(&case.probabilities);
         let calibration = Calibration::of(case.classes, &case.truth, answers)
@@ -139,5 +140,9 @@ fn calibration_errors_agree_with_netcal_and_torchmetrics() {
         let error = |binning| calibration.error(binning).expect("there are bins").value;
         assert_near(error(Binning::EqualWidth(15)), case.equal_width, 1e-9, &case.name);
         assert_near(error(Binning::EqualMass(15)), case.equal_mass, 1e-9, &case.name);
+        let reliability = Reliability::of(case.classes, &case.truth, answers, Binning::default())
+            .unwrap_or_else(|error| panic!("{}: {error}", case.name))
+            .expect("there are probabilities");
+        assert_near(reliability.brier, case.brier, 1e-9, &case.name);
     }
 }

@@ -2,7 +2,7 @@
 
 use divvy_eval::{
     Answers, Binning, Calibration, Estimate, EvalError, ExclusiveReport, Interval, McNemar, MeanInterval,
-    PairedT,
+    PairedT, Reliability,
 };
 
 /// The square of the 97.5% point of the normal distribution.
@@ -118,6 +118,71 @@ fn bins_of_equal_mass_are_as_even_as_can_be() {
     assert_close(error(&confidences, &came_true, Binning::EqualMass(5)).value, alone);
     assert_close(error(&confidences, &came_true, Binning::EqualMass(usize::MAX)).value, alone);
     assert_close(error(&confidences, &came_true, Binning::EqualWidth(usize::MAX)).value, alone);
+}
+
+#[test]
+fn the_bins_of_a_diagram_by_hand() {
+    let calibration =
+        Calibration::new(&[0.75, 0.25, 0.5, 1.0], &[true, false, true, true]).expect("the input is good");
+    let bins = calibration.bins(Binning::EqualMass(2)).expect("there are bins");
+    let found: Vec<_> = bins.iter().map(|bin| (bin.samples, bin.confidence, bin.came_true)).collect();
+    assert_eq!(found, [(2, 0.375, 0.5), (2, 0.875, 1.0)]);
+    assert_eq!(Some(bins[0].came_true_ci95), Interval::wilson(1, 2));
+    assert_eq!(calibration.bins(Binning::EqualWidth(0)), None);
+    let json = serde_json::to_value(bins[1]).expect("a bin serialises");
+    assert_eq!((&json["samples"], &json["came_true_ci95"][1]), (&2.into(), &1.0.into()));
+}
+
+#[test]
+fn confidence_is_that_in_what_was_decided() {
+    let error = |answers| {
+        let calibration = Calibration::of_decisions(2, &[0, 1, 1], answers).expect("the input is good");
+        calibration.and_then(|calibration| calibration.error(Binning::EqualMass(1))).map(|error| error.value)
+    };
+    // 0.75, 0.75 and 0.875 are stated; the last is wrong.
+    let expected = Some((2.375 - 2.0) / 3.0);
+    assert_eq!(error(Answers::Probabilities(&[0.75, 0.25, 0.25, 0.75, 0.875, 0.125])), expected);
+    let alone = &[0.25, 0.75, 0.125];
+    assert_eq!(error(Answers::PositiveProbabilities { probabilities: alone, threshold: 0.5 }), expected);
+    // A threshold that is never reached decides for the first, however unlikely: 0.75 + 0.25 + 0.875, one right.
+    let never = Answers::PositiveProbabilities { probabilities: alone, threshold: 0.9 };
+    assert_eq!(error(never), Some((1.875 - 1.0) / 3.0));
+    assert_eq!(error(Answers::Decisions(&[0, 1, 1])), None);
+}
+
+#[test]
+fn what_probabilities_cost_by_hand() {
+    let answers = Answers::Probabilities(&[0.75, 0.25, 0.5, 0.5]);
+    let found = Reliability::of(2, &[0, 1], answers, Binning::EqualMass(1)).expect("the input is good");
+    let found = found.expect("there are probabilities");
+    assert_close(found.log_loss, f64::midpoint((4.0_f64 / 3.0).ln(), 2.0_f64.ln()));
+    assert_close(found.brier, f64::midpoint(2.0 / 16.0, 2.0 / 4.0));
+    // The second was decided for the first: 1.25 stated, one right.
+    assert_close(found.calibration_error, 0.125);
+    assert_eq!(found.bins.len(), 1);
+    let alone = Answers::PositiveProbabilities { probabilities: &[0.25, 0.5], threshold: 0.6 };
+    let same = Reliability::of(2, &[0, 1], alone, Binning::EqualMass(1)).expect("the input is good");
+    assert_eq!(same, Some(found));
+    // Of a label its own error alone, and its probability rather than the larger of the two.
+    let label = Reliability::of_label(&[false, true], &[0.25, 0.5], Binning::EqualMass(1));
+    let label = label.expect("the input is good").expect("there is a bin");
+    assert_close(label.brier, f64::midpoint(1.0 / 16.0, 1.0 / 4.0));
+    assert_eq!((label.bins[0].confidence, label.bins[0].came_true), (0.375, 0.5));
+
+    let scores = Answers::Scores { scores: &[0.5], threshold: 0.5 };
+    assert_eq!(Reliability::of(2, &[0], scores, Binning::default()), Ok(None));
+    assert_eq!(Reliability::of(2, &[0, 1], answers, Binning::EqualMass(0)), Ok(None));
+    assert_eq!(
+        Reliability::of(2, &[], Answers::Probabilities(&[]), Binning::default()),
+        Err(EvalError::NoSamples)
+    );
+    assert!(matches!(
+        Reliability::of_label(&[true], &[f32::NAN], Binning::default()),
+        Err(EvalError::NotFinite { .. })
+    ));
+    // One sample, certain and right: still not beyond doubt.
+    let sure = Reliability::of_label(&[true], &[1.0], Binning::default()).expect("the input is good");
+    assert!(sure.is_some_and(|sure| sure.brier == 0.0 && sure.brier_ci95.high > 0.5));
 }
 
 #[test]

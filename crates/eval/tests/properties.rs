@@ -58,6 +58,20 @@ fn auc_by_pairs(truth: &[bool], scores: &[f32]) -> Option<f64> {
     (!outcomes.is_empty()).then(|| outcomes.iter().sum::<f64>() / outcomes.len() as f64)
 }
 
+/// Whether a number between 0 and 1 lies in its interval, and that there as well, or there is neither.
+fn is_in(value: Option<f64>, interval: Option<Interval>) -> bool {
+    match (value, interval) {
+        (Some(value), Some(Interval { low, high })) => {
+            -TOLERANCE <= low
+                && low <= value + TOLERANCE
+                && value <= high + TOLERANCE
+                && high <= 1.0 + TOLERANCE
+        }
+        (None, None) => true,
+        _ => false,
+    }
+}
+
 fn assert_close(a: Option<f64>, b: Option<f64>) {
     match (a, b) {
         (Some(x), Some(y)) => assert!((x - y).abs() < TOLERANCE, "{x} and {y}"),
@@ -95,6 +109,23 @@ proptest! {
         prop_assert_eq!(report.per_class.iter().map(|class| class.support).sum::<usize>(), report.n);
         let Interval { low, high } = report.accuracy_ci95;
         prop_assert!(0.0 <= low && low <= report.accuracy && report.accuracy <= high && high <= 1.0);
+        let has_each_in_its_interval = |pairs: &[(Option<f64>, Option<Interval>)]| {
+            pairs.iter().all(|&(value, interval)| is_in(value, interval))
+        };
+        let mut pairs = vec![
+            (Some(report.balanced_accuracy), Some(report.balanced_accuracy_ci95)),
+            (report.mcc.map(|mcc| f64::midpoint(mcc, 1.0)), report.mcc_ci95.map(|Interval { low, high }| {
+                Interval { low: f64::midpoint(low, 1.0), high: f64::midpoint(high, 1.0) }
+            })),
+            (report.f1_macro, report.f1_macro_ci95),
+        ];
+        pairs.extend(report.binary.iter().map(|binary| (binary.roc_auc, binary.roc_auc_ci95)));
+        pairs.extend(report.per_class.iter().map(|class| (class.f1, class.f1_ci95)));
+        pairs.extend(report.per_class.iter().map(|class| (class.precision, class.precision_ci95)));
+        pairs.extend(report.per_class.iter().map(|class| (class.recall, class.recall_ci95)));
+        prop_assert!(has_each_in_its_interval(&pairs), "{:?}", report);
+        let loss_ci95 = report.log_loss_ci95.expect("there are probabilities");
+        prop_assert!(report.log_loss.is_some_and(|loss| loss_ci95.low <= loss && loss <= loss_ci95.high));
         let weighted_recall: f64 =
             report.per_class.iter().map(|class| class.recall.unwrap_or(0.0) * class.support as f64 / n).sum();
         prop_assert!((weighted_recall - report.accuracy).abs() < TOLERANCE);
@@ -138,6 +169,15 @@ proptest! {
         assert_close(report.f1_micro, Some(accuracy));
         assert_close(report.f1_samples, Some(accuracy));
         assert_close(Some(report.exact_match), Some(accuracy));
+        let pairs = [
+            (Some(report.balanced_accuracy), Some(report.balanced_accuracy_ci95)),
+            (report.f1_macro, report.f1_macro_ci95),
+            (report.f1_micro, report.f1_micro_ci95),
+            (report.f1_samples, report.f1_samples_ci95),
+            (Some(report.hamming_loss), Some(report.hamming_loss_ci95)),
+            (report.mean_average_precision, report.mean_average_precision_ci95),
+        ];
+        prop_assert!(pairs.iter().all(|&(value, interval)| is_in(value, interval)), "{:?}", report);
     }
 
     #[test]

@@ -108,12 +108,25 @@ fn what_is_undefined_is_null_and_not_available() {
 }
 
 #[test]
+fn a_correlation_needs_two_classes_on_both_sides() {
+    let mcc = |truth: &[usize], decided: &[usize]| {
+        let matrix = ConfusionMatrix::new(3, truth, decided).expect("the input is good");
+        matrix.mcc()
+    };
+    assert_eq!(mcc(&[0, 0, 0], &[0, 1, 2]), None);
+    assert_eq!(mcc(&[0, 1, 2], &[1, 1, 1]), None);
+    assert_eq!(mcc(&[], &[]), None);
+    assert_eq!(mcc(&[0, 1, 2, 2], &[0, 1, 2, 2]), Some(1.0));
+    assert_eq!(mcc(&[0, 1], &[1, 0]), Some(-1.0));
+}
+
+#[test]
 fn macro_f1_leaves_out_what_neither_occurs_nor_was_predicted() {
     let report =
         ExclusiveReport::new(&names(&["a", "b", "c", "d"]), &[0, 0, 1], Answers::Decisions(&[0, 3, 1]))
             .expect("the input is good");
     // By hand: 2/3, 1, undefined, 0.
-    assert_eq!(report.f1_macro(), Some((2.0 / 3.0 + 1.0 + 0.0) / 3.0));
+    assert_eq!(report.f1_macro, Some((2.0 / 3.0 + 1.0 + 0.0) / 3.0));
 }
 
 #[test]
@@ -150,6 +163,7 @@ binary, 2 classes, 4 samples
 accuracy           0.7500  95% interval 0.3006 to 0.9544
 majority baseline  0.5000
 balanced accuracy  0.7500
+MCC                0.5774  Matthews correlation
 log loss           0.5623
 ROC AUC            0.7500  positive class spotted
 average precision  0.7500  positive class spotted

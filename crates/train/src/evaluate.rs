@@ -153,7 +153,7 @@ pub(crate) fn value(report: &Report, metric: Metric) -> f64 {
     let value = match (report, metric) {
         (Report::Exclusive(report), Metric::Accuracy) => Some(report.accuracy),
         (Report::Exclusive(report), Metric::BalancedAccuracy) => Some(report.balanced_accuracy),
-        (Report::Exclusive(report), Metric::MacroF1) => report.f1_macro(),
+        (Report::Exclusive(report), Metric::MacroF1) => report.f1_macro,
         (Report::Exclusive(report), Metric::RocAuc) => {
             report.binary.as_ref().and_then(|binary| binary.roc_auc)
         }

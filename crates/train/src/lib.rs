@@ -67,9 +67,9 @@ pub use range_test::{Basis, RangeEnd, RangeTest, Reading, Sweep, Trial, read_tri
 pub use recipe::{Choice, Facts, Recipe, Stated};
 pub use report::{
     Abstaining, Against, DataTable, DoubtfulLabel, DoubtfulLabels, EpochFigures, Gallery, GroupCounts,
-    GroupFigures, GroupParts, HowGood, HowMade, HowSure, Measured, MeasuredOn, Mistake, NetworkFacts,
-    ReportConfig, Reported, RunReport, ShownPicture, Threshold, TrainingCourse, WhereItFails, WhereToCut,
-    report_run,
+    GroupCurves, GroupFigures, GroupParts, HowGood, HowMade, HowSure, Measured, MeasuredOn, Mistake,
+    NetworkFacts, ReportConfig, Reported, RunReport, Scaled, ShownPicture, Threshold, TrainingCourse,
+    WhereItFails, WhereToCut, Why, report_run,
 };
 pub use resources::Resources;
 pub use run::{Contents, RunFolder};

@@ -97,7 +97,7 @@ fn the_figures_are_those_of_the_models_own_answers() {
         -f64::from(p).ln()
     };
     let losses = answers.iter().enumerate().map(loss).sum::<f64>() / n as f64;
-    assert!((report.how_sure.as_ref().unwrap().log_loss.unwrap().mean - losses).abs() < 1e-4);
+    assert!((report.how_sure.as_ref().unwrap().reliability.log_loss - losses).abs() < 1e-4);
 
     // The worst are all that are wrong, the surest first; the least sure are of the others.
     let surest = |wanted: bool| {
@@ -208,10 +208,9 @@ fn folds_are_measured_on_what_each_has_not_seen() {
 #[test]
 fn labels_that_do_not_exclude_each_other_are_counted_one_by_one() {
     let (folder, config) = setting(20);
-    let mut list = "file,labels\n".to_owned();
-    for index in 0..20 {
-        list += &format!("photos/upper/{index}.png,bright|up\nphotos/lower/{index}.png,bright\n");
-    }
+    let rows =
+        (0..20).map(|index| format!("photos/upper/{index}.png,bright|up\nphotos/lower/{index}.png,bright\n"));
+    let list = format!("file,labels\n{}", rows.collect::<String>());
     let data = folder.path().join("list.csv");
     fs::write(&data, list).unwrap();
     let run = folder.path().join("run");
@@ -276,6 +275,37 @@ fn what_is_chosen_on_validation_pictures_is_measured_on_test_pictures() {
     };
     let mean = upper.iter().zip(&groups).map(cost).sum::<f64>() / files.len() as f64;
     assert!((costs.mean_cost.value - mean).abs() < 1e-9, "{costs:?}, {mean}");
+
+    // Divided by the temperature that validation pictures gave.
+    let scaled = report.how_sure.unwrap().scaled.unwrap();
+    let temperature = scaled.temperature.unwrap().value();
+    let loss = |(p, group): (&f32, &String)| {
+        let logit = (f64::from(*p) / (1.0 - f64::from(*p))).ln() / temperature;
+        let of_upper = 1.0 / (1.0 + (-logit).exp());
+        -if group == "upper" { of_upper } else { 1.0 - of_upper }.ln()
+    };
+    let mean = upper.iter().zip(&groups).map(loss).sum::<f64>() / files.len() as f64;
+    assert!((scaled.after.log_loss - mean).abs() < 1e-4, "{}, {mean}", scaled.after.log_loss);
+    assert_eq!(scaled.fitted_on, validation.len());
+
+    // The area is the share of pairs in the right order.
+    let pairs = |wanted: &str| -> Vec<f32> {
+        upper.iter().zip(&groups).filter(|(_, group)| *group == wanted).map(|(p, _)| *p).collect()
+    };
+    let (positive, negative) = (pairs("upper"), pairs("lower"));
+    let won = |a: &f32, b: &f32| {
+        if a > b {
+            1.0
+        } else if a == b {
+            0.5
+        } else {
+            0.0
+        }
+    };
+    let all: f64 = positive.iter().flat_map(|a| negative.iter().map(move |b| won(a, b))).sum();
+    let [curve] = report.how_good.curves.as_slice() else { panic!("one of two groups") };
+    let area = all / (positive.len() * negative.len()) as f64;
+    assert!((curve.roc_auc.unwrap() - area).abs() < 1e-9 && curve.roc.is_some());
 
     let sets = cut.sets.unwrap();
     let holds = |(p, group): (&f32, &String)| {

@@ -7,7 +7,7 @@ use divvy::rules::Severity;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub(crate) use parts::{PARTS, drawn, findings, share};
-pub(crate) use thumbnail::{SHEET, Sheet, Thumbnail, breakable};
+pub(crate) use thumbnail::{Overlay, SHEET, Sheet, Thumbnail, breakable};
 
 /// Colours, letters and distances.
 const BASE: &str = include_str!("base.css");

@@ -18,6 +18,9 @@ pub(crate) const SHEET: &str = include_str!("sheet.css");
 const QUALITY: u8 = 80;
 /// The longest side, in pixels, of what is no photograph but a few dots, each of which counts: it is kept as it is, in a PNG.
 const DOTS: usize = 64;
+/// The colour of what lies over a picture, and how thick it is at the most, in parts of 255.
+const HEAT: [u8; 3] = [255, 70, 0];
+const THICKEST: f32 = 190.0;
 
 /// How a sheet's pictures are made small.
 #[derive(Clone, Copy)]
@@ -89,6 +92,43 @@ impl Thumbnail {
         html! {
             img.dots[is_dots] src=(self.uri) width=(self.width) height=(self.height) alt=(alt) loading="lazy" decoding="async";
         }
+    }
+
+    /// The same under what lies over it, of which nothing is said to those who do not see it.
+    pub(crate) fn image_under(&self, overlay: &Overlay, alt: &str) -> Markup {
+        let longest = self.width.max(self.height);
+        let room = if longest <= DOTS { "100%".to_owned() } else { format!("min(100%, {longest}px)") };
+        let side = if self.width < self.height { "height" } else { "width" };
+        html! {
+            div.under style=(format!("aspect-ratio: {} / {}; {side}: {room}", self.width, self.height)) {
+                (self.image(alt))
+                img.over src=(overlay.uri) alt="";
+            }
+        }
+    }
+}
+
+/// A coarse grid of numbers as a picture that lies over another: the larger a number, the more of it is seen.
+pub(crate) struct Overlay {
+    uri: String,
+}
+
+impl Overlay {
+    /// That of `width` columns of numbers, row by row; none where all are 0, or none is a number.
+    pub(crate) fn new(width: usize, weights: &[f32]) -> Option<Self> {
+        let largest = weights.iter().copied().fold(0.0, f32::max);
+        let (width, height) = (width as u32, (weights.len() / width.max(1)) as u32);
+        if !(largest > 0.0 && largest.is_finite()) {
+            return None;
+        }
+        let [red, green, blue] = HEAT;
+        let pixel = |&weight: &f32| [red, green, blue, (THICKEST * (weight / largest).max(0.0)) as u8];
+        let pixels: Vec<u8> = weights.iter().flat_map(pixel).collect();
+        let mut file = Cursor::new(Vec::new());
+        PngEncoder::new(&mut file)
+            .write_image(&pixels, width, height, image::ExtendedColorType::Rgba8)
+            .ok()?;
+        Some(Self { uri: format!("data:image/png;base64,{}", BASE64_STANDARD.encode(file.into_inner())) })
     }
 }
 

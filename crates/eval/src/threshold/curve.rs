@@ -36,7 +36,7 @@ struct Cut {
 
 /// A point of the curve, for drawing. What is undefined is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct CurvePoint {
+pub struct ThresholdPoint {
     /// The threshold.
     pub threshold: f32,
     /// Share of the positive decisions that are right.
@@ -141,13 +141,13 @@ impl ThresholdCurve {
     }
 
     /// The curve, for drawing: no more than `most` points, evenly thinned, both ends among them.
-    pub fn points(&self, most: usize) -> Vec<CurvePoint> {
+    pub fn points(&self, most: usize) -> Vec<ThresholdPoint> {
         thin::indices(self.cuts.len(), most).map(|index| self.point(&self.cuts[index])).collect()
     }
 
-    fn point(&self, cut: &Cut) -> CurvePoint {
+    fn point(&self, cut: &Cut) -> ThresholdPoint {
         let tally = self.tally(cut);
-        CurvePoint {
+        ThresholdPoint {
             threshold: cut.threshold,
             precision: tally.precision(),
             recall: tally.recall(),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{Estimate, EvalError};
 
 pub use aim::{Aim, AimError};
-pub use curve::{CurvePoint, ThresholdCurve};
+pub use curve::{ThresholdCurve, ThresholdPoint};
 pub use cut::CutScores;
 
 /// A threshold that was chosen for an aim.

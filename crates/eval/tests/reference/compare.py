@@ -1,7 +1,7 @@
-"""Writes compare.json: inputs of comparisons, and what scipy, statsmodels, netcal and torchmetrics say of them.
+"""Writes compare.json: inputs of comparisons, and what scipy, statsmodels, netcal, torchmetrics and scikit-learn say of them.
 
     python -m venv venv
-    venv/bin/pip install scipy==1.17.1 statsmodels==0.15.0 netcal==1.4.0 torchmetrics==1.9.0 torch==2.15.0
+    venv/bin/pip install scipy==1.17.1 statsmodels==0.15.0 netcal==1.4.0 torchmetrics==1.9.0 torch==2.15.0 scikit-learn==1.9.1
     venv/bin/python compare.py
 
 Probabilities are written as the nearest float32, so that both sides read the same numbers. What is undefined is null.
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from netcal.metrics import ECE
 from scipy import optimize, stats
+from sklearn.metrics import brier_score_loss
 from statsmodels.stats.contingency_tables import mcnemar
 from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
 
@@ -138,6 +139,7 @@ def calibration(name, classes, truth, rows):
         "probabilities": rows.ravel(),
         "equal_width": equal_width,
         "equal_mass": equal_mass,
+        "brier": brier_score_loss(truth, exact, labels=range(classes), scale_by_half=False),
     }
 
 

@@ -1,6 +1,6 @@
 """Writes values.json: inputs, and what scikit-learn and statsmodels say of them.
 
-    python -m venv venv && venv/bin/pip install scikit-learn==1.9.1 statsmodels==0.15.0
+    python -m venv venv && venv/bin/pip install scikit-learn==1.9.1 statsmodels==0.15.0 scipy==1.17.1
     venv/bin/python make.py
 
 Probabilities are written as the nearest float32, so that both sides read the same numbers. What is undefined is null.
@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from scipy import optimize, stats
 from sklearn import metrics
 from statsmodels.stats.proportion import proportion_confint
 
@@ -36,28 +37,154 @@ def plain(value):
 
 
 def wilson(successes, trials):
-    return list(proportion_confint(successes, trials, alpha=0.05, method="wilson"))
+    return list(proportion_confint(successes, trials, alpha=0.05, method="wilson")) if trials else NAN
+
+
+def share_interval(value, error, at_least):
+    """Wilson's interval of as many trials as have this standard error."""
+    trials = value * (1 - value) / error**2 if error > 1e-9 and 0 < value < 1 else at_least
+    return wilson(value * trials, trials)
+
+
+def influences(metric, n):
+    """How much each sample moves a metric of weighted samples, by finite differences."""
+    moved = []
+    for sample in range(n):
+        up, down = np.ones(n), np.ones(n)
+        up[sample] += 1e-4
+        down[sample] -= 1e-4
+        moved.append(n * (metric(up) - metric(down)) / 2e-4)
+    return np.array(moved)
+
+
+def joined(one, other):
+    return [min(one[0], other[0]), max(one[1], other[1])]
+
+
+def mean(error, n, shares):
+    """That of a mean of shares, as if they were independent at least where one is 0 or 1."""
+    shares = [(value, interval) for value, interval in shares if not math.isnan(value)]
+    own = share_interval(np.mean([value for value, _ in shares]), error, n)
+    return own if all(0 < value < 1 for value, _ in shares) else joined(own, mean_of_shares(shares))
+
+
+def mean_of_shares(shares):
+    """Zou and Donner's interval of a mean of independent shares with these intervals."""
+    shares = [(value, interval) for value, interval in shares if not math.isnan(value)]
+    values, ends = np.array([value for value, _ in shares]), np.array([interval for _, interval in shares])
+    room = np.sqrt(((ends - values[:, None]) ** 2).sum(axis=0)) / len(values)
+    return [values.mean() - room[0], values.mean() + room[1]]
+
+
+def f1_interval(both, either):
+    return [2 * end / (1 + end) for end in wilson(both, either)] if either else NAN
 
 
 def by_class(truth, predicted, names, **kind):
     columns = metrics.precision_recall_fscore_support(truth, predicted, average=None, zero_division=np.nan, **kind)
+    if truth.ndim == 1:
+        truth, predicted = (np.eye(len(names), dtype=int)[classes] for classes in (truth, predicted))
+    both, wanted, given = (truth & predicted).sum(axis=0), truth.sum(axis=0), predicted.sum(axis=0)
     return [
-        {"class": name, "precision": p, "recall": r, "f1": f, "support": s} for name, p, r, f, s in zip(names, *columns)
+        {
+            "class": name,
+            "precision": p,
+            "precision_ci95": wilson(both[i], given[i]),
+            "recall": r,
+            "recall_ci95": wilson(both[i], wanted[i]),
+            "f1": f,
+            "f1_ci95": f1_interval(both[i], wanted[i] + given[i] - both[i]),
+            "support": s,
+        }
+        for i, (name, p, r, f, s) in enumerate(zip(names, *columns))
     ]
+
+
+def roc_auc_interval(positive, scores):
+    """DeLong's, from the comparison of each positive sample with each negative one."""
+    p, n = int(positive.sum()), int((~positive).sum())
+    won = np.sign(scores[positive][:, None] - scores[~positive][None, :].astype(np.float64)) / 2 + 0.5
+    error = 0.0
+    if min(p, n) > 1:
+        error = math.sqrt(won.mean(axis=1).var(ddof=1) / p + won.mean(axis=0).var(ddof=1) / n)
+    return share_interval(won.mean(), error, min(p, n))
+
+
+def average_precision_interval(positive, scores):
+    def metric(weights):
+        return metrics.average_precision_score(positive, scores, sample_weight=weights)
+
+    n = len(positive)
+    moved = influences(metric, n)
+    error = math.sqrt((moved**2).sum() / max(n - 1, 1) / n)
+    value, p = metric(np.ones(n)), int(positive.sum())
+    return joined(share_interval(value, error, p), wilson(value * p, p))
 
 
 def ranked(positive, scores):
     both = 0 < positive.sum() < len(positive)
     return {
         "roc_auc": metrics.roc_auc_score(positive, scores) if both else NAN,
+        "roc_auc_ci95": roc_auc_interval(positive, scores) if both else NAN,
         "average_precision": metrics.average_precision_score(positive, scores) if positive.any() else NAN,
+        "average_precision_ci95": average_precision_interval(positive, scores) if positive.any() else NAN,
     }
 
 
-def exclusive(name, task, classes, truth, answers, decided, log_loss=NAN, scores=None):
+def matthews(truth, decided):
+    """The correlation and its interval, which is never narrower than chance-corrected accuracy's."""
+    if len(set(truth)) < 2 or len(set(decided)) < 2:
+        return {"mcc": NAN, "mcc_ci95": NAN}
+    n = len(truth)
+    value = metrics.matthews_corrcoef(truth, decided)
+    moved = influences(lambda w: metrics.matthews_corrcoef(truth, decided, sample_weight=w), n)
+    own = share_interval((value + 1) / 2, math.sqrt((moved**2).sum()) / n / 2, n)
+    right = int((truth == decided).sum())
+    k = max(*truth, *decided) + 1
+    chance = (np.bincount(truth, minlength=k) * np.bincount(decided, minlength=k)).sum() / n**2
+    accuracy = [min(1, max(-1, value + (end - right / n) / (1 - chance))) for end in wilson(right, n)]
+    return {"mcc": value, "mcc_ci95": joined([2 * end - 1 for end in own], accuracy)}
+
+
+def macro_f1(truth, decided, k, per_class):
+    def metric(weights):
+        return metrics.f1_score(
+            truth, decided, labels=range(k), average="macro", zero_division=np.nan, sample_weight=weights
+        )
+
+    n = len(truth)
+    error = math.sqrt((influences(metric, n) ** 2).sum()) / n
+    interval = mean(error, n, [(scores["f1"], scores["f1_ci95"]) for scores in per_class])
+    return {"f1_macro": metric(np.ones(n)), "f1_macro_ci95": interval}
+
+
+def bounded_mean(values, largest):
+    """Hall's interval of the mean of skewed values."""
+    n, z = len(values), stats.norm.ppf(0.975)
+    if np.ptp(values) == 0:
+        return [largest * end for end in wilson(n * values[0] / largest, n)]
+    skewness = stats.skew(values) / math.sqrt(n)
+    ends = [optimize.brentq(lambda t: hall(t, skewness) - end, -60, 60, xtol=1e-14) for end in (z, -z)]
+    return [min(largest, max(0, values.mean() - stats.sem(values) * end)) for end in ends]
+
+
+def hall(t, skewness):
+    """His first transformation of a studentised mean, which makes it nearly normal."""
+    return t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / 6
+
+
+def loss_interval(truth, rows):
+    """That of the mean log loss of rows of probabilities, which are clipped as scikit-learn does."""
+    epsilon = np.finfo(np.float32).eps
+    p = np.clip(rows.astype(np.float64)[np.arange(len(truth)), truth], epsilon, 1 - epsilon)
+    return bounded_mean(-np.log(p), -math.log(epsilon))
+
+
+def exclusive(name, task, classes, truth, answers, decided, log_loss=NAN, scores=None, log_loss_ci95=NAN):
     """One case: `answers` is what the report is given, `decided` the classes that follow from it."""
     k = len(classes)
     correct = int((truth == decided).sum())
+    per_class = by_class(truth, decided, classes, labels=range(k))
     expected = {
         "task": task,
         "classes": classes,
@@ -66,14 +193,17 @@ def exclusive(name, task, classes, truth, answers, decided, log_loss=NAN, scores
         "accuracy_ci95": wilson(correct, len(truth)),
         "majority_baseline": np.bincount(truth).max() / len(truth),
         "balanced_accuracy": metrics.balanced_accuracy_score(truth, decided),
+        "balanced_accuracy_ci95": mean_of_shares([(scores["recall"], scores["recall_ci95"]) for scores in per_class]),
+        **matthews(truth, decided),
+        **macro_f1(truth, decided, k, per_class),
         "log_loss": log_loss,
-        "per_class": by_class(truth, decided, classes, labels=range(k)),
+        "log_loss_ci95": log_loss_ci95,
+        "per_class": per_class,
         "confusion_matrix": metrics.confusion_matrix(truth, decided, labels=range(k)),
     }
     if scores is not None:
         expected |= {"positive_class": classes[1]} | ranked(truth == 1, scores)
-    f1_macro = metrics.f1_score(truth, decided, labels=range(k), average="macro", zero_division=np.nan)
-    return {"name": name, "classes": classes, "truth": truth, **answers, "f1_macro": f1_macro, "expected": expected}
+    return {"name": name, "classes": classes, "truth": truth, **answers, "expected": expected}
 
 
 def from_probabilities(name, classes, truth, rows):
@@ -88,6 +218,7 @@ def from_probabilities(name, classes, truth, rows):
         rows.argmax(axis=1),
         metrics.log_loss(truth, rows, labels=range(k)),
         rows[:, 1] if k == 2 else None,
+        loss_interval(truth, rows),
     )
 
 
@@ -95,7 +226,9 @@ def from_positive(name, classes, truth, p, threshold):
     p = p.astype(np.float32)
     answers = {"positive_probabilities": p, "threshold": threshold}
     decided = (p >= np.float32(threshold)).astype(int)
-    return exclusive(name, "binary", classes, truth, answers, decided, metrics.log_loss(truth, p, labels=[0, 1]), p)
+    log_loss = metrics.log_loss(truth, p, labels=[0, 1])
+    interval = loss_interval(truth, np.stack([1 - p.astype(np.float64), p.astype(np.float64)], axis=1))
+    return exclusive(name, "binary", classes, truth, answers, decided, log_loss, p, interval)
 
 
 def from_scores(name, classes, truth, scores, threshold):
@@ -163,9 +296,63 @@ def multi_label(name, labels, truth, p, thresholds):
         metrics.average_precision_score(truth[:, i], p[:, i]) if truth[:, i].any() else NAN for i in range(len(labels))
     ]
     per_class = [
-        {**scores, "threshold": t, "average_precision": ap}
-        for scores, t, ap in zip(by_class(truth, given, labels), thresholds, average_precision)
+        {**scores, "threshold": t, **ranked(truth[:, i] == 1, p[:, i])}
+        for i, (scores, t) in enumerate(zip(by_class(truth, given, labels), thresholds))
     ]
+    n = len(truth)
+
+    def error(metric):
+        """That of a metric of weighted samples."""
+        return math.sqrt((influences(metric, n) ** 2).sum() / max(n - 1, 1) / n)
+
+    def weighted_f1(average):
+        return lambda w: metrics.f1_score(truth, given, average=average, zero_division=np.nan, sample_weight=w)
+
+    def of_label(weights, i):
+        recalls = [weights[is_one] @ (given == truth)[is_one, i] / weights[is_one].sum() for is_one in sides[i]]
+        return np.mean(recalls)
+
+    sides = [[truth[:, i] == side for side in (0, 1) if (truth[:, i] == side).any()] for i in range(len(labels))]
+    balanced = [of_label(np.ones(n), i) for i in range(len(labels))]
+    balanced_ends = [
+        mean_of_shares([((given == truth)[s, i].mean(), wilson((given == truth)[s, i].sum(), s.sum())) for s in sides[i]])
+        for i in range(len(labels))
+    ]
+    together = error(lambda w: np.mean([of_label(w, i) for i in range(len(labels))]))
+    variances = [
+        (given == truth)[side, i].var() / side.sum() / len(sides[i]) ** 2 for i in range(len(labels)) for side in sides[i]
+    ]
+    independent = math.sqrt(sum(variances)) / len(labels)
+    occurring = [i for i in range(len(labels)) if truth[:, i].any()]
+
+    def mean_average_precision(weights):
+        return np.mean(
+            [metrics.average_precision_score(truth[:, i], p[:, i], sample_weight=weights) for i in occurring]
+        )
+
+    epsilon = np.finfo(np.float32).eps
+    clipped = np.clip(p.astype(np.float64), epsilon, 1 - epsilon)
+    losses = -np.log(np.where(truth == 1, clipped, 1 - clipped)).mean(axis=1)
+    by_sample = [
+        metrics.f1_score(truth[i], given[i], zero_division=np.nan) for i in range(n) if (truth[i] | given[i]).any()
+    ]
+    intervals = {
+        "balanced_accuracy_ci95": [
+            min(1, max(0, np.mean(balanced) + together / independent * (end - np.mean(balanced))))
+            for end in mean_of_shares(list(zip(balanced, balanced_ends)))
+        ],
+        "f1_macro_ci95": mean(
+            error(weighted_f1("macro")), n, [(scores["f1"], scores["f1_ci95"]) for scores in per_class]
+        ),
+        "f1_micro_ci95": share_interval(f1("micro"), error(weighted_f1("micro")), n),
+        "f1_samples_ci95": bounded_mean(np.array(by_sample), 1.0),
+        "hamming_loss_ci95": bounded_mean((truth != given).mean(axis=1), 1.0),
+        "mean_average_precision_ci95": joined(
+            share_interval(mean_average_precision(np.ones(n)), error(mean_average_precision), n),
+            mean_of_shares([(per_class[i]["average_precision"], per_class[i]["average_precision_ci95"]) for i in occurring]),
+        ),
+        "log_loss_ci95": bounded_mean(losses, -math.log(epsilon)),
+    }
     return {
         "name": name,
         "labels": labels,
@@ -192,6 +379,7 @@ def multi_label(name, labels, truth, p, thresholds):
             "log_loss": float(
                 np.mean([metrics.log_loss(truth[:, i], p[:, i], labels=[0, 1]) for i in range(len(labels))])
             ),
+            **intervals,
             "per_class": per_class,
             "confusion_matrix": metrics.multilabel_confusion_matrix(truth, given),
         },

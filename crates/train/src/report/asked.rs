@@ -85,6 +85,13 @@ impl Asked {
         (0..self.samples.len()).map(|picture| self.truth(picture)[0]).collect()
     }
 
+    /// Whether each label is there, a row a picture.
+    pub(super) fn labels_there(&self) -> Vec<bool> {
+        let classes = self.classes().len();
+        let row = |picture| (0..classes).map(move |class| self.truth(picture).contains(&class));
+        (0..self.samples.len()).flat_map(row).collect()
+    }
+
     /// The probabilities of all groups or labels, a row a picture; nothing from a head without.
     pub(super) fn rows(&self) -> Vec<f32> {
         self.predictions.iter().flat_map(|p| p.probabilities.iter().flatten().copied()).collect()

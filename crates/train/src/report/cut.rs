@@ -1,8 +1,8 @@
 //! Where to cut: thresholds, answers that are held back and sets of groups, chosen on some pictures and measured on others.
 
 use divvy_eval::{
-    Aim, Answered, ConformalSets, CostMatrix, CostReport, CoveragePoint, CurvePoint, Level, RiskCoverage,
-    SetReport, SureEnough, ThresholdChoice, ThresholdCurve, ThresholdScores,
+    Aim, Answered, ConformalSets, CostMatrix, CostReport, CoveragePoint, Level, RiskCoverage, SetReport,
+    SureEnough, ThresholdChoice, ThresholdCurve, ThresholdPoint, ThresholdScores,
 };
 use divvy_model::Prediction;
 use divvy_nn::{Head, Task};
@@ -45,7 +45,7 @@ pub struct Threshold {
     /// How it does on the pictures that are measured on.
     pub measured: ThresholdScores,
     /// Precision and recall at every threshold, on the pictures that it was chosen on.
-    pub curve: Vec<CurvePoint>,
+    pub curve: Vec<ThresholdPoint>,
 }
 
 /// Answering only when sure.
@@ -134,8 +134,7 @@ fn thresholds(
     for group in groups {
         let of_costs = costs.and_then(|costs| costs.aim(group));
         let aims = match (config.aim, of_costs) {
-            (Some(Aim::Cost { .. }) | None, Some(aim)) => vec![aim],
-            (Some(aim), _) => vec![aim],
+            (Some(Aim::Cost { .. }) | None, Some(aim)) | (Some(aim), _) => vec![aim],
             (None, None) if measured.is_multi_label() => vec![Aim::F1],
             (None, None) => vec![Aim::F1, Aim::Youden],
         };

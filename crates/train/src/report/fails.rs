@@ -2,7 +2,7 @@
 
 use divvy_data::{Attributes, Survey};
 use divvy_eval::Slice;
-use divvy_model::Prediction;
+use divvy_model::{Heatmap, Prediction};
 use divvy_nn::Head;
 use rand::SeedableRng;
 use rand::seq::index;
@@ -87,6 +87,8 @@ pub struct ShownPicture {
     pub light: Option<f32>,
     /// How quickly its edges rise: 2 for a sharp one, 0.1 for a blurred one.
     pub sharpness: Option<f32>,
+    /// Where in the picture the model finds what speaks for the group that it is most likely of.
+    pub heatmap: Option<Heatmap>,
 }
 
 impl WhereItFails {
@@ -148,6 +150,11 @@ impl Gallery {
     pub fn pictures(&self) -> impl Iterator<Item = &ShownPicture> {
         self.worst.iter().chain(&self.unsure).chain(&self.random)
     }
+
+    /// The same, to say more of them.
+    pub(super) fn pictures_mut(&mut self) -> impl Iterator<Item = &mut ShownPicture> {
+        self.worst.iter_mut().chain(&mut self.unsure).chain(&mut self.random)
+    }
 }
 
 /// Pictures by ascending `key`; those of equal keys in their own order.
@@ -204,6 +211,7 @@ impl ShownPicture {
             format: attributes.and_then(|attributes| attributes.format).map(str::to_owned),
             light: attributes.map(|attributes| attributes.light),
             sharpness: attributes.and_then(|attributes| attributes.sharpness),
+            heatmap: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use divvy_eval::{Estimate, Interval, Report, Tally};
 use serde::Serialize;
 
 use super::asked::Asked;
+use super::curves::{self, GroupCurves};
 use crate::error::TrainError;
 use crate::evaluate::report;
 
@@ -18,6 +19,8 @@ pub struct HowGood {
     pub majority_group: Option<String>,
     /// Each group or label.
     pub groups: Vec<GroupFigures>,
+    /// How well each is told from the others, whatever the threshold; of two the positive one.
+    pub curves: Vec<GroupCurves>,
 }
 
 /// How often a model is right about one group or label.
@@ -35,8 +38,8 @@ pub struct GroupFigures {
     pub precision: Option<Estimate>,
     /// The share of those that belong to it that were given it, with Wilson's interval; none where no picture does.
     pub recall: Option<Estimate>,
-    /// The harmonic mean of both.
-    pub f1: Option<f64>,
+    /// The harmonic mean of both, with its interval.
+    pub f1: Option<Estimate>,
 }
 
 impl HowGood {
@@ -47,7 +50,7 @@ impl HowGood {
         let groups: Vec<GroupFigures> = groups(asked);
         let commonest = groups.iter().rev().max_by_key(|group| group.support);
         let majority_group = commonest.filter(|_| !asked.is_multi_label()).map(|group| group.group.clone());
-        Ok(Self { metrics, majority_group, groups })
+        Ok(Self { metrics, majority_group, groups, curves: curves::of(asked, positive)? })
     }
 
     /// The share of pictures that were given their group, or exactly their labels, with its interval, and that of always answering the same.
@@ -78,7 +81,7 @@ fn groups(asked: &Asked) -> Vec<GroupFigures> {
             right,
             precision: share(right, given),
             recall: share(right, tally.support()),
-            f1: tally.f1(),
+            f1: tally.f1().zip(tally.f1_interval()).map(|(value, ci95)| Estimate { value, ci95 }),
         }
     });
     figures.collect()

@@ -1,7 +1,5 @@
 //! Labels that are likely wrong.
 
-use std::sync::Arc;
-
 use divvy_data::{StoreOptions, Survey};
 use divvy_eval::{LabelDoubt, LabelErrors, MultiLabelDoubt, MultiLabelErrors};
 use serde::Serialize;
@@ -61,7 +59,7 @@ impl DoubtfulLabels {
         let (suspected, doubts) = doubts(asked)?;
         let samples: Vec<usize> = doubts.iter().map(|doubt| asked.samples[doubt.picture]).collect();
         let quietly = StoreOptions { progress: None, ..options.clone() };
-        let survey = Survey::of_samples(&Arc::clone(&asked.dataset), &samples, &quietly)?;
+        let survey = Survey::of_samples(&asked.dataset, &samples, &quietly)?;
         let named = |class: usize| asked.classes()[class].clone();
         let shown = doubts.into_iter().map(|doubt| DoubtfulLabel {
             picture: ShownPicture::of(asked, doubt.picture, &survey),

@@ -10,6 +10,7 @@
 
 mod against;
 mod asked;
+mod curves;
 mod cut;
 mod fails;
 mod good;
@@ -19,6 +20,7 @@ mod slices;
 mod subject;
 mod summary;
 mod sure;
+mod why;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,13 +36,15 @@ use crate::evaluate::require_exclusive;
 use crate::run::RunFolder;
 
 pub use against::Against;
+pub use curves::GroupCurves;
 pub use cut::{Abstaining, Threshold, WhereToCut};
 pub use fails::{Gallery, Mistake, ShownPicture, WhereItFails};
 pub use good::{GroupFigures, HowGood};
 pub use labels::{DoubtfulLabel, DoubtfulLabels};
 pub use made::{DataTable, EpochFigures, GroupCounts, GroupParts, HowMade, NetworkFacts, TrainingCourse};
 pub use subject::{Measured, MeasuredOn};
-pub use sure::HowSure;
+pub use sure::{HowSure, Scaled};
+pub use why::Why;
 
 use asked::Asked;
 use subject::{Choosing, Subject, Subjects};
@@ -110,6 +114,8 @@ pub struct RunReport {
     pub where_to_cut: Option<WhereToCut>,
     /// What it gets wrong.
     pub where_it_fails: WhereItFails,
+    /// What the maps over these pictures are worth.
+    pub why: Why,
     /// Labels that are likely wrong; none of a model without probabilities.
     pub labels: Option<DoubtfulLabels>,
     /// How it does beside another, where one was named.
@@ -157,7 +163,7 @@ pub fn report_run(
     let survey = Survey::of_samples(&subject.dataset, &asked.samples, options)?;
 
     let how_good = HowGood::of(&asked, positive)?;
-    let how_sure = HowSure::of(&asked)?;
+    let how_sure = HowSure::of(&asked, validation.as_ref())?;
     let choosing = match (&choosing, &validation) {
         (Choosing::Measured, _) => Some((subject.part, &asked, true)),
         (Choosing::Validation(chosen_on), Some(validation)) => Some((chosen_on.part, validation, false)),
@@ -166,7 +172,8 @@ pub fn report_run(
     let where_to_cut = choosing
         .map(|(part, choosing, flatters)| WhereToCut::of(config, positive, part, choosing, &asked, flatters))
         .transpose()?;
-    let where_it_fails = WhereItFails::of(&asked, &survey)?;
+    let mut where_it_fails = WhereItFails::of(&asked, &survey)?;
+    let why = Why::of(&mut classifier, &subject.dataset, &mut where_it_fails.gallery, options)?;
     let labels = DoubtfulLabels::of(&asked.joined(validation.as_ref()), options)?;
     let against = match &config.against {
         Some(other) => Some(Against::of(other, config, &asked, device, options, classified)?),
@@ -182,6 +189,7 @@ pub fn report_run(
         how_sure,
         where_to_cut,
         where_it_fails,
+        why,
         labels,
         against,
         how_made,

@@ -210,20 +210,30 @@ pub(super) fn trained_on(run: &RunFolder, dataset: &Dataset, samples: &[usize]) 
     Some(samples.iter().filter(|&&sample| learnt.contains(&places.of(&dataset.sample_path(sample)))).count())
 }
 
-/// Files by the folders that they really lie in, however these are reached.
+/// Where files really lie, by whatever links they are reached.
 #[derive(Default)]
 struct Places {
-    folders: HashMap<PathBuf, PathBuf>,
+    known: HashMap<PathBuf, PathBuf>,
 }
 
 impl Places {
     fn of(&mut self, file: &Path) -> PathBuf {
-        let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return file.to_owned() };
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        if !self.folders.contains_key(folder) {
-            let real = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-            self.folders.insert(folder.to_owned(), real);
+        if let Ok(real) = fs::canonicalize(file) {
+            return real;
         }
-        self.folders[folder].join(name)
+        // An item of an array, `PATH#ITEM`, or a file in an archive.
+        if let Some((array, item)) = file.to_str().and_then(|text| text.rsplit_once('#')) {
+            return self.once(Path::new(array)).join(item);
+        }
+        match (file.parent(), file.file_name()) {
+            (Some(folder), Some(name)) => self.once(folder).join(name),
+            _ => file.to_owned(),
+        }
+    }
+
+    /// Where something really lies that many files lie in.
+    fn once(&mut self, path: &Path) -> PathBuf {
+        let real = || fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        self.known.entry(path.to_owned()).or_insert_with(real).clone()
     }
 }

@@ -1,6 +1,6 @@
 //! A report in a few sentences, for someone who has never heard of a confusion matrix.
 
-use divvy_eval::Report;
+use divvy_eval::{Interval, Reliability, Report};
 
 use super::{Against, HowGood, HowSure, Measured, MeasuredOn, RunReport};
 
@@ -10,7 +10,7 @@ pub(super) fn sentences(report: &RunReport) -> Vec<String> {
     let mut told = vec![accuracy(how_good), worth(measured_on)];
     told.extend(seen(measured_on));
     told.extend(weakest(how_good));
-    told.extend(how_sure.as_ref().and_then(calibration));
+    told.extend(how_sure.as_ref().map(calibration));
     told.extend(against.iter().flat_map(beside));
     told
 }
@@ -77,15 +77,16 @@ fn weakest(how_good: &HowGood) -> Option<String> {
 }
 
 /// How far its probabilities can be believed.
-fn calibration(how_sure: &HowSure) -> Option<String> {
-    let error = how_sure.calibration_error?;
+fn calibration(how_sure: &HowSure) -> String {
+    let Reliability { calibration_error, calibration_error_ci95: Interval { low, high }, .. } =
+        how_sure.reliability;
     let points = |share: f64| format!("{:.0}", 100.0 * share);
-    Some(format!(
+    format!(
         "When it says how sure it is, it is off by {} percentage points on average ({} to {}).",
-        points(error.value),
-        points(error.ci95.low),
-        points(error.ci95.high)
-    ))
+        points(calibration_error),
+        points(low),
+        points(high)
+    )
 }
 
 /// Which of two models is better, if that can be told.

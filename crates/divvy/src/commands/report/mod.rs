@@ -72,9 +72,9 @@ pub(super) fn after_training(config: &ReportConfig, means: &Means, terminal: &mu
         Ok(Reported { report, .. }) => {
             // How it does on what validates was told when the training ended.
             if report.measured_on.part != Measured::Validation {
-                terminal.print(&report.summary[0]);
+                terminal.tell(&report.summary[0]);
             }
-            terminal.print(format_args!("report: {}", quoted(&files.page)));
+            terminal.tell(format_args!("report: {}", quoted(&files.page)));
         }
         Err(error) => {
             terminal.warn(format_args!("{}: the report was not written: {error:#}", config.run.display()));

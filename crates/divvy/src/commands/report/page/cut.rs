@@ -67,9 +67,7 @@ fn thresholds(thresholds: &[Threshold]) -> Markup {
 
 fn aim(aim: Aim) -> String {
     match aim {
-        Aim::Cost { false_positive, false_negative } => {
-            format!("least cost ({} to {})", false_negative.get(), false_positive.get())
-        }
+        Aim::Cost { .. } => "least cost".to_owned(),
         Aim::Precision(level) => format!("{} % right", 100.0 * level.get()),
         Aim::Recall(level) => format!("{} % found", 100.0 * level.get()),
         Aim::F1 => "F1".to_owned(),
@@ -80,7 +78,7 @@ fn aim(aim: Aim) -> String {
 /// Precision and recall of one group at every threshold.
 fn curve(thresholds: &[Threshold]) -> Plot {
     let (group, points) = (&thresholds[0].group, &thresholds[0].curve);
-    let of = |value: fn(&divvy::eval::CurvePoint) -> Option<f64>| -> Vec<(f64, f64)> {
+    let of = |value: fn(&divvy::eval::ThresholdPoint) -> Option<f64>| -> Vec<(f64, f64)> {
         let mut points: Vec<_> =
             points.iter().filter_map(|point| Some((f64::from(point.threshold), value(point)?))).collect();
         points.reverse();

@@ -1,12 +1,12 @@
 //! What the model gets wrong, and pictures to see it by.
 
 use divvy::eval::{Slice, SliceRange};
-use divvy::train::{Mistake, Reported, ShownPicture, WhereItFails};
+use divvy::train::{Mistake, Reported, ShownPicture, WhereItFails, Why};
 use maud::{Markup, html};
 
 use super::number::{Form, estimate, number, optional};
 use super::{Section, table};
-use crate::page::{Sheet, Thumbnail, breakable};
+use crate::page::{Overlay, Sheet, Thumbnail, breakable};
 use crate::terminal::thousands;
 
 /// The longest side of a picture, in pixels: with a hundred of them the page stays far below 3 MB.
@@ -110,6 +110,7 @@ fn gallery(reported: &Reported, threads: usize) -> Markup {
     html! {
         h3 #gallery { "Pictures" }
         (filter(classes))
+        (why(&reported.report.why))
         @for (id, title, what, of, shown) in parts {
             @if !shown.is_empty() {
                 div.part data-part=(id) {
@@ -121,6 +122,24 @@ fn gallery(reported: &Reported, threads: usize) -> Markup {
                             (figure(&format!("/where_it_fails/gallery/{id}/{index}"), picture, thumbnail.as_ref(), classes))
                         }
                     }
+                }
+            }
+        }
+    }
+}
+
+/// What shows the maps, and what they are worth. It works without a script.
+fn why(why: &Why) -> Markup {
+    html! {
+        @if let Some(fault) = &why.fault {
+            p.note { "What speaks for the answers cannot be shown: " (fault) "." }
+        } @else {
+            p.heat-choice { label { input #show-heat type="checkbox"; " Show where the model finds what speaks for its answer" } }
+            p.note {
+                "The redder, the more speaks for the group that the picture is most likely of (Grad-CAM). "
+                @if why.agreement.is_some() {
+                    "Covering parts of the first " (number("/why/checked", why.checked, Form::Count)) " pictures and asking again agrees with these maps by "
+                    (optional("/why/agreement", why.agreement, Form::Figure)) " (rank correlation; 1 is full agreement, 0 none)."
                 }
             }
         }
@@ -170,12 +189,18 @@ fn figure(key: &str, picture: &ShownPicture, thumbnail: Option<&Thumbnail>, clas
         format!("{truth}, taken for {answer}")
     };
     let kind = if picture.right { "right" } else { "wrong" };
+    let overlay = picture.heatmap.as_ref().and_then(|map| Overlay::new(map.width(), map.weights()));
     html! {
         li data-truth=(numbers(&picture.truth)) data-answer=(numbers(&picture.answer)) data-right=(kind) {
             figure {
                 div.frame {
                     @match thumbnail {
-                        Some(thumbnail) => { (thumbnail.image(&alt)) }
+                        Some(thumbnail) => {
+                            @match overlay {
+                                Some(overlay) => { (thumbnail.image_under(&overlay, &alt)) }
+                                None => { (thumbnail.image(&alt)) }
+                            }
+                        }
                         None => { span.none { "cannot be shown" } }
                     }
                 }

@@ -1,9 +1,10 @@
 //! How often the model is right.
 
-use divvy::eval::{ConfusionMatrix, ExclusiveReport, MultiLabelReport, Report};
+use divvy::eval::{ConfusionMatrix, ExclusiveReport, Interval, MultiLabelReport, Report};
 use divvy::train::{Against, GroupFigures, HowGood, RunReport};
 use maud::{Markup, html};
 
+use super::curves::curves;
 use super::number::{Form, estimate, interval, number, optional};
 use super::{Section, table};
 
@@ -20,6 +21,7 @@ pub(super) fn section(report: &RunReport) -> Section {
             Report::Exclusive(exclusive) => { (confusion(exclusive)) }
             Report::MultiLabel(labels) => { (decisions(labels)) }
         }
+        @if !how_good.curves.is_empty() { (curves(&how_good.curves)) }
     };
     Section { id: "how-good", title: "How good", content }
 }
@@ -40,7 +42,7 @@ fn headline(how_good: &HowGood) -> Markup {
 
 fn of_groups(report: &ExclusiveReport, how_good: &HowGood) -> Vec<(&'static str, Markup)> {
     let always = how_good.majority_group.as_deref().unwrap_or_default();
-    let mut figures = vec![
+    vec![
         (
             "Accuracy",
             html! {
@@ -55,32 +57,39 @@ fn of_groups(report: &ExclusiveReport, how_good: &HowGood) -> Vec<(&'static str,
                 " " span.interval { bdi { (always) } }
             },
         ),
-        ("Balanced accuracy", number("/how_good/balanced_accuracy", report.balanced_accuracy, Form::Percent)),
-    ];
-    if let Some(binary) = &report.binary {
-        figures.push((
-            "ROC AUC",
+        (
+            "Balanced accuracy",
             html! {
-                (optional("/how_good/roc_auc", binary.roc_auc, Form::Decimals))
-                " " span.interval { "of " bdi { (binary.positive_class) } }
+                (number("/how_good/balanced_accuracy", report.balanced_accuracy, Form::Percent)) " "
+                (interval("/how_good/balanced_accuracy_ci95", report.balanced_accuracy_ci95, Form::Percent))
             },
-        ));
-        figures.push((
-            "Average precision",
-            optional("/how_good/average_precision", binary.average_precision, Form::Decimals),
-        ));
+        ),
+        ("Correlation (MCC)", with_interval("mcc", report.mcc, report.mcc_ci95)),
+        ("F1, mean of groups", with_interval("f1_macro", report.f1_macro, report.f1_macro_ci95)),
+    ]
+}
+
+/// A figure that may be undefined, with its interval.
+fn with_interval(name: &str, value: Option<f64>, ci95: Option<Interval>) -> Markup {
+    let key = format!("/how_good/{name}");
+    html! {
+        (optional(&key, value, Form::Decimals))
+        @if let Some(ci95) = ci95 { " " (interval(&format!("{key}_ci95"), ci95, Form::Decimals)) }
     }
-    figures
 }
 
 fn of_labels(report: &MultiLabelReport) -> Vec<(&'static str, Markup)> {
     vec![
-        ("F1, mean of labels", optional("/how_good/f1_macro", report.f1_macro, Form::Decimals)),
-        ("F1, all decisions", optional("/how_good/f1_micro", report.f1_micro, Form::Decimals)),
-        ("F1, mean of pictures", optional("/how_good/f1_samples", report.f1_samples, Form::Decimals)),
+        ("F1, mean of labels", with_interval("f1_macro", report.f1_macro, report.f1_macro_ci95)),
+        ("F1, all decisions", with_interval("f1_micro", report.f1_micro, report.f1_micro_ci95)),
+        ("F1, mean of pictures", with_interval("f1_samples", report.f1_samples, report.f1_samples_ci95)),
         (
             "Mean average precision",
-            optional("/how_good/mean_average_precision", report.mean_average_precision, Form::Decimals),
+            with_interval(
+                "mean_average_precision",
+                report.mean_average_precision,
+                report.mean_average_precision_ci95,
+            ),
         ),
         (
             "Exactly the right labels",
@@ -122,7 +131,7 @@ fn groups(how_good: &HowGood) -> Markup {
                 td { (number(&key("given"), group.given, Form::Count)) }
                 td { (estimate(&key("recall"), group.recall, Form::Percent)) }
                 td { (estimate(&key("precision"), group.precision, Form::Percent)) }
-                td { (optional(&key("f1"), group.f1, Form::Decimals)) }
+                td { (estimate(&key("f1"), group.f1, Form::Decimals)) }
             }
         }
     };

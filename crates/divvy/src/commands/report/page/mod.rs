@@ -1,5 +1,6 @@
 //! The page: one file that fetches nothing, in which every number stands with its key in report.json.
 
+mod curves;
 mod cut;
 mod fails;
 mod good;

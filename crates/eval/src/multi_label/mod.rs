@@ -1,5 +1,7 @@
 //! The report for labels of which a sample may have any number.
 
+mod spread;
+
 use std::collections::HashMap;
 use std::fmt;
 
@@ -8,6 +10,7 @@ use serde::Serialize;
 use crate::table::{Table, optional, rounded};
 use crate::tally::{ClassScores, mean_of_defined, share};
 use crate::{ConfusionMatrix, EvalError, Interval, Ranking, Tally, Task, check, log_loss};
+use spread::Decisions;
 
 /// How good a multi-label classifier is on one set of samples.
 ///
@@ -31,22 +34,36 @@ pub struct MultiLabelReport {
     /// Mean over the labels of half the sum of recall and specificity; of a label that all samples carry, or none, the one of the
     /// two that is defined.
     pub balanced_accuracy: f64,
+    /// The balanced accuracy's 95% interval.
+    pub balanced_accuracy_ci95: Interval,
     /// Mean F1 of the labels.
     pub f1_macro: Option<f64>,
+    /// Its 95% interval.
+    pub f1_macro_ci95: Option<Interval>,
     /// F1 of all decisions pooled; `None` if no label occurs and none was predicted.
     pub f1_micro: Option<f64>,
+    /// Its 95% interval.
+    pub f1_micro_ci95: Option<Interval>,
     /// Mean over the samples of the F1 of their label sets.
     pub f1_samples: Option<f64>,
+    /// Its 95% interval.
+    pub f1_samples_ci95: Option<Interval>,
     /// Share of samples with exactly their true labels.
     pub exact_match: f64,
     /// The exact match's 95% Wilson interval.
     pub exact_match_ci95: Interval,
     /// Share of the `n × labels` decisions that are wrong.
     pub hamming_loss: f64,
+    /// Its 95% interval.
+    pub hamming_loss_ci95: Interval,
     /// Mean of the labels' average precisions (mAP).
     pub mean_average_precision: Option<f64>,
+    /// Its 95% interval.
+    pub mean_average_precision_ci95: Option<Interval>,
     /// Mean binary cross-entropy of the `n × labels` probabilities in nats, clipped.
     pub log_loss: f64,
+    /// Its 95% interval.
+    pub log_loss_ci95: Interval,
     /// The scores of each label.
     pub per_class: Vec<LabelScores>,
     /// For each label whether it was there (row) and given (column): `[[TN, FP], [FN, TP]]`.
@@ -63,6 +80,12 @@ pub struct LabelScores {
     pub threshold: f32,
     /// Average precision, whatever the threshold; `None` if the label does not occur.
     pub average_precision: Option<f64>,
+    /// Its 95% interval.
+    pub average_precision_ci95: Option<Interval>,
+    /// Area under the ROC curve, whatever the threshold; `None` unless some samples carry the label and some do not.
+    pub roc_auc: Option<f64>,
+    /// Its 95% interval.
+    pub roc_auc_ci95: Option<Interval>,
 }
 
 impl MultiLabelReport {
@@ -90,27 +113,35 @@ impl MultiLabelReport {
         check::thresholds(thresholds, 0)?;
         let truth = multi_hot(truth, labels.len())?;
 
-        let decided = Decided::new(&truth, probabilities, thresholds);
+        let given: Vec<bool> = probabilities
+            .chunks_exact(labels.len())
+            .flat_map(|row| row.iter().zip(thresholds).map(|(p, threshold)| p >= threshold))
+            .collect();
+        let decided = Decided::new(&truth, &given, labels.len());
         let exact = decided.exact_matches;
         let samples = decided.samples;
         let matrices = decided.matrices();
+        let decisions = Decisions { truth: &truth, given: &given, tallies: &decided.tallies };
         let (
             Some(exact_match),
             Some(exact_match_ci95),
             Some(majority_baseline),
             Some(balanced_accuracy),
+            Some(balanced_accuracy_ci95),
             Some(hamming_loss),
         ) = (
             share(exact, samples),
             Interval::wilson(exact, samples),
             share(commonest(truth.chunks_exact(labels.len())), samples),
             mean_of_defined(matrices.iter().map(ConfusionMatrix::balanced_accuracy)),
+            decisions.balanced_accuracy(&matrices),
             share(decided.wrong(), samples * labels.len()),
         )
         else {
             return Err(EvalError::NoSamples);
         };
-        let per_class = label_scores(labels, &truth, probabilities, thresholds, &decided.tallies)?;
+        let rankings = rankings(&truth, probabilities, labels.len())?;
+        let per_class = label_scores(labels, thresholds, &decided.tallies, &rankings);
         let surprise: f64 =
             truth.iter().zip(probabilities).map(|(&t, &p)| log_loss::binary_surprise(t, p)).sum();
         Ok(Self {
@@ -121,14 +152,21 @@ impl MultiLabelReport {
             accuracy_ci95: exact_match_ci95,
             majority_baseline,
             balanced_accuracy,
+            balanced_accuracy_ci95,
             f1_macro: mean_of_defined(per_class.iter().map(|label| label.scores.f1)),
+            f1_macro_ci95: decisions.f1_macro(),
             f1_micro: decided.pooled().f1(),
+            f1_micro_ci95: decisions.f1_micro(decided.pooled()),
             f1_samples: decided.f1_samples,
+            f1_samples_ci95: decisions.f1_samples(),
             exact_match,
             exact_match_ci95,
             hamming_loss,
+            hamming_loss_ci95: decisions.hamming_loss(),
             mean_average_precision: mean_of_defined(per_class.iter().map(|label| label.average_precision)),
+            mean_average_precision_ci95: spread::mean_average_precision(&rankings),
             log_loss: surprise / probabilities.len() as f64,
+            log_loss_ci95: spread::log_loss(&truth, probabilities, labels.len()),
             per_class,
             confusion_matrix: matrices,
         })
@@ -144,19 +182,17 @@ struct Decided {
 }
 
 impl Decided {
-    fn new(truth: &[bool], probabilities: &[f32], thresholds: &[f32]) -> Self {
-        let labels = thresholds.len();
+    fn new(truth: &[bool], given: &[bool], labels: usize) -> Self {
         let mut tallies = vec![Tally::default(); labels];
         let mut exact_matches = 0;
         let by_sample: Vec<Tally> = truth
             .chunks_exact(labels)
-            .zip(probabilities.chunks_exact(labels))
-            .map(|(truth, probabilities)| {
+            .zip(given.chunks_exact(labels))
+            .map(|(truth, given)| {
                 let mut sample = Tally::default();
                 for (label, tally) in tallies.iter_mut().enumerate() {
-                    let given = probabilities[label] >= thresholds[label];
-                    tally.count(truth[label], given);
-                    sample.count(truth[label], given);
+                    tally.count(truth[label], given[label]);
+                    sample.count(truth[label], given[label]);
                 }
                 exact_matches += usize::from(sample.false_positives + sample.false_negatives == 0);
                 sample
@@ -206,22 +242,30 @@ pub(crate) fn multi_hot<L: AsRef<[usize]>>(truth: &[L], labels: usize) -> Result
     Ok(hot)
 }
 
-fn label_scores(
-    labels: &[String],
-    truth: &[bool],
-    probabilities: &[f32],
-    thresholds: &[f32],
-    tallies: &[Tally],
-) -> Result<Vec<LabelScores>, EvalError> {
-    let column = |label: usize| (label..truth.len()).step_by(labels.len());
-    let scores_of = |(label, name): (usize, &String)| {
+/// The order that the probabilities of each label put the samples in.
+fn rankings(truth: &[bool], probabilities: &[f32], labels: usize) -> Result<Vec<Ranking>, EvalError> {
+    let column = |label: usize| (label..truth.len()).step_by(labels);
+    let of_label = |label: usize| {
         let positive: Vec<bool> = column(label).map(|cell| truth[cell]).collect();
         let scores: Vec<f32> = column(label).map(|cell| probabilities[cell]).collect();
-        Ok(LabelScores {
-            scores: ClassScores::new(name, tallies[label]),
-            threshold: thresholds[label],
-            average_precision: Ranking::new(&positive, &scores)?.average_precision(),
-        })
+        Ranking::new(&positive, &scores)
+    };
+    (0..labels).map(of_label).collect()
+}
+
+fn label_scores(
+    labels: &[String],
+    thresholds: &[f32],
+    tallies: &[Tally],
+    rankings: &[Ranking],
+) -> Vec<LabelScores> {
+    let scores_of = |(label, name): (usize, &String)| LabelScores {
+        scores: ClassScores::new(name, tallies[label]),
+        threshold: thresholds[label],
+        average_precision: rankings[label].average_precision(),
+        average_precision_ci95: rankings[label].average_precision_interval(),
+        roc_auc: rankings[label].roc_auc(),
+        roc_auc_ci95: rankings[label].roc_auc_interval(),
     };
     labels.iter().enumerate().map(scores_of).collect()
 }
