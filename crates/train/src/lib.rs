@@ -18,6 +18,7 @@ mod clock;
 mod compare;
 mod config;
 mod course;
+mod doubts;
 mod error;
 mod evaluate;
 mod evenly;
@@ -58,6 +59,7 @@ pub use compare::{
 };
 pub use config::{Folds, Length, TrainConfig};
 pub use course::{Course, EpochRecord, StepRecord};
+pub use doubts::{LabelDoubts, RankedLabel, Relabelled};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Answers, Ending, Event, Listener, Score};

@@ -4,6 +4,7 @@ mod alike;
 mod array;
 mod cifar;
 mod classes;
+mod corrections;
 mod folders;
 mod idx;
 mod parts;
@@ -11,6 +12,7 @@ mod report;
 mod series;
 mod table;
 
+pub use corrections::{Correction, Corrections};
 pub use parts::Part;
 pub(crate) use series::KeyOf;
 pub use series::Series;
@@ -44,6 +46,9 @@ pub struct OpenOptions {
     /// it matches, is told of the series.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group_by: Option<String>,
+    /// A CSV of labels that take the place of those that the data gives: see [`Corrections`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corrections: Option<PathBuf>,
     /// What files may ask for.
     #[serde(skip_serializing_if = "Limits::is_default")]
     pub limits: Limits,
@@ -193,10 +198,15 @@ impl Dataset {
         let (files, root) = Files::find(path, &options.limits)?;
         let mut dataset = Self::open_layout(&Location { files, root, limits: options.limits }, options)?;
         dataset.skipped.extend_from_slice(dataset.files.clone().skipped());
-        match &options.group_by {
+        if let Some(expression) = &options.group_by {
             // A CSV may have found a column of that name.
-            Some(expression) if dataset.series.is_none() => dataset.with_series_by_name(expression),
-            _ => Ok(dataset),
+            if dataset.series.is_none() {
+                dataset = dataset.with_series_by_name(expression)?;
+            }
+        }
+        match &options.corrections {
+            Some(path) => dataset.with_corrections(&Corrections::read(path)?),
+            None => Ok(dataset),
         }
     }
 

@@ -17,6 +17,7 @@ pub(crate) mod predict;
 pub(crate) mod put_back;
 pub(crate) mod quantize;
 mod recipe;
+pub(crate) mod relabel;
 pub(crate) mod report;
 mod resume;
 pub(crate) mod sort;
