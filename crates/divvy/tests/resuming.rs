@@ -271,7 +271,7 @@ fn a_disk_that_is_full_in_the_end_is_an_error_and_with_room_the_training_goes_on
     let desk = desk();
     desk.divvy(&[TRAIN.as_slice(), &["--out", "whole"]].concat()).assert().success();
     // Settings, the list of pictures and the model fit, not a checkpoint with the optimizer's memory, nor all events.
-    let script = format!("trap '' XFSZ; ulimit -f 4; exec \"$0\" {} --out run", TRAIN.join(" "));
+    let script = format!("trap '' XFSZ; ulimit -f 5; exec \"$0\" {} --out run", TRAIN.join(" "));
     let mut command = assert_cmd::Command::new("bash");
     command.args(["-c", &script]).arg(program()).current_dir(desk.path(""));
     let output = command.output().unwrap();

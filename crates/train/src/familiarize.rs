@@ -1,8 +1,9 @@
 //! What the training pictures look like to a model, so that it can tell pictures that are unlike them.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use divvy_data::{DataError, Dataset, LabelKind, Loader};
+use divvy_data::{Augment, DataError, Dataset, LabelKind, Loader};
 use divvy_model::{Classifier, ExplainError, Familiarity, Model, ModelError};
 use divvy_nn::Device;
 use thiserror::Error;
@@ -18,9 +19,8 @@ const VALIDATION: usize = 1000;
 
 /// The pictures by which a model learns what is like them.
 pub(crate) struct Familiarizer {
+    dataset: Arc<Dataset>,
     training: Loader,
-    /// The group of each of these; one and the same where groups do not exclude each other.
-    groups: Vec<usize>,
     validation: Loader,
 }
 
@@ -36,22 +36,21 @@ pub(crate) enum FamiliarizeError {
 }
 
 impl Familiarizer {
-    /// Pictures of a training, spread evenly over all, prepared as at use.
-    pub(crate) fn new(config: &TrainConfig, dataset: &Dataset, pictures: &Pictures, threads: usize) -> Self {
+    /// Pictures of a training, spread evenly over all.
+    pub(crate) fn new(
+        config: &TrainConfig,
+        dataset: &Arc<Dataset>,
+        pictures: &Pictures,
+        threads: usize,
+    ) -> Self {
         let Pictures { training, validation, split, scaling } = pictures;
-        let loader = |store, samples: &[usize]| {
-            Loader::for_evaluation(store, samples, scaling, config.batch).with_threads(threads)
-        };
-        let samples = evenly(&split.train, TRAINING);
-        let group = |&sample: &usize| match dataset.label_kind() {
-            LabelKind::Classes => dataset.samples()[sample].label.indices()[0],
-            LabelKind::MultiLabel => 0,
-        };
-        Self {
-            groups: samples.iter().map(group).collect(),
-            training: loader(training, &samples),
-            validation: loader(validation, &evenly(&split.validation, VALIDATION)),
-        }
+        let [learnt, held_against] = [evenly(&split.train, TRAINING), evenly(&split.validation, VALIDATION)];
+        // Training pictures may be kept larger than the network sees them: those to learn from come in its size.
+        let training =
+            Loader::for_training(training, &learnt, scaling, config.batch, config.seed, Augment::none());
+        let validation = Loader::for_evaluation(validation, &held_against, scaling, config.batch);
+        let [training, validation] = [training, validation].map(|loader| loader.with_threads(threads));
+        Self { dataset: Arc::clone(dataset), training, validation }
     }
 
     /// Writes into the model in `file` what the pictures look like to it. A model whose features say nothing, or that one cannot look into, stays as
@@ -63,28 +62,47 @@ impl Familiarizer {
         let model = Model::open(file)?;
         let mut classifier = Classifier::new(model.clone(), device)?;
         let [training, validation] =
-            [&self.training, &self.validation].map(|loader| features(&mut classifier, loader));
+            [&self.training, &self.validation].map(|loader| Features::of(&mut classifier, loader));
         let (Some(training), Some(validation)) = (training?, validation?) else { return Ok(()) };
-        let width = training.len() / self.groups.len().max(1);
-        let Ok(familiarity) = Familiarity::fit(&training, &self.groups, &validation, width) else {
-            return Ok(());
-        };
-        match model.with_familiarity(familiarity) {
-            Ok(model) => Ok(model.save(file)?),
-            Err(_) => Ok(()),
+        let groups: Vec<usize> = training.samples.iter().map(|&sample| self.group(sample)).collect();
+        let width = training.values.len() / groups.len().max(1);
+        let fitted = Familiarity::fit(&training.values, &groups, &validation.values, width);
+        match fitted.ok().and_then(|familiarity| model.with_familiarity(familiarity).ok()) {
+            Some(model) => Ok(model.save(file)?),
+            None => Ok(()),
+        }
+    }
+
+    /// The group of a picture; one and the same where groups do not exclude each other.
+    fn group(&self, sample: usize) -> usize {
+        match self.dataset.label_kind() {
+            LabelKind::Classes => self.dataset.samples()[sample].label.indices()[0],
+            LabelKind::MultiLabel => 0,
         }
     }
 }
 
-/// The features of pictures; none of a model that one cannot look into.
-fn features(classifier: &mut Classifier, loader: &Loader) -> Result<Option<Vec<f32>>, FamiliarizeError> {
-    let mut features = Vec::new();
-    for batch in loader.epoch(0) {
-        match classifier.features(batch?.images()) {
-            Ok(of_batch) => features.extend(of_batch),
-            Err(ExplainError::Memory(error)) => return Err(ModelError::from(error).into()),
-            Err(_) => return Ok(None),
+/// What a network decides by for some pictures.
+#[derive(Default)]
+struct Features {
+    samples: Vec<usize>,
+    /// As many numbers for each.
+    values: Vec<f32>,
+}
+
+impl Features {
+    /// None of a model that one cannot look into.
+    fn of(classifier: &mut Classifier, loader: &Loader) -> Result<Option<Self>, FamiliarizeError> {
+        let mut features = Self::default();
+        for batch in loader.epoch(0) {
+            let batch = batch?;
+            match classifier.features(batch.images()) {
+                Ok(of_batch) => features.values.extend(of_batch),
+                Err(ExplainError::Memory(error)) => return Err(ModelError::from(error).into()),
+                Err(_) => return Ok(None),
+            }
+            features.samples.extend(batch.samples());
         }
+        Ok(Some(features))
     }
-    Ok(Some(features))
 }
