@@ -81,8 +81,8 @@ mod together;
 pub use augment::{Augment, AugmentChoice, AugmentError, Blur, Crop, Erase, Mix, OutOfRange, Policy, Preset};
 pub use cache::{CacheOptions, CachePlace};
 pub use dataset::{
-    Column, Dataset, Label, LabelKind, LabelSeparator, Layout, OpenOptions, Part, Sample, Series, Source,
-    Stored, TableOptions,
+    Column, Correction, Corrections, Dataset, Label, LabelKind, LabelSeparator, Layout, OpenOptions, Part,
+    Sample, Series, Source, Stored, TableOptions,
 };
 pub use decode::{Channels, ImageError, ImageFault, Limits, Pixels};
 pub use error::{DataError, Skipped};

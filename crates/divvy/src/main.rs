@@ -60,6 +60,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Tune(args) => commands::tune::run(*args, &mut terminal),
         Command::Evaluate(args) => commands::evaluate::run(&args, &mut terminal),
         Command::Report(args) => commands::report::run(&args, &mut terminal),
+        Command::Relabel(args) => commands::relabel::run(&args, &mut terminal),
         Command::Predict(args) => commands::predict::run(&args, &mut terminal),
         Command::Sort(args) => commands::sort::run(&args, &mut terminal),
         Command::Check(args) => commands::check::run(&args, &mut terminal),

@@ -251,7 +251,7 @@ fn weights_that_do_not_fit_the_graph() {
 #[test]
 fn a_size_too_small_for_the_network() {
     let desk = Desk::with_photos();
-    names(&desk.refuses(&["train", "photos", "--size", "2"]), &["resnet9", "smallest size", "8"]);
+    names(&desk.refuses(&["train", "photos", "--size", "2"]), &["resnet8", "smallest size", "8"]);
     names(&desk.refuses(&["summary", "classic", "--size", "3"]), &["smallest size"]);
     assert!(!desk.path("runs").exists());
 }

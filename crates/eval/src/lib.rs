@@ -19,7 +19,10 @@
 //! how far their probabilities can be believed with [`Calibration`]. What is learnt on validation data makes them come true:
 //! a [`Temperature`] for a softmax, [`Platt`] for a sigmoid, a [`PriorShift`] where classes come in other shares. [`Reliability`] gathers what
 //! probabilities cost and whether they came true; a [`Ranking`] draws the [`Curve`]s of all thresholds.
-//! Labels that are likely wrong are found by [`LabelErrors`]. A [`ThresholdCurve`] gives the threshold for an [`Aim`], a [`CostMatrix`] the decisions of least cost.
+//! Labels that are likely wrong are found by [`LabelErrors`]. A [`ThresholdCurve`] gives the threshold for an [`Aim`], a
+//! [`CostMatrix`] the decisions of least cost. [`RiskCoverage`] tells from which confidence on a stated accuracy holds,
+//! [`ConformalSets`] hold the true class as often as asked for, [`NoveltyScores`] tell what is unlike the samples known, and
+//! [`Slices`] where accuracy falls.
 //!
 //! # Conventions
 //!

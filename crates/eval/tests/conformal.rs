@@ -228,6 +228,39 @@ fn sets_hold_the_share_of_labels_that_was_asked_for() {
     assert!((0.895..=0.94).contains(&observed), "{observed}");
 }
 
+#[test]
+fn intervals_of_shares_of_labels_cover_the_truth_as_often_as_they_say() {
+    let sets = ConformalSets { coverage: level(0.9), threshold: 0.5, set_on: 100 };
+    // With these chances a set holds all of two labels, one of them, two of three, and none.
+    let kinds: [(f64, &[usize], [f32; 3]); 4] = [
+        (0.7, &[0, 1], [1.0, 1.0, 0.0]),
+        (0.15, &[0, 1], [0.0, 1.0, 0.0]),
+        (0.1, &[0, 1, 2], [1.0, 1.0, 0.0]),
+        (0.05, &[0, 1], [0.0, 0.0, 1.0]),
+    ];
+    let truth = 0.7 + 0.15 / 2.0 + 0.1 * 2.0 / 3.0;
+    let mut coins = Coins(55);
+    let covered = (0..2000)
+        .filter(|_| {
+            let (mut labels, mut rows) = (Vec::new(), Vec::new());
+            for _ in 0..60 + (coins.next() * 200.0) as usize {
+                let mut toss = coins.next();
+                let reached = |(chance, ..): &&(f64, &[usize], [f32; 3])| {
+                    toss -= chance;
+                    toss < 0.0
+                };
+                let (_, own, row) = kinds.iter().find(reached).unwrap_or(&kinds[0]);
+                labels.push(*own);
+                rows.extend(row);
+            }
+            let report = sets.on_multi_label(3, &labels, &rows).expect("the input is good");
+            let ci95 = report.observed.expect("every sample has a label").ci95;
+            ci95.low <= truth && truth <= ci95.high
+        })
+        .count();
+    assert!((1860..=1940).contains(&covered), "covered {covered} of 2000");
+}
+
 proptest! {
     #[test]
     fn more_coverage_makes_no_set_smaller(

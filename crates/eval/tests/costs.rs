@@ -1,11 +1,27 @@
-//! Costs of mistakes: how they are typed, what is decided by them, and how sure what they save is.
+//! Costs of mistakes: how they are typed, what is decided by them, and how sure what they save is, by definition (`reference/thresholds.py`
+//! made `reference/thresholds.json`) and by simulation.
 
 mod coins;
 
 use divvy_eval::{Aim, Cost, CostError, CostMatrix, CostReport, EvalError, Interval};
 use proptest::prelude::*;
+use serde::Deserialize;
 
 use coins::Coins;
+
+#[derive(Deserialize)]
+struct Reference {
+    saved: Vec<SavedCase>,
+}
+
+#[derive(Deserialize)]
+struct SavedCase {
+    cost: f64,
+    gains: usize,
+    losses: usize,
+    n: usize,
+    saved: [f64; 3],
+}
 
 fn names<const N: usize>(names: [&str; N]) -> Vec<String> {
     names.map(str::to_owned).to_vec()
@@ -104,6 +120,27 @@ fn a_report_by_hand() {
     assert_eq!(costs.report(&[], &[]), Err(EvalError::NoSamples));
     assert!(matches!(costs.report(&[2], &[0.5, 0.5]), Err(EvalError::ClassOutOfRange { .. })));
     assert!(matches!(costs.report(&[0], &[0.5]), Err(EvalError::Length { .. })));
+}
+
+#[test]
+fn what_is_saved_has_the_interval_of_its_definition() {
+    let reference: Reference = serde_json::from_str(include_str!("reference/thresholds.json"))
+        .expect("thresholds.json is as thresholds.py writes it");
+    assert!(reference.saved.len() >= 4);
+    for case in reference.saved {
+        let costs = parse(&names(["a", "b"]), &[&format!("b->a={}", case.cost)]);
+        // Decided for b by its cost, though a is likelier; the rest is sure to be a.
+        let doubtful = case.gains + case.losses;
+        let truth: Vec<usize> = (0..case.n).map(|sample| usize::from(sample < case.gains)).collect();
+        let rows: Vec<f32> =
+            (0..case.n).flat_map(|sample| if sample < doubtful { [0.6, 0.4] } else { [1.0, 0.0] }).collect();
+        let report = costs.report(&truth, &rows).expect("the input is good");
+        assert_eq!(report.changed, doubtful);
+        let saved = report.saved.expect("some are decided otherwise");
+        for (ours, theirs) in [saved.value, saved.ci95.low, saved.ci95.high].into_iter().zip(case.saved) {
+            assert!((ours - theirs).abs() < 1e-9, "{saved:?}, expected {:?}", case.saved);
+        }
+    }
 }
 
 #[test]

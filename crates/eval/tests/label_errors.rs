@@ -173,6 +173,19 @@ fn a_network_is_taken_at_its_word_only_where_it_is_as_sure_as_usual() {
 }
 
 #[test]
+fn a_label_that_is_likeliest_is_not_suspected_and_one_sample_of_each_is_taken_to_be_right() {
+    // The thresholds are 0.65 and 0.2: the first sample reaches that of the other class alone, both of the second that of the first.
+    let rows = [0.6, 0.4, 0.7, 0.3, 0.7, 0.3, 0.9, 0.1];
+    let errors = LabelErrors::new(2, &[0, 0, 1, 1], &rows).expect("the input is good");
+    assert_eq!(serde_json::to_value(&errors.joint).expect("a joint serialises"), json!([[1, 1], [2, 0]]));
+    let suspects: Vec<usize> =
+        errors.ranking.iter().filter(|doubt| doubt.suspected).map(|doubt| doubt.sample).collect();
+    assert_eq!(suspects, [3, 2]);
+    // One of two, and two of three, scaled to two samples each.
+    assert!((errors.estimated - (1.0 + 4.0 / 3.0)).abs() < 1e-12, "{}", errors.estimated);
+}
+
+#[test]
 fn classes_with_no_sample_or_one() {
     let rows = [0.7, 0.2, 0.1, 0.1, 0.8, 0.1, 0.05, 0.05, 0.9];
     let errors = LabelErrors::new(3, &[0, 0, 1], &rows).expect("the input is good");

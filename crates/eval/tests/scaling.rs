@@ -117,24 +117,26 @@ fn a_temperature_where_nothing_can_be_learnt() {
 
 #[test]
 fn a_slope_by_hand() {
-    // 3 of 4 at one logit and 1 of 4 at the other; targets 5/6 and 1/6 make the shares 4/6 and 2/6.
+    // 3 of 4 at one logit and 1 of 4 at the other.
     let truth = [true, true, true, false, true, false, false, false];
     let logits = [3.0, 3.0, 3.0, 3.0, 1.0, 1.0, 1.0, 1.0];
     let found = Platt::fit(&logits, &truth).expect("the input is good");
-    assert_near(found.slope(), 2.0_f64.ln(), 1e-12, "slope");
-    assert_near(found.intercept(), -2.0 * 2.0_f64.ln(), 1e-12, "intercept");
-    assert!((sigmoid(found.apply(3.0).into()) - 2.0 / 3.0).abs() < 1e-7);
+    assert_near(found.slope(), 3.0_f64.ln(), 1e-12, "slope");
+    assert_near(found.intercept(), -2.0 * 3.0_f64.ln(), 1e-12, "intercept");
+    assert!((sigmoid(found.apply(3.0).into()) - 0.75).abs() < 1e-7);
+    // Parted, by targets of 3/4 and 1/4.
+    let found = Platt::fit(&[3.0, 3.0, 1.0, 1.0], &[true, true, false, false]).expect("the input is good");
+    assert_near(found.slope(), 3.0_f64.ln(), 1e-12, "parted");
 }
 
 #[test]
 fn a_slope_where_little_can_be_learnt() {
     assert_eq!(Platt::fit(&[0.5, -2.0], &[true, true]), Ok(Platt::default()));
     assert_eq!(Platt::fit(&[0.5], &[false]), Ok(Platt::default()));
-    // Equal logits: one of three, by targets of 2/3, 1/4 and 1/4.
+    // Equal logits: one of three.
     let found = Platt::fit(&[4.0; 3], &[true, false, false]).expect("the input is good");
     assert_eq!(found.slope(), 1.0);
-    let share: f64 = (2.0 / 3.0 + 0.5) / 3.0;
-    assert_near(found.intercept(), (share / (1.0 - share)).ln() - 4.0, 1e-12, "equal");
+    assert_near(found.intercept(), 0.5_f64.ln() - 4.0, 1e-12, "equal");
     // The wrong way round: as flat as may be, at the mean.
     let found = Platt::fit(&[-1.0, 1.0], &[true, false]).expect("the input is good");
     assert_eq!(found.slope(), 0.001);

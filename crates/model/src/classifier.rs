@@ -6,7 +6,7 @@ use divvy_data::{ImageError, Limits, Pixels, Preprocess, stream_images};
 use divvy_nn::{Device, Head, check_free};
 
 use crate::member::{Member, mean_answers};
-use crate::{ModelError, Prediction, Trained};
+use crate::{Familiarity, ModelError, Prediction, Trained};
 
 /// The most pictures that go through a network together. Larger batches are not faster; smaller ones stream weights more
 /// often.
@@ -19,6 +19,8 @@ pub struct Classifier {
     pub(crate) members: Vec<Member>,
     classes: Vec<String>,
     preprocess: Preprocess,
+    /// That of the first member.
+    pub(crate) familiarity: Option<Familiarity>,
     batch: usize,
 }
 
@@ -30,6 +32,7 @@ impl Classifier {
     pub fn new(model: impl Into<Trained>, device: impl Into<Device>) -> Result<Self, ModelError> {
         let (model, device) = (model.into(), device.into());
         let (classes, preprocess) = (model.classes().to_vec(), model.preprocess().clone());
+        let familiarity = model.members()[0].familiarity().cloned();
         let members = match model {
             Trained::One(model) => vec![Member::alone(*model, device)],
             Trained::Several(ensemble) => {
@@ -39,7 +42,7 @@ impl Classifier {
         };
         let needed = |batch| members.iter().map(|member| member.needed_memory(batch)).sum();
         let batch = largest_batch(|batch| check_free(needed(batch), batch))?;
-        Ok(Self { members, classes, preprocess, batch })
+        Ok(Self { members, classes, preprocess, familiarity, batch })
     }
 
     /// The most pictures that go through the network together: what this machine has memory for, up to 32.
@@ -86,7 +89,8 @@ impl Classifier {
     }
 
     /// Classifies image files, in order, and hands each to `answer`; a file that is no usable picture comes as its error. Decoding
-    /// goes on in the background while the network runs.
+    /// goes on in the background while the network runs. Each is held against the training pictures, as by
+    /// [`classify_and_compare`](Self::classify_and_compare).
     ///
     /// Stops early when `answer` returns an error, which it gives back.
     ///
@@ -115,10 +119,25 @@ impl Classifier {
         Ok(())
     }
 
+    /// [`classify`](Self::classify), and holds each picture against the training pictures ([`Prediction::familiarity`]) where the model knows what these look like
+    /// and there is the memory for it: a network's pass more.
+    ///
+    /// # Panics
+    /// When `images` is not a whole number of pictures.
+    pub fn classify_and_compare(&mut self, images: &[f32]) -> Vec<Prediction> {
+        let mut predictions = self.classify(images);
+        if let Ok(Some(p_values)) = self.p_values(images) {
+            for (prediction, p_value) in predictions.iter_mut().zip(p_values) {
+                prediction.familiarity = Some(p_value);
+            }
+        }
+        predictions
+    }
+
     /// Classifies decoded and fitted pictures.
     fn classify_pixels<'a>(&mut self, pictures: impl Iterator<Item = &'a Pixels>) -> Vec<Prediction> {
         let images: Vec<f32> = pictures.flat_map(|pixels| self.preprocess.scale(pixels)).collect();
-        self.classify(&images)
+        self.classify_and_compare(&images)
     }
 }
 

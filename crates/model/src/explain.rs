@@ -4,7 +4,7 @@ use divvy_nn::{OutOfMemory, check_free};
 use thiserror::Error;
 
 use crate::classifier::largest_batch;
-use crate::{Classifier, Heatmap, Prediction};
+use crate::{Classifier, Familiarity, Heatmap, Prediction};
 
 /// Why a classifier cannot be looked into.
 #[derive(Clone, Copy, PartialEq, Debug, Error)]
@@ -84,6 +84,26 @@ impl Classifier {
             first.features(images, shape, &mut features)?;
         }
         Ok(features)
+    }
+
+    /// How often a picture like the training pictures looks at least as unlike them as each of these prepared pictures does:
+    /// [`Familiarity::p_value`](crate::Familiarity::p_value). None where the model does not know what those look like; of several models it is the
+    /// first that is asked.
+    ///
+    /// # Errors
+    /// [`ExplainError::Memory`].
+    ///
+    /// # Panics
+    /// When `images` is not a whole number of pictures.
+    pub fn p_values(&mut self, images: &[f32]) -> Result<Option<Vec<f64>>, ExplainError> {
+        if self.familiarity.is_none() {
+            return Ok(None);
+        }
+        let features = self.features(images)?;
+        let of_scores = |known: &Familiarity| {
+            known.scores(&features).into_iter().map(|score| known.p_value(score)).collect()
+        };
+        Ok(self.familiarity.as_ref().map(of_scores))
     }
 
     /// The most pictures for whose maps this machine has memory.

@@ -4,6 +4,7 @@
 //! knows both pictures (divvy-data) and tensors (divvy-nn), and joins them: labels become [`targets`], pixels become
 //! batches, logits become [`Prediction`]s.
 
+mod calibration;
 mod classifier;
 mod convert;
 mod ensemble;
@@ -20,6 +21,7 @@ mod record;
 pub mod targets;
 mod views;
 
+pub use calibration::Calibration;
 pub use classifier::Classifier;
 pub use convert::ConvertError;
 pub use ensemble::{Ensemble, Trained};

@@ -3,8 +3,8 @@
 use divvy_data::Preprocess;
 use divvy_nn::{Network, Parameters, Quantized};
 
-use crate::Views;
 use crate::record::TrainingRecord;
+use crate::{Familiarity, Views};
 
 /// The numbers of a model.
 #[derive(Clone, Debug)]
@@ -34,6 +34,7 @@ pub struct Model {
     pub(crate) views: Views,
     pub(crate) weights: Weights,
     pub(crate) record: TrainingRecord,
+    pub(crate) familiarity: Option<Familiarity>,
 }
 
 impl Model {
@@ -53,7 +54,16 @@ impl Model {
             return Err("the parameters are those of another network".to_owned());
         }
         let (views, weights) = (Views::default(), Weights::F32(parameters));
-        Self { network, classes, preprocess, views, weights, record }.checked()
+        Self { network, classes, preprocess, views, weights, record, familiarity: None }.checked()
+    }
+
+    /// The same model, which knows what the training pictures look like: `familiarity` is made of what its classifier gives as
+    /// [features](crate::Classifier::features).
+    ///
+    /// # Errors
+    /// What does not fit, in words: familiarity of other features, or a model in 8 bits, which gives none.
+    pub fn with_familiarity(self, familiarity: Familiarity) -> Result<Self, String> {
+        Self { familiarity: Some(familiarity), ..self }.checked()
     }
 
     /// The same model, which looks at pictures so.
@@ -74,6 +84,8 @@ impl Model {
             views: self.views,
             weights: Weights::Int8(quantized),
             record: self.record.clone(),
+            // It gives no features.
+            familiarity: None,
         }
         .checked()
     }
@@ -87,6 +99,18 @@ impl Model {
             return Err(format!(
                 "the network takes pictures of {expected}, the preprocessing makes {found:?}"
             ));
+        }
+        if let Some(familiarity) = &self.familiarity {
+            let width = network.graph().node(network.features()).shape.channels();
+            if self.parameters().is_none() {
+                return Err("a model in 8 bits does not know what the training pictures look like".to_owned());
+            }
+            if familiarity.width() != width {
+                let found = familiarity.width();
+                return Err(format!(
+                    "the network has {width} features, those of the training pictures are {found}"
+                ));
+            }
         }
         Ok(self)
     }
@@ -123,6 +147,11 @@ impl Model {
             Weights::F32(parameters) => Some(parameters),
             Weights::Int8(_) => None,
         }
+    }
+
+    /// What the training pictures look like, if that was learnt.
+    pub fn familiarity(&self) -> Option<&Familiarity> {
+        self.familiarity.as_ref()
     }
 
     /// How it was made.

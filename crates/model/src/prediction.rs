@@ -13,6 +13,9 @@ pub struct Prediction {
     pub score: Option<f32>,
     /// Whether the groups exclude each other.
     pub exclusive: bool,
+    /// How often a picture like the training pictures looks at least as unlike them as this one does; none where that was not asked, or the model does not
+    /// know what those look like.
+    pub familiarity: Option<f64>,
 }
 
 impl Prediction {
@@ -48,7 +51,7 @@ impl Prediction {
             Choice::Class(class) => (vec![class], true),
             Choice::Labels(labels) => (labels, false),
         };
-        Self { chosen, probabilities, score, exclusive }
+        Self { chosen, probabilities, score, exclusive, familiarity: None }
     }
 
     /// The group that the picture is most likely of: the one chosen, or of labels the most probable, chosen or not.
@@ -71,6 +74,11 @@ impl Prediction {
         } else {
             Some(probabilities.iter().enumerate().map(sure).fold(1.0, least))
         }
+    }
+
+    /// Whether the picture is unlike the training pictures, where such as those are taken for it at most so often: a share.
+    pub fn is_unfamiliar(&self, false_alarms: f64) -> bool {
+        self.familiarity.is_some_and(|familiarity| familiarity <= false_alarms)
     }
 
     /// Whether the classifier is as sure as `probability` of what it chose. Where there are no probabilities it is of any

@@ -3,6 +3,8 @@
 use divvy_nn::{Optimizer, Plateau, Schedule, Warmup};
 use serde::{Deserialize, Serialize};
 
+use crate::Calibration;
+
 /// How a model was made. It holds no times, paths or thread counts: the same data, settings and seed give the same record.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct TrainingRecord {
@@ -37,6 +39,9 @@ pub struct TrainingRecord {
     /// probabilities are corrected for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balance: Option<String>,
+    /// By what the probabilities were made to come true on the validation pictures; none where they are as the training left them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// The epoch, from 1, whose weights these are.
     pub epoch: u32,
     /// What that epoch reached on the validation pictures.
@@ -46,7 +51,7 @@ pub struct TrainingRecord {
 /// What an epoch reached on the validation pictures.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Validation {
-    /// The mean loss.
+    /// The mean loss, before the probabilities were calibrated.
     pub loss: f64,
     /// What `value` is: `accuracy`, or `macro F1` for labels that do not exclude each other.
     pub metric: String,

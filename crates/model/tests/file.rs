@@ -5,7 +5,7 @@ mod common;
 use std::path::Path;
 
 use common::{model, read, with_text};
-use divvy_model::{Classifier, Model, ModelError, Views, Weights};
+use divvy_model::{Classifier, Ensemble, Familiarity, Model, ModelError, Trained, Views, Weights};
 use divvy_nn::{Cpu, Device, ParameterError, Quantized};
 use proptest::prelude::*;
 
@@ -144,7 +144,7 @@ fn what_cannot_be_read_says_what_to_do() {
 fn what_does_not_fit_together_is_refused() {
     let bytes = model(5).to_bytes();
     let newer = with_text(&bytes, r#"{\"version\":1"#, r#"{\"version\":9"#);
-    assert!(matches!(read(&newer), Err(ModelError::Version { found: 9, known: 4, .. })));
+    assert!(matches!(read(&newer), Err(ModelError::Version { found: 9, known: 5, .. })));
     let other_task = with_text(&bytes, r#"\"task\":\"binary\",\"head\""#, r#"\"task\":\"bunary\",\"head\""#);
     assert!(matches!(read(&other_task), Err(ModelError::Damaged { .. })));
     let other_graph = with_text(&bytes, r#"\"filters\":5"#, r#"\"filters\":4"#);
@@ -227,4 +227,56 @@ fn models_in_8_bits_that_were_changed_are_refused() {
     assert!(matches!(changed(r#"\"version\":2"#, r#"\"version\":9"#), Err(ModelError::Version { .. })));
     assert!(matches!(changed("conv2d/range", "conv2d/ranch"), Err(ModelError::Quantized { .. })));
     assert!(read(&bytes[..bytes.len() - 1]).is_err());
+}
+
+/// The model, which knows the features of some pictures, and these pictures.
+fn familiar(model: Model) -> (Model, Vec<f32>) {
+    let pictures: Vec<f32> = (0..30 * 6 * 6 * 3).map(|i| (i as f32 * 0.37).sin()).collect();
+    let features = Classifier::new(model.clone(), Cpu::new(1)).unwrap().features(&pictures).unwrap();
+    let width = features.len() / 30;
+    let (training, validation) = features.split_at(20 * width);
+    let familiarity = Familiarity::fit(training, &[0; 20], validation, width).unwrap();
+    (model.with_familiarity(familiarity).unwrap(), pictures)
+}
+
+fn is_of_version(model: &Model, version: u32) -> bool {
+    String::from_utf8_lossy(&model.to_bytes()).contains(&format!(r#"{{\"version\":{version},"#))
+}
+
+#[test]
+fn what_training_pictures_look_like_is_read_as_it_was_written() {
+    let (known, pictures) = familiar(model(5).with_views(Views::Mirrored));
+    assert!(is_of_version(&model(5), 1) && is_of_version(&known, 5));
+    let bytes = known.to_bytes();
+    let read = read(&bytes).unwrap();
+    assert_eq!((read.familiarity(), read.to_bytes()), (known.familiarity(), bytes.clone()));
+    let p_values = |model: Model| Classifier::new(model, Cpu::new(1)).unwrap().p_values(&pictures).unwrap();
+    let found = p_values(read).expect("it knows them");
+    assert_eq!(Some(&found), p_values(known.clone()).as_ref());
+    assert!(found.len() == 30 && found.iter().all(|p| (1.0 / 11.0..=1.0).contains(p)), "{found:?}");
+    assert_eq!(p_values(model(5)), None);
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(file.tensor("familiarity/whitening").unwrap().shape(), [15]);
+    assert_eq!(file.tensor("familiarity/means").unwrap().shape(), [1, 5]);
+
+    let both = Ensemble::new(vec![known.clone(), model(5)]).unwrap();
+    let Trained::Several(read) = Trained::from_bytes(&both.to_bytes(), Path::new("some.divvy")).unwrap()
+    else {
+        panic!("two models")
+    };
+    assert_eq!(read.members()[0].familiarity(), known.familiarity());
+    assert_eq!(read.members()[1].familiarity(), None);
+}
+
+#[test]
+fn what_training_pictures_look_like_must_fit_the_network() {
+    let (known, _) = familiar(model(5));
+    let refused = model(4).with_familiarity(known.familiarity().unwrap().clone()).unwrap_err();
+    assert!(refused.contains("4 features") && refused.contains("are 5"), "{refused}");
+    for name in ["centre", "whitening", "means", "reference"] {
+        let name = format!("familiarity/{name}");
+        let other = name.replace('y', "i");
+        let damaged = common::read(&with_text(&known.to_bytes(), &name, &other)).unwrap_err().to_string();
+        assert!(damaged.contains(&name) && damaged.contains("damaged"), "{damaged}");
+    }
 }

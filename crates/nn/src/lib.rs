@@ -57,7 +57,8 @@ pub use error::{BuildError, ShapeError};
 pub use fold::Folded;
 pub use graph::{Connect, Graph, GraphNode, Input, NamedLayer, Node, NodeId, Sequential};
 pub use head::{
-    Choice, Encoding, Head, HeadKind, LabelArray, Logits, Loss, LossWeights, Metric, Target, Targets, Task,
+    Choice, Encoding, Head, HeadKind, LabelArray, LogitLine, Logits, Loss, LossWeights, Metric, Target,
+    Targets, Task,
 };
 pub use initializer::Initializer;
 pub use layers::{

@@ -53,9 +53,9 @@ impl Network {
         Tail::of(&self.graph).logits
     }
 
-    /// The layer and the parameter that adds one value to each logit, and nothing else: the bias of the last layer, be it that of a convolution
-    /// before a pooling of the whole map. None where no layer has one.
-    pub(crate) fn logit_bias(&self) -> Option<(NodeId, &'static str)> {
+    /// The layer whose outputs become the logits without anything else than a choice or mean among them, and whether it has a bias: the last dense layer, or a
+    /// convolution before a pooling of the whole map. None where another function lies between.
+    pub(crate) fn logit_layer(&self) -> Option<(NodeId, bool)> {
         let (mut id, mut is_before_activation) = match self.logits() {
             Logits::OutputOf(id) => (id, false),
             Logits::BeforeActivationOf(id) => (id, true),
@@ -68,7 +68,7 @@ impl Network {
             }
             match &node.layer {
                 Layer::Dense(Dense { use_bias, .. }) | Layer::Conv2d(Conv2d { use_bias, .. }) => {
-                    return use_bias.then_some((id, "bias"));
+                    return Some((id, *use_bias));
                 }
                 Layer::Activation(_) | Layer::GlobalAvgPool2d(_) | Layer::GlobalMaxPool2d(_) => {
                     (id, is_before_activation) = (*node.inputs.first()?, false);

@@ -20,6 +20,10 @@ pub struct Optimizer {
     /// `AdamW`, where it is decoupled from it. 0 by default.
     #[serde(default)]
     pub weight_decay: f64,
+    /// How many times as fast as all else biases and the shifts of norms move: they follow the layers before them, and there are too few of them to run away
+    /// (64 in Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU"). 1 by default.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub bias_rate: f64,
     /// The largest Euclidean norm that all gradients together may have; a longer gradient is shortened. None by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
@@ -50,6 +54,7 @@ impl Optimizer {
     /// The setting, its value and what it may be.
     pub fn check(&self) -> Result<(), BadSetting> {
         within("weight_decay", self.weight_decay, |decay| decay >= 0.0, "give 0 or more")?;
+        within("bias_rate", self.bias_rate, |rate| rate > 0.0, "give more than 0")?;
         self.clip_norm
             .map_or(Ok(()), |norm| within("clip_norm", norm, |norm| norm > 0.0, "give more than 0"))?;
         let memory =
@@ -129,6 +134,15 @@ fn default_epsilon() -> f64 {
     1e-8
 }
 
+fn one() -> f64 {
+    1.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
+}
+
 impl Optimizer {
     /// Plain stochastic gradient descent with this momentum.
     pub fn sgd(momentum: f64) -> Self {
@@ -168,6 +182,11 @@ impl Optimizer {
         Self { weight_decay, ..self }
     }
 
+    /// With biases and the shifts of norms that move so many times as fast.
+    pub fn bias_rate(self, bias_rate: f64) -> Self {
+        Self { bias_rate, ..self }
+    }
+
     /// With a running average of the parameters, of which so much stays at each step.
     pub fn average(self, kept: f64) -> Self {
         Self { average: Some(kept), ..self }
@@ -201,7 +220,7 @@ impl Optimizer {
 
 impl From<UpdateRule> for Optimizer {
     fn from(rule: UpdateRule) -> Self {
-        Self { rule, weight_decay: 0.0, clip_norm: None, average: None }
+        Self { rule, weight_decay: 0.0, bias_rate: 1.0, clip_norm: None, average: None }
     }
 }
 
@@ -254,10 +273,17 @@ impl OptimizerState {
         self.steps += 1;
         let at = len.min(self.values.len());
         let (first, second) = self.values.split_at_mut(at);
-        let (rate, steps, decayed) = (rate, self.steps, table.decayed_len());
-        let state = [first, second];
-        let scratch = &mut self.scratch;
-        Updates { optimizer: *optimizer, rate, steps, decayed, scale: 1.0, state, average, scratch }
+        let bounds = [table.decayed_len(), table.biases_start()];
+        Updates {
+            optimizer: *optimizer,
+            rate,
+            steps: self.steps,
+            bounds,
+            scale: 1.0,
+            state: [first, second],
+            average,
+            scratch: &mut self.scratch,
+        }
     }
 }
 
@@ -266,8 +292,8 @@ pub(crate) struct Updates<'a> {
     optimizer: Optimizer,
     rate: f64,
     steps: u64,
-    /// Parameters before this one are pulled at by weight decay.
-    decayed: usize,
+    /// Parameters before the first are pulled at by weight decay; from the second on they are biases.
+    bounds: [usize; 2],
     /// What gradients are multiplied by.
     scale: f32,
     state: [&'a mut [f32]; 2],
@@ -286,8 +312,7 @@ impl Updates<'_> {
 
     /// What moves the parameters of `range`, which are of one parameter.
     pub(crate) fn of(&mut self, range: Range<usize>) -> Update<'_> {
-        let decay = if range.start < self.decayed { self.optimizer.weight_decay } else { 0.0 };
-        let rule = self.rule(decay);
+        let rule = self.rule(range.start);
         // A slot that the rule does not have is empty.
         let state = self.state.each_mut().map(|slot| slot.get_mut(range.clone()).unwrap_or_default());
         let average = self
@@ -299,14 +324,18 @@ impl Updates<'_> {
 
     /// Moves the parameters of `range` by their gradients; both slices are of all parameters.
     pub(crate) fn take(&mut self, cpu: &Cpu, range: Range<usize>, values: &mut [f32], gradients: &[f32]) {
-        let decayed = range.start.max(self.decayed).min(range.end);
-        for range in [range.start..decayed, decayed..range.end] {
+        let [decayed, biases] = self.bounds.map(|bound| bound.clamp(range.start, range.end));
+        for range in [range.start..decayed, decayed..biases, biases..range.end] {
             update(cpu, self.of(range.clone()), &mut values[range.clone()], &gradients[range]);
         }
     }
 
-    fn rule(&self, weight_decay: f64) -> Rule {
-        let (lr, step) = (self.rate, self.steps);
+    /// The rule by which the parameter that begins at `start` moves.
+    fn rule(&self, start: usize) -> Rule {
+        let [decayed, biases] = self.bounds;
+        let weight_decay = if start < decayed { self.optimizer.weight_decay } else { 0.0 };
+        let lr = if start < biases { self.rate } else { self.rate * self.optimizer.bias_rate };
+        let step = self.steps;
         let adam = |Moments { beta1, beta2, epsilon }, decoupled| {
             Rule::Adam(AdamKernel { lr, beta1, beta2, epsilon, weight_decay, decoupled, step })
         };

@@ -1,7 +1,7 @@
 //! The numbers of a network: where each parameter lies, and its values.
 //!
 //! All trained parameters lie in one slice, in the layout that kernels read ([`WeightLayout`]), so that the optimizer, an average
-//! or a norm is a single pass. Those that weight decay pulls at come first. The moving statistics of batch norms, which no
+//! or a norm is a single pass. Those that weight decay pulls at come first, biases last. The moving statistics of batch norms, which no
 //! gradient reaches, lie in a second slice. Everyone outside the engine sees Keras's layouts and names.
 
 use std::ops::Range;
@@ -24,6 +24,7 @@ pub struct ParameterId(pub(crate) usize);
 pub struct ParameterTable {
     entries: Vec<Entry>,
     decayed_len: usize,
+    biases_start: usize,
     trained_len: usize,
     statistics_len: usize,
 }
@@ -93,9 +94,10 @@ impl ParameterTable {
             *next
         };
         let decayed_len = lay(|role| role == ParamRole::Weight, &mut next);
-        let trained_len = lay(|role| matches!(role, ParamRole::Bias | ParamRole::Scale), &mut next);
+        let biases_start = lay(|role| role == ParamRole::Scale, &mut next);
+        let trained_len = lay(|role| role == ParamRole::Bias, &mut next);
         let statistics_len = lay(|role| role == ParamRole::Statistic, &mut 0);
-        Self { entries, decayed_len, trained_len, statistics_len }
+        Self { entries, decayed_len, biases_start, trained_len, statistics_len }
     }
 
     /// The parameter `name` of the layer at `node`.
@@ -111,6 +113,11 @@ impl ParameterTable {
     /// The length of the parameters that weight decay pulls at; they come first.
     pub(crate) fn decayed_len(&self) -> usize {
         self.decayed_len
+    }
+
+    /// Where what is added to outputs begins; it comes last.
+    pub(crate) fn biases_start(&self) -> usize {
+        self.biases_start
     }
 
     /// The numbers in all parameters, as a file holds them.

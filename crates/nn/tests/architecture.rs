@@ -61,14 +61,16 @@ fn an_unknown_name_is_told_the_near_one() {
     let error = Architecture::by_name("clasic").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no architecture is called `clasic`; did you mean `classic`? Known: classic, flat, lenet5, mobilenet_v2, resnet9, \
-         resnet9_photo, resnet18, resnet34, resnet50, vgg11"
+        "no architecture is called `clasic`; did you mean `classic`? Known: classic, flat, lenet5, mobilenet_v2, resnet8, \
+         resnet9, resnet9_photo, resnet18, resnet34, resnet50, vgg11"
     );
 }
 
 #[test]
 fn pictures_too_small_are_told_the_smallest_size_that_works() {
-    for (name, smallest) in [("lenet5", 28), ("classic", 4), ("resnet9", 8), ("resnet9_photo", 16)] {
+    for (name, smallest) in
+        [("lenet5", 28), ("classic", 4), ("resnet8", 8), ("resnet9", 8), ("resnet9_photo", 16)]
+    {
         let architecture = Architecture::by_name(name).unwrap();
         let builds = |size: usize| architecture.graph([size, size, 1], &head(Task::Binary, 2));
         assert_eq!((1..64).find(|&size| builds(size).is_ok()), Some(smallest));

@@ -246,6 +246,26 @@ pub enum TrainError {
         /// What is wrong there.
         fault: String,
     },
+    /// A run that does not tell what networks say of pictures that they were not trained on.
+    #[error("{path}: labels are doubted by networks that were not trained on the pictures, as a run with folds has them; {instead}", path = path.display())]
+    NoFolds {
+        /// The run or model.
+        path: PathBuf,
+        /// What to type.
+        instead: String,
+    },
+    /// A model without probabilities, by which labels are doubted.
+    #[error("{path}: labels are doubted by probabilities, and its head gives none; train with another, such as `--head softmax`", path = path.display())]
+    NoProbabilities {
+        /// The run or model.
+        path: PathBuf,
+    },
+    /// A file that may hold what a person has written, and is not written over.
+    #[error("{path}: this file is there already and may have been edited; name another with --into, or delete it", path = path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
     /// A model without the run that it came of, which would tell the pictures to ask it about.
     #[error(
         "{path}: no run lies beside this model that tells which pictures it was measured on; name some that are in groups: `divvy report RUN DATA`",

@@ -90,6 +90,18 @@ pub(crate) fn classify(
     options: &StoreOptions<'_>,
     classified: &dyn Fn(usize, usize),
 ) -> Result<Classified, TrainError> {
+    classify_by(Classifier::classify, classifier, dataset, samples, options, classified)
+}
+
+/// Reads pictures of a dataset and classifies them by `ask`, which is given prepared ones.
+pub(crate) fn classify_by(
+    ask: fn(&mut Classifier, &[f32]) -> Vec<Prediction>,
+    classifier: &mut Classifier,
+    dataset: &Arc<Dataset>,
+    samples: Vec<usize>,
+    options: &StoreOptions<'_>,
+    classified: &dyn Fn(usize, usize),
+) -> Result<Classified, TrainError> {
     let store = Arc::new(ImageStore::load(dataset, classifier.preprocess(), &samples, options)?);
     let bad = store.unreadable_samples();
     let readable: Vec<_> = samples.into_iter().filter(|sample| bad.binary_search(sample).is_err()).collect();
@@ -98,7 +110,7 @@ pub(crate) fn classify(
         Loader::for_evaluation(&store, &readable, &scaling, classifier.batch()).with_threads(options.threads);
     let mut predictions = Vec::with_capacity(readable.len());
     for batch in loader.epoch(0) {
-        predictions.extend(classifier.classify(batch?.images()));
+        predictions.extend(ask(classifier, batch?.images()));
         classified(predictions.len(), readable.len());
         if options.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
             return Err(DataError::Interrupted.into());

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use divvy_data::Preprocess;
-use divvy_model::{Model, ModelError, TrainingRecord, Validation, Views};
+use divvy_model::{Calibration, Model, ModelError, TrainingRecord, Validation, Views};
 use divvy_nn::Engine;
 
 use crate::progress::Judged;
 use crate::run::RunFolder;
 
-/// The record of the model of an epoch.
-pub(crate) type Record = Box<dyn Fn(u32, Validation) -> TrainingRecord>;
+/// The record of the model of an epoch whose probabilities were calibrated so.
+pub(crate) type Record = Box<dyn Fn(u32, Validation, Option<Calibration>) -> TrainingRecord>;
 
 /// Saves models of epochs as soon as it is known that they are kept. One that cannot be written is held in memory until it can.
 pub(crate) struct KeptModels {
@@ -38,30 +38,34 @@ impl KeptModels {
         Self { run, classes, preprocess, views, record, unsaved: Vec::new() }
     }
 
-    /// Keeps the network of `engine` as it is as the model of that epoch, in these files. What keeps it from being saved, unless one before is held
-    /// for that already.
+    /// Keeps the network of `engine` as it is, its probabilities calibrated, as the model of that epoch, in these files. What keeps it from being saved, unless one
+    /// before is held for that already.
     pub(crate) fn keep(
         &mut self,
         engine: &Engine,
         epoch: &Judged,
+        calibration: Option<Calibration>,
         files: Vec<PathBuf>,
     ) -> Option<ModelError> {
         if files.is_empty() {
             return None;
         }
         let was_held = !self.unsaved.is_empty();
-        let model = Arc::new(self.model(engine, epoch));
+        let model = Arc::new(self.model(engine, epoch, calibration));
         self.unsaved.retain(|(held, _)| !files.contains(held));
         self.unsaved.extend(files.into_iter().map(|file| (file, Arc::clone(&model))));
         self.save().err().filter(|_| !was_held)
     }
 
-    fn model(&self, engine: &Engine, epoch: &Judged) -> Model {
+    fn model(&self, engine: &Engine, epoch: &Judged, calibration: Option<Calibration>) -> Model {
         let Judged { epoch, score } = *epoch;
         let validation =
             Validation { loss: score.loss, metric: score.metric.in_words().to_owned(), value: score.value };
-        let record = (self.record)(epoch, validation);
-        let (network, parameters) = (engine.network().clone(), engine.parameters().clone());
+        let network = engine.network().clone();
+        let lines = calibration.as_ref().map(|calibration| calibration.lines(network.head().units()));
+        let calibrated = lines.and_then(|lines| network.rescaled(engine.parameters(), &lines));
+        let record = (self.record)(epoch, validation, calibration.filter(|_| calibrated.is_some()));
+        let parameters = calibrated.unwrap_or_else(|| engine.parameters().clone());
         let model = Model::new(network, self.classes.clone(), self.preprocess.clone(), parameters, record);
         let model =
             model.expect("head, preprocessing and parameters are those that the training was prepared with");

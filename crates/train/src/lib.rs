@@ -11,15 +11,19 @@
 
 mod architecture;
 mod balance;
+mod calibrate;
 mod check;
 mod checkpoint;
 mod clock;
 mod compare;
 mod config;
 mod course;
+mod doubts;
 mod error;
 mod evaluate;
+mod evenly;
 mod event;
+mod familiarize;
 mod folds;
 mod forecast;
 mod growth;
@@ -55,6 +59,7 @@ pub use compare::{
 };
 pub use config::{Folds, Length, TrainConfig};
 pub use course::{Course, EpochRecord, StepRecord};
+pub use doubts::{LabelDoubts, RankedLabel, Relabelled};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Answers, Ending, Event, Listener, Score};
@@ -64,10 +69,10 @@ pub use quantize::{Quantization, quantize};
 pub use range_test::{Basis, RangeEnd, RangeTest, Reading, Sweep, Trial, read_trials, test_range};
 pub use recipe::{Choice, Facts, Recipe, Stated};
 pub use report::{
-    Abstaining, Against, DataTable, DoubtfulLabel, DoubtfulLabels, EpochFigures, Gallery, GroupCounts,
-    GroupCurves, GroupFigures, GroupParts, HowGood, HowMade, HowSure, Measured, MeasuredOn, Mistake,
-    NetworkFacts, ReportConfig, Reported, RunReport, Scaled, ShownPicture, Threshold, TrainingCourse,
-    WhereItFails, WhereToCut, Why, report_run,
+    Abstaining, Against, Calibrated, DataTable, DoubtfulLabel, DoubtfulLabels, EpochFigures, FalseAlarms,
+    Gallery, GroupCounts, GroupCurves, GroupFigures, GroupParts, HowFamiliar, HowGood, HowMade, HowSure,
+    Measured, MeasuredOn, Mistake, NetworkFacts, ReportConfig, Reported, RunReport, ShownPicture, Threshold,
+    TrainingCourse, WhereItFails, WhereToCut, Why, report_run,
 };
 pub use resources::Resources;
 pub use run::{Contents, RunFolder};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use divvy_model::Calibration;
 use divvy_nn::PlateauState;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,9 @@ pub(crate) struct Progress {
     /// The epoch that was judged last.
     #[serde(default)]
     pub(crate) last: Option<Judged>,
+    /// What makes its probabilities come true.
+    #[serde(default)]
+    pub(crate) calibration: Option<Calibration>,
     /// How long the last look at the validation pictures took.
     pub(crate) validation_time: Duration,
 }

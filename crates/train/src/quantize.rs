@@ -12,6 +12,7 @@ use divvy_nn::{Cpu, Device, Quantized};
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
+use crate::evenly::evenly;
 use crate::run::RunFolder;
 
 /// The most pictures that ranges are measured on, and the most bytes that they may take as numbers.
@@ -76,7 +77,7 @@ pub fn quantize(
     };
     let dataset = Arc::new(Dataset::open(&root, &read)?.with_classes(model.classes())?);
     let split = split(&folder, &dataset, model.record().seed)?;
-    let calibration = spread(&split.train, most_pictures(&model));
+    let calibration = evenly(&split.train, most_pictures(&model));
     let samples: Vec<usize> = calibration.iter().chain(&split.validation).copied().collect();
     let store = Arc::new(ImageStore::load(&dataset, model.preprocess(), &samples, options)?);
     let bad = store.unreadable_samples();
@@ -134,12 +135,6 @@ fn most_pictures(model: &Model) -> usize {
     (CALIBRATION_BYTES / bytes).clamp(1, CALIBRATION)
 }
 
-/// At most `most` samples from all over the list, which is in order of their classes.
-fn spread(samples: &[usize], most: usize) -> Vec<usize> {
-    let count = samples.len().min(most);
-    (0..count).map(|i| samples[i * samples.len() / count]).collect()
-}
-
 /// Both models, asked the same.
 struct Asked {
     classifiers: [Classifier; 2],
@@ -186,18 +181,5 @@ impl Asked {
             times: self.times,
             left_out,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn calibration_pictures_come_from_all_over() {
-        let samples: Vec<usize> = (100..200).collect();
-        assert_eq!(spread(&samples, 4), [100, 125, 150, 175]);
-        assert_eq!(spread(&samples, 1000), samples);
-        assert!(spread(&[], 4).is_empty());
     }
 }

@@ -262,6 +262,11 @@ impl RunFolder {
         self.path.join("predictions.csv")
     }
 
+    /// Labels put right, where some were written for a person to look through.
+    pub fn corrections(&self) -> PathBuf {
+        self.path.join("corrections.csv")
+    }
+
     /// How good the folds are, where there are some.
     pub fn figures(&self) -> PathBuf {
         self.path.join("folds.json")

@@ -2,21 +2,23 @@
 
 use divvy_data::{Dataset, Label, Loader};
 use divvy_eval::ConfusionMatrix;
-use divvy_model::{Prediction, Views, targets};
-use divvy_nn::{Choice, Engine, Head, Metric};
+use divvy_model::{Calibration, Prediction, Views, targets};
+use divvy_nn::{Choice, Engine, Head, Metric, Network};
 
+use crate::calibrate;
 use crate::error::TrainError;
 use crate::evaluate::{report, value};
 use crate::event::{Answers, Score};
 
-/// Runs the validation pictures through the network as it is, looked at as pictures will be at use.
+/// Runs the validation pictures through the network as it is, looked at as pictures will be at use. What is decided is decided by probabilities that were made to
+/// come true on them; the loss is that of the network before.
 pub(crate) fn validate(
     engine: &mut Engine,
     views: Views,
     dataset: &Dataset,
     loader: &Loader,
     metric: Metric,
-) -> Result<(Score, Option<Answers>), TrainError> {
+) -> Result<Validated, TrainError> {
     let head = *engine.network().head();
     let mut gathered = Gathered { head, logits: Vec::new(), losses: 0.0, labels: Vec::new() };
     let (mut encoded, mut logits) = (Vec::new(), Vec::new());
@@ -33,8 +35,19 @@ pub(crate) fn validate(
         views.logits(batch.images(), shape, &mut network, &mut logits);
         gathered.take(&logits, &encoded, labels());
     }
+    let calibration = gathered.calibrate(engine.network())?;
     let answers = gathered.answers(dataset.classes())?;
-    Ok((gathered.score(dataset.classes(), metric)?, answers))
+    let score = gathered.score(dataset.classes(), metric)?;
+    Ok(Validated { score, answers, calibration })
+}
+
+/// What came of a look at the validation pictures.
+pub(crate) struct Validated {
+    pub(crate) score: Score,
+    /// How the groups did, where each picture belongs to one.
+    pub(crate) answers: Option<Answers>,
+    /// What makes the network's probabilities come true; none where it has none, or cannot hold it.
+    pub(crate) calibration: Option<Calibration>,
 }
 
 /// The logits of all validation pictures, and what they should have been.
@@ -52,6 +65,23 @@ impl<'a> Gathered<'a> {
         self.losses += rows.map(|(z, t)| self.head.loss_of(z, t)).sum::<f64>();
         self.logits.extend_from_slice(logits);
         self.labels.extend(labels);
+    }
+
+    /// Moves the logits to where probabilities come true, unless they are no numbers.
+    fn calibrate(&mut self, network: &Network) -> Result<Option<Calibration>, TrainError> {
+        if !self.losses.is_finite() {
+            return Ok(None);
+        }
+        let units = self.head.units();
+        let calibration = calibrate::fit(&self.head, &self.logits, &self.labels)?;
+        let calibration = calibration.filter(|calibration| network.takes(&calibration.lines(units)));
+        if let Some(calibration) = &calibration {
+            let lines = calibration.lines(units);
+            for (logit, line) in self.logits.iter_mut().zip(lines.iter().cycle()) {
+                *logit = line.at(*logit);
+            }
+        }
+        Ok(calibration)
     }
 
     /// The class of each picture and the one it is given; none where labels do not exclude each other.

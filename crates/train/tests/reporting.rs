@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use divvy_data::StoreOptions;
 use divvy_eval::{McNemar, Report};
-use divvy_model::{Classifier, Model, Prediction};
+use divvy_model::{Calibration, Classifier, Model, Prediction};
 use divvy_nn::{Cpu, Device};
 use divvy_train::{
     Folds, FoldsOutcome, Measured, ReportConfig, RunReport, TrainConfig, report_run, train, train_folds,
@@ -276,17 +276,26 @@ fn what_is_chosen_on_validation_pictures_is_measured_on_test_pictures() {
     let mean = upper.iter().zip(&groups).map(cost).sum::<f64>() / files.len() as f64;
     assert!((costs.mean_cost.value - mean).abs() < 1e-9, "{costs:?}, {mean}");
 
-    // Divided by the temperature that validation pictures gave.
-    let scaled = report.how_sure.unwrap().scaled.unwrap();
-    let temperature = scaled.temperature.unwrap().value();
+    // Before, logits were as many times larger as the temperature says that they were divided by.
+    let calibrated = report.how_sure.unwrap().calibrated.unwrap();
+    let Calibration::Temperature { temperature } = calibrated.by else { panic!("{:?}", calibrated.by) };
     let loss = |(p, group): (&f32, &String)| {
-        let logit = (f64::from(*p) / (1.0 - f64::from(*p))).ln() / temperature;
+        let logit = (f64::from(*p) / (1.0 - f64::from(*p))).ln() * temperature;
         let of_upper = 1.0 / (1.0 + (-logit).exp());
         -if group == "upper" { of_upper } else { 1.0 - of_upper }.ln()
     };
     let mean = upper.iter().zip(&groups).map(loss).sum::<f64>() / files.len() as f64;
-    assert!((scaled.after.log_loss - mean).abs() < 1e-4, "{}, {mean}", scaled.after.log_loss);
-    assert_eq!(scaled.fitted_on, validation.len());
+    let before = calibrated.before.log_loss;
+    assert!((before - mean).abs() < 1e-4 * (1.0 + mean), "{before}, {mean}");
+    assert_eq!(calibrated.fitted_on, validation.len());
+
+    // Counted by the pictures' own familiarity.
+    let familiar = report.how_familiar.unwrap();
+    let known: Vec<f64> = asked(&run, &files).iter().map(|p| p.familiarity.unwrap()).collect();
+    assert_eq!(familiar.n, files.len());
+    for alarms in familiar.alarms {
+        assert_eq!(alarms.flagged, known.iter().filter(|&&p| p <= alarms.asked).count(), "{alarms:?}");
+    }
 
     // The area is the share of pairs in the right order.
     let pairs = |wanted: &str| -> Vec<f32> {

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use divvy_data::{Augment, DataError, Dataset, OpenOptions, Split, StoreOptions};
 use divvy_eval::Report;
-use divvy_model::{Classifier, Model};
+use divvy_model::{Calibration, Classifier, Model};
 use divvy_nn::{Activation, Cpu, Optimizer, Schedule, Task, Warmup, Wiring};
 use divvy_train::{Contents, Ending, Event, Length, RunFolder, TrainConfig, TrainError, evaluate, train};
 
@@ -98,7 +98,10 @@ fn averaged_weights_are_judged_and_saved_while_the_training_goes_its_way() {
     };
     assert_ne!(values(&averaged), values(&plain));
 
-    // What was judged is what was saved.
+    // What was judged is what was saved, but for the calibration.
+    let Some(Calibration::Temperature { temperature }) = averaged.record().calibration else {
+        panic!("a softmax is calibrated")
+    };
     let options = OpenOptions::default();
     let dataset = Dataset::open(&config.data, &options).unwrap();
     let split = Split::read_csv(&folder.path().join("averaged/split.csv"), &dataset).unwrap();
@@ -109,12 +112,47 @@ fn averaged_weights_are_judged_and_saved_while_the_training_goes_its_way() {
     let (mut sum, mut at) = (0.0, 0);
     classifier
         .classify_files(paths, |_, prediction| -> Result<(), divvy_data::ImageError> {
-            sum -= f64::from(prediction?.probabilities.unwrap()[labels[at]]).ln();
+            // A temperature is a power of the probabilities, to which they are brought back.
+            let powers: Vec<f64> =
+                prediction?.probabilities.unwrap().iter().map(|&p| f64::from(p).powf(temperature)).collect();
+            sum -= (powers[labels[at]] / powers.iter().sum::<f64>()).ln();
             at += 1;
             Ok(())
         })
         .unwrap();
     assert!((sum / at as f64 - score.loss).abs() < 1e-4, "{} for {}", sum / at as f64, score.loss);
+}
+
+#[test]
+fn a_model_knows_what_its_training_pictures_look_like() {
+    let (folder, config) = setting(30);
+    let run = folder.path().join("run");
+    train(&config, &run, Cpu::new(2), &mut |_: &Event| {}, &no_stop()).unwrap();
+    let dataset = Dataset::open(&config.data, &OpenOptions::default()).unwrap();
+    let split = Split::read_csv(&run.join("split.csv"), &dataset).unwrap();
+    let mut paths: Vec<_> = split.validation.iter().map(|&sample| dataset.sample_path(sample)).collect();
+    let noise = folder.path().join("noise.png");
+    let light = |x: u32, y: u32| ((x * 31 + y * 17).wrapping_mul(2_654_435_761) >> 13) as u8;
+    image::GrayImage::from_fn(16, 16, |x, y| image::Luma([light(x, y)])).save(&noise).unwrap();
+    paths.push(noise);
+    let mut familiar = Vec::new();
+    Classifier::new(Model::open(&run).unwrap(), Cpu::new(1))
+        .unwrap()
+        .classify_files(paths, |_, prediction| -> Result<(), divvy_data::ImageError> {
+            familiar.push(prediction?.familiarity.expect("the model knows"));
+            Ok(())
+        })
+        .unwrap();
+    // Each of n validation pictures is as unlike as itself and as those beyond it: 2, 3 ... n + 1 of n + 1.
+    let n = split.validation.len();
+    let of_noise = familiar.pop().unwrap();
+    familiar.sort_by(f64::total_cmp);
+    let ranks: Vec<f64> = (2..n + 2).map(|rank| rank as f64 / (n + 1) as f64).collect();
+    // What is kept of scores is rounded, so that a picture may lie beyond itself.
+    let off = familiar.iter().zip(&ranks).map(|(found, rank)| (found - rank).abs() * (n + 1) as f64);
+    assert!(off.clone().all(|off| off < 1.001), "{familiar:?}");
+    assert!(off.sum::<f64>() < n as f64 / 2.0, "{familiar:?}");
+    assert_eq!(of_noise, 1.0 / (n + 1) as f64);
 }
 
 #[test]

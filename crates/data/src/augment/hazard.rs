@@ -2,9 +2,11 @@
 
 use crate::dataset::{Dataset, LabelKind};
 
-/// Why pictures mirrored left to right may no longer be what their label says, by the names of the classes: a clause.
+/// Why pictures mirrored left to right may no longer be what their label says, by the names of the classes: a clause. Names that only
+/// may be digits or letters are believed unless the pictures show that they are not.
 pub(crate) fn mirror_hazard(dataset: &Dataset) -> Option<String> {
-    characters(dataset).or_else(|| sided(dataset, ["left", "right"]))
+    let characters = || characters(dataset).filter(|_| !dataset.stays_itself_mirrored());
+    sided(dataset, ["left", "right"]).or_else(characters)
 }
 
 /// The same of pictures mirrored top to bottom.

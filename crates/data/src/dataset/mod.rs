@@ -1,8 +1,10 @@
 //! What a path holds: classes, samples, labels and parts.
 
+mod alike;
 mod array;
 mod cifar;
 mod classes;
+mod corrections;
 mod folders;
 mod idx;
 mod parts;
@@ -10,6 +12,7 @@ mod report;
 mod series;
 mod table;
 
+pub use corrections::{Correction, Corrections};
 pub use parts::Part;
 pub(crate) use series::KeyOf;
 pub use series::Series;
@@ -26,6 +29,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// How a dataset is opened. What is left to its default is found by looking.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +46,9 @@ pub struct OpenOptions {
     /// it matches, is told of the series.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group_by: Option<String>,
+    /// A CSV of labels that take the place of those that the data gives: see [`Corrections`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corrections: Option<PathBuf>,
     /// What files may ask for.
     #[serde(skip_serializing_if = "Limits::is_default")]
     pub limits: Limits,
@@ -163,6 +170,8 @@ pub struct Dataset {
     other_files: BTreeMap<String, usize>,
     conversions: Vec<String>,
     series: Option<Series>,
+    /// Whether mirrored pictures look like their group, once it was asked.
+    stays_itself_mirrored: OnceLock<bool>,
 }
 
 impl Dataset {
@@ -189,10 +198,15 @@ impl Dataset {
         let (files, root) = Files::find(path, &options.limits)?;
         let mut dataset = Self::open_layout(&Location { files, root, limits: options.limits }, options)?;
         dataset.skipped.extend_from_slice(dataset.files.clone().skipped());
-        match &options.group_by {
+        if let Some(expression) = &options.group_by {
             // A CSV may have found a column of that name.
-            Some(expression) if dataset.series.is_none() => dataset.with_series_by_name(expression),
-            _ => Ok(dataset),
+            if dataset.series.is_none() {
+                dataset = dataset.with_series_by_name(expression)?;
+            }
+        }
+        match &options.corrections {
+            Some(path) => dataset.with_corrections(&Corrections::read(path)?),
+            None => Ok(dataset),
         }
     }
 
@@ -249,6 +263,7 @@ impl Dataset {
             other_files: BTreeMap::new(),
             conversions: Vec::new(),
             series: None,
+            stays_itself_mirrored: OnceLock::new(),
         }
     }
 
@@ -323,6 +338,11 @@ impl Dataset {
         }
         let headers = (0..looked_at).filter_map(|index| self.header(index * self.samples.len() / looked_at));
         headers.map(|header| (header.height as usize, header.width as usize)).collect()
+    }
+
+    /// Whether mirrored pictures look like their own group; up to 3,000 small pictures are looked at when this is first asked.
+    pub(crate) fn stays_itself_mirrored(&self) -> bool {
+        *self.stays_itself_mirrored.get_or_init(|| alike::mirrored_look_alike(self))
     }
 
     /// What a sample's file says before its pixels; none where it cannot be read, and of an item of an array.

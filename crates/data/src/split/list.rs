@@ -1,7 +1,7 @@
 //! A split as a CSV: part, labels, path.
 
 use super::Split;
-use crate::dataset::{Dataset, Label, Part};
+use crate::dataset::{Dataset, Part};
 use crate::error::DataError;
 use crate::files::{read_limited, write_atomically};
 use csv::ByteRecord;
@@ -10,9 +10,6 @@ use std::path::Path;
 
 /// The first line. `path` is relative to the dataset's root, so that the list holds when the folder moves.
 const HEADER: [&str; 3] = ["part", "labels", "path"];
-/// What separates the labels of a multi-label sample; labels never contain it, because it would have separated them when
-/// the dataset was read.
-const LABEL_SEPARATOR: &str = "|";
 
 impl Split {
     /// Writes the split as a CSV with the columns part, labels and path. Names that are not UTF-8 are written as the bytes
@@ -30,7 +27,7 @@ impl Split {
             for (part, samples) in self.parts() {
                 for &sample in samples {
                     let name = dataset.sample_name(sample);
-                    let label = label_cell(dataset, &dataset.samples()[sample].label);
+                    let label = dataset.label_text(&dataset.samples()[sample].label);
                     writer.write_record([
                         part.name().as_bytes(),
                         label.as_bytes(),
@@ -85,7 +82,7 @@ impl Split {
                 let (name, root) = (text(&record[2]), dataset.root().display());
                 fault(line, format!("{name} is not (or no longer) an image of {root}, or is listed twice; restore it, or split anew"))
             })?;
-            let label = label_cell(dataset, &dataset.samples()[sample].label);
+            let label = dataset.label_text(&dataset.samples()[sample].label);
             if label.as_bytes() != &record[1] {
                 let (name, listed) = (text(&record[2]), text(&record[1]));
                 return Err(fault(
@@ -112,9 +109,4 @@ impl Split {
             Part::Test => &mut self.test,
         }
     }
-}
-
-fn label_cell(dataset: &Dataset, label: &Label) -> String {
-    let names: Vec<&str> = label.indices().iter().map(|&class| dataset.classes()[class].as_str()).collect();
-    names.join(LABEL_SEPARATOR)
 }

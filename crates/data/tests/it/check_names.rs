@@ -1,8 +1,9 @@
 //! Rules that are decided on names: of classes and of files.
 
-use crate::common::{folder, open, touch, write};
+use crate::common::{encode, folder, open, touch, write};
 use divvy_data::{Augment, Dataset, Split, check};
 use divvy_rules::{Diagnostic, Rule, Severity};
+use image::{ImageFormat, Luma};
 use proptest::prelude::*;
 
 /// A dataset of files without content.
@@ -83,6 +84,45 @@ fn mirroring_is_noted_as_left_out_and_warned_of_where_it_is_chosen() {
     let dataset = groups(&["bright", "leftovers"]);
     assert_eq!(finding(&dataset, Rule::P05), None);
     assert_eq!(check::augment(&dataset, &Augment::light()), None);
+}
+
+/// Pictures of groups that are called 0, 1 and so on: of each the shape that holds the points for which `is_in` is true, from -1 to 1 across and down,
+/// moved a little from one picture to the next.
+fn shapes(is_in: &[fn(f32, f32) -> bool], side: u32) -> Dataset {
+    let root = folder();
+    for (group, is_in) in is_in.iter().enumerate() {
+        for number in 0..12_u8 {
+            let moved = [f32::from(number % 4) * 0.06, f32::from(number / 4) * 0.06];
+            let at = |place: u32, moved: f32| (2 * place + 1) as f32 / side as f32 - 1.0 - moved + 0.09;
+            let light = |x, y| if is_in(at(x, moved[0]), at(y, moved[1])) { 230 } else { 20 };
+            let picture = image::GrayImage::from_fn(side, side, |x, y| Luma([light(x, y)]));
+            write(root.path(), &format!("{group}/{number}.png"), &encode(&picture.into(), ImageFormat::Png));
+        }
+    }
+    let dataset = open(root.path()).expect("it can be opened");
+    // Asked while the files are there.
+    check::names(&dataset);
+    dataset
+}
+
+#[test]
+fn groups_that_are_numbers_are_mirrored_where_their_pictures_stay_what_they_are() {
+    let shirt = |x: f32, y: f32| y < -0.3 || x.abs() < 0.4;
+    let trousers = |x: f32, _: f32| x.abs() > 0.2 && x.abs() < 0.6;
+    let bag = |x: f32, y: f32| x.abs() < 0.8 && y > 0.0;
+    let shoe = |x: f32, y: f32| (y > 0.4 && x < 0.6) || (x > 0.2 && x < 0.6 && y > -0.6);
+    let [two, five]: [fn(f32, f32) -> bool; 2] = [
+        |x, y| y.abs() < 0.15 || y.abs() > 0.7 || (y < 0.0 && x > 0.6) || (y > 0.0 && x < -0.6),
+        |x, y| y.abs() < 0.15 || y.abs() > 0.7 || (y < 0.0 && x < -0.6) || (y > 0.0 && x > 0.6),
+    ];
+    let clothes = shapes(&[shirt, trousers, bag, shoe], 28);
+    assert_eq!(finding(&clothes, Rule::P05), None, "three of four stay");
+    assert_eq!(check::augment(&clothes, &Augment::light()), None);
+    assert!(finding(&shapes(&[two, five, trousers], 28), Rule::P05).is_some(), "2 and 5 are exchanged");
+    assert!(
+        finding(&shapes(&[shirt, trousers, bag, shoe], 96), Rule::P05).is_some(),
+        "large ones are not compared"
+    );
 }
 
 /// Three pictures of each of `patients`, the last of which lies in the validation part.

@@ -10,6 +10,7 @@ mod check_quality;
 mod check_shortcut;
 mod cifar;
 mod common;
+mod corrections;
 mod decoding;
 mod folders;
 mod folds;

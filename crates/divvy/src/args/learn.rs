@@ -180,7 +180,7 @@ pub(crate) struct RecipeArgs {
     pub(crate) augment: Option<AugmentFlag>,
 
     /// From how many sides the model looks at a picture: single, or mirrored too, whose mean is the answer and takes twice the time [default:
-    /// mirrored where no group's name speaks of left or right]
+    /// mirrored where nothing speaks of groups that mirroring changes]
     #[arg(long, value_name = "HOW", value_parser = views)]
     pub(crate) views: Option<Views>,
 

@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     /// Write a page on how good a model is, how sure, where it fails and how it was made
     Report(ReportArgs),
+    /// Find labels that are likely wrong, and write corrections to train with
+    Relabel(RelabelArgs),
     /// Say which group pictures belong to
     Predict(PredictArgs),
     /// Put pictures into a folder for each group
@@ -219,6 +221,29 @@ pub(crate) struct ReportArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct RelabelArgs {
+    /// The folder of a run with folds, as `divvy train PHOTOS --folds 5` makes it
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+
+    /// The new CSV of corrections [default: corrections.csv in the run's folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) into: Option<PathBuf>,
+
+    /// Write the N pictures whose labels are contradicted most, suspected or not; what is not suspected keeps its label [default: the suspected ones]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) most: Option<u32>,
+
+    /// Write all pictures
+    #[arg(long, conflicts_with = "most")]
+    pub(crate) all: bool,
+
+    /// Print the ranking as JSON; the file is written, too
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct PredictArgs {
     /// The folder of a run, or the model file in it
     #[arg(value_name = "RUN")]
@@ -263,6 +288,11 @@ pub(crate) struct SortArgs {
     /// Pictures whose group is less probable than this go to the folder `unsure` [default: 0.8]
     #[arg(long, value_name = "P", value_parser = probability)]
     pub(crate) unsure: Option<f32>,
+
+    /// Pictures that are unlike the training pictures go there, too; of such as are like them no more than this share is taken for it. 0 leaves all
+    /// where their group is [default: 0.01]
+    #[arg(long, value_name = "SHARE", value_parser = probability)]
+    pub(crate) unlike: Option<f32>,
 
     #[command(flatten)]
     pub(crate) precision: PrecisionArgs,

@@ -1,5 +1,7 @@
 //! What can be typed about how labelled pictures are found and read.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use divvy::data::{Column, LabelSeparator, OpenOptions};
 
@@ -28,6 +30,10 @@ pub(crate) struct ReadArgs {
     /// Take the first line of a CSV as a row like the others
     #[arg(long)]
     pub(crate) no_header: bool,
+
+    /// A CSV with the columns path,given,corrected, whose labels take the place of those that the data gives, as `divvy relabel` writes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) corrections: Option<PathBuf>,
 
     /// Refuse pictures of more pixels, before they are decoded [default: 120000000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -63,6 +69,7 @@ impl ReadArgs {
         options.table.label_separator = self.label_separator.or(options.table.label_separator);
         options.table.file_column = self.file_column.clone().or(options.table.file_column);
         options.table.label_column = self.label_column.clone().or(options.table.label_column);
+        options.corrections = self.corrections.clone().or(options.corrections);
         options.limits.max_pixels = self.max_pixels.unwrap_or(options.limits.max_pixels);
         options.limits.max_file_bytes = self.max_file_bytes.unwrap_or(options.limits.max_file_bytes);
         options

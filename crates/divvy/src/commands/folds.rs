@@ -11,7 +11,7 @@ use divvy::train::{
 
 use super::report::{self, Means};
 use super::{resume, train};
-use crate::terminal::{Terminal, quoted};
+use crate::terminal::{Terminal, program, quoted};
 use crate::views::FoldsScreen;
 use crate::{Status, interrupt};
 
@@ -68,6 +68,11 @@ fn watched(
             tell(&figures, run, terminal);
             report::after_training(&ReportConfig::new(run), means, terminal);
             terminal.tell(train::next_steps(run, &config.data, test_images));
+            terminal.tell(format_args!(
+                "  {} relabel {}\n      labels that are likely wrong",
+                program(),
+                quoted(run)
+            ));
             Ok(Status::partial_if(!figures.left_out.is_empty()))
         }
     }

@@ -17,6 +17,7 @@ pub(crate) mod predict;
 pub(crate) mod put_back;
 pub(crate) mod quantize;
 mod recipe;
+pub(crate) mod relabel;
 pub(crate) mod report;
 mod resume;
 pub(crate) mod sort;
@@ -96,6 +97,9 @@ fn classifier(run: &Path, device: Device) -> Result<Classifier> {
     }
     Ok(Classifier::new(trained, device)?)
 }
+
+/// Of pictures that are like the training pictures, the share that is taken for unlike them, where nothing else was asked for.
+const UNFAMILIAR: f64 = 0.01;
 
 /// Between the labels of a picture that carries several, as in a CSV of labels.
 const SEPARATOR: &str = "|";

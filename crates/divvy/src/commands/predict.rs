@@ -8,7 +8,7 @@ use divvy::model::{Classifier, Prediction};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Interrupted, SEPARATOR, go_on, labels};
+use super::{Interrupted, SEPARATOR, UNFAMILIAR, go_on, labels};
 use crate::Status;
 use crate::args::PredictArgs;
 use crate::terminal::Terminal;
@@ -90,6 +90,9 @@ struct Printed<'a> {
     /// The number of a head without probabilities.
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<f32>,
+    /// How often a picture like the training pictures looks at least as unlike them; absent where the model does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    familiarity: Option<f64>,
 }
 
 struct Writer {
@@ -114,7 +117,8 @@ impl Writer {
         };
         let labels = labels(&self.classes, prediction);
         let label = if labels.is_empty() { "(none)".to_owned() } else { labels.join(SEPARATOR) };
-        format!("{}  {label}{sure}", path.display())
+        let unlike = if prediction.is_unfamiliar(UNFAMILIAR) { "  unlike the training pictures" } else { "" };
+        format!("{}  {label}{sure}{unlike}", path.display())
     }
 
     fn printed(&self, path: &Path, prediction: &Prediction) -> Printed<'_> {
@@ -130,6 +134,7 @@ impl Writer {
             probability: prediction.confidence(),
             probabilities: prediction.probabilities.as_ref().map(by_name),
             score: prediction.score,
+            familiarity: prediction.familiarity,
         }
     }
 
@@ -140,6 +145,7 @@ impl Writer {
         } else {
             fields.push("score");
         }
+        fields.push("familiarity");
         csv_line(&fields)
     }
 
@@ -151,6 +157,7 @@ impl Writer {
             Some(probabilities) => fields.extend(probabilities.iter().map(f32::to_string)),
             None => fields.push(number(prediction.score)),
         }
+        fields.push(prediction.familiarity.map(|familiarity| familiarity.to_string()).unwrap_or_default());
         csv_line(&fields)
     }
 }

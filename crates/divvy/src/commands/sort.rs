@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use divvy::model::Classifier;
+use divvy::model::{Classifier, Prediction};
 use divvy::sort::{GroupFolders, Item, Mode, Sorter, UNSURE};
 
-use super::{SEPARATOR, go_on, is_interruption, labels};
+use super::{SEPARATOR, UNFAMILIAR, go_on, is_interruption, labels};
 use crate::Status;
 use crate::args::{ModeArgs, SortArgs};
 use crate::failure::Failure;
@@ -23,6 +23,23 @@ impl ModeArgs {
             (_, true) => Mode::Link,
             _ => Mode::Copy,
         }
+    }
+}
+
+/// Which pictures go to the folder for those of which the model is not sure.
+pub(super) struct Doubt {
+    /// Those whose group is less probable than this.
+    pub(super) unsure: f32,
+    /// Those that are unlike the training pictures, where such as are like them are taken for it at most so often.
+    pub(super) unfamiliar: f64,
+}
+
+impl Doubt {
+    /// No picture does.
+    pub(super) const NONE: Self = Self { unsure: 0.0, unfamiliar: 0.0 };
+
+    fn is_about(&self, prediction: &Prediction) -> bool {
+        !prediction.is_sure(self.unsure) || prediction.is_unfamiliar(self.unfamiliar)
     }
 }
 
@@ -52,8 +69,11 @@ pub(crate) fn run(args: &SortArgs, terminal: &mut Terminal) -> Result<Status> {
     if gathered.done > 0 {
         terminal.tell(format_args!("{} pictures were sorted before", thousands(gathered.done)));
     }
-    let unsure = args.unsure.unwrap_or(USUALLY_UNSURE);
-    let tally = sort(&mut classifier, &mut sorter, &gathered.pending, unsure, terminal)?;
+    let doubt = Doubt {
+        unsure: args.unsure.unwrap_or(USUALLY_UNSURE),
+        unfamiliar: args.unlike.map_or(UNFAMILIAR, f64::from),
+    };
+    let tally = sort(&mut classifier, &mut sorter, &gathered.pending, &doubt, terminal)?;
 
     for (folder, count) in &tally.folders {
         terminal.print(format_args!("{:>7}  {}", thousands(*count), args.into.join(folder).display()));
@@ -69,12 +89,12 @@ pub(crate) fn run(args: &SortArgs, terminal: &mut Terminal) -> Result<Status> {
     Ok(Status::partial_if(tally.interrupted || tally.unreadable > 0 || !gathered.skipped.is_empty()))
 }
 
-/// Classifies pictures and puts each in its place at once, those below `unsure` in the folder for them.
+/// Classifies pictures and puts each in its place at once, those in doubt in the folder for them.
 pub(super) fn sort(
     classifier: &mut Classifier,
     sorter: &mut Sorter,
     pending: &[Item],
-    unsure: f32,
+    doubt: &Doubt,
     terminal: &mut Terminal,
 ) -> Result<Tally> {
     let classes = classifier.classes().to_vec();
@@ -89,8 +109,8 @@ pub(super) fn sort(
         match prediction {
             Ok(prediction) => {
                 let confidence = prediction.confidence();
-                let is_sure = prediction.is_sure(unsure);
-                let folder = if is_sure { folders.of(&prediction.chosen) } else { UNSURE.to_owned() };
+                let is_doubtful = doubt.is_about(&prediction);
+                let folder = if is_doubtful { UNSURE.to_owned() } else { folders.of(&prediction.chosen) };
                 let label = labels(&classes, &prediction).join(SEPARATOR);
                 let placed = sorter.place(item, &folder, &label, confidence)?;
                 let group = placed.iter().next().map(PathBuf::from).unwrap_or_default();

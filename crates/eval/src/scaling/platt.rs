@@ -47,8 +47,9 @@ impl Platt {
     /// The scaling of least cross-entropy on validation data, of which `truth` says which samples are positive; the slope
     /// lies between 0.001 and 1000.
     ///
-    /// As Platt has it, the targets are `(p + 1) / (p + 2)` and `1 / (n + 2)` for `p` positive and `n` negative samples, so that
-    /// classes that logits part perfectly have a best scaling too. Logits that are all equal keep the slope 1 and get
+    /// Where the logits of all positive samples are above those of all others, a steeper line is always better. The targets are then Platt's,
+    /// `(p + 1) / (p + 2)` and `1 / (n + 2)` for `p` positive and `n` negative samples; else they are 1 and 0, for his move the shares of few
+    /// samples towards one half. Logits that are all equal keep the slope 1 and get
     /// the intercept that is best with it; those that fall where they should rise get the least slope. Where all samples are positive,
     /// or none is, there is nothing to learn from, and logits stay as they are.
     ///
@@ -119,8 +120,13 @@ struct Means {
 impl<'a> Fit<'a> {
     fn new(logits: &'a [f32], truth: &[bool], positives: f64) -> Self {
         let n = truth.len() as f64;
+        let smoothing = if are_parted(logits, truth) { 1.0 } else { 0.0 };
         let target = |positive| {
-            if positive { (positives + 1.0) / (positives + 2.0) } else { 1.0 / (n - positives + 2.0) }
+            if positive {
+                (positives + smoothing) / (positives + 2.0 * smoothing)
+            } else {
+                smoothing / (n - positives + 2.0 * smoothing)
+            }
         };
         let product = |(&logit, &positive)| target(positive) * f64::from(logit);
         Self {
@@ -178,6 +184,16 @@ impl<'a> Fit<'a> {
             slope: means.slope_times_square - followed,
         }
     }
+}
+
+/// Whether a threshold tells all positive samples from all others.
+fn are_parted(logits: &[f32], truth: &[bool]) -> bool {
+    let of = |wanted| {
+        logits.iter().zip(truth).filter(move |(_, positive)| **positive == wanted).map(|(logit, _)| *logit)
+    };
+    let (lowest, highest) =
+        (of(true).fold(f32::INFINITY, f32::min), of(false).fold(f32::NEG_INFINITY, f32::max));
+    lowest > highest
 }
 
 fn sigmoid(x: f64) -> f64 {

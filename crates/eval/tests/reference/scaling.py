@@ -3,8 +3,8 @@
     python -m venv venv && venv/bin/pip install scipy==1.17.1 scikit-learn==1.9.1 netcal==1.4.0
     venv/bin/python scaling.py
 
-scipy minimises the log loss as it is defined, without derivatives; netcal's temperature and scikit-learn's sigmoid
-calibration have to be near. Logits are written as the nearest float32, so that both sides read the same numbers.
+scipy minimises the log loss as it is defined, without derivatives; netcal's temperature and scikit-learn's logistic
+regression, or its sigmoid calibration where logits part the classes, have to be near. Logits are written as the nearest float32, so that both sides read the same numbers.
 """
 
 import json
@@ -14,6 +14,7 @@ import numpy as np
 from netcal.scaling import TemperatureScaling
 from scipy import optimize, special
 from sklearn.calibration import _sigmoid_calibration
+from sklearn.linear_model import LogisticRegression
 
 rng = np.random.default_rng(20261127)
 
@@ -83,7 +84,8 @@ def platt(name, logits, truth):
     logits = logits.astype(np.float32)
     exact = logits.astype(np.float64)
     positives, negatives = truth.sum(), (~truth).sum()
-    targets = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    parted = exact[truth].min() > exact[~truth].max()
+    targets = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2)) if parted else truth.astype(float)
 
     def loss(parameters):
         scaled = parameters[0] * exact + parameters[1]
@@ -91,8 +93,14 @@ def platt(name, logits, truth):
 
     found = optimize.minimize(loss, [1.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-11, "fatol": 1e-14, "maxiter": 5000})
     slope, intercept = found.x
-    a, b = _sigmoid_calibration(exact, truth)
-    assert abs(-a - slope) < 1e-3 * abs(slope) and abs(-b - intercept) < 1e-3 * (1 + abs(intercept)), (name, a, b, found.x)
+    if parted:
+        a, b = _sigmoid_calibration(exact, truth)
+        theirs = (-a, -b)
+    else:
+        regression = LogisticRegression(C=np.inf, tol=1e-10).fit(exact[:, None], truth)
+        theirs = (regression.coef_[0, 0], regression.intercept_[0])
+    for ours, other in zip(found.x, theirs):
+        assert abs(ours - other) < 1e-3 * (1 + abs(other)), (name, found.x, theirs)
     return {
         "name": name,
         "logits": logits,

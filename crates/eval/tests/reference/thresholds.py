@@ -49,7 +49,7 @@ def mean_cost(costs, counts, n):
     interval = []
     for sign in (-1, 1):
         end = np.where(sign * costs > 0, ends[:, 1], ends[:, 0])
-        distances = costs * (end - shares)
+        distances = costs * np.abs(end - shares)
         interval.append(value + sign * np.sqrt(distances @ correlation @ distances))
     return value, interval
 
@@ -129,6 +129,12 @@ def case(name, n, share, clarity, digits):
     return {"name": name, "truth": truth, "scores": scores, "choices": [choice(aim, truth, scores) for aim in AIMS]}
 
 
+def saved_case(cost, gains, losses, n):
+    """So many samples cost `cost` less than they would have, so many 1 more."""
+    value, interval = mean_cost([cost, -1.0], [gains, losses], n)
+    return {"cost": cost, "gains": gains, "losses": losses, "n": n, "saved": [value, *interval]}
+
+
 values = {
     "choices": [
         case("clear", 200, 0.5, 4.0, 4),
@@ -141,8 +147,9 @@ values = {
         {"counts": [a, m, b, n], "interval": confint_proportions_2indep(a, m, b, n, method="newcomb", compare="diff")}
         for a, m, b, n in [(56, 70, 48, 80), (9, 10, 3, 10), (0, 10, 0, 20), (10, 10, 0, 20), (950, 1000, 48, 60)]
     ],
+    "saved": [saved_case(4.0, 12, 20, 40), saved_case(4.0, 3, 90, 100), saved_case(2.5, 5, 0, 60), saved_case(9.0, 1, 1, 2)],
 }
 text = json.dumps(plain(values), allow_nan=False, separators=(",", ":"))
-for start in ['{"name"', '{"aim"', '{"counts"']:
+for start in ['{"name"', '{"aim"', '{"counts"', '{"cost"']:
     text = text.replace(start, "\n" + start)
 Path(__file__).with_name("thresholds.json").write_text(text + "\n")

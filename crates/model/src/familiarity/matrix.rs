@@ -8,16 +8,16 @@ fn start(row: usize) -> usize {
 /// Numbers added up at once, in a fixed order.
 const LANES: usize = 8;
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+fn dot<T: Copy + Into<f64>>(a: &[T], b: &[f64]) -> f64 {
     let (a, rest_a) = a.as_chunks::<LANES>();
     let (b, rest_b) = b.as_chunks::<LANES>();
     let mut sums = [0.0; LANES];
     for (a, b) in a.iter().zip(b) {
         for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
+            sums[lane] += a[lane].into() * b[lane];
         }
     }
-    let rest: f64 = rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum();
+    let rest: f64 = rest_a.iter().zip(rest_b).map(|(&a, b)| a.into() * b).sum();
     sums.iter().sum::<f64>() + rest
 }
 
@@ -142,10 +142,7 @@ impl LowerTriangle {
 
     /// The product with a vector.
     pub(super) fn times(&self, vector: &[f64]) -> Vec<f64> {
-        let row = |row: usize| {
-            let numbers = self.numbers[start(row)..start(row + 1)].iter();
-            numbers.zip(vector).map(|(&x, y)| f64::from(x) * y).sum()
-        };
+        let row = |row: usize| dot(&self.numbers[start(row)..start(row + 1)], &vector[..=row]);
         (0..self.size).map(row).collect()
     }
 }

@@ -13,10 +13,13 @@ use crate::record::TrainingRecord;
 use crate::{Model, ModelError, Views, Weights};
 
 /// The newest version of the format. A model is written as the oldest version that can say it, so that older readers know it.
-pub(super) const NEWEST: u64 = 4;
+pub(super) const NEWEST: u64 = FAMILIARITY;
 
 /// The first version that holds several models.
 pub(super) const SEVERAL: u64 = 4;
+
+/// The first version that tells what the training pictures look like.
+const FAMILIARITY: u64 = 5;
 
 /// The header of a file with one model.
 #[derive(Serialize)]
@@ -48,6 +51,14 @@ pub(super) struct Part<'a> {
     views: Views,
     graph: Cow<'a, Graph>,
     record: Cow<'a, TrainingRecord>,
+    /// Since version 5: whether there are tensors of what the training pictures look like.
+    #[serde(default, skip_serializing_if = "is_false")]
+    familiarity: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// How the weights are stored.
@@ -87,23 +98,25 @@ pub(super) struct Version {
     pub(super) version: u64,
 }
 
-/// How many models a file holds, which is looked at before room is made for any.
+/// How many models a file holds, which is looked at before room is made for any; none where it is one without a list.
 #[derive(Deserialize)]
 pub(super) struct Count {
-    pub(super) members: Vec<IgnoredAny>,
+    #[serde(default)]
+    pub(super) members: Option<Vec<IgnoredAny>>,
 }
 
 impl<'a> One<'a> {
     pub(super) fn of(model: &'a Model) -> Self {
         let part = Part::of(model);
-        let version = if model.views.is_single() { part.precision.version() } else { 3 };
-        Self { version, part }
+        Self { version: part.version(), part }
     }
 }
 
 impl<'a> Several<'a> {
     pub(super) fn of(members: &'a [Model]) -> Self {
-        Self { version: SEVERAL, members: members.iter().map(Part::of).collect() }
+        let members: Vec<_> = members.iter().map(Part::of).collect();
+        let version = members.iter().map(Part::version).fold(SEVERAL, u64::max);
+        Self { version, members }
     }
 }
 
@@ -118,6 +131,18 @@ impl<'a> Part<'a> {
             views: model.views,
             graph: Cow::Borrowed(model.network.graph()),
             record: Cow::Borrowed(&model.record),
+            familiarity: model.familiarity.is_some(),
+        }
+    }
+
+    /// The first version that knows all of it.
+    fn version(&self) -> u64 {
+        if self.familiarity {
+            FAMILIARITY
+        } else if self.views.is_single() {
+            self.precision.version()
+        } else {
+            3
         }
     }
 
@@ -127,7 +152,7 @@ impl<'a> Part<'a> {
     }
 
     /// The model with its numbers.
-    pub(super) fn model(self, tensors: Tensors<'_>, path: &Path) -> Result<Model, ModelError> {
+    pub(super) fn model(self, mut tensors: Tensors<'_>, path: &Path) -> Result<Model, ModelError> {
         let damaged = |reason: &dyn ToString| ModelError::damaged(path, reason);
         let network = Network::new(self.graph.into_owned(), self.task).map_err(|error| damaged(&error))?;
         if *network.head() != self.head {
@@ -137,6 +162,7 @@ impl<'a> Part<'a> {
                 network.head()
             )));
         }
+        let familiarity = self.familiarity.then(|| tensors.take_familiarity(path)).transpose()?;
         let (network, weights) = match self.precision {
             Precision::F32 => {
                 let parameters = tensors.parameters(ParameterTable::new(network.graph()), path)?;
@@ -149,7 +175,7 @@ impl<'a> Part<'a> {
         };
         let (classes, preprocess) = (self.classes.into_owned(), self.preprocess.into_owned());
         let (views, record) = (self.views, self.record.into_owned());
-        let model = Model { network, classes, preprocess, views, weights, record };
+        let model = Model { network, classes, preprocess, views, weights, record, familiarity };
         model.checked().map_err(|reason| damaged(&reason))
     }
 

@@ -35,7 +35,7 @@ impl Model {
 
     /// The content of the model file. The same model gives the same bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        to_bytes(&One::of(self), Stored::all(&self.weights, "").collect())
+        to_bytes(&One::of(self), Stored::all(self, "").collect())
     }
 
     /// Reads a model: `path` is the file or a run's folder with a `model.divvy` in it.
@@ -75,7 +75,7 @@ impl Ensemble {
     pub fn to_bytes(&self) -> Vec<u8> {
         let begins: Vec<_> = (1..=self.members().len()).map(member_prefix).collect();
         let members = self.members().iter().zip(&begins);
-        let tensors = members.flat_map(|(model, begin)| Stored::all(model.weights(), begin)).collect();
+        let tensors = members.flat_map(|(model, begin)| Stored::all(model, begin)).collect();
         to_bytes(&Several::of(self.members()), tensors)
     }
 }
@@ -104,24 +104,34 @@ impl Trained {
         if version > header::NEWEST {
             return Err(ModelError::Version { path: path.to_owned(), found: version, known: header::NEWEST });
         }
-        if version < header::SEVERAL {
-            let part: Part<'_> = parsed(header, path)?;
-            refuse_too_many(std::slice::from_ref(&part), bytes, path)?;
-            return part.model(Tensors::of(bytes, path)?, path).map(Self::from);
+        let members = match version {
+            ..header::SEVERAL => None,
+            _ => parsed::<Count>(header, path)?.members,
+        };
+        match members {
+            None if version == header::SEVERAL => Err(ModelError::damaged(path, &"it names no members")),
+            None => one(header, bytes, path).map(Self::from),
+            Some(members) => several(header, members.len(), bytes, path).map(Self::from),
         }
-        let Count { members } = parsed(header, path)?;
-        if !(2..=Ensemble::MOST).contains(&members.len()) {
-            return Err(ModelError::damaged(path, &format!("it says to hold {} models", members.len())));
-        }
-        let Several { members, .. } = parsed(header, path)?;
-        refuse_too_many(&members, bytes, path)?;
-        several(members, Tensors::of(bytes, path)?, path).map(Self::from)
     }
 }
 
-/// The models of a file that holds several.
-fn several(parts: Vec<Part<'_>>, mut tensors: Tensors<'_>, path: &Path) -> Result<Ensemble, ModelError> {
-    let models = (1..).zip(parts).map(|(number, part)| part.model(tensors.take_member(number), path));
+/// The model of a file that holds one.
+fn one(header: &str, bytes: &[u8], path: &Path) -> Result<Model, ModelError> {
+    let part: Part<'_> = parsed(header, path)?;
+    refuse_too_many(std::slice::from_ref(&part), bytes, path)?;
+    part.model(Tensors::of(bytes, path)?, path)
+}
+
+/// The models of a file that holds so many.
+fn several(header: &str, count: usize, bytes: &[u8], path: &Path) -> Result<Ensemble, ModelError> {
+    if !(2..=Ensemble::MOST).contains(&count) {
+        return Err(ModelError::damaged(path, &format!("it says to hold {count} models")));
+    }
+    let Several { members, .. } = parsed(header, path)?;
+    refuse_too_many(&members, bytes, path)?;
+    let mut tensors = Tensors::of(bytes, path)?;
+    let models = (1..).zip(members).map(|(number, part)| part.model(tensors.take_member(number), path));
     let models = models.collect::<Result<Vec<_>, _>>()?;
     if let Some(name) = tensors.left() {
         return Err(ModelError::damaged(path, &format!("'{name}' belongs to none of its models")));

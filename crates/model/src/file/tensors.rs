@@ -8,7 +8,8 @@ use std::sync::Arc;
 use divvy_nn::{Network, Numbers, ParameterTable, Parameters, Quantized, QuantizedValues, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
 
-use crate::{ModelError, Weights};
+use crate::familiarity::FamiliarityRecord;
+use crate::{Familiarity, Model, ModelError, Weights};
 
 /// The tensors of a file, or of one of its models, by name.
 pub(super) struct Tensors<'a>(BTreeMap<String, TensorView<'a>>);
@@ -24,6 +25,23 @@ impl<'a> Tensors<'a> {
         let begin = member_prefix(number);
         let of_member = self.0.extract_if(.., |name, _| name.starts_with(&begin));
         Self(of_member.map(|(name, view)| (name[begin.len()..].to_owned(), view)).collect())
+    }
+
+    /// Takes out those that tell what the training pictures look like: no parameter of a layer has such names.
+    pub(super) fn take_familiarity(&mut self, path: &Path) -> Result<Familiarity, ModelError> {
+        let mut take = |part: &str| {
+            let name = format!("{FAMILIARITY}{part}");
+            let view = self.0.remove(&name).filter(|view| view.dtype() == Dtype::F32);
+            let missing = || ModelError::damaged(path, &format!("'{name}' is missing, or does not hold f32"));
+            view.map(|view| numbers(view.data())).ok_or_else(missing)
+        };
+        let record = FamiliarityRecord {
+            centre: take("centre")?,
+            whitening: take("whitening")?,
+            means: take("means")?,
+            reference: take("reference")?,
+        };
+        Familiarity::try_from(record).map_err(|reason| ModelError::damaged(path, &reason))
     }
 
     /// The name of a tensor that nothing has taken.
@@ -72,15 +90,35 @@ fn numbers(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect()
 }
 
+/// How the names of the tensors begin that tell what the training pictures look like.
+const FAMILIARITY: &str = "familiarity/";
+
 /// A tensor as safetensors takes it: little-endian numbers.
 pub(super) struct Stored(QuantizedValues);
 
 impl Stored {
     /// The tensors of a model, by names that begin so.
-    pub(super) fn all<'a>(
-        weights: &'a Weights,
-        begin: &'a str,
-    ) -> Box<dyn Iterator<Item = (String, Self)> + 'a> {
+    pub(super) fn all<'a>(model: &'a Model, begin: &'a str) -> impl Iterator<Item = (String, Self)> + 'a {
+        let familiarity = model.familiarity().into_iter().flat_map(Self::of_familiarity);
+        let familiarity = familiarity.map(move |(name, stored)| (format!("{begin}{name}"), stored));
+        Self::of_weights(model.weights(), begin).chain(familiarity)
+    }
+
+    fn of_familiarity(familiarity: &Familiarity) -> [(String, Self); 4] {
+        let width = familiarity.width();
+        let FamiliarityRecord { centre, whitening, means, reference } = familiarity.clone().into();
+        let stored = |part: &str, shape: Vec<usize>, values: Vec<f32>| {
+            (format!("{FAMILIARITY}{part}"), Self(QuantizedValues { shape, numbers: Numbers::F32(values) }))
+        };
+        [
+            stored("centre", vec![width], centre),
+            stored("whitening", vec![whitening.len()], whitening),
+            stored("means", vec![means.len() / width, width], means),
+            stored("reference", vec![reference.len()], reference),
+        ]
+    }
+
+    fn of_weights<'a>(weights: &'a Weights, begin: &'a str) -> Box<dyn Iterator<Item = (String, Self)> + 'a> {
         match weights {
             Weights::F32(parameters) => Box::new(parameters.tensors().map(move |tensor| {
                 let Tensor { name, shape, values } = tensor;

@@ -38,6 +38,7 @@ pub(crate) fn record() -> TrainingRecord {
         augment: "none".to_owned(),
         label_smoothing: Some(0.1),
         balance: None,
+        calibration: None,
         epoch: 3,
         validation: Validation { loss: 0.25, metric: "accuracy".to_owned(), value: 0.9 },
     }

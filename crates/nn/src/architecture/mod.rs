@@ -157,11 +157,12 @@ impl fmt::Display for Smallest {
 
 impl Architecture {
     /// The names [`Architecture::by_name`] knows.
-    pub const NAMES: [&'static str; 10] = [
+    pub const NAMES: [&'static str; 11] = [
         "classic",
         "flat",
         "lenet5",
         "mobilenet_v2",
+        "resnet8",
         "resnet9",
         "resnet9_photo",
         "resnet18",
@@ -180,6 +181,7 @@ impl Architecture {
             "flat" => include_str!("../../architectures/flat.toml"),
             "lenet5" => include_str!("../../architectures/lenet5.toml"),
             "mobilenet_v2" => return Ok(Self::built_in(name, torchvision::mobilenet_v2())),
+            "resnet8" => include_str!("../../architectures/resnet8.toml"),
             "resnet9" => include_str!("../../architectures/resnet9.toml"),
             "resnet9_photo" => include_str!("../../architectures/resnet9_photo.toml"),
             "resnet18" => return Ok(Self::built_in(name, torchvision::resnet18())),

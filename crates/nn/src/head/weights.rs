@@ -95,8 +95,8 @@ impl Network {
     /// When there is not one shift a unit.
     pub fn corrected(&self, parameters: &Parameters, shifts: &[f32]) -> Option<Parameters> {
         assert_eq!(shifts.len(), self.head().units(), "a shift for each unit");
-        let (layer, name) = self.logit_bias()?;
-        let bias = parameters.table().find(layer, name)?;
+        let (layer, _) = self.logit_layer()?;
+        let bias = parameters.table().find(layer, "bias")?;
         let mut corrected = parameters.clone();
         let range = corrected.table().range(bias);
         for (value, shift) in corrected.values_mut()[range].iter_mut().zip(shifts) {

@@ -21,6 +21,7 @@ fn optimizers() -> Vec<Optimizer> {
         Optimizer::adam(),
         Optimizer::adam_w(0.01),
         Optimizer::rms_prop(),
+        Optimizer::adam().bias_rate(8.0),
     ];
     rules.into_iter().flat_map(|rule| [rule, rule.average(0.9), rule.clip_norm(0.5)]).collect()
 }

@@ -45,6 +45,12 @@ CASES = {
         {"momentum": 0.9, "weight_decay": 0.05},
         0.125,
     ),
+    "sgd with nesterov momentum, weight decay and fast biases": (
+        {"rule": rule("sgd", momentum=0.75, nesterov=True), "weight_decay": 0.05, "bias_rate": 8.0},
+        torch.optim.SGD,
+        {"momentum": 0.75, "nesterov": True, "weight_decay": 0.05, "bias_rate": 8.0},
+        0.03125,
+    ),
     "sgd, clipped": ({"rule": rule("sgd"), "clip_norm": 0.25}, torch.optim.SGD, {"clip": 0.25}, 0.5),
     "sgd, a clip that is never reached": ({"rule": rule("sgd"), "clip_norm": 1e3}, torch.optim.SGD, {"clip": 1e3}, 0.5),
     "adam": ({"rule": rule("adam")}, torch.optim.Adam, {}, 2**-6),
@@ -77,25 +83,25 @@ CASES = {
 }
 
 
-def groups(parameters, weight_decay):
-    """Weight decay is for weights alone."""
-    weights = {name: value for name, value in parameters.items() if name.endswith("kernel")}
-    others = {name: value for name, value in parameters.items() if name not in weights}
+def groups(parameters, weight_decay, bias_rate):
+    """Weight decay is for weights alone, a rate of their own for what is added. `times` is what the rate is multiplied by."""
+    ending = lambda *ends: [value for name, value in parameters.items() if name.endswith(ends)]
     return [
-        {"params": list(weights.values()), "weight_decay": weight_decay},
-        {"params": list(others.values()), "weight_decay": 0.0},
+        {"params": ending("kernel"), "weight_decay": weight_decay, "times": 1.0},
+        {"params": ending("gamma"), "weight_decay": 0.0, "times": 1.0},
+        {"params": ending("bias", "beta"), "weight_decay": 0.0, "times": bias_rate},
     ]
 
 
-def train(start, batches, kind, rate, clip=None, weight_decay=0.0, **settings):
+def train(start, batches, kind, rate, clip=None, weight_decay=0.0, bias_rate=1.0, **settings):
     """The parameters after all batches, and the rate at each."""
     parameters = Parameters(lambda name, shape: start[name].clone())
     NETWORK.logits(batches[0][0], parameters, training=False)
-    optimizer = kind(groups(parameters.trained(), weight_decay), lr=rate, **settings)
+    optimizer = kind(groups(parameters.trained(), weight_decay, bias_rate), lr=rate, **settings)
     rates = [rate * (1 - step / 16) for step in range(STEPS)]
     for (images, targets), rate in zip(batches, rates):
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["times"]
         optimizer.zero_grad()
         NETWORK.loss(NETWORK.logits(images, parameters, training=True), targets).backward()
         if clip is not None:

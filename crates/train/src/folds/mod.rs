@@ -9,6 +9,7 @@
 
 mod answered;
 mod figures;
+mod predictions;
 mod share;
 
 use std::path::Path;
@@ -21,6 +22,7 @@ use divvy_model::{Ensemble, Model};
 use divvy_nn::ParameterTable;
 
 pub use figures::{CrossValidation, FoldFigures};
+pub(crate) use predictions::{Predictions, SEPARATOR};
 
 use crate::clock::Stopwatch;
 use crate::config::{Folds, Length, TrainConfig};
@@ -197,7 +199,7 @@ impl<'a> FoldsTraining<'a> {
         let models = models.collect::<Result<Vec<_>, _>>()?;
         let ensemble = Ensemble::new(models).map_err(|reason| TrainError::Ensemble { reason })?;
         let figures = CrossValidation::of(&self.dataset, done)?;
-        answered::write(&run.predictions(), &self.dataset, done)?;
+        predictions::write(&run.predictions(), &self.dataset, done)?;
         figures.write(run)?;
         ensemble.save(&run.model())?;
         run.remove_working();

@@ -8,7 +8,7 @@ use divvy_nn::{Device, Head, Task};
 
 use super::subject::{Inquiry, Subject};
 use crate::error::TrainError;
-use crate::evaluate::{Classified, classify};
+use crate::evaluate::{Classified, classify_by};
 
 /// Pictures, what is true of each, and what the model says.
 #[derive(Clone)]
@@ -40,14 +40,16 @@ impl Asked {
             predictions: Vec::new(),
             unreadable: Vec::new(),
         };
+        let classify = |classifier: &mut Classifier, samples: &[usize]| {
+            let ask = Classifier::classify_and_compare;
+            classify_by(ask, classifier, dataset, samples.to_vec(), options, classified)
+        };
         match &subject.inquiry {
-            Inquiry::Model(samples) => {
-                asked.take(classify(classifier, dataset, samples.clone(), options, classified)?);
-            }
+            Inquiry::Model(samples) => asked.take(classify(classifier, samples)?),
             Inquiry::Folds(folds) => {
                 for (model, samples) in folds {
                     let mut fold = Classifier::new(Model::open(model)?, device.another())?;
-                    asked.take(classify(&mut fold, dataset, samples.clone(), options, classified)?);
+                    asked.take(classify(&mut fold, samples)?);
                 }
             }
         }

@@ -13,6 +13,7 @@ mod asked;
 mod curves;
 mod cut;
 mod fails;
+mod familiar;
 mod good;
 mod labels;
 mod made;
@@ -39,11 +40,12 @@ pub use against::Against;
 pub use curves::GroupCurves;
 pub use cut::{Abstaining, Threshold, WhereToCut};
 pub use fails::{Gallery, Mistake, ShownPicture, WhereItFails};
+pub use familiar::{FalseAlarms, HowFamiliar};
 pub use good::{GroupFigures, HowGood};
 pub use labels::{DoubtfulLabel, DoubtfulLabels};
 pub use made::{DataTable, EpochFigures, GroupCounts, GroupParts, HowMade, NetworkFacts, TrainingCourse};
 pub use subject::{Measured, MeasuredOn};
-pub use sure::{HowSure, Scaled};
+pub use sure::{Calibrated, HowSure};
 pub use why::Why;
 
 use asked::Asked;
@@ -110,6 +112,8 @@ pub struct RunReport {
     pub how_good: HowGood,
     /// Whether its probabilities can be believed; none of a model without.
     pub how_sure: Option<HowSure>,
+    /// Whether the pictures look like those that it was trained on; none of a model that does not know what these look like.
+    pub how_familiar: Option<HowFamiliar>,
     /// Thresholds, answers that are held back, and sets; none where the run does not tell pictures to choose them by.
     pub where_to_cut: Option<WhereToCut>,
     /// What it gets wrong.
@@ -153,6 +157,7 @@ pub fn report_run(
     let positive = config.positive.as_deref().map(|name| subject.dataset.positive_class(name)).transpose()?;
     cut::check(config, trained.head(), !matches!(choosing, Choosing::Nothing))?;
     let how_made = HowMade::of(&config.run, &folder, &trained);
+    let calibration = sure::calibration_of(&trained);
     let mut classifier = Classifier::new(trained, device.another())?;
     let mut ask = |subject: &Subject| Asked::ask(&mut classifier, subject, device, options, classified);
     let asked = ask(&subject)?;
@@ -163,7 +168,7 @@ pub fn report_run(
     let survey = Survey::of_samples(&subject.dataset, &asked.samples, options)?;
 
     let how_good = HowGood::of(&asked, positive)?;
-    let how_sure = HowSure::of(&asked, validation.as_ref())?;
+    let how_sure = HowSure::of(&asked, calibration)?;
     let choosing = match (&choosing, &validation) {
         (Choosing::Measured, _) => Some((subject.part, &asked, true)),
         (Choosing::Validation(chosen_on), Some(validation)) => Some((chosen_on.part, validation, false)),
@@ -187,6 +192,7 @@ pub fn report_run(
         measured_on,
         how_good,
         how_sure,
+        how_familiar: HowFamiliar::of(&asked),
         where_to_cut,
         where_it_fails,
         why,

@@ -1,8 +1,8 @@
 //! Whether a model's probabilities can be believed.
 
-use divvy_eval::{Binning, Platt, Reliability, Temperature};
-use divvy_model::Prediction;
-use divvy_nn::HeadKind;
+use divvy_eval::{Binning, Reliability};
+use divvy_model::{Calibration, Prediction, Trained};
+use divvy_nn::LogitLine;
 use serde::Serialize;
 
 use super::asked::Asked;
@@ -17,33 +17,46 @@ pub struct HowSure {
     pub reliability: Reliability,
     /// How sure the model was of what it chose, on average.
     pub mean_confidence: f64,
-    /// The same after scaling; none where there are no other pictures to fit it on.
-    pub scaled: Option<Scaled>,
+    /// By what the model was calibrated; none where it was not, and of several models, each of which has its own.
+    pub calibrated: Option<Calibrated>,
 }
 
-/// Probabilities after a scaling of the logits that was fitted on the validation pictures.
+/// The calibration that is a part of the model, and what it has changed.
 #[derive(Clone, Debug, Serialize)]
-pub struct Scaled {
-    /// How many pictures it was fitted on.
+pub struct Calibrated {
+    /// By what; its keys stand among these.
+    #[serde(flatten)]
+    pub by: Calibration,
+    /// How many validation pictures it was fitted on.
     pub fitted_on: usize,
-    /// What logits are divided by; none of a head of sigmoids.
-    pub temperature: Option<Temperature>,
-    /// Of sigmoids, what each logit is multiplied by and what is added then; empty of others.
-    pub platt: Vec<Platt>,
-    /// What the probabilities are then.
-    pub after: Reliability,
+    /// What the probabilities were before.
+    pub before: Reliability,
+}
+
+/// The calibration of a model, and on how many pictures it was fitted.
+pub(super) fn calibration_of(trained: &Trained) -> Option<(Calibration, usize)> {
+    match trained {
+        Trained::One(model) => {
+            let record = model.record();
+            Some((record.calibration.clone()?, record.validation_images))
+        }
+        Trained::Several(_) => None,
+    }
 }
 
 impl HowSure {
-    /// None of a head without probabilities. `validation` is what a scaling can be fitted on, if anything is.
-    pub(super) fn of(asked: &Asked, validation: Option<&Asked>) -> Result<Option<Self>, TrainError> {
+    /// None of a head without probabilities. `calibration` is that of the model.
+    pub(super) fn of(
+        asked: &Asked,
+        calibration: Option<(Calibration, usize)>,
+    ) -> Result<Option<Self>, TrainError> {
         let Some(reliability) = reliability(asked, &asked.rows())? else { return Ok(None) };
         let confidences = asked.predictions.iter().filter_map(Prediction::confidence);
         let sum: f64 = confidences.map(f64::from).sum();
         Ok(Some(Self {
             reliability,
             mean_confidence: sum / asked.predictions.len() as f64,
-            scaled: validation.map(|validation| Scaled::of(asked, validation)).transpose()?.flatten(),
+            calibrated: calibration.map(|found| Calibrated::of(asked, found)).transpose()?.flatten(),
         }))
     }
 }
@@ -65,44 +78,43 @@ fn reliability(asked: &Asked, rows: &[f32]) -> Result<Option<Reliability>, Train
     Ok(Reliability::of(classes, &truth, outputs.answers(), binning)?)
 }
 
-impl Scaled {
-    fn of(asked: &Asked, validation: &Asked) -> Result<Option<Self>, TrainError> {
-        let classes = asked.head.classes();
-        let (mut rows, mut temperature, mut platt) = (asked.rows(), None, Vec::new());
-        if asked.is_multi_label() {
-            let there = validation.labels_there();
-            for label in 0..classes {
-                let column = |rows: &[f32]| -> Vec<f32> {
-                    rows.iter().skip(label).step_by(classes).map(|&p| logit(p)).collect()
-                };
-                let truth: Vec<bool> = there.iter().copied().skip(label).step_by(classes).collect();
-                let fit = Platt::fit(&column(&validation.rows()), &truth)?;
-                for p in rows.iter_mut().skip(label).step_by(classes) {
-                    *p = sigmoid(fit.apply(logit(*p)));
-                }
-                platt.push(fit);
+impl Calibrated {
+    /// None where the calibration is that of another head, as of a model that was converted.
+    fn of(asked: &Asked, (by, fitted_on): (Calibration, usize)) -> Result<Option<Self>, TrainError> {
+        let Some(before) = uncalibrated(asked, &by) else { return Ok(None) };
+        Ok(reliability(asked, &before)?.map(|before| Self { by, fitted_on, before }))
+    }
+}
+
+/// The probabilities as they were before the calibration.
+fn uncalibrated(asked: &Asked, by: &Calibration) -> Option<Vec<f32>> {
+    let (mut rows, classes) = (asked.rows(), asked.head.classes());
+    match by {
+        Calibration::Temperature { temperature } => {
+            for row in rows.chunks_exact_mut(classes) {
+                row.iter_mut().for_each(|p| *p = log(*p) * *temperature as f32);
+                softmax(row);
             }
-        } else if asked.head.kind() == HeadKind::Sigmoid {
-            let (truth, second) = validation.of_group(1);
-            let logits: Vec<f32> = second.into_iter().map(logit).collect();
-            let fit = Platt::fit(&logits, &truth)?;
+        }
+        Calibration::Platt { lines } if asked.is_multi_label() && lines.len() == classes => {
+            for row in rows.chunks_exact_mut(classes) {
+                row.iter_mut().zip(lines).for_each(|(p, line)| *p = before(*line, *p));
+            }
+        }
+        Calibration::Platt { lines } => {
+            let [line] = lines.as_slice() else { return None };
             for row in rows.chunks_exact_mut(2) {
-                let second = sigmoid(fit.apply(logit(row[1])));
+                let second = before(*line, row[1]);
                 row.copy_from_slice(&[1.0 - second, second]);
             }
-            platt.push(fit);
-        } else {
-            let logs = |rows: Vec<f32>| -> Vec<f32> { rows.into_iter().map(log).collect() };
-            let fit = Temperature::fit(&logs(validation.rows()), classes, &validation.classes_of_truth())?;
-            rows = logs(rows);
-            fit.apply(&mut rows);
-            rows.chunks_exact_mut(classes).for_each(softmax);
-            temperature = Some(fit);
         }
-        let after = reliability(asked, &rows)?;
-        let fitted_on = validation.samples.len();
-        Ok(after.map(|after| Self { fitted_on, temperature, platt, after }))
     }
+    Some(rows)
+}
+
+/// The probability that a line has made this of.
+fn before(line: LogitLine, p: f32) -> f32 {
+    sigmoid((logit(p) - line.intercept) / line.slope)
 }
 
 /// The logarithm of a probability that may have been rounded to nothing.

@@ -10,6 +10,7 @@ use super::Trainer;
 use crate::checkpoint::Keeper;
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Length, TrainConfig};
+use crate::familiarize::Familiarizer;
 use crate::kept::{KeptModels, Record};
 use crate::learner::Learner;
 use crate::pictures::Pictures;
@@ -30,6 +31,7 @@ impl<'a> Trainer<'a> {
     ) -> Self {
         let Prepared { dataset, preprocess, network, growth, augment, metric, .. } = prepared;
         let (threads, told) = (cpu.threads(), augment.to_string());
+        let familiarizer = Familiarizer::new(config, &dataset, &pictures, threads);
         let Learner { engine, batches: training, correction } =
             Learner::new(config, network, &augment, &dataset, &pictures, cpu);
         let Pictures { validation, split, scaling, .. } = pictures;
@@ -62,6 +64,7 @@ impl<'a> Trainer<'a> {
             growth,
             progress,
             models,
+            familiarizer,
             keeper,
         }
     }
@@ -71,7 +74,7 @@ impl<'a> Trainer<'a> {
 fn record(config: &TrainConfig, augment: String, training: &Loader, validation: &Loader) -> Record {
     let (training_images, validation_images) = (training.samples().len(), validation.samples().len());
     let config = config.clone();
-    Box::new(move |epoch, validation| TrainingRecord {
+    Box::new(move |epoch, validation, calibration| TrainingRecord {
         divvy: env!("CARGO_PKG_VERSION").to_owned(),
         seed: config.seed,
         training_images,
@@ -85,6 +88,7 @@ fn record(config: &TrainConfig, augment: String, training: &Loader, validation: 
         augment: augment.clone(),
         label_smoothing: (config.label_smoothing > 0.0).then_some(config.label_smoothing),
         balance: (!config.balance.is_none()).then(|| config.balance.name().to_owned()),
+        calibration,
         epoch,
         validation,
     })

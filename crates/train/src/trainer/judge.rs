@@ -9,7 +9,7 @@ use crate::error::TrainError;
 use crate::event::Event;
 use crate::progress::Judged;
 use crate::recorder::Recorder;
-use crate::validate::validate;
+use crate::validate::{Validated, validate};
 
 impl Trainer<'_> {
     /// Looks at the validation pictures, and keeps the model if it is the best so far: both with the weights as they are at use.
@@ -24,7 +24,8 @@ impl Trainer<'_> {
         };
         let file = self.run.last();
         // What keeps it from being saved is found again when all must be.
-        self.at_use(|trainer| trainer.models.keep(&trainer.engine, &last, vec![file]));
+        let calibration = self.progress.calibration.clone();
+        self.at_use(|trainer| trainer.models.keep(&trainer.engine, &last, calibration, vec![file]));
     }
 
     /// Acts with the weights as they are at use in place of those that are trained.
@@ -43,7 +44,7 @@ impl Trainer<'_> {
     fn judge_present(&mut self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {
         let begun = Instant::now();
         let views = self.config.views;
-        let (score, answers) =
+        let Validated { score, answers, calibration } =
             validate(&mut self.engine, views, &self.dataset, &self.validation, self.metric)?;
         self.refuse_ran_away(score.loss)?;
         self.progress.validation_time = begun.elapsed();
@@ -55,7 +56,8 @@ impl Trainer<'_> {
         let best = is_best.then(|| self.run.model());
         let files = best.into_iter().chain(is_kept.then(|| self.run.epoch(this.epoch))).collect();
         self.models.let_go(&self.progress.kept);
-        if let Some(error) = self.models.keep(&self.engine, &this, files) {
+        self.progress.calibration.clone_from(&calibration);
+        if let Some(error) = self.models.keep(&self.engine, &this, calibration, files) {
             recorder.note(format!(
                 "{error}. The training goes on; the model is held in memory until it can be saved"
             ))?;

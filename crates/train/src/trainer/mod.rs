@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use divvy_data::{Batch, Dataset, Loader};
-use divvy_nn::{Engine, Metric};
+use divvy_nn::{Engine, Metric, another_cpu};
 
 use crate::balance::Correction;
 use crate::checkpoint::Keeper;
@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::event::{Ending, Event};
+use crate::familiarize::Familiarizer;
 use crate::growth::Growth;
 use crate::kept::KeptModels;
 use crate::learner;
@@ -41,6 +42,7 @@ pub(crate) struct Trainer<'a> {
     growth: Growth,
     progress: Progress,
     models: KeptModels,
+    familiarizer: Familiarizer,
     keeper: Keeper,
 }
 
@@ -182,6 +184,9 @@ impl Trainer<'_> {
             self.keep_last();
         }
         self.models.save_at_last()?;
+        if ending != Ending::Interrupted {
+            self.familiarize(recorder)?;
+        }
         let (epochs, seconds) = (self.progress.epochs, self.clock.elapsed().as_secs_f64());
         recorder.record(&Event::Finished { ending, epochs, best_epoch, validation, seconds })?;
         recorder.settle()?;
@@ -192,6 +197,17 @@ impl Trainer<'_> {
         let validation_images = self.validation.samples().len();
         let run = self.run.clone();
         Ok(Outcome { run, ending, epochs, best_epoch, validation, validation_images, seconds })
+    }
+
+    /// Lets the best model know what its training pictures look like. Without that it is as good as before.
+    fn familiarize(&self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {
+        let device = self.config.device(another_cpu(self.engine.cpu()));
+        match self.familiarizer.familiarize(&self.run.model(), device) {
+            Ok(()) => Ok(()),
+            Err(error) => recorder.note(format!(
+                "{error}. The model will not tell pictures that are unlike its training pictures"
+            )),
+        }
     }
 
     /// A finding that ends the training, with what is left of it.

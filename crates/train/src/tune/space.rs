@@ -147,7 +147,7 @@ impl Space<'_> {
             // `classic` is another network for each size, and so for pictures that grow.
             let grows = self.held.start_size && self.base.start_size.is_some();
             let suited =
-                [("resnet9", size <= 96), ("resnet9_photo", size >= 48), ("classic", size <= 128 && !grows)];
+                [("resnet8", size <= 96), ("resnet9_photo", size >= 48), ("classic", size <= 128 && !grows)];
             let others = suited.into_iter().filter(|(name, suits)| *suits && *name != self.base.architecture);
             architectures.extend(others.map(|(name, _)| name.to_owned()));
         }

@@ -195,7 +195,7 @@ impl Table<'_> {
 }
 
 /// What separates columns: the one of comma, semicolon and tab that is most frequent in the first line.
-fn delimiter(text: &str) -> u8 {
+pub(super) fn delimiter(text: &str) -> u8 {
     let first = text.lines().next().unwrap_or_default();
     let count = |delimiter: u8| first.bytes().filter(|&b| b == delimiter).count();
     // Of equals, `max_by_key` takes the last: the comma.

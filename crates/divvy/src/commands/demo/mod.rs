@@ -16,7 +16,7 @@ use divvy::sort::{Mode, Sorter};
 use divvy::train::{Ending, Facts, Length, Recipe, ReportConfig, Stated, TrainConfig, evaluate, train};
 
 use super::report::{self, Means};
-use super::sort::sort;
+use super::sort::{Doubt, sort};
 use crate::args::DemoArgs;
 use crate::terminal::{Terminal, program, quoted};
 use crate::views::Screen;
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &DemoArgs, terminal: &mut Terminal) -> Result<Status> {
     heading("\n4. Sorting a folder of both kinds", terminal);
     let (mut sorter, gathered) = Sorter::open(&album.mixed, &sorted, Mode::Copy)?;
     // Of two kinds the likelier one, however sure.
-    let tally = sort(&mut classifier, &mut sorter, &gathered.pending, 0.0, terminal)?;
+    let tally = sort(&mut classifier, &mut sorter, &gathered.pending, &Doubt::NONE, terminal)?;
     for (folder, count) in &tally.folders {
         let (mixed, folder) = (album.mixed.display(), sorted.join(folder));
         terminal.print(format_args!("{count} of {mixed} are now in {}", folder.display()));

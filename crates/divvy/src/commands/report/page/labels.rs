@@ -1,13 +1,13 @@
 //! Labels that are likely wrong.
 
-use divvy::train::{DoubtfulLabel, DoubtfulLabels, Reported};
+use divvy::train::{DoubtfulLabel, DoubtfulLabels, Reported, RunReport};
 use maud::{Markup, html};
 
 use super::Section;
 use super::fails::{SIDE, shown_size};
 use super::number::{Form, number, optional};
-use crate::page::{Sheet, Thumbnail, breakable};
-use crate::terminal::thousands;
+use crate::page::{self, Sheet, Thumbnail, breakable};
+use crate::terminal::{quoted, thousands};
 
 pub(super) fn section(reported: &Reported, threads: usize) -> Option<Section> {
     let labels = reported.report.labels.as_ref()?;
@@ -17,9 +17,24 @@ pub(super) fn section(reported: &Reported, threads: usize) -> Option<Section> {
             " pictures have a label that the model contradicts so surely that it may be wrong. "
             "Only pictures that it was not trained on can tell; of a run with folds these are all."
         }
+        p { (page::prose(&next_step(&reported.report))) }
         @if !labels.pictures.is_empty() { (sheet(labels, reported, threads)) }
     };
     Some(Section { id: "labels", title: "Labels that may be wrong", content })
+}
+
+/// How all labels are ranked and put right.
+fn next_step(report: &RunReport) -> String {
+    if report.how_made.folds.is_some() {
+        let run = quoted(&report.run);
+        format!(
+            "`divvy relabel {run}` writes the suspected ones as corrections to look through and train with."
+        )
+    } else {
+        "`divvy train DATA --folds 5` asks about every picture a network that was not trained on it; `divvy relabel RUN` then writes corrections to look \
+         through and train with."
+            .to_owned()
+    }
 }
 
 fn sheet(labels: &DoubtfulLabels, reported: &Reported, threads: usize) -> Markup {

@@ -1,7 +1,8 @@
 //! Whether the model's probabilities can be believed.
 
 use divvy::eval::{Reliability, ReliabilityBin};
-use divvy::train::{RunReport, Scaled};
+use divvy::model::Calibration;
+use divvy::train::{Calibrated, FalseAlarms, HowFamiliar, RunReport};
 use maud::{Markup, html};
 
 use super::number::{Form, interval, number};
@@ -20,10 +21,11 @@ pub(super) fn section(report: &RunReport) -> Option<Section> {
         }
         div.plots {
             (drawn("reliability", &diagram("how sure it is, and how often it is right", &how_sure.reliability.bins)))
-            @if let Some(scaled) = &how_sure.scaled { (drawn("reliability-scaled", &diagram("the same after scaling", &scaled.after.bins))) }
+            @if let Some(calibrated) = &how_sure.calibrated { (drawn("reliability-before", &diagram("the same before calibration", &calibrated.before.bins))) }
         }
         (bins(&how_sure.reliability.bins))
-        @if let Some(scaled) = &how_sure.scaled { (after(scaled)) }
+        @if let Some(calibrated) = &how_sure.calibrated { (before(calibrated)) }
+        @if let Some(how_familiar) = &report.how_familiar { (familiar(how_familiar)) }
     };
     Some(Section { id: "how-sure", title: "How sure", content })
 }
@@ -79,18 +81,42 @@ fn bins(bins: &[ReliabilityBin]) -> Markup {
     }
 }
 
-fn after(scaled: &Scaled) -> Markup {
+fn before(calibrated: &Calibrated) -> Markup {
     html! {
-        h3 { "After scaling" }
+        h3 { "Before calibration" }
         p.note {
-            "Logits are "
-            @if let Some(temperature) = scaled.temperature {
-                "divided by " (number("/how_sure/scaled/temperature", temperature.value(), Form::Figure))
-            } @else {
-                "multiplied and shifted (Platt)"
+            "The model is calibrated: so that probabilities come true, its logits were "
+            @match &calibrated.by {
+                Calibration::Temperature { temperature } => {
+                    "divided by " (number("/how_sure/calibrated/temperature", *temperature, Form::Figure))
+                }
+                Calibration::Platt { .. } => "multiplied and shifted (Platt)",
             }
-            ", which was fitted on " (number("/how_sure/scaled/fitted_on", scaled.fitted_on, Form::Count)) " validation pictures."
+            ", which was fitted on " (number("/how_sure/calibrated/fitted_on", calibrated.fitted_on, Form::Count)) " validation pictures. Before, it was:"
         }
-        (figures("/how_sure/scaled/after", &scaled.after, None))
+        (figures("/how_sure/calibrated/before", &calibrated.before, None))
+    }
+}
+
+fn familiar(how_familiar: &HowFamiliar) -> Markup {
+    let row = |(index, alarms): (usize, &FalseAlarms)| {
+        let key = |name: &str| format!("/how_familiar/alarms/{index}/{name}");
+        html! {
+            tr {
+                th scope="row" { (number(&key("asked"), alarms.asked, Form::Percent)) }
+                td { (number(&key("flagged"), alarms.flagged, Form::Count)) }
+                td { (number(&key("observed/value"), alarms.observed.value, Form::Percent)) " " (interval(&key("observed/ci95"), alarms.observed.ci95, Form::Percent)) }
+            }
+        }
+    };
+    let rows: Vec<Markup> = how_familiar.alarms.iter().enumerate().map(row).collect();
+    html! {
+        h3 { "Not like the training pictures" }
+        p.note {
+            "The model knows what its training pictures look like to it, and tells pictures that are unlike them: " code { "divvy predict" } " says so, and "
+            code { "divvy sort" } " puts them with those that it is unsure of. Some pictures that are like them are taken for it, too, as many as are allowed. Of the "
+            (number("/how_familiar/n", how_familiar.n, Form::Count)) " pictures measured on, much more than that would mean that they are not quite like those trained on."
+        }
+        (table("Pictures that look unlike the training pictures", &["False alarms allowed", "Pictures", "Share"], &rows))
     }
 }
