@@ -191,7 +191,7 @@ fn a_report_of_many_groups_and_one_of_labels_are_fit_for_people() {
     }
     labels(&desk);
     for photos in ["many", "labels"] {
-        let run = format!("{photos}-run");
+        let run = format!("{photos}_{LONG}");
         desk.train(photos, &run, &["--epochs", "2"]).assert().success();
         page::is_fit(&mut browser, &desk.path(&run).join("report.html"));
         same_numbers(&mut browser, &report(&desk, &run), &[]);
