@@ -156,8 +156,11 @@ fn labels_that_are_wrong_in_the_data_are_put_right() {
 
     // Training with corrections is training with data that says the same, to the bit; and so is its own config again.
     let all_right = folder.path().join("right.csv");
-    let lines = right.iter().map(|(name, group)| format!("{name},{group}\n")).collect::<String>();
-    fs::write(&all_right, format!("file,label\n{lines}")).unwrap();
+    let mut list = "file,label\n".to_owned();
+    for (name, group) in &right {
+        writeln!(list, "{name},{group}").unwrap();
+    }
+    fs::write(&all_right, list).unwrap();
     let runs = ["corrected", "said", "again", "uncorrected"].map(|name| folder.path().join(name));
     trained(&with_corrections(&config, corrections), &runs[0]);
     trained(&TrainConfig { data: all_right, ..config.clone() }, &runs[1]);
