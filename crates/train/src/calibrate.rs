@@ -87,10 +87,11 @@ mod tests {
         };
         let column = |unit: usize| logits.iter().skip(unit).step_by(2).copied().collect::<Vec<_>>();
         let truth = |class: usize| (0..12).map(|i| (i % 3 == 0) == (class == 0)).collect::<Vec<_>>();
-        for class in 0..2 {
+        for (class, line) in lines.iter().enumerate() {
             let alone = Platt::fit(&column(class), &truth(class)).unwrap();
-            assert_eq!(lines[class].slope, alone.slope() as f32);
+            assert_eq!(line.slope, alone.slope() as f32);
         }
+        assert_eq!(lines.len(), 2);
         let linear = head(Task::Regression, HeadKind::Linear, 1);
         assert_eq!(fit(&linear, &logits[..12], &labels).unwrap(), None);
     }

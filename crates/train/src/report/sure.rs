@@ -92,13 +92,17 @@ fn uncalibrated(asked: &Asked, by: &Calibration) -> Option<Vec<f32>> {
     match by {
         Calibration::Temperature { temperature } => {
             for row in rows.chunks_exact_mut(classes) {
-                row.iter_mut().for_each(|p| *p = log(*p) * *temperature as f32);
+                for p in row.iter_mut() {
+                    *p = log(*p) * *temperature as f32;
+                }
                 softmax(row);
             }
         }
         Calibration::Platt { lines } if asked.is_multi_label() && lines.len() == classes => {
             for row in rows.chunks_exact_mut(classes) {
-                row.iter_mut().zip(lines).for_each(|(p, line)| *p = before(*line, *p));
+                for (p, line) in row.iter_mut().zip(lines) {
+                    *p = before(*line, *p);
+                }
             }
         }
         Calibration::Platt { lines } => {
