@@ -87,11 +87,16 @@ pub fn resume_folds(
     if !run.config().is_file() {
         return Err(TrainError::NoRun { path: run.path().to_owned() });
     }
+    let lock = run.lock();
     // What has come to its end is there to be read, whoever may write.
     if run.model().is_file() {
+        if lock.is_ok() {
+            run.remove_temporary();
+            run.remove_working();
+        }
         return Ok(FoldsOutcome::Finished(CrossValidation::read(&run)?));
     }
-    let _lock = run.lock()?;
+    let _lock = lock?;
     run.remove_temporary();
     let config = run.read_config()?;
     FoldsTraining::new(&config, resources.into(), stop)?.run(&run, told)
