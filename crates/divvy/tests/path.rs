@@ -211,8 +211,11 @@ fn predictions_come_as_text_and_as_a_table_too() {
     let table =
         desk.divvy(&["predict", "run", "photos/red", "--csv"]).assert().success().get_output().clone();
     let mut reader = csv::Reader::from_reader(table.stdout.as_slice());
-    assert_eq!(reader.headers().unwrap(), vec!["path", "label", "probability", "blue", "red"]);
-    assert!(reader.records().map(Result::unwrap).all(|row| &row[1] == "red" && row[2] == row[4]));
+    let headers = ["path", "label", "probability", "blue", "red", "familiarity"];
+    assert_eq!(reader.headers().unwrap(), headers.to_vec());
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    assert!(rows.iter().all(|row| &row[1] == "red" && row[2] == row[4]));
+    assert!(rows.iter().all(|row| (0.0..=1.0).contains(&row[5].parse::<f64>().unwrap())), "{rows:?}");
 }
 
 #[test]
