@@ -65,6 +65,7 @@ mod crew;
 mod dataset;
 mod decode;
 mod error;
+mod evenly;
 mod files;
 mod fingerprint;
 mod loader;
@@ -81,11 +82,12 @@ mod together;
 pub use augment::{Augment, AugmentChoice, AugmentError, Blur, Crop, Erase, Mix, OutOfRange, Policy, Preset};
 pub use cache::{CacheOptions, CachePlace};
 pub use dataset::{
-    Column, Correction, Corrections, Dataset, Label, LabelKind, LabelSeparator, Layout, OpenOptions, Part,
-    Sample, Series, Source, Stored, TableOptions,
+    Column, Correction, Corrections, Dataset, LABEL_SEPARATOR, Label, LabelKind, LabelSeparator, Layout,
+    OpenOptions, Part, Sample, Series, Source, Stored, TableOptions,
 };
 pub use decode::{Channels, ImageError, ImageFault, Limits, Pixels};
 pub use error::{DataError, Skipped};
+pub use evenly::evenly;
 pub use files::{ImageListing, find_images, read_limited, read_text_limited, write_atomically};
 pub use loader::{Batch, Epoch, Loader};
 pub use natural::natural_cmp;

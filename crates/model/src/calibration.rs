@@ -1,7 +1,5 @@
 //! By what probabilities were made to come true.
 
-use std::fmt;
-
 use divvy_nn::LogitLine;
 use serde::{Deserialize, Serialize};
 
@@ -30,19 +28,6 @@ impl Calibration {
                 vec![LogitLine { slope: temperature.recip() as f32, intercept: 0.0 }; units]
             }
             Self::Platt { lines } => lines.clone(),
-        }
-    }
-}
-
-impl fmt::Display for Calibration {
-    /// `temperature 1.31`, or `Platt scaling of 3 logits`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Temperature { temperature } => write!(f, "temperature {temperature:.3}"),
-            Self::Platt { lines } => match lines.as_slice() {
-                [LogitLine { slope, intercept }] => write!(f, "Platt scaling, {slope:.3} z {intercept:+.3}"),
-                lines => write!(f, "Platt scaling of {} logits", lines.len()),
-            },
         }
     }
 }

@@ -3,7 +3,7 @@
 use divvy_data::Label;
 use divvy_eval::{Platt, Temperature};
 use divvy_model::Calibration;
-use divvy_nn::{Head, HeadKind, LogitLine};
+use divvy_nn::{Head, HeadKind, LogitLine, Task};
 
 use crate::error::TrainError;
 
@@ -21,14 +21,12 @@ pub(crate) fn fit(head: &Head, logits: &[f32], labels: &[&Label]) -> Result<Opti
             let temperature = Temperature::fit(logits, units, &truth)?.value();
             Some(Calibration::Temperature { temperature })
         }
-        // One unit speaks for the second of two groups, several for a label each.
-        (HeadKind::Sigmoid, 1) if head.classes() == 2 => {
-            Some(Calibration::Platt { lines: vec![line(logits, labels, 1)?] })
-        }
         (HeadKind::Sigmoid, units) => {
             let column = |unit| logits.iter().skip(unit).step_by(units).copied().collect::<Vec<f32>>();
-            let lines = (0..units).map(|unit| line(&column(unit), labels, unit)).collect::<Result<_, _>>()?;
-            Some(Calibration::Platt { lines })
+            // One unit speaks for the second of two groups, several for a label each.
+            let class = |unit| if head.task() == Task::MultiLabel { unit } else { 1 };
+            let lines = (0..units).map(|unit| line(&column(unit), labels, class(unit)));
+            Some(Calibration::Platt { lines: lines.collect::<Result<_, _>>()? })
         }
     })
 }
@@ -43,7 +41,6 @@ fn line(logits: &[f32], labels: &[&Label], class: usize) -> Result<LogitLine, Tr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use divvy_nn::Task;
 
     fn head(task: Task, kind: HeadKind, units: usize) -> Head {
         Head::new(task, kind, units).unwrap()

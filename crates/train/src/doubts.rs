@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
-use divvy_data::{Correction, Corrections};
+use divvy_data::{Correction, Corrections, LABEL_SEPARATOR};
 use divvy_eval::{EvalError, LabelDoubt, LabelErrors, MultiLabelDoubt, MultiLabelErrors};
 use divvy_model::Trained;
 use divvy_nn::Task;
@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 
 use crate::config::{Folds, TrainConfig};
 use crate::error::TrainError;
-use crate::folds::{Predictions, SEPARATOR};
+use crate::folds::Predictions;
 use crate::run::RunFolder;
 
 /// The columns of a file of corrections that are there for people.
@@ -123,9 +123,9 @@ impl LabelDoubts {
         let mut lines: Vec<_> = chosen
             .iter()
             .map(|ranked| {
-                let label = ranked.label.join(SEPARATOR);
+                let label = ranked.label.join(LABEL_SEPARATOR);
                 let given = earlier.remove(ranked.name.as_slice()).map(|correction| correction.given.clone());
-                let suggested = ranked.suggested.join(SEPARATOR);
+                let suggested = ranked.suggested.join(LABEL_SEPARATOR);
                 let correction = Correction {
                     name: ranked.name.clone(),
                     given: given.unwrap_or_else(|| label.clone()),
@@ -157,7 +157,7 @@ impl RankedLabel {
         let suspected = if self.suspected { "yes" } else { "no" }.to_owned();
         vec![
             suspected,
-            self.suggested.join(SEPARATOR),
+            self.suggested.join(LABEL_SEPARATOR),
             self.p_label.to_string(),
             self.p_suggested.to_string(),
         ]

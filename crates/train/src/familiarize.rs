@@ -3,13 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use divvy_data::{Augment, DataError, Dataset, LabelKind, Loader};
+use divvy_data::{Augment, DataError, Dataset, LabelKind, Loader, evenly};
 use divvy_model::{Classifier, ExplainError, Familiarity, Model, ModelError};
 use divvy_nn::Device;
 use thiserror::Error;
 
 use crate::config::TrainConfig;
-use crate::evenly::evenly;
 use crate::pictures::Pictures;
 
 /// The training pictures that are looked at, at the most: many more than a network has features.

@@ -21,7 +21,6 @@ mod course;
 mod doubts;
 mod error;
 mod evaluate;
-mod evenly;
 mod event;
 mod familiarize;
 mod folds;

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use divvy_data::{DataError, Dataset, ImageStore, Loader, OpenOptions, Split, StoreOptions};
+use divvy_data::{DataError, Dataset, ImageStore, Loader, OpenOptions, Split, StoreOptions, evenly};
 use divvy_eval::{Estimate, McNemar};
 use divvy_model::{Classifier, Model, ModelError, Weights};
 use divvy_nn::{Cpu, Device, Quantized};
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
-use crate::evenly::evenly;
 use crate::run::RunFolder;
 
 /// The most pictures that ranges are measured on, and the most bytes that they may take as numbers.

@@ -73,6 +73,11 @@ impl RunFolder {
         for file in self.replaced().into_iter().chain([self.events()]).chain(self.board()) {
             let _ = fs::remove_file(file);
         }
+        self.remove_left_over();
+    }
+
+    /// Takes away what a process that was killed has left of a run that has come to its end.
+    pub(crate) fn remove_left_over(&self) {
         self.remove_temporary();
         self.remove_working();
     }

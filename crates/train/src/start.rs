@@ -64,8 +64,7 @@ pub fn resume(
     // What has come to its end is there to be read, whoever may write.
     if let Some(outcome) = run.outcome()? {
         if lock.is_ok() {
-            run.remove_temporary();
-            run.remove_working();
+            run.remove_left_over();
         }
         return Ok(outcome);
     }

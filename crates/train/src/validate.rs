@@ -72,16 +72,16 @@ impl<'a> Gathered<'a> {
         if !self.losses.is_finite() {
             return Ok(None);
         }
-        let units = self.head.units();
-        let calibration = calibrate::fit(&self.head, &self.logits, &self.labels)?;
-        let calibration = calibration.filter(|calibration| network.takes(&calibration.lines(units)));
-        if let Some(calibration) = &calibration {
-            let lines = calibration.lines(units);
-            for (logit, line) in self.logits.iter_mut().zip(lines.iter().cycle()) {
-                *logit = line.at(*logit);
-            }
+        let fitted = calibrate::fit(&self.head, &self.logits, &self.labels)?;
+        let Some(calibration) = fitted else { return Ok(None) };
+        let lines = calibration.lines(self.head.units());
+        if !network.takes(&lines) {
+            return Ok(None);
         }
-        Ok(calibration)
+        for (logit, line) in self.logits.iter_mut().zip(lines.iter().cycle()) {
+            *logit = line.at(*logit);
+        }
+        Ok(Some(calibration))
     }
 
     /// The class of each picture and the one it is given; none where labels do not exclude each other.

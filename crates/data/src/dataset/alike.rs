@@ -2,6 +2,7 @@
 
 use super::{Dataset, LabelKind};
 use crate::decode::Channels;
+use crate::evenly::evenly;
 use crate::preprocess::Preprocess;
 
 /// Height and width at which pictures are compared.
@@ -33,7 +34,7 @@ pub(super) fn mirrored_look_alike(dataset: &Dataset) -> bool {
     }
     let mut groups = vec![Recognised::default(); dataset.classes().len()];
     for (_, look) in asked {
-        let is_own = |light: &[f32]| nearest(light, &known) == look.class;
+        let is_own = |light: &[u8]| nearest(light, &known) == look.class;
         groups[look.class].add(is_own(&look.light), is_own(&look.mirrored()));
     }
     most_stay(&groups)
@@ -43,13 +44,13 @@ pub(super) fn mirrored_look_alike(dataset: &Dataset) -> bool {
 struct Look {
     class: usize,
     /// `[SIDE, SIDE]`.
-    light: Vec<f32>,
+    light: Vec<u8>,
 }
 
 impl Look {
-    fn mirrored(&self) -> Vec<f32> {
+    fn mirrored(&self) -> Vec<u8> {
         let mut light = self.light.clone();
-        light.chunks_exact_mut(SIDE).for_each(<[f32]>::reverse);
+        light.chunks_exact_mut(SIDE).for_each(<[u8]>::reverse);
         light
     }
 }
@@ -57,22 +58,19 @@ impl Look {
 /// Pictures to learn from, spread evenly over all; those that cannot be read are passed over.
 fn looks(dataset: &Dataset) -> Vec<Look> {
     let Ok(recipe) = Preprocess::new(SIDE, SIDE, Channels::Grey) else { return Vec::new() };
-    let pool = dataset.trainable_samples();
-    let count = pool.len().min(LOOKED_AT);
-    let spread = (0..count).map(|index| pool[index * pool.len() / count]);
+    let spread = evenly(&dataset.trainable_samples(), LOOKED_AT).into_iter();
     let look = |sample: usize| {
         let pixels = dataset.load(sample, &recipe).ok()?;
-        let light = pixels.as_bytes().iter().map(|&value| f32::from(value)).collect();
-        Some(Look { class: *dataset.samples()[sample].label.indices().first()?, light })
+        Some(Look { class: *dataset.samples()[sample].label.indices().first()?, light: pixels.into_bytes() })
     };
     spread.filter_map(look).collect()
 }
 
 /// The class of the look whose light differs least, the first among equals.
-fn nearest(light: &[f32], known: &[&Look]) -> usize {
-    let distance = |look: &Look| light.iter().zip(&look.light).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
-    let distances = known.iter().map(|look| (distance(look), look.class));
-    distances.min_by(|(a, _), (b, _)| a.total_cmp(b)).map_or(usize::MAX, |(_, class)| class)
+fn nearest(light: &[u8], known: &[&Look]) -> usize {
+    let squared = |(a, b): (&u8, &u8)| u32::from(a.abs_diff(*b)).pow(2);
+    let distance = |look: &Look| light.iter().zip(&look.light).map(squared).sum::<u32>();
+    known.iter().min_by_key(|look| distance(look)).map_or(usize::MAX, |look| look.class)
 }
 
 /// How many pictures of a group have their nearest neighbour in it.

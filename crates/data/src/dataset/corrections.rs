@@ -9,8 +9,9 @@ use super::{Dataset, Label, LabelKind, table};
 use crate::error::{DataError, nearest};
 use crate::files::{read_limited, write_atomically};
 
-/// Between the labels of a sample that carries several. Labels never contain it, because it would have separated them when the dataset was read.
-const SEPARATOR: &str = "|";
+/// Between the labels of a sample that carries several, in lists that are written. Labels never contain it, because it would have separated them when the dataset
+/// was read.
+pub const LABEL_SEPARATOR: &str = "|";
 /// The columns that are read; others are there for people.
 const READ: [&str; 3] = ["path", "given", "corrected"];
 
@@ -151,7 +152,7 @@ impl Dataset {
             };
             let now = &self.samples[sample].label;
             if self.label(&correction.given).as_ref() != Ok(now) {
-                let now = self.label_text(now);
+                let now = self.label_text(now.indices());
                 let (given, now) = (said(&correction.given), said(&now));
                 return Err(fault(format!(
                     "{name} is given as {given} but is {now}; delete the line, or write what it is"
@@ -188,7 +189,7 @@ impl Dataset {
             }
             LabelKind::Classes => class(cell).map(Label::Class),
             LabelKind::MultiLabel => {
-                let names = cell.split(SEPARATOR).filter(|name| !name.is_empty());
+                let names = cell.split(LABEL_SEPARATOR).filter(|name| !name.is_empty());
                 let mut labels = names.map(class).collect::<Result<Vec<_>, _>>()?;
                 labels.sort_unstable();
                 labels.dedup();
@@ -197,10 +198,13 @@ impl Dataset {
         }
     }
 
-    /// A label as a cell of a list holds it.
-    pub(crate) fn label_text(&self, label: &Label) -> String {
-        let names: Vec<&str> = label.indices().iter().map(|&class| self.classes[class].as_str()).collect();
-        names.join(SEPARATOR)
+    /// Classes by name, as a cell of a list holds a label: joined by [`LABEL_SEPARATOR`].
+    ///
+    /// # Panics
+    /// If an index is out of range.
+    pub fn label_text(&self, classes: &[usize]) -> String {
+        let names: Vec<&str> = classes.iter().map(|&class| self.classes[class].as_str()).collect();
+        names.join(LABEL_SEPARATOR)
     }
 }
 

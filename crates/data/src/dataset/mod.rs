@@ -12,7 +12,7 @@ mod report;
 mod series;
 mod table;
 
-pub use corrections::{Correction, Corrections};
+pub use corrections::{Correction, Corrections, LABEL_SEPARATOR};
 pub use parts::Part;
 pub(crate) use series::KeyOf;
 pub use series::Series;

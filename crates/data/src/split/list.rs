@@ -27,7 +27,7 @@ impl Split {
             for (part, samples) in self.parts() {
                 for &sample in samples {
                     let name = dataset.sample_name(sample);
-                    let label = dataset.label_text(&dataset.samples()[sample].label);
+                    let label = dataset.label_text(dataset.samples()[sample].label.indices());
                     writer.write_record([
                         part.name().as_bytes(),
                         label.as_bytes(),
@@ -82,7 +82,7 @@ impl Split {
                 let (name, root) = (text(&record[2]), dataset.root().display());
                 fault(line, format!("{name} is not (or no longer) an image of {root}, or is listed twice; restore it, or split anew"))
             })?;
-            let label = dataset.label_text(&dataset.samples()[sample].label);
+            let label = dataset.label_text(dataset.samples()[sample].label.indices());
             if label.as_bytes() != &record[1] {
                 let (name, listed) = (text(&record[2]), text(&record[1]));
                 return Err(fault(

@@ -139,16 +139,9 @@ pub(crate) struct PrecisionArgs {
     pub(crate) precision: Precision,
 }
 
+/// How a model is measured on pictures whose groups are known.
 #[derive(Args, Debug)]
-pub(crate) struct EvaluateArgs {
-    /// The folder of a run, or the model file in it
-    #[arg(value_name = "RUN")]
-    pub(crate) run: PathBuf,
-
-    /// Pictures in groups, as for train; its test part is used where it has one, else all of it
-    #[arg(value_name = "DATA")]
-    pub(crate) data: PathBuf,
-
+pub(crate) struct MeasureArgs {
     /// The group of two that ROC AUC and average precision are about [default: the model's second]
     #[arg(long, value_name = "GROUP")]
     pub(crate) positive: Option<String>,
@@ -165,6 +158,20 @@ pub(crate) struct EvaluateArgs {
 
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvaluateArgs {
+    /// The folder of a run, or the model file in it
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+
+    /// Pictures in groups, as for train; its test part is used where it has one, else all of it
+    #[arg(value_name = "DATA")]
+    pub(crate) data: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) measure: MeasureArgs,
 }
 
 #[derive(Args, Debug)]
@@ -202,22 +209,8 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "SHARE", default_value = "0.95")]
     pub(crate) accuracy: Level,
 
-    /// The group of two that ROC AUC and average precision are about [default: the model's second]
-    #[arg(long, value_name = "GROUP")]
-    pub(crate) positive: Option<String>,
-
     #[command(flatten)]
-    pub(crate) read: ReadArgs,
-
-    /// Print the report as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-
-    #[command(flatten)]
-    pub(crate) precision: PrecisionArgs,
-
-    #[command(flatten)]
-    pub(crate) compute: ComputeArgs,
+    pub(crate) measure: MeasureArgs,
 }
 
 #[derive(Args, Debug)]

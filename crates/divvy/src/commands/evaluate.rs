@@ -26,19 +26,19 @@ struct Printed<'a> {
 
 /// Evaluates and prints the report.
 pub(crate) fn run(args: &EvaluateArgs, terminal: &mut Terminal) -> Result<Status> {
-    let mut classifier = super::classifier(&args.run, args.precision.device(&args.compute)?)?;
-    args.precision.tell(!args.json, terminal);
+    let mut classifier = super::classifier(&args.run, args.measure.precision.device(&args.measure.compute)?)?;
+    args.measure.precision.tell(!args.measure.json, terminal);
     let evaluation = {
         let progress = terminal.start("reading pictures");
         let count = |done, total| progress.count(done, total);
-        let (threads, cancel) = (args.compute.processor.threads(), Some(interrupt::asked()));
+        let (threads, cancel) = (args.measure.compute.processor.threads(), Some(interrupt::asked()));
         let options = StoreOptions { threads, progress: Some(&count), cancel, ..StoreOptions::default() };
         let classified = |done, total| progress.renamed("classifying").count(done, total);
         evaluate(
             &mut classifier,
             &args.data,
-            &args.read.options(OpenOptions::default()),
-            args.positive.as_deref(),
+            &args.measure.read.options(OpenOptions::default()),
+            args.measure.positive.as_deref(),
             &options,
             &classified,
         )?
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &EvaluateArgs, terminal: &mut Terminal) -> Result<Status
     for sentence in left_out {
         terminal.warn(format_args!("left out: {sentence}"));
     }
-    if args.json {
+    if args.measure.json {
         terminal.print(serde_json::to_string(&Printed { report, part, left_out })?);
     } else {
         let used = if part == "test" { "the test part of" } else { "all pictures of" };

@@ -101,9 +101,6 @@ fn classifier(run: &Path, device: Device) -> Result<Classifier> {
 /// Of pictures that are like the training pictures, the share that is taken for unlike them, where nothing else was asked for.
 const UNFAMILIAR: f64 = 0.01;
 
-/// Between the labels of a picture that carries several, as in a CSV of labels.
-const SEPARATOR: &str = "|";
-
 /// The names of what was chosen for a picture.
 fn labels<'a>(classes: &'a [String], prediction: &Prediction) -> Vec<&'a str> {
     prediction.chosen.iter().map(|&class| classes[class].as_str()).collect()

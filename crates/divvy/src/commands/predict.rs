@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use divvy::data::find_images;
+use divvy::data::{LABEL_SEPARATOR, find_images};
 use divvy::model::{Classifier, Prediction};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Interrupted, SEPARATOR, UNFAMILIAR, go_on, labels};
+use super::{Interrupted, UNFAMILIAR, go_on, labels};
 use crate::Status;
 use crate::args::PredictArgs;
 use crate::terminal::Terminal;
@@ -116,7 +116,7 @@ impl Writer {
             (None, None) => String::new(),
         };
         let labels = labels(&self.classes, prediction);
-        let label = if labels.is_empty() { "(none)".to_owned() } else { labels.join(SEPARATOR) };
+        let label = if labels.is_empty() { "(none)".to_owned() } else { labels.join(LABEL_SEPARATOR) };
         let unlike = if prediction.is_unfamiliar(UNFAMILIAR) { "  unlike the training pictures" } else { "" };
         format!("{}  {label}{sure}{unlike}", path.display())
     }
@@ -129,7 +129,7 @@ impl Writer {
         };
         Printed {
             path: path.display().to_string(),
-            label: labels.join(SEPARATOR),
+            label: labels.join(LABEL_SEPARATOR),
             labels: (!prediction.exclusive).then_some(labels),
             probability: prediction.confidence(),
             probabilities: prediction.probabilities.as_ref().map(by_name),
@@ -151,7 +151,7 @@ impl Writer {
 
     fn csv(&self, path: &Path, prediction: &Prediction) -> Result<String> {
         let number = |number: Option<f32>| number.map(|number| number.to_string()).unwrap_or_default();
-        let label = labels(&self.classes, prediction).join(SEPARATOR);
+        let label = labels(&self.classes, prediction).join(LABEL_SEPARATOR);
         let mut fields = vec![path.display().to_string(), label, number(prediction.confidence())];
         match &prediction.probabilities {
             Some(probabilities) => fields.extend(probabilities.iter().map(f32::to_string)),

@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use divvy::data::LABEL_SEPARATOR;
 use divvy::train::{LabelDoubts, RankedLabel, Relabelled, RunFolder};
 use serde::Serialize;
 
-use super::SEPARATOR;
 use crate::Status;
 use crate::args::RelabelArgs;
 use crate::terminal::{Terminal, program, quoted, thousands, write_aligned};
@@ -107,7 +107,7 @@ impl fmt::Display for First<'_> {
 
 /// Labels as they are named in a table.
 fn said(labels: &[String]) -> String {
-    if labels.is_empty() { "none".to_owned() } else { labels.join(SEPARATOR) }
+    if labels.is_empty() { "none".to_owned() } else { labels.join(LABEL_SEPARATOR) }
 }
 
 impl RelabelArgs {

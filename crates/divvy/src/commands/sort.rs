@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use divvy::data::LABEL_SEPARATOR;
 use divvy::model::{Classifier, Prediction};
 use divvy::sort::{GroupFolders, Item, Mode, Sorter, UNSURE};
 
-use super::{SEPARATOR, UNFAMILIAR, go_on, is_interruption, labels};
+use super::{UNFAMILIAR, go_on, is_interruption, labels};
 use crate::Status;
 use crate::args::{ModeArgs, SortArgs};
 use crate::failure::Failure;
@@ -111,7 +112,7 @@ pub(super) fn sort(
                 let confidence = prediction.confidence();
                 let is_doubtful = doubt.is_about(&prediction);
                 let folder = if is_doubtful { UNSURE.to_owned() } else { folders.of(&prediction.chosen) };
-                let label = labels(&classes, &prediction).join(SEPARATOR);
+                let label = labels(&classes, &prediction).join(LABEL_SEPARATOR);
                 let placed = sorter.place(item, &folder, &label, confidence)?;
                 let group = placed.iter().next().map(PathBuf::from).unwrap_or_default();
                 *tally.folders.entry(group).or_default() += 1;

@@ -7,9 +7,6 @@
 Probabilities are written as the nearest float32, so that both sides read the same numbers. What is undefined is null.
 """
 
-import json
-from pathlib import Path
-
 import numpy as np
 import torch
 from netcal.metrics import ECE
@@ -18,23 +15,10 @@ from sklearn.metrics import brier_score_loss
 from statsmodels.stats.contingency_tables import mcnemar
 from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
 
+from plain import write
+
 rng = np.random.default_rng(20261124)
 BINS = 15
-
-
-def plain(value):
-    """Turns numpy's values into JSON's."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(item) for item in value]
-    if isinstance(value, np.float32):
-        return float(str(value))
-    if isinstance(value, (float, np.floating)):
-        return float(value)
-    if isinstance(value, (np.integer, np.bool_)):
-        return int(value)
-    return value
 
 
 def likeliest_only_b(a, b, n, difference):
@@ -167,7 +151,4 @@ values = {
     "paired": list(paired_cases()),
     "calibration": list(calibration_cases()),
 }
-text = json.dumps(plain(values), allow_nan=False, separators=(",", ":"))
-for start in ['{"only_a_right"', '{"values"', '{"first"', '{"name"']:
-    text = text.replace(start, "\n" + start)
-Path(__file__).with_name("compare.json").write_text(text + "\n")
+write("compare.json", values, ['{"only_a_right"', '{"values"', '{"first"', '{"name"'])

@@ -7,9 +7,6 @@
 Probabilities are written as the nearest float32, so that both sides read the same numbers.
 """
 
-import json
-from pathlib import Path
-
 import numpy as np
 from crepes.base import p_values_batch
 from mapie.classification import SplitConformalClassifier
@@ -19,22 +16,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep
 
+from plain import write
+
 rng = np.random.default_rng(20261129)
-
-
-def plain(value):
-    """Turns numpy's values into JSON's."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(item) for item in value]
-    if isinstance(value, np.float32):
-        return float(str(value))
-    if isinstance(value, (float, np.floating)):
-        return float(value)
-    if isinstance(value, (np.integer, np.bool_)):
-        return int(value)
-    return value
 
 
 class Stated(ClassifierMixin, BaseEstimator):
@@ -199,7 +183,4 @@ values = {
     "fisher": list(fisher_cases()),
     "slices": slices_case(),
 }
-text = json.dumps(plain(values), allow_nan=False, separators=(",", ":"))
-for start in ['{"classes"', '{"labels"', '{"scores"', '{"confidences"', '{"right"']:
-    text = text.replace(start, "\n" + start)
-Path(__file__).with_name("cutting.json").write_text(text + "\n")
+write("cutting.json", values, ['{"classes"', '{"labels"', '{"scores"', '{"confidences"', '{"right"'])

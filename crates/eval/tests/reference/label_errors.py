@@ -8,30 +8,14 @@ thresholds cleanlab counts a sample as its likeliest class of all, the paper as 
 these differ are not taken.
 """
 
-import json
-from pathlib import Path
-
 import numpy as np
 from cleanlab.count import compute_confident_joint, get_confident_thresholds
 from cleanlab.filter import find_label_issues
 from cleanlab.multilabel_classification.filter import find_multilabel_issues_per_class
 
+from plain import write
+
 rng = np.random.default_rng(20261127)
-
-
-def plain(value):
-    """Turns numpy's values into JSON's."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(item) for item in value]
-    if isinstance(value, np.float32):
-        return float(str(value))
-    if isinstance(value, (float, np.floating)):
-        return float(value)
-    if isinstance(value, (np.integer, np.bool_)):
-        return int(value)
-    return value
 
 
 def agree(given, rows, thresholds):
@@ -107,5 +91,4 @@ def multi_label_case():
 
 
 values = {"exclusive": list(exclusive_cases()), "multi_label": multi_label_case()}
-text = json.dumps(plain(values), allow_nan=False, separators=(",", ":"))
-Path(__file__).with_name("label_errors.json").write_text(text.replace('{"name"', '\n{"name"') + "\n")
+write("label_errors.json", values)

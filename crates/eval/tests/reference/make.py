@@ -6,34 +6,19 @@
 Probabilities are written as the nearest float32, so that both sides read the same numbers. What is undefined is null.
 """
 
-import json
 import math
 import warnings
-from pathlib import Path
 
 import numpy as np
 from scipy import optimize, stats
 from sklearn import metrics
 from statsmodels.stats.proportion import proportion_confint
 
+from plain import write
+
 NAN = float("nan")
 rng = np.random.default_rng(20261123)
 warnings.filterwarnings("ignore")  # undefined values are what several cases are about
-
-
-def plain(value):
-    """Turns numpy's values into JSON's, NaN into null."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(item) for item in value]
-    if isinstance(value, np.float32):
-        return float(str(value))
-    if isinstance(value, (float, np.floating)):
-        return None if math.isnan(value) else float(value)
-    if isinstance(value, (np.integer, np.bool_)):
-        return int(value)
-    return value
 
 
 def wilson(successes, trials):
@@ -412,5 +397,4 @@ values = {
     "multi_label": list(multi_label_cases()),
     "wilson": wilson_cases(),
 }
-text = json.dumps(plain(values), allow_nan=False, separators=(",", ":"))
-Path(__file__).with_name("values.json").write_text(text.replace('{"name"', '\n{"name"') + "\n")
+write("values.json", values, undefined=lambda value: None)

@@ -7,31 +7,15 @@ scipy minimises the log loss as it is defined, without derivatives; netcal's tem
 regression, or its sigmoid calibration where logits part the classes, have to be near. Logits are written as the nearest float32, so that both sides read the same numbers.
 """
 
-import json
-from pathlib import Path
-
 import numpy as np
 from netcal.scaling import TemperatureScaling
 from scipy import optimize, special
 from sklearn.calibration import _sigmoid_calibration
 from sklearn.linear_model import LogisticRegression
 
+from plain import write
+
 rng = np.random.default_rng(20261127)
-
-
-def plain(value):
-    """Turns numpy's values into JSON's."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(item) for item in value]
-    if isinstance(value, np.float32):
-        return float(str(value))
-    if isinstance(value, (float, np.floating)):
-        return float(value)
-    if isinstance(value, (np.integer, np.bool_)):
-        return value.item()
-    return value
 
 
 def temperature(name, logits, truth):
@@ -104,7 +88,7 @@ def platt(name, logits, truth):
     return {
         "name": name,
         "logits": logits,
-        "truth": truth,
+        "truth": truth.tolist(),
         "slope": slope,
         "intercept": intercept,
     }
@@ -123,5 +107,4 @@ def platt_cases():
 
 
 values = {"temperature": list(temperature_cases()), "platt": list(platt_cases())}
-text = json.dumps(plain(values), allow_nan=False, separators=(",", ":"))
-Path(__file__).with_name("scaling.json").write_text(text.replace('{"name"', '\n{"name"') + "\n")
+write("scaling.json", values)

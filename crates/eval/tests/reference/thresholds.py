@@ -7,29 +7,13 @@ Each threshold between two scores is tried, and scikit-learn asked how good it i
 worked out from the definition of the method of variance estimates recovery, the matrix of correlations written out.
 """
 
-import json
-from pathlib import Path
-
 import numpy as np
 from sklearn import metrics
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
+from plain import write
+
 rng = np.random.default_rng(20261128)
-
-
-def plain(value):
-    """Turns numpy's values into JSON's."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(item) for item in value]
-    if isinstance(value, np.float32):
-        return float(str(value))
-    if isinstance(value, (float, np.floating)):
-        return float(value)
-    if isinstance(value, (np.integer, np.bool_)):
-        return int(value)
-    return value
 
 
 def wilson(successes, trials):
@@ -149,7 +133,4 @@ values = {
     ],
     "saved": [saved_case(4.0, 12, 20, 40), saved_case(4.0, 3, 90, 100), saved_case(2.5, 5, 0, 60), saved_case(9.0, 1, 1, 2)],
 }
-text = json.dumps(plain(values), allow_nan=False, separators=(",", ":"))
-for start in ['{"name"', '{"aim"', '{"counts"', '{"cost"']:
-    text = text.replace(start, "\n" + start)
-Path(__file__).with_name("thresholds.json").write_text(text + "\n")
+write("thresholds.json", values, ['{"name"', '{"aim"', '{"counts"', '{"cost"'])

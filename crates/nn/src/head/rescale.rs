@@ -20,6 +20,11 @@ impl LogitLine {
         self.slope * logit + self.intercept
     }
 
+    /// The logit that it has made this of.
+    pub fn before(self, logit: f32) -> f32 {
+        (logit - self.intercept) / self.slope
+    }
+
     /// Whether it is a line that keeps the order of logits.
     fn is_rising(self) -> bool {
         self.slope > 0.0 && self.slope.is_finite() && self.intercept.is_finite()

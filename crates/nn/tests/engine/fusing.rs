@@ -10,7 +10,9 @@ use proptest::prelude::*;
 
 use crate::double::loss;
 use crate::noise::noise;
-use crate::support::{ALGORITHMS, Batch, assert_near, engine_on, is_trained, loss_and_gradients};
+use crate::support::{
+    ALGORITHMS, Batch, assert_near, engine_on, is_trained, loss_and_gradients, some_parameters,
+};
 
 const PICTURE: [usize; 3] = [8, 6, 5];
 const CLASSES: usize = 3;
@@ -101,17 +103,6 @@ fn batch() -> Batch {
     Batch { images, targets: targets.collect(), size: BATCH }
 }
 
-/// Parameters none of which is 0 or 1, statistics among them.
-fn parameters(network: &Network) -> Vec<Tensor> {
-    let fresh = Engine::new(network.clone(), Device::new(Cpu::new(1)), 1);
-    let shaken = |(stream, tensor): (usize, Tensor)| {
-        let noise = noise(stream as u32, tensor.values.len());
-        let values = tensor.values.iter().zip(noise).map(|(value, noise)| value + noise / 8.0).collect();
-        Tensor { values, ..tensor }
-    };
-    fresh.parameters().tensors().enumerate().map(shaken).collect()
-}
-
 /// What can be seen of a step: the logits before it, its loss, all gradients one after the other, and the statistics after it.
 struct Seen {
     logits: Vec<f32>,
@@ -133,7 +124,7 @@ fn check(pieces: &[Piece]) {
     let batch = batch();
     // Double precision drops nothing out.
     let whole = network(pieces, 0.0);
-    let start = parameters(&whole);
+    let start = some_parameters(&whole);
     let in_double = |it: &Tensor| (it.name.clone(), it.values.iter().copied().map(f64::from).collect());
     let values: HashMap<String, Vec<f64>> = start.iter().map(in_double).collect();
     let truth = loss(&whole, &values, &batch) as f32;

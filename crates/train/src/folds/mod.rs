@@ -22,7 +22,7 @@ use divvy_model::{Ensemble, Model};
 use divvy_nn::ParameterTable;
 
 pub use figures::{CrossValidation, FoldFigures};
-pub(crate) use predictions::{Predictions, SEPARATOR};
+pub(crate) use predictions::Predictions;
 
 use crate::clock::Stopwatch;
 use crate::config::{Folds, Length, TrainConfig};
@@ -91,8 +91,7 @@ pub fn resume_folds(
     // What has come to its end is there to be read, whoever may write.
     if run.model().is_file() {
         if lock.is_ok() {
-            run.remove_temporary();
-            run.remove_working();
+            run.remove_left_over();
         }
         return Ok(FoldsOutcome::Finished(CrossValidation::read(&run)?));
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use csv::ByteRecord;
-use divvy_data::{Dataset, Fold, read_limited, write_atomically};
+use divvy_data::{Dataset, Fold, LABEL_SEPARATOR, read_limited, write_atomically};
 use divvy_model::Prediction;
 
 use super::Done;
@@ -11,8 +11,6 @@ use crate::error::TrainError;
 use crate::evaluate::Classified;
 use crate::run::RunFolder;
 
-/// Between the labels of a picture that carries several.
-pub(crate) const SEPARATOR: &str = "|";
 /// The columns before those of the groups.
 const COLUMNS: [&str; 5] = ["path", "fold", "truth", "label", "probability"];
 
@@ -79,7 +77,7 @@ impl Predicted {
         let truth: Result<Vec<usize>, String> = if exclusive {
             class(&truth).map(|class| vec![class])
         } else {
-            truth.split(SEPARATOR).filter(|name| !name.is_empty()).map(class).collect()
+            truth.split(LABEL_SEPARATOR).filter(|name| !name.is_empty()).map(class).collect()
         };
         let probability = |cell: &[u8]| {
             let found = text(cell).parse().ok().filter(|p| (0.0..=1.0).contains(p));
@@ -107,8 +105,8 @@ pub(super) fn write(path: &Path, dataset: &Dataset, done: &[Done]) -> Result<(),
         for (sample, fold, prediction) in lines {
             writer.write_field(dataset.sample_name(sample).as_encoded_bytes())?;
             writer.write_field(fold.number().to_string())?;
-            writer.write_field(names(dataset, dataset.samples()[sample].label.indices()))?;
-            writer.write_field(names(dataset, &prediction.chosen))?;
+            writer.write_field(dataset.label_text(dataset.samples()[sample].label.indices()))?;
+            writer.write_field(dataset.label_text(&prediction.chosen))?;
             writer.write_field(prediction.confidence().map(|sure| sure.to_string()).unwrap_or_default())?;
             for answer in prediction.probabilities.iter().flatten().chain(&prediction.score) {
                 writer.write_field(answer.to_string())?;
@@ -123,9 +121,4 @@ pub(super) fn write(path: &Path, dataset: &Dataset, done: &[Done]) -> Result<(),
 fn lines_of(done: &Done) -> impl Iterator<Item = (usize, Fold, &Prediction)> {
     let Classified { samples, predictions, .. } = &done.answered.classified;
     samples.iter().zip(predictions).map(|(&sample, prediction)| (sample, done.fold, prediction))
-}
-
-/// Classes by name.
-fn names(dataset: &Dataset, classes: &[usize]) -> String {
-    classes.iter().map(|&class| dataset.classes()[class].as_str()).collect::<Vec<_>>().join(SEPARATOR)
 }

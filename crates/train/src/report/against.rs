@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use divvy_data::{Dataset, StoreOptions};
-use divvy_eval::{Estimate, Interval, McNemar};
+use divvy_eval::{Estimate, McNemar};
 use divvy_model::{Classifier, Trained};
 use divvy_nn::Device;
 use serde::Serialize;
@@ -65,12 +65,12 @@ impl Against {
         let (n, both) = (pairs.len(), count((true, true)));
         let test = McNemar::new(count((true, false)), count((false, true)));
         let right = both + test.only_b_right;
-        let (Some(ci95), Some(difference)) = (Interval::wilson(right, n), test.difference(n)) else {
+        let (Some(accuracy), Some(difference)) = (Estimate::of_share(right, n), test.difference(n)) else {
             return Err(divvy_eval::EvalError::NoSamples.into());
         };
         Ok(Self {
             run: other.to_owned(),
-            accuracy: Estimate { value: right as f64 / n as f64, ci95 },
+            accuracy,
             only_this_right: test.only_a_right,
             only_other_right: test.only_b_right,
             difference,

@@ -1,6 +1,6 @@
 //! How often pictures are taken for unlike those that the model was trained on.
 
-use divvy_eval::{Estimate, Interval};
+use divvy_eval::Estimate;
 use serde::Serialize;
 
 use super::asked::Asked;
@@ -34,10 +34,7 @@ impl HowFamiliar {
         let known: Vec<f64> = asked.predictions.iter().filter_map(|p| p.familiarity).collect();
         let alarms = ASKED.map(|asked| {
             let flagged = known.iter().filter(|&&familiarity| familiarity <= asked).count();
-            let observed = Estimate {
-                value: flagged as f64 / known.len() as f64,
-                ci95: Interval::wilson(flagged, known.len())?,
-            };
+            let observed = Estimate::of_share(flagged, known.len())?;
             Some(FalseAlarms { asked, flagged, observed })
         });
         let alarms = alarms.into_iter().collect::<Option<Vec<_>>>()?;

@@ -1,7 +1,7 @@
 //! How often a model is right.
 
 use divvy_data::Label;
-use divvy_eval::{Estimate, Interval, Report, Tally};
+use divvy_eval::{Estimate, Report, Tally};
 use serde::Serialize;
 
 use super::asked::Asked;
@@ -79,16 +79,10 @@ fn groups(asked: &Asked) -> Vec<GroupFigures> {
             support: tally.support(),
             given,
             right,
-            precision: share(right, given),
-            recall: share(right, tally.support()),
+            precision: Estimate::of_share(right, given),
+            recall: Estimate::of_share(right, tally.support()),
             f1: tally.f1().zip(tally.f1_interval()).map(|(value, ci95)| Estimate { value, ci95 }),
         }
     });
     figures.collect()
-}
-
-/// A share with Wilson's interval; none of nothing.
-fn share(part: usize, whole: usize) -> Option<Estimate> {
-    let ci95 = Interval::wilson(part, whole)?;
-    Some(Estimate { value: part as f64 / whole as f64, ci95 })
 }

@@ -2,7 +2,7 @@
 
 use divvy_eval::{Binning, Reliability};
 use divvy_model::{Calibration, Prediction, Trained};
-use divvy_nn::LogitLine;
+use divvy_nn::{Head, HeadKind};
 use serde::Serialize;
 
 use super::asked::Asked;
@@ -88,59 +88,31 @@ impl Calibrated {
 
 /// The probabilities as they were before the calibration.
 fn uncalibrated(asked: &Asked, by: &Calibration) -> Option<Vec<f32>> {
-    let (mut rows, classes) = (asked.rows(), asked.head.classes());
-    match by {
-        Calibration::Temperature { temperature } => {
-            for row in rows.chunks_exact_mut(classes) {
-                for p in row.iter_mut() {
-                    *p = log(*p) * *temperature as f32;
-                }
-                softmax(row);
-            }
-        }
-        Calibration::Platt { lines } if asked.is_multi_label() && lines.len() == classes => {
-            for row in rows.chunks_exact_mut(classes) {
-                for (p, line) in row.iter_mut().zip(lines) {
-                    *p = before(*line, *p);
-                }
-            }
-        }
-        Calibration::Platt { lines } => {
-            let [line] = lines.as_slice() else { return None };
-            for row in rows.chunks_exact_mut(2) {
-                let second = before(*line, row[1]);
-                row.copy_from_slice(&[1.0 - second, second]);
-            }
-        }
+    let Asked { head, .. } = asked;
+    let lines = by.lines(head.units());
+    if lines.len() != head.units() {
+        return None;
     }
+    let mut logits = logits(head, &asked.rows());
+    for (logit, line) in logits.iter_mut().zip(lines.iter().cycle()) {
+        *logit = line.before(*logit);
+    }
+    let mut rows = Vec::new();
+    head.probabilities(&logits, &mut rows);
     Some(rows)
 }
 
-/// The probability that a line has made this of.
-fn before(line: LogitLine, p: f32) -> f32 {
-    sigmoid((logit(p) - line.intercept) / line.slope)
-}
-
-/// The logarithm of a probability that may have been rounded to nothing.
-fn log(p: f32) -> f32 {
-    p.max(f32::MIN_POSITIVE).ln()
-}
-
-fn logit(p: f32) -> f32 {
-    log(p) - log(1.0 - p)
-}
-
-fn sigmoid(logit: f32) -> f32 {
-    1.0 / (1.0 + (-logit).exp())
-}
-
-fn softmax(row: &mut [f32]) {
-    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    for logit in row.iter_mut() {
-        *logit = (*logit - largest).exp();
-    }
-    let sum: f32 = row.iter().sum();
-    for p in row.iter_mut() {
-        *p /= sum;
-    }
+/// Logits that have these probabilities, `[pictures, classes]`, of a head that has some.
+fn logits(head: &Head, rows: &[f32]) -> Vec<f32> {
+    // A probability may have been rounded to nothing.
+    let log = |p: f32| p.max(f32::MIN_POSITIVE).ln();
+    let of_row = |row: &[f32]| -> Vec<f32> {
+        match (head.kind(), row) {
+            (HeadKind::Softmax, row) => row.iter().copied().map(log).collect(),
+            // One unit decides between two groups.
+            (_, &[first, second]) if head.units() == 1 => vec![log(second) - log(first)],
+            (_, row) => row.iter().map(|&p| log(p) - log(1.0 - p)).collect(),
+        }
+    };
+    rows.chunks_exact(head.classes()).flat_map(of_row).collect()
 }

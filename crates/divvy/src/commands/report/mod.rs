@@ -18,8 +18,8 @@ use crate::{Status, interrupt};
 pub(crate) fn run(args: &ReportArgs, terminal: &mut Terminal) -> Result<Status> {
     let config = ReportConfig {
         data: args.data.clone(),
-        read: args.read.options(OpenOptions::default()),
-        positive: args.positive.clone(),
+        read: args.measure.read.options(OpenOptions::default()),
+        positive: args.measure.positive.clone(),
         against: args.against.clone(),
         costs: args.costs.clone(),
         aim: args.aim,
@@ -27,8 +27,8 @@ pub(crate) fn run(args: &ReportArgs, terminal: &mut Terminal) -> Result<Status> 
         accuracy: args.accuracy,
         ..ReportConfig::new(&args.run)
     };
-    args.precision.tell(!args.json, terminal);
-    let means = Means::of(&args.compute, args.precision.precision)?;
+    args.measure.precision.tell(!args.measure.json, terminal);
+    let means = Means::of(&args.measure.compute, args.measure.precision.precision)?;
     let reported = gathered(&config, &means, terminal)?;
     let files = Files::of(&args.run, args.into.as_deref());
     files.write(&reported, means.threads, terminal)?;
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &ReportArgs, terminal: &mut Terminal) -> Result<Status> 
     for sentence in &report.measured_on.left_out {
         terminal.warn(format_args!("left out: {sentence}"));
     }
-    if args.json {
+    if args.measure.json {
         terminal.print(serde_json::to_string(report)?);
     } else {
         report.summary.iter().for_each(|sentence| terminal.print(sentence));

@@ -50,8 +50,6 @@ impl Shown<'_> {
 
     /// The groups or labels of a picture.
     fn labels(&self, sample: usize) -> String {
-        let classes = self.dataset.samples()[sample].label.indices().iter();
-        let names: Vec<&str> = classes.map(|&class| self.dataset.classes()[class].as_str()).collect();
-        names.join(super::super::SEPARATOR)
+        self.dataset.label_text(self.dataset.samples()[sample].label.indices())
     }
 }

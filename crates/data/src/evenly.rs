@@ -1,9 +1,9 @@
 //! Some of many, spread evenly.
 
-/// Up to `most` of them, spread evenly over all.
-pub(crate) fn evenly(samples: &[usize], most: usize) -> Vec<usize> {
-    let count = samples.len().min(most);
-    (0..count).map(|index| samples[index * samples.len() / count]).collect()
+/// Up to `most` of them, spread evenly over all, in their order.
+pub fn evenly(all: &[usize], most: usize) -> Vec<usize> {
+    let count = all.len().min(most);
+    (0..count).map(|index| all[index * all.len() / count]).collect()
 }
 
 #[cfg(test)]
