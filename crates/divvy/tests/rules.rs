@@ -145,6 +145,31 @@ fn the_positive_group_can_be_chosen_and_is_named() {
 }
 
 #[test]
+fn shares_of_groups_are_stated_told_and_kept() {
+    let desk = Desk::with_photos();
+    for (prior, named) in [
+        ("blu=0.1", "did you mean blue?"),
+        ("blue", "such as spotted=0.01"),
+        ("blue=2", "above 0 and below 1"),
+        ("=0.5", "such as spotted=0.01"),
+    ] {
+        let (code, _, said) = say(&desk, &["train", "photos", "--out", "run", "--prior", prior]);
+        assert!(code == 2 && said.contains(named) && !desk.path("run").exists(), "{prior}: {said}");
+    }
+    let output = desk.train("photos", "run", &["--prior", "blue=0.02"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.contains("2 % of the pictures are 'blue'"), "{said}");
+    let config = fs::read_to_string(desk.path("run/config.toml")).unwrap();
+    assert!(config.contains("[prior]\nblue = 0.02\n"), "{config}");
+    let report = json(&fs::read_to_string(desk.path("run/report.json")).unwrap());
+    let shares = &report["prior"]["shares"];
+    assert_eq!((&shares[0]["group"], &shares[0]["stated"]), (&Value::from("blue"), &Value::from(0.02)));
+    assert!((shares[1]["stated"].as_f64().unwrap() - 0.98).abs() < 1e-9, "{shares}");
+    let page = fs::read_to_string(desk.path("run/report.html")).unwrap();
+    assert!(page.contains("Where groups come in other shares"));
+}
+
+#[test]
 fn the_best_epoch_is_chosen_by_the_metric_that_is_named() {
     let desk = Desk::with_photos();
     for metric in ["balanced_accuracy", "macro_f1", "roc_auc"] {

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::tally::{mean_of_defined, share};
-use crate::{EvalError, Tally, check};
+use crate::{Estimate, EvalError, Tally, check, mover};
 
 /// How many samples of each true class (row) were given each predicted class (column).
 ///
@@ -75,6 +75,20 @@ impl ConfusionMatrix {
     /// Mean recall of the classes that occur; `None` without samples.
     pub fn balanced_accuracy(&self) -> Option<f64> {
         mean_of_defined(self.tallies().into_iter().map(Tally::recall))
+    }
+
+    /// The accuracy where classes come in other `shares`, `[classes]`, that sum to one, than in these samples: the recalls, weighted by the shares. `None` where a class of which
+    /// there is a share does not occur. The interval is by the recovery of variances (Zou and Donner 2008, *Statistics in Medicine* 27:1693).
+    ///
+    /// # Panics
+    /// When there is not one share a class.
+    pub fn accuracy_at(&self, shares: &[f64]) -> Option<Estimate> {
+        assert_eq!(shares.len(), self.classes, "a share for each class");
+        let tallies = self.tallies().into_iter().zip(shares).filter(|(_, share)| **share != 0.0);
+        let recalls = tallies
+            .map(|(tally, share)| Some((*share, Estimate::of_share(tally.true_positives, tally.support())?)))
+            .collect::<Option<Vec<_>>>()?;
+        Some(mover::weighted_sum(&recalls))
     }
 
     /// Matthews' correlation coefficient, of several classes as Gorodkin has it (2004, *Computational Biology and Chemistry* 28:367):

@@ -99,18 +99,4 @@ pub enum EvalError {
         /// What it has to be.
         expected: &'static str,
     },
-    /// A share of a class that is not above zero.
-    #[error("the share of class {class} is {value}, but each class has a share above zero")]
-    BadShare {
-        /// Index of the class.
-        class: usize,
-        /// The share.
-        value: f64,
-    },
-    /// The shares of the classes do not sum to one.
-    #[error("the shares of the classes sum to {sum:.4}, but have to sum to 1")]
-    SharesNotWhole {
-        /// What they sum to.
-        sum: f64,
-    },
 }

@@ -26,6 +26,15 @@ pub(crate) fn difference(first: (usize, usize), second: (usize, usize)) -> Optio
     Some(Estimate { value, ci95: Interval { low, high } })
 }
 
+/// The sum of independent shares, each with its weight.
+pub(crate) fn weighted_sum(shares: &[(f64, Estimate)]) -> Estimate {
+    let value: f64 = shares.iter().map(|(weight, share)| weight * share.value).sum();
+    let room = |distance: fn(f64, Estimate) -> f64| {
+        shares.iter().map(|(weight, share)| distance(*weight, *share).powi(2)).sum::<f64>().sqrt()
+    };
+    Estimate { value, ci95: Interval { low: value - room(below), high: value + room(above) } }
+}
+
 /// The mean over `n` samples of a quantity that takes few values: `values` are pairs of a value and how many samples have it. Values
 /// that no sample has but one could have had belong to them; the number 0 need not be there. `None` without samples.
 ///

@@ -207,6 +207,13 @@ fn assert_report_covers(
     });
 }
 
+/// Shares of classes of which each is half as frequent as the one before.
+fn falling(classes: usize) -> Vec<f64> {
+    let weights = std::iter::successors(Some(1.0), |weight| Some(weight / 2.0)).take(classes);
+    let total: f64 = weights.clone().sum();
+    weights.map(|weight| weight / total).collect()
+}
+
 #[test]
 fn intervals_of_what_a_confusion_matrix_tells() {
     assert_report_covers(
@@ -214,6 +221,15 @@ fn intervals_of_what_a_confusion_matrix_tells() {
         33,
         |r| Some(r.balanced_accuracy_ci95),
         |truth| truth.mean(|class| truth.hit(class) / truth.wanted(class)),
+    );
+    assert_report_covers(
+        "accuracy in other shares",
+        39,
+        |r| r.confusion_matrix.accuracy_at(&falling(r.classes.len())).map(|estimate| estimate.ci95),
+        |truth| {
+            let shares = falling(truth.classes);
+            (0..truth.classes).map(|class| shares[class] * truth.hit(class) / truth.wanted(class)).sum()
+        },
     );
     assert_report_covers("correlation", 34, |r| r.mcc_ci95, Confused::mcc);
     assert_report_covers("macro F1", 35, |r| r.f1_macro_ci95, |truth| truth.mean(|class| truth.f1(class)));

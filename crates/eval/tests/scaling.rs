@@ -3,7 +3,7 @@
 
 mod coins;
 
-use divvy_eval::{EvalError, Platt, PriorShift, Temperature};
+use divvy_eval::{EvalError, Platt, Temperature};
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -144,29 +144,6 @@ fn a_slope_where_little_can_be_learnt() {
 }
 
 #[test]
-fn a_prior_by_hand() {
-    // Learnt where both classes are as frequent; met where one sample of ten is of the second.
-    let shift = PriorShift::new(&[0.5, 0.5], &[0.9, 0.1]).expect("shares");
-    let mut rows = [0.1, 0.9, 0.5, 0.5];
-    shift.apply(&mut rows).expect("probabilities");
-    assert!((rows[1] - 0.5).abs() < 1e-6 && (rows[3] - 0.1).abs() < 1e-6, "{rows:?}");
-    assert!((shift.apply_to_second(0.9).expect("a probability") - 0.5).abs() < 1e-6);
-    assert_eq!(shift.apply_to_second(1.0), Ok(1.0));
-    assert_eq!(shift.apply_to_second(0.0), Ok(0.0));
-}
-
-#[test]
-fn a_prior_undoes_what_reweighting_did() {
-    // Two normal distributions two apart: the odds of a class are the prior's times exp(2x - 2).
-    let posterior = |prior: f64, x: f64| sigmoid((prior / (1.0 - prior)).ln() + 2.0 * x - 2.0);
-    let shift = PriorShift::new(&[0.4, 0.6], &[0.95, 0.05]).expect("shares");
-    for x in [-1.0, 0.0, 0.7, 2.0, 3.0] {
-        let corrected = shift.apply_to_second(posterior(0.6, x) as f32).expect("a probability");
-        assert!((f64::from(corrected) - posterior(0.05, x)).abs() < 1e-6);
-    }
-}
-
-#[test]
 fn numbers_that_cannot_scale() {
     for value in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         let error = Temperature::new(value).expect_err("no temperature");
@@ -186,7 +163,7 @@ fn numbers_that_cannot_scale() {
 }
 
 #[test]
-fn logits_and_shares_that_are_none() {
+fn logits_that_are_none() {
     assert_eq!(Temperature::fit(&[], 3, &[]), Err(EvalError::NoSamples));
     assert_eq!(Temperature::fit(&[1.0], 1, &[0]), Err(EvalError::TooFewClasses { needed: 2, found: 1 }));
     assert!(matches!(Temperature::fit(&[1.0; 3], 2, &[0]), Err(EvalError::Length { what: "logits", .. })));
@@ -195,18 +172,6 @@ fn logits_and_shares_that_are_none() {
     assert_eq!(Platt::fit(&[], &[]), Err(EvalError::NoSamples));
     assert!(matches!(Platt::fit(&[1.0], &[true, false]), Err(EvalError::Length { .. })));
     assert!(matches!(Platt::fit(&[f32::INFINITY], &[true]), Err(EvalError::NotFinite { .. })));
-
-    let refusal = |old: &[f64], new: &[f64]| PriorShift::new(old, new).expect_err("no shares");
-    assert!(matches!(refusal(&[1.0], &[1.0]), EvalError::TooFewClasses { .. }));
-    assert!(matches!(refusal(&[0.5, 0.5], &[1.0]), EvalError::Length { what: "shares", .. }));
-    assert!(matches!(refusal(&[0.5, 0.5], &[1.0, 0.0]), EvalError::BadShare { class: 1, .. }));
-    assert!(matches!(refusal(&[0.5, 0.6], &[0.5, 0.5]), EvalError::SharesNotWhole { .. }));
-    let shift = PriorShift::new(&[0.5, 0.5], &[0.25, 0.75]).expect("shares");
-    assert!(matches!(shift.apply(&mut [0.5; 3]), Err(EvalError::Length { .. })));
-    assert!(matches!(shift.apply(&mut [0.5, 0.75]), Err(EvalError::NotNormalised { .. })));
-    assert!(matches!(shift.apply_to_second(f32::NAN), Err(EvalError::NotFinite { .. })));
-    let three = PriorShift::new(&[0.25, 0.25, 0.5], &[0.5, 0.25, 0.25]).expect("shares");
-    assert_eq!(three.apply_to_second(0.5), Err(EvalError::NotTwoClasses { found: 3 }));
 }
 
 #[test]
@@ -282,21 +247,5 @@ proptest! {
         prop_assert!((0.001..=1000.0).contains(&found.slope()) && found.intercept().is_finite(), "{found:?}");
         prop_assert!(found.apply(f32::MIN) <= found.apply(0.0) && found.apply(0.0) <= found.apply(f32::MAX));
         prop_assert!(found.apply(f32::MAX).is_finite());
-    }
-
-    #[test]
-    fn a_shift_there_and_back_is_none(weights in prop::collection::vec((0.1_f64..1.0, 0.1_f64..1.0, 0.1_f32..1.0), 2..6)) {
-        let normalise = |pick: fn(&(f64, f64, f32)) -> f64| {
-            let total: f64 = weights.iter().map(pick).sum();
-            weights.iter().map(|row| pick(row) / total).collect::<Vec<_>>()
-        };
-        let (old, new) = (normalise(|row| row.0), normalise(|row| row.1));
-        let stated: Vec<f32> = normalise(|row| row.2.into()).iter().map(|&p| p as f32).collect();
-        let mut shifted = stated.clone();
-        PriorShift::new(&old, &new)?.apply(&mut shifted)?;
-        PriorShift::new(&new, &old)?.apply(&mut shifted)?;
-        for (back, p) in shifted.iter().zip(&stated) {
-            prop_assert!((back - p).abs() < 1e-5);
-        }
     }
 }

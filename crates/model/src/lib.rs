@@ -17,6 +17,7 @@ mod member;
 mod model;
 mod occlusion;
 mod prediction;
+mod prior;
 mod record;
 pub mod targets;
 mod views;
@@ -31,6 +32,7 @@ pub use familiarity::{Familiarity, FamiliarityError};
 pub use heatmap::Heatmap;
 pub use model::{Model, Weights};
 pub use prediction::Prediction;
+pub use prior::Prior;
 pub use record::{TrainingRecord, Validation};
 pub use views::Views;
 

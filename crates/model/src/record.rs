@@ -1,9 +1,9 @@
 //! How a model was made, as far as it does not change from one run of the same command to the next.
 
-use divvy_nn::{Optimizer, Plateau, Schedule, Warmup};
+use divvy_nn::{Head, LogitLine, Optimizer, Plateau, Schedule, Warmup};
 use serde::{Deserialize, Serialize};
 
-use crate::Calibration;
+use crate::{Calibration, Prior};
 
 /// How a model was made. It holds no times, paths or thread counts: the same data, settings and seed give the same record.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -42,13 +42,27 @@ pub struct TrainingRecord {
     /// By what the probabilities were made to come true on the validation pictures; none where they are as the training left them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+    /// In which shares the groups come where it is used, for which the probabilities hold; none where in those of the pictures that it learnt from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<Prior>,
     /// The epoch, from 1, whose weights these are.
     pub epoch: u32,
     /// What that epoch reached on the validation pictures.
     pub validation: Validation,
 }
 
-/// What an epoch reached on the validation pictures.
+impl TrainingRecord {
+    /// Along which the logits of this head moved after the training, to where probabilities come true in the shares that groups have where the model is used: first by
+    /// the calibration, then by the prior. None where they did not.
+    pub fn lines(&self, head: &Head) -> Option<Vec<LogitLine>> {
+        let calibrated = self.calibration.as_ref().map(|calibration| calibration.lines(head.units()));
+        let Some(prior) = &self.prior else { return calibrated };
+        let lines = calibrated.unwrap_or_else(|| vec![LogitLine::UNCHANGED; head.units()]);
+        Some(lines.into_iter().zip(prior.shifts(head)).map(|(line, shift)| line.raised(shift)).collect())
+    }
+}
+
+/// What an epoch reached on the validation pictures, in the shares that their groups have.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Validation {
     /// The mean loss, before the probabilities were calibrated.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::balance::Balance;
 use crate::error::TrainError;
+use crate::prior::StatedPrior;
 
 /// What a training is asked to do. Together with the pictures it decides every bit of the model, unless the length is given in
 /// minutes.
@@ -98,6 +99,9 @@ pub struct TrainConfig {
     /// How many of the best epochs' models are kept beside the best one.
     #[serde(default, skip_serializing_if = "is_none")]
     pub keep_best: usize,
+    /// In which shares groups come where the model is to be used; by default as they do among the training pictures.
+    #[serde(default, skip_serializing_if = "StatedPrior::is_empty")]
+    pub prior: StatedPrior,
     /// How the pictures are found and their labels read.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub read: OpenOptions,
@@ -210,6 +214,7 @@ impl TrainConfig {
             plateau: None,
             patience: None,
             keep_best: 0,
+            prior: StatedPrior::default(),
             read: OpenOptions::default(),
             wiring: Wiring::default(),
         }
@@ -267,6 +272,7 @@ mod tests {
         config.precision = Precision::Bf16;
         config.accumulate = NonZeroUsize::new(4).unwrap();
         config.balance = Balance::Oversample;
+        config.prior = StatedPrior::new([("dogs".to_owned(), 0.01)]).unwrap();
         config.exact = true;
         config.start_size = Some(48);
         config.channels = Some(Channels::Grey);

@@ -12,7 +12,7 @@ use divvy_nn::Engine;
 use crate::progress::Judged;
 use crate::run::RunFolder;
 
-/// The record of the model of an epoch whose probabilities were calibrated so.
+/// The record of the model of an epoch whose logits were to be calibrated so.
 pub(crate) type Record = Box<dyn Fn(u32, Validation, Option<Calibration>) -> TrainingRecord>;
 
 /// Saves models of epochs as soon as it is known that they are kept. One that cannot be written is held in memory until it can.
@@ -38,7 +38,7 @@ impl KeptModels {
         Self { run, classes, preprocess, views, record, unsaved: Vec::new() }
     }
 
-    /// Keeps the network of `engine` as it is, its probabilities calibrated, as the model of that epoch, in these files. What keeps it from being saved, unless one
+    /// Keeps the network of `engine` as it is, its probabilities calibrated and for the stated shares of groups, as the model of that epoch, in these files. What keeps it from being saved, unless one
     /// before is held for that already.
     pub(crate) fn keep(
         &mut self,
@@ -62,10 +62,13 @@ impl KeptModels {
         let validation =
             Validation { loss: score.loss, metric: score.metric.in_words().to_owned(), value: score.value };
         let network = engine.network().clone();
-        let lines = calibration.as_ref().map(|calibration| calibration.lines(network.head().units()));
-        let calibrated = lines.and_then(|lines| network.rescaled(engine.parameters(), &lines));
-        let record = (self.record)(epoch, validation, calibration.filter(|_| calibrated.is_some()));
-        let parameters = calibrated.unwrap_or_else(|| engine.parameters().clone());
+        let mut record = (self.record)(epoch, validation, calibration);
+        let lines = record.lines(network.head());
+        let moved = lines.and_then(|lines| network.rescaled(engine.parameters(), &lines));
+        if moved.is_none() {
+            (record.calibration, record.prior) = (None, None);
+        }
+        let parameters = moved.unwrap_or_else(|| engine.parameters().clone());
         let model = Model::new(network, self.classes.clone(), self.preprocess.clone(), parameters, record);
         let model =
             model.expect("head, preprocessing and parameters are those that the training was prepared with");

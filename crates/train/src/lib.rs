@@ -33,6 +33,7 @@ mod log;
 mod outcome;
 mod pictures;
 mod prepare;
+mod prior;
 mod progress;
 mod quantize;
 mod range_test;
@@ -64,14 +65,15 @@ pub use evaluate::{Evaluation, evaluate};
 pub use event::{Answers, Ending, Event, Listener, Score};
 pub use folds::{CrossValidation, FoldFigures, FoldsOutcome, resume_folds, train_folds};
 pub use outcome::Outcome;
+pub use prior::StatedPrior;
 pub use quantize::{Quantization, quantize};
 pub use range_test::{Basis, RangeEnd, RangeTest, Reading, Sweep, Trial, read_trials, test_range};
 pub use recipe::{Choice, Facts, Recipe, Stated};
 pub use report::{
     Abstaining, Against, Calibrated, DataTable, DoubtfulLabel, DoubtfulLabels, EpochFigures, FalseAlarms,
     Gallery, GroupCounts, GroupCurves, GroupFigures, GroupParts, HowFamiliar, HowGood, HowMade, HowSure,
-    Measured, MeasuredOn, Mistake, NetworkFacts, ReportConfig, Reported, RunReport, ShownPicture, Threshold,
-    TrainingCourse, WhereItFails, WhereToCut, Why, report_run,
+    Measured, MeasuredOn, Mistake, NetworkFacts, ReportConfig, Reported, RunReport, ShownPicture,
+    StatedShare, Threshold, TrainingCourse, UnderPrior, WhereItFails, WhereToCut, Why, report_run,
 };
 pub use resources::Resources;
 pub use run::{Contents, RunFolder};

@@ -68,6 +68,7 @@ pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, 
     check_augment(&augment, head)?;
     check_smoothing(config.label_smoothing, head)?;
     config.balance.check(head)?;
+    config.prior.of(head, &dataset, &split)?;
     findings.extend(data_findings(config, &dataset, &split, &augment));
     let circumstances = Circumstances { batch: Some(config.batch), input_is_scaled: true };
     findings.extend(architecture.lint(&network, &circumstances));
@@ -118,8 +119,13 @@ fn notes(config: &TrainConfig, dataset: &Dataset, split: &Split) -> Vec<String> 
     let joined = config.folds.filter(|_| own > 0 && config.split.is_none()).map(|_| {
         format!("the {own} pictures of the data's own validation part are dealt into folds with the others")
     });
+    let prior = config.prior.in_words().map(|shares| {
+        format!(
+            "probabilities will hold where {shares}; the score counts the validation pictures as they are"
+        )
+    });
     let left_out = dataset.skipped().iter().map(|skipped| format!("left out: {skipped}"));
-    dataset.conversions().iter().cloned().chain(joined).chain(unlisted).chain(left_out).collect()
+    dataset.conversions().iter().cloned().chain(joined).chain(unlisted).chain(prior).chain(left_out).collect()
 }
 
 /// Refuses settings of the augmentation out of their range, and mixed pictures where labels are numbers.

@@ -144,7 +144,7 @@ impl<'a> Start<'a> {
         recorder.record(&forecast(self.config, &prepared, &pictures, &self.cpu, elapsed))?;
         let stop = self.reader.stop;
         let mut trainer =
-            Trainer::new(self.config, run, prepared, pictures, self.cpu, self.stopwatch, keeper);
+            Trainer::new(self.config, run, prepared, pictures, self.cpu, self.stopwatch, keeper)?;
         // From here on, whatever happens, the training can be gone on with.
         trainer.checkpoint(&mut recorder)?;
         run_on(&mut trainer, run, &mut recorder, stop)
@@ -172,7 +172,7 @@ impl<'a> Start<'a> {
         let (events, watch, policy) = (state.events, state.watch.clone(), prepared.policy.clone());
         let keeper = Keeper::new(slots, bond, self.checkpoint_every);
         let stop = self.reader.stop;
-        let mut trainer = Trainer::new(self.config, run, prepared, pictures, self.cpu, stopwatch, keeper);
+        let mut trainer = Trainer::new(self.config, run, prepared, pictures, self.cpu, stopwatch, keeper)?;
         trainer.restore(checkpoint).map_err(refused)?;
         let log = Log::cut_back(run.events(), events)?;
         let mut recorder = Recorder::new(log, watch, listener, stopwatch, policy);

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use divvy_data::{Augment, Dataset, OpenOptions, Split};
 use divvy_model::{Classifier, Model};
 use divvy_nn::{Activation, Cpu, Wiring};
-use divvy_train::{Balance, Event, Length, TrainConfig, TrainError, train};
+use divvy_train::{Balance, Event, Length, StatedPrior, TrainConfig, TrainError, train};
 
 /// One value for each colour of the whole picture, and the head: it can tell two kinds apart and nothing else.
 const LAYERS: &str = "[[layer]]\ntype = \"global_avg_pool2d\"\n";
@@ -122,4 +122,57 @@ fn a_number_that_is_no_probability_is_not_balanced() {
         run(&TrainConfig { wiring: linear, ..config.clone() }, &folder.path().join("run")).unwrap_err();
     assert!(error.to_string().contains("no probability"), "{error}");
     assert!(!folder.path().join("run").exists());
+}
+
+fn rare(share: f64) -> StatedPrior {
+    StatedPrior::new([("rare".to_owned(), share)]).unwrap()
+}
+
+/// By Bayes: where the rare label is on half of all pictures, instead of on 16 of 100, its odds among pictures of a kind are 84 / 16 times what they are.
+#[test]
+fn probabilities_hold_in_the_shares_that_are_stated() {
+    for (labels, head) in [
+        (["common", "rare"], Activation::Softmax),
+        (["common", "rare"], Activation::Sigmoid),
+        (["common", "common rare"], Activation::Sigmoid),
+    ] {
+        let (folder, config) = setting(labels);
+        for balance in [Balance::None, Balance::Weights] {
+            let wiring = Wiring { activation: Some(head), ..Wiring::default() };
+            let config = TrainConfig { balance, wiring, prior: rare(0.5), ..config.clone() };
+            let out = folder.path().join(balance.name());
+            run(&config, &out).unwrap();
+            for (share, probability) in shares_and_probabilities(&config, &out) {
+                let odds = share / (1.0 - share) * 84.0 / 16.0;
+                let expected = odds / (1.0 + odds);
+                let what = format!("{labels:?}, {head:?}, {balance:?}: {probability} of {expected}");
+                assert!((expected - probability).abs() < 0.05, "{what}");
+            }
+            let recorded = Model::open(&out).unwrap().record().prior.clone().unwrap();
+            // The common label, of which nothing is stated, is on every picture where labels are not exclusive.
+            assert_eq!(recorded.stated, if labels[1].contains(' ') { [1.0, 0.5] } else { [0.5, 0.5] });
+        }
+    }
+}
+
+#[test]
+fn shares_that_cannot_be_are_refused() {
+    let (folder, config) = setting(["common", "rare"]);
+    let refused = |prior, wiring| {
+        let out = folder.path().join("run");
+        let error = run(&TrainConfig { prior, wiring, ..config.clone() }, &out).unwrap_err().to_string();
+        assert!(!out.exists(), "{error}");
+        error
+    };
+    let refused_prior = |shares: &[(&str, f64)]| {
+        let shares = shares.iter().map(|&(group, share)| (group.to_owned(), share));
+        refused(StatedPrior::new(shares).unwrap(), Wiring::default())
+    };
+    assert!(refused_prior(&[("rar", 0.5)]).contains("did you mean rare?"));
+    assert!(refused_prior(&[("rare", 1.0)]).contains("above 0 and below 1"));
+    assert!(refused_prior(&[("rare", f64::NAN)]).contains("above 0 and below 1"));
+    assert!(refused_prior(&[("rare", 0.2), ("common", 0.7)]).contains("sum to 1"));
+    let linear = Wiring { activation: Some(Activation::Linear), ..Wiring::default() };
+    assert!(refused(rare(0.5), linear).contains("no probability"));
+    assert!(StatedPrior::new([("rare".to_owned(), 0.1), ("rare".to_owned(), 0.2)]).is_err());
 }

@@ -568,8 +568,16 @@ impl Dataset {
         if self.classes.len() != 2 || self.label_kind != LabelKind::Classes {
             return Err(self.no_positive(positive));
         }
-        let found = self.classes.iter().position(|name| name == positive);
-        found.ok_or_else(|| self.unknown_class(positive, &self.classes))
+        self.class_index(positive)
+    }
+
+    /// The place of a group or label among the classes.
+    ///
+    /// # Errors
+    /// [`DataError::UnknownClass`] for another name, with what there is.
+    pub fn class_index(&self, name: &str) -> Result<usize, DataError> {
+        let found = self.classes.iter().position(|class| class == name);
+        found.ok_or_else(|| self.unknown_class(name, &self.classes))
     }
 
     fn no_positive(&self, positive: &str) -> DataError {

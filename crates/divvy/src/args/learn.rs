@@ -12,8 +12,8 @@ use divvy::nn::{Activation, LossName, Precision};
 use divvy::train::Balance;
 
 use super::values::{
-    above_zero, batch, count, epochs, folds, minutes, networks, parts, patience, precision, seconds, seed,
-    share, side, views,
+    above_zero, batch, count, epochs, folds, group_share, minutes, networks, parts, patience, precision,
+    seconds, seed, share, side, views,
 };
 use super::{CacheArgs, ComputeArgs, GroupByArgs, PolicyArgs, ReadArgs, TaskChoice};
 
@@ -188,6 +188,11 @@ pub(crate) struct RecipeArgs {
     /// groups come more often; probabilities are corrected for it [default: none]
     #[arg(long, value_name = "HOW")]
     pub(crate) balance: Option<BalanceFlag>,
+
+    /// In which share a group comes where the model is to be used, such as "spotted=0.01", so that probabilities hold there; several times for
+    /// several groups [default: as among the training pictures]
+    #[arg(long, value_name = "GROUP=SHARE", value_parser = group_share)]
+    pub(crate) prior: Vec<(String, f64)>,
 
     /// The numbers that convolutions multiply: f32, or bf16 where that is faster [default: f32]
     #[arg(long, value_name = "TYPE", value_parser = precision)]

@@ -81,6 +81,15 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "give a number from 0 to below 1".to_owned())
 }
 
+/// A group and its share; the group's name may hold an `=`.
+pub(super) fn group_share(text: &str) -> Result<(String, f64), String> {
+    let stated = text.rsplit_once('=').filter(|(group, _)| !group.is_empty());
+    let (group, number) = stated.ok_or("give a group and its share, such as spotted=0.01")?;
+    let number = number.trim().parse().ok().filter(|number| 0.0 < *number && *number < 1.0);
+    let number = number.ok_or("give a share above 0 and below 1, such as spotted=0.01")?;
+    Ok((group.to_owned(), number))
+}
+
 pub(super) fn views(text: &str) -> Result<Views, String> {
     let known = [Views::Single, Views::Mirrored];
     known.into_iter().find(|views| views.name() == text).ok_or_else(|| "give single or mirrored".to_owned())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use divvy::data::{AugmentChoice, AugmentError, Dataset, OpenOptions};
 use divvy::nn::{Optimizer, Wiring};
-use divvy::train::{Choice, Facts, Recipe, Stated, TrainConfig};
+use divvy::train::{Choice, Facts, Recipe, Stated, StatedPrior, TrainConfig};
 
 use crate::args::{
     AugmentFlag, BalanceFlag, ChannelsFlag, Denied, HeadChoice, OptimizerChoice, RecipeArgs, TaskChoice,
@@ -96,6 +96,7 @@ impl RecipeArgs {
             precision: self.precision.unwrap_or(base.precision),
             seed: self.seed.unwrap_or(base.seed),
             augment: self.augment.map(AugmentFlag::choice).transpose()?.unwrap_or(base.augment),
+            prior: if self.prior.is_empty() { base.prior } else { StatedPrior::new(self.prior)? },
             balance: self.balance.map_or(base.balance, BalanceFlag::balance),
             views: self.views.unwrap_or(base.views),
             label_smoothing: self.label_smoothing.unwrap_or(base.label_smoothing),

@@ -1,11 +1,9 @@
 //! Stated probabilities made to come true: what is learnt of a classifier's logits on validation data.
 
 mod platt;
-mod prior;
 mod temperature;
 
 pub use platt::Platt;
-pub use prior::PriorShift;
 pub use temperature::Temperature;
 
 /// Logits are made smaller or larger by no more than this factor, which is far beyond what calibration asks for.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use divvy_data::{Channels, Preprocess};
-use divvy_model::{Model, ModelError, TrainingRecord, Validation};
+use divvy_model::{Model, ModelError, Prior, TrainingRecord, Validation};
 use divvy_nn::{
     Activation, BatchNorm, Conv2d, Dense, Flatten, Network, Optimizer, ParameterTable, Parameters, Schedule,
     Sequential, Task,
@@ -39,6 +39,7 @@ pub(crate) fn record() -> TrainingRecord {
         label_smoothing: Some(0.1),
         balance: None,
         calibration: None,
+        prior: Some(Prior { stated: vec![0.9, 0.1], learnt_from: vec![0.375, 0.625] }),
         epoch: 3,
         validation: Validation { loss: 0.25, metric: "accuracy".to_owned(), value: 0.9 },
     }

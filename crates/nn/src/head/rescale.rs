@@ -15,6 +15,9 @@ pub struct LogitLine {
 }
 
 impl LogitLine {
+    /// Along which every logit stays where it is.
+    pub const UNCHANGED: Self = Self { slope: 1.0, intercept: 0.0 };
+
     /// The logit on the new scale.
     pub fn at(self, logit: f32) -> f32 {
         self.slope * logit + self.intercept
@@ -23,6 +26,11 @@ impl LogitLine {
     /// The logit that it has made this of.
     pub fn before(self, logit: f32) -> f32 {
         (logit - self.intercept) / self.slope
+    }
+
+    /// The line whose logits are higher by so much.
+    pub fn raised(self, by: f32) -> Self {
+        Self { intercept: self.intercept + by, ..self }
     }
 
     /// Whether it is a line that keeps the order of logits.

@@ -17,6 +17,7 @@ mod familiar;
 mod good;
 mod labels;
 mod made;
+mod prior;
 mod slices;
 mod subject;
 mod summary;
@@ -44,11 +45,13 @@ pub use familiar::{FalseAlarms, HowFamiliar};
 pub use good::{GroupFigures, HowGood};
 pub use labels::{DoubtfulLabel, DoubtfulLabels};
 pub use made::{DataTable, EpochFigures, GroupCounts, GroupParts, HowMade, NetworkFacts, TrainingCourse};
+pub use prior::{StatedShare, UnderPrior};
 pub use subject::{Measured, MeasuredOn};
 pub use sure::{Calibrated, HowSure};
 pub use why::Why;
 
 use asked::Asked;
+use prior::ModelPrior;
 use subject::{Choosing, Subject, Subjects};
 
 /// What a report is asked for.
@@ -112,6 +115,8 @@ pub struct RunReport {
     pub how_good: HowGood,
     /// Whether its probabilities can be believed; none of a model without.
     pub how_sure: Option<HowSure>,
+    /// What it is worth where groups come in other shares; none of a model of which no such are stated.
+    pub prior: Option<UnderPrior>,
     /// Whether the pictures look like those that it was trained on; none of a model that does not know what these look like.
     pub how_familiar: Option<HowFamiliar>,
     /// Thresholds, answers that are held back, and sets; none where the run does not tell pictures to choose them by.
@@ -157,7 +162,11 @@ pub fn report_run(
     let positive = config.positive.as_deref().map(|name| subject.dataset.positive_class(name)).transpose()?;
     cut::check(config, trained.head(), !matches!(choosing, Choosing::Nothing))?;
     let how_made = HowMade::of(&config.run, &folder, &trained);
-    let calibration = sure::calibration_of(&trained);
+    let record = match &trained {
+        Trained::One(model) => Some(model.record().clone()),
+        Trained::Several(_) => None,
+    };
+    let stated = ModelPrior::of(&trained);
     let mut classifier = Classifier::new(trained, device.another())?;
     let mut ask = |subject: &Subject| Asked::ask(&mut classifier, subject, device, options, classified);
     let asked = ask(&subject)?;
@@ -168,7 +177,8 @@ pub fn report_run(
     let survey = Survey::of_samples(&subject.dataset, &asked.samples, options)?;
 
     let how_good = HowGood::of(&asked, positive)?;
-    let how_sure = HowSure::of(&asked, calibration)?;
+    let how_sure = HowSure::of(&asked, record.as_ref())?;
+    let prior = UnderPrior::of(&asked, &how_good, stated)?;
     let choosing = match (&choosing, &validation) {
         (Choosing::Measured, _) => Some((subject.part, &asked, true)),
         (Choosing::Validation(chosen_on), Some(validation)) => Some((chosen_on.part, validation, false)),
@@ -192,6 +202,7 @@ pub fn report_run(
         measured_on,
         how_good,
         how_sure,
+        prior,
         how_familiar: HowFamiliar::of(&asked),
         where_to_cut,
         where_it_fails,

@@ -2,15 +2,18 @@
 
 use divvy_eval::{Interval, Reliability, Report};
 
-use super::{Against, HowGood, HowSure, Measured, MeasuredOn, RunReport};
+use super::{Against, HowGood, HowSure, Measured, MeasuredOn, RunReport, UnderPrior};
 
 /// The report in sentences, the most important first.
 pub(super) fn sentences(report: &RunReport) -> Vec<String> {
-    let RunReport { measured_on, how_good, how_sure, against, .. } = report;
+    let RunReport { measured_on, how_good, how_sure, prior, against, .. } = report;
     let mut told = vec![accuracy(how_good), worth(measured_on)];
     told.extend(seen(measured_on));
     told.extend(weakest(how_good));
-    told.extend(how_sure.as_ref().map(calibration));
+    match prior {
+        Some(prior) => told.extend(elsewhere(prior)),
+        None => told.extend(how_sure.as_ref().map(calibration)),
+    }
     told.extend(against.iter().flat_map(beside));
     told
 }
@@ -74,6 +77,21 @@ fn weakest(how_good: &HowGood) -> Option<String> {
             group.group, group.support, group.right
         )
     })
+}
+
+/// What it is worth where groups come in the shares that were stated.
+fn elsewhere(prior: &UnderPrior) -> Option<String> {
+    let accuracy = prior.accuracy?;
+    let count = |share: f64| (1000.0 * share).round();
+    let rarest = prior.shares.iter().min_by(|a, b| a.stated.total_cmp(&b.stated))?;
+    Some(format!(
+        "Where groups come in the shares that were stated (`{}`: {:.1} %), about {} ({} to {}) of 1,000 get the right group; its probabilities are for pictures in these.",
+        rarest.group,
+        100.0 * rarest.stated,
+        count(accuracy.value),
+        count(accuracy.ci95.low),
+        count(accuracy.ci95.high)
+    ))
 }
 
 /// How far its probabilities can be believed.

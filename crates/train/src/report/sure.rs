@@ -1,8 +1,8 @@
 //! Whether a model's probabilities can be believed.
 
 use divvy_eval::{Binning, Reliability};
-use divvy_model::{Calibration, Prediction, Trained};
-use divvy_nn::{Head, HeadKind};
+use divvy_model::{Calibration, Prediction, TrainingRecord};
+use divvy_nn::{Head, HeadKind, LogitLine};
 use serde::Serialize;
 
 use super::asked::Asked;
@@ -29,40 +29,26 @@ pub struct Calibrated {
     pub by: Calibration,
     /// How many validation pictures it was fitted on.
     pub fitted_on: usize,
-    /// What the probabilities were before.
+    /// What the probabilities were before, in the shares that groups had in training.
     pub before: Reliability,
 }
 
-/// The calibration of a model, and on how many pictures it was fitted.
-pub(super) fn calibration_of(trained: &Trained) -> Option<(Calibration, usize)> {
-    match trained {
-        Trained::One(model) => {
-            let record = model.record();
-            Some((record.calibration.clone()?, record.validation_images))
-        }
-        Trained::Several(_) => None,
-    }
-}
-
 impl HowSure {
-    /// None of a head without probabilities. `calibration` is that of the model.
-    pub(super) fn of(
-        asked: &Asked,
-        calibration: Option<(Calibration, usize)>,
-    ) -> Result<Option<Self>, TrainError> {
+    /// None of a head without probabilities. `record` is that of the model, where there is one.
+    pub(super) fn of(asked: &Asked, record: Option<&TrainingRecord>) -> Result<Option<Self>, TrainError> {
         let Some(reliability) = reliability(asked, &asked.rows())? else { return Ok(None) };
         let confidences = asked.predictions.iter().filter_map(Prediction::confidence);
         let sum: f64 = confidences.map(f64::from).sum();
         Ok(Some(Self {
             reliability,
             mean_confidence: sum / asked.predictions.len() as f64,
-            calibrated: calibration.map(|found| Calibrated::of(asked, found)).transpose()?.flatten(),
+            calibrated: record.map(|record| Calibrated::of(asked, record)).transpose()?.flatten(),
         }))
     }
 }
 
 /// How far `rows`, what is stated of the pictures, can be believed; none of a head without probabilities.
-fn reliability(asked: &Asked, rows: &[f32]) -> Result<Option<Reliability>, TrainError> {
+pub(super) fn reliability(asked: &Asked, rows: &[f32]) -> Result<Option<Reliability>, TrainError> {
     if !asked.head.has_probabilities() {
         return Ok(None);
     }
@@ -79,17 +65,19 @@ fn reliability(asked: &Asked, rows: &[f32]) -> Result<Option<Reliability>, Train
 }
 
 impl Calibrated {
-    /// None where the calibration is that of another head, as of a model that was converted.
-    fn of(asked: &Asked, (by, fitted_on): (Calibration, usize)) -> Result<Option<Self>, TrainError> {
-        let Some(before) = uncalibrated(asked, &by) else { return Ok(None) };
+    /// None where the model was not calibrated.
+    fn of(asked: &Asked, record: &TrainingRecord) -> Result<Option<Self>, TrainError> {
+        let Some(by) = record.calibration.clone() else { return Ok(None) };
+        let before = record.lines(&asked.head).and_then(|lines| rows_before(asked, &lines));
+        let Some(before) = before else { return Ok(None) };
+        let fitted_on = record.validation_images;
         Ok(reliability(asked, &before)?.map(|before| Self { by, fitted_on, before }))
     }
 }
 
-/// The probabilities as they were before the calibration.
-fn uncalibrated(asked: &Asked, by: &Calibration) -> Option<Vec<f32>> {
+/// The probabilities as they were before the logits moved along these lines; none where these are those of another head, as of a model that was converted.
+pub(super) fn rows_before(asked: &Asked, lines: &[LogitLine]) -> Option<Vec<f32>> {
     let Asked { head, .. } = asked;
-    let lines = by.lines(head.units());
     if lines.len() != head.units() {
         return None;
     }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use divvy_data::Loader;
-use divvy_model::TrainingRecord;
+use divvy_model::{Prior, TrainingRecord};
 use divvy_nn::Cpu;
 
 use super::Trainer;
 use crate::checkpoint::Keeper;
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Length, TrainConfig};
+use crate::error::TrainError;
 use crate::familiarize::Familiarizer;
 use crate::kept::{KeptModels, Record};
 use crate::learner::Learner;
@@ -20,6 +21,9 @@ use crate::run::RunFolder;
 
 impl<'a> Trainer<'a> {
     /// A training before its first step, whose first step begins now.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] where copies that were put together left a group, of which a share is stated, without pictures.
     pub(crate) fn new(
         config: &'a TrainConfig,
         run: &'a RunFolder,
@@ -28,9 +32,10 @@ impl<'a> Trainer<'a> {
         cpu: Cpu,
         stopwatch: Stopwatch,
         keeper: Keeper,
-    ) -> Self {
+    ) -> Result<Self, TrainError> {
         let Prepared { dataset, preprocess, network, growth, augment, metric, .. } = prepared;
         let (threads, told) = (cpu.threads(), augment.to_string());
+        let prior = config.prior.of(network.head(), &dataset, &pictures.split)?;
         let familiarizer = Familiarizer::new(config, &dataset, &pictures, threads);
         let Learner { engine, batches: training, correction } =
             Learner::new(config, network, &augment, &dataset, &pictures, cpu);
@@ -46,11 +51,11 @@ impl<'a> Trainer<'a> {
         };
         let preprocess =
             preprocess.with_scaling(scaling).expect("the scaling was measured on pictures of this recipe");
-        let record = record(config, told, &training, &validation);
+        let record = record(config, told, prior, &training, &validation);
         let models =
             KeptModels::new(run.clone(), dataset.classes().to_vec(), preprocess, config.views, record);
         let progress = Progress::default();
-        Self {
+        Ok(Self {
             config,
             run,
             dataset,
@@ -66,12 +71,18 @@ impl<'a> Trainer<'a> {
             models,
             familiarizer,
             keeper,
-        }
+        })
     }
 }
 
 /// How the models of a training are made.
-fn record(config: &TrainConfig, augment: String, training: &Loader, validation: &Loader) -> Record {
+fn record(
+    config: &TrainConfig,
+    augment: String,
+    prior: Option<Prior>,
+    training: &Loader,
+    validation: &Loader,
+) -> Record {
     let (training_images, validation_images) = (training.samples().len(), validation.samples().len());
     let config = config.clone();
     Box::new(move |epoch, validation, calibration| TrainingRecord {
@@ -89,6 +100,7 @@ fn record(config: &TrainConfig, augment: String, training: &Loader, validation: 
         label_smoothing: (config.label_smoothing > 0.0).then_some(config.label_smoothing),
         balance: (!config.balance.is_none()).then(|| config.balance.name().to_owned()),
         calibration,
+        prior: prior.clone(),
         epoch,
         validation,
     })

@@ -2,10 +2,10 @@
 
 use divvy::eval::{Reliability, ReliabilityBin};
 use divvy::model::Calibration;
-use divvy::train::{Calibrated, FalseAlarms, HowFamiliar, RunReport};
+use divvy::train::{Calibrated, FalseAlarms, HowFamiliar, RunReport, StatedShare, UnderPrior};
 use maud::{Markup, html};
 
-use super::number::{Form, interval, number};
+use super::number::{Form, estimate, interval, number};
 use super::{Section, table};
 use crate::page::drawn;
 use crate::plot::{Axis, Curve, Plot, Style};
@@ -25,6 +25,7 @@ pub(super) fn section(report: &RunReport) -> Option<Section> {
         }
         (bins(&how_sure.reliability.bins))
         @if let Some(calibrated) = &how_sure.calibrated { (before(calibrated)) }
+        @if let Some(prior) = &report.prior { (under_prior(prior)) }
         @if let Some(how_familiar) = &report.how_familiar { (familiar(how_familiar)) }
     };
     Some(Section { id: "how-sure", title: "How sure", content })
@@ -95,6 +96,35 @@ fn before(calibrated: &Calibrated) -> Markup {
             ", which was fitted on " (number("/how_sure/calibrated/fitted_on", calibrated.fitted_on, Form::Count)) " validation pictures. Before, it was:"
         }
         (figures("/how_sure/calibrated/before", &calibrated.before, None))
+    }
+}
+
+fn under_prior(prior: &UnderPrior) -> Markup {
+    let row = |(index, share): (usize, &StatedShare)| {
+        let key = |name: &str| format!("/prior/shares/{index}/{name}");
+        html! {
+            tr {
+                th scope="row" { bdi { (share.group) } }
+                td { (number(&key("stated"), share.stated, Form::Percent)) }
+                td { (number(&key("learnt_from"), share.learnt_from, Form::Percent)) }
+            }
+        }
+    };
+    let rows: Vec<Markup> = prior.shares.iter().enumerate().map(row).collect();
+    html! {
+        h3 { "Where groups come in other shares" }
+        p.note {
+            "It was stated in which shares the groups come where the model is used, and its probabilities are for pictures in these. The pictures measured on come in shares of their own, among which "
+            "they need not come true: the figures above say how far they do."
+        }
+        (table("Shares of the groups", &["Group", "Where it is used", "Learnt from"], &rows))
+        @if let Some(accuracy) = prior.accuracy {
+            p { "In the stated shares it gives the right group to " (estimate("/prior/accuracy", Some(accuracy), Form::Percent)) " of the pictures." }
+        }
+        @if let Some(before) = &prior.before {
+            p.note { "In the shares that it learnt from, before it was put into the stated ones, it was:" }
+            (figures("/prior/before", before, None))
+        }
     }
 }
 
