@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A share that is asked for, strictly between 0 and 1: a coverage, a precision, a rate of false alarms.
+/// A share that is asked for, strictly between 0 and 1: such as a coverage or a precision.
 ///
 /// 0 and 1 are left out because no number of samples can show that something never, or always, happens. Serialises as the number.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -45,13 +45,6 @@ impl Level {
     /// chance. Less what rounding may have added: 0.07 of 100 is 7.000000000000001.
     pub(crate) fn of_exchangeable(self, n: usize) -> f64 {
         self.0 * (n as f64 + 1.0) * (1.0 - ROUNDING)
-    }
-
-    /// How many of `n` earlier samples at most may be as bad as a new one that is exchangeable with them, for that to have no more
-    /// than this chance: `level (n + 1) - 1`, rounded down. `None` where even none is too many.
-    pub(crate) fn most_as_bad(self, n: usize) -> Option<usize> {
-        let whole = self.0 * (n as f64 + 1.0) * (1.0 + ROUNDING);
-        (whole as usize).checked_sub(1).filter(|&most| most < n)
     }
 }
 

@@ -21,8 +21,7 @@
 //! probabilities cost and whether they came true; a [`Ranking`] draws the [`Curve`]s of all thresholds.
 //! Labels that are likely wrong are found by [`LabelErrors`]. A [`ThresholdCurve`] gives the threshold for an [`Aim`], a
 //! [`CostMatrix`] the decisions of least cost. [`RiskCoverage`] tells from which confidence on a stated accuracy holds,
-//! [`ConformalSets`] hold the true class as often as asked for, [`NoveltyScores`] tell what is unlike the samples known, and
-//! [`Slices`] where accuracy falls.
+//! [`ConformalSets`] hold the true class as often as asked for, and [`Slices`] tell where accuracy falls.
 //!
 //! # Conventions
 //!
@@ -52,6 +51,7 @@ mod cost;
 mod error;
 mod exclusive;
 mod interval;
+mod jackknife;
 mod label_errors;
 mod level;
 mod log_loss;
@@ -59,7 +59,6 @@ mod mcnemar;
 mod mean;
 mod mover;
 mod multi_label;
-mod novelty;
 mod paired;
 mod ranking;
 mod reliability;
@@ -91,7 +90,6 @@ pub use level::{Level, LevelError};
 pub use mcnemar::McNemar;
 pub use mean::MeanInterval;
 pub use multi_label::{LabelScores, MultiLabelReport};
-pub use novelty::{NoveltyReport, NoveltyScores, NoveltyThreshold};
 pub use paired::PairedT;
 pub use ranking::{BandPoint, Curve, CurvePoint, Ranking};
 pub use reliability::Reliability;

@@ -192,25 +192,45 @@ fn bins_of_equal_width_are_closed_below_and_the_last_above() {
     assert_close(found.value, 0.75 / 3.0);
 }
 
-#[test]
-fn the_interval_of_one_bin_by_hand() {
-    // 100 samples of confidence 0.5, 63 came true: the gap is 13, its variance that of 63.5/101.
-    let confidences = [0.5; 100];
-    let came_true: Vec<bool> = (0..100).map(|sample| sample < 63).collect();
-    let Estimate { value, ci95 } = error(&confidences, &came_true, Binning::default());
-    assert_close(value, 0.13);
-    let deviation = (63.5 / 101.0 * (37.5 / 101.0) * 100.0_f64).sqrt();
-    assert_close(ci95.high, 0.13 + Z2.sqrt() * deviation / 100.0);
-    // 97.5% of the half-normal lies below 2.2414.
-    let excess = 2.2414 * deviation / 100.0;
-    assert!((value - ci95.low - excess).abs() < 0.01 * excess && ci95.low > 0.0, "{ci95:?}");
+/// The calibration error of 100 samples of confidence 0.5, of which so many came true.
+fn of_a_hundred(came_true: usize) -> Estimate {
+    let came_true: Vec<bool> = (0..100).map(|sample| sample < came_true).collect();
+    error(&[0.5; 100], &came_true, Binning::default())
+}
 
-    // 90 came true: beyond doubt not half, and both ends are those of a normal distribution.
-    let came_true: Vec<bool> = (0..100).map(|sample| sample < 90).collect();
-    let Estimate { value, ci95 } = error(&confidences, &came_true, Binning::default());
-    let deviation = (90.5 / 101.0 * (10.5 / 101.0) * 100.0_f64).sqrt();
-    assert_close(value - ci95.low, Z2.sqrt() * deviation / 100.0);
-    assert_close(ci95.high - value, Z2.sqrt() * deviation / 100.0);
+#[test]
+fn the_interval_of_one_clear_bin_is_that_of_its_share() {
+    for (came_true, side) in [(90, 1.0), (75, 1.0), (10, -1.0)] {
+        let Estimate { value, ci95 } = of_a_hundred(came_true);
+        let share = Interval::wilson(came_true, 100).expect("there are trials");
+        assert_close(value, side * (came_true as f64 / 100.0 - 0.5));
+        let mut expected = [side * (share.low - 0.5), side * (share.high - 0.5)];
+        expected.sort_by(f64::total_cmp);
+        for (ours, expected) in [ci95.low, ci95.high].into_iter().zip(expected) {
+            assert!((ours - expected).abs() < 0.005, "{came_true}: {ci95:?}, expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn no_error_is_left_out_where_a_binomial_test_does_not_find_one() {
+    // 59 and 61 of 100 fair coins have p-values of 0.089 and 0.035 (scipy.stats.binomtest).
+    for (came_true, is_found) in [(50, false), (59, false), (41, false), (61, true), (39, true)] {
+        let ci95 = of_a_hundred(came_true).ci95;
+        assert_eq!(ci95.low > 0.0, is_found, "{came_true}: {ci95:?}");
+    }
+}
+
+#[test]
+fn always_right_is_not_right_with_certainty() {
+    // Were 1 - 0.05^(1/40) wrong, all 40 would be right in 5 of 100 cases.
+    let Estimate { value, ci95 } = error(&[1.0; 40], &[true; 40], Binning::default());
+    assert_eq!((value, ci95.low), (0.0, 0.0));
+    assert!((ci95.high - (1.0 - 0.05_f64.powf(1.0 / 40.0))).abs() < 0.01, "{ci95:?}");
+    // And stated with almost certainty, in many bins.
+    let confidences: Vec<f32> = (0..600_u16).map(|sample| 1.0 - 1e-6 * f32::from(sample)).collect();
+    let ci95 = error(&confidences, &[true; 600], Binning::default()).ci95;
+    assert!(ci95.low == 0.0 && (0.003..0.008).contains(&ci95.high), "{ci95:?}");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 mod coins;
 
 use divvy_eval::{
-    Answers, BandPoint, Binning, Bootstrap, Curve, ExclusiveReport, Interval, MultiLabelReport, Ranking,
-    Reliability,
+    Answers, BandPoint, Binning, Bootstrap, Calibration, Curve, ExclusiveReport, Interval, MultiLabelReport,
+    Ranking, Reliability,
 };
 
 use coins::Coins;
@@ -280,57 +280,123 @@ fn normal(coins: &mut Coins) -> f64 {
     radius * (std::f64::consts::TAU * coins.next()).cos()
 }
 
-/// Three labels that come together and are mistaken together, the last of them rare.
-fn several_labels(coins: &mut Coins, samples: usize) -> MultiLabelReport {
-    const SHARES: [f64; 3] = [0.5, 0.3, 0.15];
-    const SKILLS: [f64; 3] = [1.2, 1.8, 1.5];
+/// A label's share of the samples, roughly, and how well it is told.
+type Label = (f64, f64);
+
+/// Labels that come together and are mistaken together.
+fn several_labels(coins: &mut Coins, labels: &[Label], samples: usize) -> MultiLabelReport {
     let mut truth = Vec::new();
     let mut probabilities = Vec::new();
     for _ in 0..samples {
         let (together, hard) = (coins.next(), normal(coins));
-        let labels: Vec<usize> =
-            (0..3).filter(|&label| 0.5 * together + 0.5 * coins.next() < SHARES[label]).collect();
-        for (label, skill) in SKILLS.into_iter().enumerate() {
-            let side = if labels.contains(&label) { skill } else { -skill };
+        let own: Vec<usize> = (0..labels.len())
+            .filter(|&label| 0.5 * together + 0.5 * coins.next() < labels[label].0)
+            .collect();
+        for (label, (_, skill)) in labels.iter().enumerate() {
+            let side = if own.contains(&label) { *skill } else { -skill };
             let logit = side + 0.8 * hard + normal(coins);
             probabilities.push((1.0 / (1.0 + (-logit).exp())) as f32);
         }
-        truth.push(labels);
+        truth.push(own);
     }
-    let names = ["a", "b", "c"].map(str::to_owned);
-    MultiLabelReport::new(&names, &truth, &probabilities, &[0.5; 3]).expect("the input is good")
+    let names: Vec<String> = (0..labels.len()).map(|label| label.to_string()).collect();
+    MultiLabelReport::new(&names, &truth, &probabilities, &vec![0.5; labels.len()])
+        .expect("the input is good")
 }
+
+/// A number of a report and its interval.
+type Pick = fn(&MultiLabelReport) -> (Option<f64>, Option<Interval>);
+
+/// Covers with the intervals of small samples what is found on one so large that what is left of chance is small beside theirs.
+fn assert_labels_cover(what: &str, seed: u64, labels: &[Label], samples: (f64, f64), picks: &[(&str, Pick)]) {
+    let mut coins = Coins(seed);
+    let truth = several_labels(&mut coins, labels, 400_000);
+    let reports: Vec<MultiLabelReport> = (0..DRAWS)
+        .map(|_| {
+            let samples = between(&mut coins, samples.0, samples.1) as usize;
+            several_labels(&mut coins, labels, samples)
+        })
+        .collect();
+    for (number, pick) in picks {
+        let value = pick(&truth).0.expect("all labels occur");
+        let mut reports = reports.iter();
+        assert_covers(&format!("{number} of {what}"), || {
+            reports.next().is_some_and(|report| holds(pick(report).1, value))
+        });
+    }
+}
+
+const MEAN_AVERAGE_PRECISION: (&str, Pick) =
+    ("mean average precision", |r| (r.mean_average_precision, r.mean_average_precision_ci95));
 
 #[test]
 fn intervals_of_several_labels() {
-    /// A number of a report and its interval.
-    type Pick = fn(&MultiLabelReport) -> (Option<f64>, Option<Interval>);
-    let picks: [(&str, Pick); 6] = [
+    // The last is rare: of 100 samples it has four.
+    let labels = [(0.5, 1.2), (0.3, 1.8), (0.15, 1.5)];
+    let picks: [(&str, Pick); 7] = [
         ("balanced accuracy", |r| (Some(r.balanced_accuracy), Some(r.balanced_accuracy_ci95))),
         ("macro F1", |r| (r.f1_macro, r.f1_macro_ci95)),
         ("micro F1", |r| (r.f1_micro, r.f1_micro_ci95)),
         ("samples F1", |r| (r.f1_samples, r.f1_samples_ci95)),
         ("Hamming loss", |r| (Some(r.hamming_loss), Some(r.hamming_loss_ci95))),
-        ("log loss of labels", |r| (Some(r.log_loss), Some(r.log_loss_ci95))),
+        ("log loss", |r| (Some(r.log_loss), Some(r.log_loss_ci95))),
+        MEAN_AVERAGE_PRECISION,
     ];
-    // So many samples that what is left of chance is small beside that of the few below.
-    let mut coins = Coins(42);
-    let truth = several_labels(&mut coins, 400_000);
-    let reports: Vec<MultiLabelReport> = (0..DRAWS)
-        .map(|_| {
-            let samples = between(&mut coins, 100.0, 400.0) as usize;
-            several_labels(&mut coins, samples)
-        })
-        .collect();
-    for (what, pick) in picks {
-        let value = pick(&truth).0.expect("all labels occur");
-        let mut reports = reports.iter();
-        assert_covers(what, || reports.next().is_some_and(|report| holds(pick(report).1, value)));
-    }
-    // With five samples of the rarest label an average precision flatters; its interval is on the safe side.
-    let value = truth.mean_average_precision.expect("all labels occur");
-    let mut reports = reports.iter();
-    let share =
-        coverage(|| reports.next().is_some_and(|report| holds(report.mean_average_precision_ci95, value)));
-    assert!((0.95..=0.98).contains(&share), "mean average precision: covered {share} of the truths");
+    assert_labels_cover("three labels", 42, &labels, (100.0, 400.0), &picks);
+}
+
+#[test]
+fn intervals_of_mean_average_precisions() {
+    let picks = [MEAN_AVERAGE_PRECISION];
+    // What each of many labels flatters is not small beside how much their mean varies.
+    let many: Vec<Label> =
+        (0..12).map(|label| (0.2 + 0.03 * f64::from(label), 0.8 + 0.1 * f64::from(label))).collect();
+    assert_labels_cover("many labels", 43, &many, (200.0, 600.0), &picks);
+    // Nearly all samples are in order.
+    assert_labels_cover("good answers", 44, &[(0.5, 2.2), (0.45, 2.5), (0.3, 2.4)], (100.0, 500.0), &picks);
+    assert_labels_cover("bad answers", 45, &[(0.5, 0.2), (0.4, 0.5), (0.3, 0.3)], (100.0, 500.0), &picks);
+}
+
+/// Covers the calibration error of a classifier whose stated `p` comes true with the chance `chance(p)`, and tells how often 0 is
+/// left out.
+fn assert_calibration_covers(what: &str, seed: u64, chance: impl Fn(f64) -> f64) -> f64 {
+    let mut coins = Coins(seed);
+    let mut found = 0;
+    assert_covers(&format!("calibration error, {what}"), || {
+        let samples = 200.0 * between(&mut coins, 0.0, 25_f64.ln()).exp();
+        // More often sure than not, as classifiers are.
+        let mut stated: Vec<f32> =
+            (0..samples as usize).map(|_| (1.0 - coins.next().powi(3)) as f32).collect();
+        stated.sort_by(f32::total_cmp);
+        let came_true: Vec<bool> = stated.iter().map(|&p| coins.next() < chance(f64::from(p))).collect();
+        // Without ties a sample's place tells its bin.
+        let mut gaps = [0.0; 15];
+        for (place, &p) in stated.iter().enumerate() {
+            gaps[15 * (2 * place + 1) / (2 * stated.len())] += f64::from(p) - chance(f64::from(p));
+        }
+        let error = gaps.iter().map(|gap: &f64| gap.abs()).sum::<f64>() / stated.len() as f64;
+        let calibration = Calibration::new(&stated, &came_true).expect("the input is good");
+        let ci95 = calibration.error(Binning::default()).expect("there are bins").ci95;
+        found += u32::from(ci95.low > 0.0);
+        holds(Some(ci95), error)
+    });
+    f64::from(found) / f64::from(DRAWS)
+}
+
+/// The chance of what is stated with logits that are so many times as large as they should be.
+fn sharpened(times: f64) -> impl Fn(f64) -> f64 {
+    move |p| 1.0 / (1.0 + ((1.0 - p) / p).powf(times.recip()))
+}
+
+#[test]
+fn intervals_of_calibration_errors() {
+    // An error of exactly 0 is covered where 0 is not left out.
+    assert_calibration_covers("calibrated", 50, |p| p);
+    assert_calibration_covers("a little too sure", 51, |p| p - 0.05 * p * p);
+    assert_calibration_covers("too sure", 52, sharpened(1.25));
+    assert_calibration_covers("much too sure", 53, sharpened(2.0));
+    assert_calibration_covers("not sure enough", 54, sharpened(0.8));
+    assert_calibration_covers("wrong in one place", 55, |p| if 0.6 < p && p < 0.8 { p - 0.12 } else { p });
+    let found = assert_calibration_covers("twice as sure as it may be", 56, |p| 0.5 * p);
+    assert_eq!(found, 1.0);
 }

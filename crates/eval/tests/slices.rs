@@ -14,6 +14,7 @@ use coins::Coins;
 struct Reference {
     fisher: Vec<FisherCase>,
     slices: SlicesCase,
+    tied: TiedCase,
 }
 
 #[derive(Deserialize)]
@@ -34,6 +35,21 @@ struct SlicesCase {
     n: Vec<usize>,
     p: Vec<f64>,
     adjusted_p: Vec<f64>,
+}
+
+/// Numbers of which many are equal, and some are not known.
+#[derive(Deserialize)]
+struct TiedCase {
+    right: Vec<u8>,
+    numbers: Vec<Option<f64>>,
+    slices: Vec<TiedSlice>,
+}
+
+#[derive(Deserialize)]
+struct TiedSlice {
+    range: Option<(f64, f64)>,
+    n: usize,
+    p: f64,
 }
 
 fn reference() -> Reference {
@@ -98,6 +114,22 @@ fn all_slices_agree_with_scipy_and_statsmodels() {
     // The fall that was made.
     assert!(slices[0].falls && slices[0].attribute == "brightness");
     assert!(matches!(slices[0].range, SliceRange::Between(low, high) if low > 79.0 && high == 99.0));
+}
+
+#[test]
+fn slices_of_equal_numbers_agree_with_scipys_ranks() {
+    let case = reference().tied;
+    let right: Vec<bool> = case.right.iter().map(|&right| right == 1).collect();
+    let values: Vec<f64> = case.numbers.iter().map(|number| number.unwrap_or(f64::NAN)).collect();
+    let slices = cut(&right, &[numbers("height", &values)]);
+    assert_eq!(slices.len(), case.slices.len());
+    for expected in case.slices {
+        let range = expected.range.map_or(SliceRange::Unknown, |(low, high)| SliceRange::Between(low, high));
+        let slice = slices.iter().find(|slice| slice.range == range);
+        let slice = slice.unwrap_or_else(|| panic!("no slice is {range:?}"));
+        assert_eq!(slice.n, expected.n, "{range:?}");
+        assert_near(slice.p, expected.p, &format!("{range:?}"));
+    }
 }
 
 #[test]
@@ -210,5 +242,17 @@ proptest! {
             prop_assert!((slice.accuracy.value - slice.rest_accuracy.value - slice.difference.value).abs() < 1e-12);
         }
         prop_assert!(slices.windows(2).all(|pair| pair[0].adjusted_p <= pair[1].adjusted_p));
+    }
+    #[test]
+    fn a_slice_of_numbers_has_all_samples_of_its_range(values in prop::collection::vec(0_u8..12, 40..300)) {
+        let values: Vec<f64> = values.into_iter().map(f64::from).collect();
+        let mut ranges = Vec::new();
+        for slice in cut(&vec![true; values.len()], &[numbers("x", &values)]) {
+            let SliceRange::Between(low, high) = slice.range else { panic!("these are numbers") };
+            prop_assert_eq!(slice.n, values.iter().filter(|&&value| low <= value && value <= high).count());
+            ranges.push((low, high));
+        }
+        ranges.sort_by(|a, b| a.0.total_cmp(&b.0));
+        prop_assert!(ranges.windows(2).all(|pair| pair[0].1 < pair[1].0), "{:?}", ranges);
     }
 }

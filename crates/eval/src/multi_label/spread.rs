@@ -3,8 +3,9 @@
 //! The labels of one sample hang together, so that samples are what varies: each number is taken apart into what each sample adds to
 //! it. Where a sample is too small to show how much that is, the intervals are those of the labels' shares.
 
+use crate::interval::Z_95;
+use crate::jackknife::Jackknife;
 use crate::mean::bounded_mean;
-use crate::ranking::standard_error;
 use crate::tally::{mean_of_defined, share};
 use crate::{ConfusionMatrix, Interval, Ranking, Tally, log_loss, spread};
 
@@ -28,13 +29,15 @@ impl Decisions<'_> {
         rows.map(|(truth, given)| truth.iter().copied().zip(given.iter().copied()))
     }
 
-    /// The standard error of a number that each decision on a label moves by so much, of the label, the truth and what was given.
+    /// The standard error of a number that each decision on a label moves by so much, of the label, the truth and what was given; all
+    /// moves together are zero.
     fn standard_error(&self, moves: impl Fn(usize, bool, bool) -> f64) -> f64 {
         let n = self.samples() as f64;
         let influences = self.rows().map(|row| {
             n * row.enumerate().map(|(label, (truth, given))| moves(label, truth, given)).sum::<f64>()
         });
-        standard_error(&influences.collect::<Vec<_>>())
+        let squares: f64 = influences.map(|influence| influence * influence).sum();
+        (squares / (n - 1.0).max(1.0) / n).sqrt()
     }
 
     /// How an F1 of `value` over decisions of which `size` are there or given, those that are both counted twice, is moved by one.
@@ -123,26 +126,35 @@ pub(super) fn log_loss(truth: &[bool], probabilities: &[f32], labels: usize) -> 
     bounded_mean(&losses, log_loss::largest_surprise())
 }
 
-/// That of the mean of the labels' average precisions, where those are defined; nowhere narrower than that of independent ones, whose
-/// own intervals make up for what rare labels flatter.
+/// That of the mean of the labels' average precisions, where those are defined: the one of independent shares, made narrower or wider
+/// by as much as the standard error is for their hanging together, and no narrower on the whole than a normal distribution of that
+/// error. Many labels flatter as much on average as one does, while their mean scatters less, so that it reaches as far lower as
+/// the mean is likely to be too large.
 pub(super) fn mean_average_precision(rankings: &[Ranking]) -> Option<Interval> {
-    let defined: Vec<(&Ranking, f64, Interval)> = rankings
+    let defined: Vec<(&Ranking, f64)> =
+        rankings.iter().filter_map(|ranking| Some((ranking, ranking.average_precision()?))).collect();
+    let value = mean_of_defined(defined.iter().map(|&(_, value)| Some(value)))?;
+    let jackknives: Vec<Jackknife> =
+        defined.iter().map(|(ranking, value)| ranking.average_precision_jackknife(*value)).collect();
+    let errors: Vec<f64> = jackknives.iter().map(Jackknife::standard_error).collect();
+    let shares: Vec<(f64, Interval)> = defined
         .iter()
-        .filter_map(|ranking| {
-            Some((ranking, ranking.average_precision()?, ranking.average_precision_interval()?))
+        .zip(&errors)
+        .map(|(&(ranking, value), &error)| {
+            (value, Interval::of_share(value, error, ranking.positives() as f64))
         })
         .collect();
-    let labels = defined.len() as f64;
-    let mut influences: Vec<f64> = Vec::new();
-    for (ranking, value, _) in &defined {
-        let of_label = ranking.average_precision_influences(*value);
-        influences.resize(of_label.len(), 0.0);
-        for (sum, influence) in influences.iter_mut().zip(of_label) {
-            *sum += influence / labels;
-        }
-    }
-    let own: Vec<_> = defined.iter().map(|(_, value, interval)| (*value, *interval)).collect();
-    let value = mean_of_defined(own.iter().map(|(value, _)| Some(*value)))?;
-    let together = Interval::of_share(value, standard_error(&influences), influences.len() as f64);
-    Some(together.joined(spread::mean_of_shares(&own)))
+
+    let together = Jackknife::of_mean(&jackknives);
+    let error = together.standard_error();
+    let independent = errors.iter().map(|error| error * error).sum::<f64>().sqrt() / errors.len() as f64;
+    let ratio = if independent > 0.0 { error / independent } else { 1.0 };
+    let Interval { low, high } = spread::mean_of_shares(&shares);
+    let half = ((value - low).powi(2) + (high - value).powi(2)).sqrt() / std::f64::consts::SQRT_2;
+    let stretch = if half > 0.0 { ratio.max(Z_95 * error / half) } else { ratio };
+    let flattery = together.bias().max(0.0);
+    Some(Interval {
+        low: (value - stretch * (value - low) - flattery).max(0.0),
+        high: (value + stretch * (high - value)).min(1.0),
+    })
 }

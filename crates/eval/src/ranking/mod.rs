@@ -100,15 +100,13 @@ impl Ranking {
     pub fn average_precision_interval(&self) -> Option<Interval> {
         let value = self.average_precision()?;
         let positives = self.positives as f64;
-        let error = standard_error(&self.average_precision_influences(value));
+        let error = self.average_precision_jackknife(value).standard_error();
         let of_positives = Interval::of_trials(value, positives);
         Some(Interval::of_share(value, error, positives).joined(of_positives))
     }
-}
 
-/// The standard error of a number that is the mean of what each sample adds to it, with a mean of zero.
-pub(crate) fn standard_error(influences: &[f64]) -> f64 {
-    let n = influences.len() as f64;
-    let squares: f64 = influences.iter().map(|influence| influence * influence).sum();
-    (squares / (n - 1.0).max(1.0) / n).sqrt()
+    /// How many samples are positive.
+    pub(crate) fn positives(&self) -> usize {
+        self.positives
+    }
 }

@@ -1,6 +1,7 @@
 //! How far areas and average precisions may be from the truth.
 
 use super::Ranking;
+use crate::jackknife::Jackknife;
 
 impl Ranking {
     /// The standard error of the area under the ROC curve: of the share of negatives below each positive, and of positives above each
@@ -22,31 +23,40 @@ impl Ranking {
         (of_positives / (positives - 1.0) / positives + of_negatives / (negatives - 1.0) / negatives).sqrt()
     }
 
-    /// How much each sample moves the average precision `value`: the derivative by its weight, times the number of samples (the
-    /// infinitesimal jackknife of Jaeckel 1972). There are positive samples.
+    /// How much each sample moves the average precision `value`; nothing where the only positive sample is all that it is made of.
     ///
-    /// A positive sample adds its own precision and lifts those at all lower scores, a negative one lowers them.
-    pub(crate) fn average_precision_influences(&self, value: f64) -> Vec<f64> {
-        let scale = self.places.len() as f64 / self.positives as f64;
-        let (mut found, mut taken) = (self.positives as f64, self.places.len() as f64);
-        let (mut lift, mut fall) = (0.0, 0.0);
+    /// Without a positive sample there is one term less and those at all lower scores lose one that was found and one that was taken;
+    /// without a negative one these lose one that was taken.
+    pub(crate) fn average_precision_jackknife(&self, value: f64) -> Jackknife {
+        let all = self.positives as f64;
+        if self.positives < 2 {
+            return Jackknife::new(value, &vec![value; self.places.len()]);
+        }
+        let (mut found, mut taken) = (all, self.places.len() as f64);
+        // The terms at higher scores, and what those at lower ones would be.
+        let mut above = value * all;
+        let (mut below_positive, mut below_negative) = (0.0, 0.0);
         let mut by_step = vec![(0.0, 0.0); self.steps.len()];
         for (place, step) in self.steps.iter().enumerate().rev() {
             let positives = step.positives as f64;
-            let precision = found / taken;
-            lift += positives * (1.0 - precision) / taken;
-            fall += positives * precision / taken;
-            by_step[place] = (scale * (precision - value + lift), -scale * fall);
+            let others = (taken - 1.0).max(1.0);
+            above -= positives * found / taken;
+            below_negative += positives * found / others;
+            let without_positive = above + (positives - 1.0) * (found - 1.0) / others + below_positive;
+            by_step[place] = (without_positive / (all - 1.0), (above + below_negative) / all);
+            below_positive += positives * (found - 1.0) / others;
             found -= positives;
             taken -= positives + step.negatives as f64;
         }
-        self.places
+        let without: Vec<f64> = self
+            .places
             .iter()
             .zip(&self.truth)
             .map(|(&place, &positive)| {
                 let (of_positive, of_negative) = by_step[place];
                 if positive { of_positive } else { of_negative }
             })
-            .collect()
+            .collect();
+        Jackknife::new(value, &without)
     }
 }

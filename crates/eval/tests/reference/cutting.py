@@ -1,14 +1,13 @@
-"""Writes cutting.json: what MAPIE, crepes, scipy and statsmodels say of prediction sets, novelty, abstaining and slices.
+"""Writes cutting.json: what MAPIE, scipy and statsmodels say of prediction sets, abstaining and slices.
 
     python -m venv venv
-    venv/bin/pip install mapie==1.6.0 crepes==0.9.1 scikit-learn==1.9.1 scipy==1.17.1 statsmodels==0.15.0
+    venv/bin/pip install mapie==1.6.0 scikit-learn==1.9.1 scipy==1.17.1 statsmodels==0.15.0
     venv/bin/python cutting.py
 
 Probabilities are written as the nearest float32, so that both sides read the same numbers.
 """
 
 import numpy as np
-from crepes.base import p_values_batch
 from mapie.classification import SplitConformalClassifier
 from mapie.risk_control import MultiLabelClassificationController
 from scipy import stats
@@ -95,12 +94,6 @@ def labels_case(labels, n, coverage):
     }
 
 
-def novelty_case(n):
-    scores = np.round(rng.exponential(size=n), 2).astype(np.float32)
-    new = np.round(rng.exponential(scale=2, size=40), 2).astype(np.float32)
-    return {"scores": scores, "new": new, "p": p_values_batch(scores, new, smoothing=False)}
-
-
 def shown_case(n, clarity, accuracy):
     """The largest of twenty coverages at which scipy's binomial test shows the accuracy at 1 in 400."""
     confidences = rng.permutation(np.round(np.linspace(0.3, 1, n), 5)).astype(np.float32)
@@ -144,6 +137,12 @@ def fisher_cases():
         }
 
 
+def fewer_right(right, members):
+    """Fisher's p-value for fewer right among some than among the rest."""
+    table = [[(right & m).sum(), (~right & m).sum()] for m in (members, ~members)]
+    return stats.fisher_exact(table, alternative="less").pvalue
+
+
 def slices_case():
     """Numbers that all differ, a hundred of each fifth; names; accuracy falls where the numbers are large."""
     n = 500
@@ -152,12 +151,7 @@ def slices_case():
     right = rng.random(n) < np.where(numbers > 80, 0.7, 0.93)
     fifths = np.searchsorted(np.sort(numbers), numbers) // (n // 5)
     members = [fifths == fifth for fifth in range(5)] + [names == name for name in ["bmp", "jpeg", "png"]]
-    p = [
-        stats.fisher_exact(
-            [[(right & m).sum(), (~right & m).sum()], [(right & ~m).sum(), (~right & ~m).sum()]], alternative="less"
-        ).pvalue
-        for m in members
-    ]
+    p = [fewer_right(right, m) for m in members]
     order = np.argsort(p, kind="stable")
     adjusted = multipletests(p, method="holm")[1]
     return {
@@ -170,6 +164,26 @@ def slices_case():
     }
 
 
+def tied_case():
+    """Few numbers that occur often, one of them in more samples than two slices should hold, and some that are not known.
+
+    Equal numbers go where their mean rank falls."""
+    n = 420
+    numbers = rng.choice([0.5, 1, 2, 4, 8, 16, 32], size=n, p=[0.06, 0.1, 0.45, 0.12, 0.12, 0.1, 0.05])
+    numbers[rng.random(n) < 0.08] = np.nan
+    right = rng.random(n) < np.where(numbers >= 16, 0.7, 0.93)
+    known = ~np.isnan(numbers)
+    fifths = np.full(n, -1)
+    fifths[known] = 5 * (stats.rankdata(numbers[known]) - 0.5) // known.sum()
+    members = {fifth: fifths == fifth for fifth in np.unique(fifths)}
+    slices = [
+        {"range": [numbers[m].min(), numbers[m].max()] if fifth >= 0 else None, "n": m.sum(), "p": fewer_right(right, m)}
+        for fifth, m in members.items()
+    ]
+    assert min(cut["n"] for cut in slices) >= 20
+    return {"right": right, "numbers": [x if k else None for x, k in zip(numbers, known)], "slices": slices}
+
+
 values = {
     "sets": [
         sets_case(2, 99, 1.0, 0.9),
@@ -178,9 +192,9 @@ values = {
         sets_case(5, 400, 0.5, 0.99),
     ],
     "labels": [labels_case(3, 120, 0.9), labels_case(6, 300, 0.8), labels_case(4, 200, 0.95)],
-    "novelty": [novelty_case(20), novelty_case(199)],
     "shown": [shown_case(600, 4, 0.9), shown_case(2000, 4, 0.95), shown_case(300, 1, 0.9), shown_case(1000, 20, 0.95)],
     "fisher": list(fisher_cases()),
     "slices": slices_case(),
+    "tied": tied_case(),
 }
-write("cutting.json", values, ['{"classes"', '{"labels"', '{"scores"', '{"confidences"', '{"right"'])
+write("cutting.json", values, ['{"classes"', '{"labels"', '{"confidences"', '{"right"'])

@@ -95,15 +95,38 @@ def roc_auc_interval(positive, scores):
     return share_interval(won.mean(), error, min(p, n))
 
 
-def average_precision_interval(positive, scores):
-    def metric(weights):
-        return metrics.average_precision_score(positive, scores, sample_weight=weights)
-
+def average_precisions_without(positive, scores):
+    """The average precision without each sample; with it where no positive one would be left."""
     n = len(positive)
-    moved = influences(metric, n)
-    error = math.sqrt((moved**2).sum() / max(n - 1, 1) / n)
-    value, p = metric(np.ones(n)), int(positive.sum())
+    kept = [np.arange(n) != sample if positive.sum() > 1 else np.full(n, True) for sample in range(n)]
+    return np.array([metrics.average_precision_score(positive[k], scores[k]) for k in kept])
+
+
+def jackknife_error(without):
+    n = len(without)
+    return math.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
+
+
+def average_precision_interval(positive, scores):
+    error = jackknife_error(average_precisions_without(positive, scores))
+    value, p = metrics.average_precision_score(positive, scores), int(positive.sum())
     return joined(share_interval(value, error, p), wilson(value * p, p))
+
+
+def mean_average_precision_interval(truth, scores):
+    """That of independent shares, stretched to the error of their mean, and lower by what that flatters."""
+    occurring = np.flatnonzero(truth.any(axis=0))
+    columns = [(truth[:, i] == 1, scores[:, i]) for i in occurring]
+    values = [metrics.average_precision_score(*column) for column in columns]
+    without = [average_precisions_without(*column) for column in columns]
+    errors = [jackknife_error(one) for one in without]
+    shares = [(v, share_interval(v, e, truth[:, i].sum())) for v, e, i in zip(values, errors, occurring)]
+    value, mean_without = np.mean(values), np.mean(without, axis=0)
+    error = jackknife_error(mean_without)
+    down, up = np.abs(np.array(mean_of_shares(shares)) - value)
+    stretch = max(error / (np.linalg.norm(errors) / len(errors)), stats.norm.ppf(0.975) * error / math.sqrt((down**2 + up**2) / 2))
+    flattery = max(0, (len(truth) - 1) * (mean_without.mean() - value))
+    return [max(0, value - stretch * down - flattery), min(1, value + stretch * up)]
 
 
 def ranked(positive, scores):
@@ -308,12 +331,6 @@ def multi_label(name, labels, truth, p, thresholds):
         (given == truth)[side, i].var() / side.sum() / len(sides[i]) ** 2 for i in range(len(labels)) for side in sides[i]
     ]
     independent = math.sqrt(sum(variances)) / len(labels)
-    occurring = [i for i in range(len(labels)) if truth[:, i].any()]
-
-    def mean_average_precision(weights):
-        return np.mean(
-            [metrics.average_precision_score(truth[:, i], p[:, i], sample_weight=weights) for i in occurring]
-        )
 
     epsilon = np.finfo(np.float32).eps
     clipped = np.clip(p.astype(np.float64), epsilon, 1 - epsilon)
@@ -332,10 +349,7 @@ def multi_label(name, labels, truth, p, thresholds):
         "f1_micro_ci95": share_interval(f1("micro"), error(weighted_f1("micro")), n),
         "f1_samples_ci95": bounded_mean(np.array(by_sample), 1.0),
         "hamming_loss_ci95": bounded_mean((truth != given).mean(axis=1), 1.0),
-        "mean_average_precision_ci95": joined(
-            share_interval(mean_average_precision(np.ones(n)), error(mean_average_precision), n),
-            mean_of_shares([(per_class[i]["average_precision"], per_class[i]["average_precision_ci95"]) for i in occurring]),
-        ),
+        "mean_average_precision_ci95": mean_average_precision_interval(truth, p),
         "log_loss_ci95": bounded_mean(losses, -math.log(epsilon)),
     }
     return {

@@ -1,8 +1,9 @@
 //! Whether stated probabilities come true as often as they say.
 
+mod spread;
+
 use serde::Serialize;
 
-use crate::interval::Z_95;
 use crate::{Answers, Estimate, EvalError, Interval, check};
 
 /// How confidences are put into bins.
@@ -122,17 +123,20 @@ impl Calibration {
     /// The expected calibration error: the mean over the samples of how far the mean confidence of their bin lies from the
     /// share of the bin that came true (Naeini, Cooper and Hauskrecht 2015, AAAI). `None` for no bins.
     ///
-    /// The error of a sample is too large on average, the more so the fewer samples a bin has: chance alone parts the two
-    /// numbers. So its interval is not centred. It is one for the error that these confidences, in these bins, would have if
-    /// the samples were infinitely many, and covers that at least 95 times in 100; 0 lies in it unless more than chance was
-    /// found.
+    /// The value is this mean as it was found, which is too large on average, the more so the fewer samples a bin has: chance alone
+    /// parts the two numbers. So its interval is not centred. It is one for the error that these confidences, in these bins,
+    /// would have if the samples were infinitely many: the errors under which finding this one is no surprise. It is told as if
+    /// all samples of a bin had one chance to come true, which is near the truth unless a bin is wide.
+    ///
+    /// If all confidences come true as often as they say, the interval leaves out 0 in 5 of 100 cases. It always holds the value, so
+    /// that what is too small to be told from 0 is covered more often than 95 times in 100: up to 99, where a few hundred samples come true a
+    /// little more often than stated.
     pub fn error(&self, binning: Binning) -> Option<Estimate> {
         let bins = self.filled(binning)?;
         let n = self.ordered.len() as f64;
         let value = bins.iter().map(|bin| bin.gap().abs()).sum::<f64>() / n;
-        let low = (value - largest_excess(&bins) / n).max(0.0);
-        let high = (value + largest_shortfall(&bins) / n).min(1.0);
-        Some(Estimate { value, ci95: Interval { low, high } })
+        let ci95 = spread::of_gaps(&bins).map(|sum| (sum / n).min(1.0));
+        Some(Estimate { value, ci95 })
     }
 
     /// The sums of the bins that are not empty.
@@ -190,46 +194,4 @@ impl Bin {
     fn gap(&self) -> f64 {
         self.stated - self.came_true as f64
     }
-
-    /// The variance of `gap`, at most: samples of one chance vary more than ones of several chances with the same mean. With
-    /// half a success and half a failure added (Jeffreys' prior), for a bin that is always right is not right with certainty.
-    fn variance(&self) -> f64 {
-        let samples = self.samples as f64;
-        let share = (self.came_true as f64 + 0.5) / (samples + 1.0);
-        samples * share * (1.0 - share)
-    }
-
-    /// Whether chance can hardly have turned the sign of the gap: beyond three standard deviations.
-    fn is_clear(&self) -> bool {
-        self.gap().powi(2) > 9.0 * self.variance()
-    }
-}
-
-/// How much larger than the true sum of `|gap|` the one that was seen is, at most, 97.5 times in 100.
-///
-/// For a true gap `g` with noise `e`, `|g + e| - |g|` is never more than `|e|`, which it is at `g = 0`, and is `±e` where the
-/// sign of the gap is clear. To take the worst wherever it is not is the selection of moments of Andrews and Soares (2010,
-/// *Econometrica* 78:119). The quantile of a sum of normal and half-normal variables is taken by Cornish and Fisher's
-/// expansion to the third cumulant, which is within 1% of the exact one for a single half-normal and nearer for more.
-fn largest_excess(bins: &[Bin]) -> f64 {
-    use std::f64::consts::{FRAC_2_PI, PI};
-    let (mut mean, mut variance, mut third) = (0.0, 0.0, 0.0);
-    for bin in bins {
-        let deviation = bin.variance().sqrt();
-        if bin.is_clear() {
-            variance += deviation.powi(2);
-        } else {
-            mean += FRAC_2_PI.sqrt() * deviation;
-            variance += (1.0 - FRAC_2_PI) * deviation.powi(2);
-            third += FRAC_2_PI.sqrt() * (4.0 / PI - 1.0) * deviation.powi(3);
-        }
-    }
-    let skewness = third / variance.powf(1.5);
-    mean + variance.sqrt() * (Z_95 + (Z_95 * Z_95 - 1.0) / 6.0 * skewness)
-}
-
-/// How much smaller than the true sum of `|gap|` the one that was seen is, at most, 97.5 times in 100: `|g + e| - |g|` is
-/// never less than `±e`, whatever the true gap.
-fn largest_shortfall(bins: &[Bin]) -> f64 {
-    Z_95 * bins.iter().map(Bin::variance).sum::<f64>().sqrt()
 }
