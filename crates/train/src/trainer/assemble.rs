@@ -9,6 +9,7 @@ use divvy_nn::Cpu;
 use super::Trainer;
 use crate::checkpoint::Keeper;
 use crate::clock::{Clock, Stopwatch};
+use crate::closing::Closing;
 use crate::config::{Length, TrainConfig};
 use crate::familiarize::Familiarizer;
 use crate::kept::{KeptModels, Record};
@@ -26,6 +27,7 @@ impl<'a> Trainer<'a> {
         prepared: Prepared,
         pictures: Pictures,
         cpu: Cpu,
+        closing: Closing,
         stopwatch: Stopwatch,
         keeper: Keeper,
     ) -> Self {
@@ -34,7 +36,7 @@ impl<'a> Trainer<'a> {
         let familiarizer = Familiarizer::new(config, &dataset, &pictures, threads);
         let Learner { engine, batches: training, correction } =
             Learner::new(config, network, &augment, &dataset, &pictures, cpu);
-        let Pictures { validation, split, scaling, .. } = pictures;
+        let Pictures { validation, split, scaling, reading, .. } = pictures;
         let validation = Loader::for_evaluation(&validation, &split.validation, &scaling, config.batch)
             .with_threads(threads);
         let epochs = config.length.epochs(split.train.len());
@@ -65,6 +67,8 @@ impl<'a> Trainer<'a> {
             progress,
             models,
             familiarizer,
+            closing,
+            reading,
             keeper,
         }
     }
