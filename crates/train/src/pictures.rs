@@ -87,12 +87,7 @@ impl Pictures {
         }
     }
 
-    fn of(
-        read: Read,
-        split: Split,
-        prepared: &Prepared,
-        reader: &Reader<'_>,
-    ) -> Result<Self, TrainError> {
+    fn of(read: Read, split: Split, prepared: &Prepared, reader: &Reader<'_>) -> Result<Self, TrainError> {
         let Read { store: training, each: reading } = read;
         let scaling = training.measure_scaling(&split.train);
         let validation = match Detail::for_augment(&prepared.augment) {

@@ -53,7 +53,7 @@ impl Quantization {
 }
 
 /// Makes the 8-bit form of a run's model, calibrated on some of its training pictures, compares both on its validation pictures, and lets it learn what the
-/// training pictures look like to it.
+/// training pictures look like to it, where the run tells which they are.
 ///
 /// `data` are other labelled pictures instead; they are divided as the run's list says, or anew where it does not name them.
 /// `options` say how pictures are read; `told` hears how many looks at pictures of how many are done.
@@ -77,9 +77,10 @@ pub fn quantize(
         None => config.map(|config| (config.data, config.read))?,
     };
     let dataset = Arc::new(Dataset::open(&root, &read)?.with_classes(model.classes())?);
-    let split = split(&folder, &dataset, model.record().seed)?;
+    let (split, is_own) = split(&folder, &dataset, model.record().seed)?;
     let calibration = evenly(&split.train, most_pictures(&model));
-    let [learnt, held_against] = familiarize::chosen(&split);
+    // Of pictures that are dealt anew it is not known which were trained on.
+    let [learnt, held_against] = if is_own { familiarize::chosen(&split) } else { [Vec::new(), Vec::new()] };
     let mut samples = [&calibration[..], &learnt, &split.validation].concat();
     samples.sort_unstable();
     samples.dedup();
@@ -121,7 +122,7 @@ pub fn quantize(
             return Err(DataError::Interrupted.into());
         }
     }
-    // The features of a model in 8 bits are others than those of the one that it was made of.
+    // Its features are others than those of the model that it was made of.
     let never = AtomicBool::new(false);
     let mut seen = |done: usize| told(validation.len() + done, total);
     let familiar =
@@ -133,11 +134,14 @@ pub fn quantize(
     })
 }
 
-/// The run's own division of the pictures, or a new one where it does not name any of these.
-fn split(folder: &RunFolder, dataset: &Dataset, seed: u64) -> Result<Split, TrainError> {
+/// The run's own division of the pictures, or a new one where it does not name any of these; and whether it is its own.
+fn split(folder: &RunFolder, dataset: &Dataset, seed: u64) -> Result<(Split, bool), TrainError> {
     match Split::read_csv(&folder.split(), dataset) {
-        Ok(split) if !split.train.is_empty() && !split.validation.is_empty() => Ok(split),
-        _ => Ok(Split::new(dataset, TrainConfig::new(dataset.root()).validation_share, seed)?),
+        Ok(split) if !split.train.is_empty() && !split.validation.is_empty() => Ok((split, true)),
+        _ => {
+            let share = TrainConfig::new(dataset.root()).validation_share;
+            Ok((Split::new(dataset, share, seed)?, false))
+        }
     }
 }
 

@@ -168,8 +168,7 @@ fn minutes_hold_what_comes_after_the_last_epoch() {
             after = Some(begun.elapsed().as_secs_f64());
         }
     };
-    let outcome =
-        train(&config, &folder.path().join("run"), Cpu::new(2), &mut listener, &no_stop()).unwrap();
+    let outcome = train(&config, &folder.path().join("run"), Cpu::new(2), &mut listener, &no_stop()).unwrap();
     let (end, after) = (begun.elapsed().as_secs_f64(), after.expect("it is told"));
     let (wanted, took) = (60.0 * minutes, end - after);
     println!("{after:.3} s until the last epoch was over, {took:.3} s after it, of {wanted} s; {outcome:?}");

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use divvy::nn::Precision;
 use divvy::train::{
-    Afterwards, Choice, Ending, Event, Folds, Length, Listener, Outcome, ReportConfig, Resources, TrainConfig,
-    TrainError, train,
+    Afterwards, Choice, Ending, Event, Folds, Length, Listener, Outcome, ReportConfig, Resources,
+    TrainConfig, TrainError, train,
 };
 
 use super::report::{self, Means};

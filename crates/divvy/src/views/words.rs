@@ -8,6 +8,9 @@ use divvy::train::{Balance, Ending, Event, Outcome};
 
 use crate::terminal::{Palette, duration, thousands};
 
+/// What a model does after the last epoch.
+pub(super) const FAMILIARIZING: &str = "learning what the training pictures look like";
+
 /// What is about to be trained on what.
 pub(super) fn started(event: &Event) -> String {
     let Event::Started {
@@ -82,9 +85,6 @@ pub(super) fn familiarizing(event: &Event) -> Option<String> {
         _ => None,
     }
 }
-
-/// What a model does after the last epoch.
-pub(super) const FAMILIARIZING: &str = "learning what the training pictures look like";
 
 /// What else is to be known of the numbers that are computed with.
 fn computed_with(precision: Precision) -> &'static str {

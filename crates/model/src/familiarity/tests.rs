@@ -49,7 +49,10 @@ fn no_dependence_gives_more_false_alarms_than_are_allowed() {
     }
     let level = allowed as f64 / pictures as f64;
     let flagged = |limit: f64| {
-        p_values.iter().filter(|p| Familiarity::joint_p_value(*p).is_some_and(|p| p <= limit * (1.0 + 1e-12))).count()
+        p_values
+            .iter()
+            .filter(|p| Familiarity::joint_p_value(*p).is_some_and(|p| p <= limit * (1.0 + 1e-12)))
+            .count()
     };
     assert_eq!(flagged(level), allowed);
     for allowed in [0.05, 0.2, 0.5] {

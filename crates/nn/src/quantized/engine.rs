@@ -38,7 +38,9 @@ impl QuantizedEngine {
     /// The bytes that batches of `batch` pictures take. Nothing is allocated.
     pub fn needed_memory(&self, batch: usize) -> u64 {
         let program = &self.program;
-        let numbers = batch * (self.network.head().units() + self.network.graph().input_shape().len());
+        let lens =
+            [self.network.head().units(), self.features_len(), self.network.graph().input_shape().len()];
+        let numbers = batch * lens.iter().sum::<usize>();
         let bytes = program.arena_len(batch) + program.scratch_len(batch, self.cpu.threads());
         (bytes + numbers * size_of::<f32>()) as u64
     }
@@ -66,9 +68,13 @@ impl QuantizedEngine {
     /// When `images` is not `[batch, height, width, channels]`.
     pub fn features(&mut self, images: &[f32], batch: usize) -> &[f32] {
         self.logits(images, batch);
-        let len = self.network.graph().node(self.network.features()).shape.len();
-        self.features.resize(batch * len, 0.0);
+        self.features.resize(batch * self.features_len(), 0.0);
         self.program.features(&self.cpu, batch, &mut self.memory, &mut self.features);
         &self.features
+    }
+
+    /// The numbers of a picture that the last layer with weights decides by.
+    fn features_len(&self) -> usize {
+        self.network.graph().node(self.network.features()).shape.len()
     }
 }

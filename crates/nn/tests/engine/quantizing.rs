@@ -130,8 +130,11 @@ fn features_are_what_the_logits_are_made_of() {
         let images = batch(9, 20, 108).images;
         let quantized = quantized(&trained(network, &batches), &images);
         let numbers = |name: &str| {
-            let (_, values) =
-                quantized.tensors().iter().rfind(|(full, _)| full.ends_with(name) && full.starts_with("dense")).unwrap();
+            let (_, values) = quantized
+                .tensors()
+                .iter()
+                .rfind(|(full, _)| full.ends_with(name) && full.starts_with("dense"))
+                .unwrap();
             match &values.numbers {
                 Numbers::I8(numbers) => numbers.iter().map(|&number| f64::from(number)).collect::<Vec<_>>(),
                 Numbers::F32(numbers) => numbers.iter().map(|&number| f64::from(number)).collect(),
@@ -146,9 +149,13 @@ fn features_are_what_the_logits_are_made_of() {
         let logits = engine.logits(images, 7).to_vec();
         for (row, logits) in features.chunks_exact(features.len() / 7).zip(logits.chunks_exact(4)) {
             for (unit, logit) in logits.iter().enumerate() {
-                let sum: f64 = row.iter().zip(kernel.iter().skip(unit).step_by(4)).map(|(x, w)| f64::from(*x) * w).sum();
+                let sum: f64 =
+                    row.iter().zip(kernel.iter().skip(unit).step_by(4)).map(|(x, w)| f64::from(*x) * w).sum();
                 let expected = sum * steps[unit] + bias[unit];
-                assert!((f64::from(*logit) - expected).abs() < 1e-4 * expected.abs().max(1.0), "{logit} for {expected}");
+                assert!(
+                    (f64::from(*logit) - expected).abs() < 1e-4 * expected.abs().max(1.0),
+                    "{logit} for {expected}"
+                );
             }
         }
         let kept = features.len() / 7;

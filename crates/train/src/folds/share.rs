@@ -36,8 +36,9 @@ impl Share {
             Afterwards::Nothing => Duration::ZERO,
             Afterwards::Report => self.after.saturating_mul(REPORT * self.folds),
         };
-        let left = Duration::from_secs_f64(60.0 * minutes).saturating_sub(self.spent).saturating_sub(kept)
-            / self.left.max(1);
+        let left = Duration::from_secs_f64(60.0 * minutes).saturating_sub(self.spent);
+        // Half of it is for training in any case.
+        let left = left.saturating_sub(kept.min(left / 2)) / self.left.max(1);
         Length::Minutes(left.saturating_sub(self.after).max(LEAST).as_secs_f64() / 60.0)
     }
 

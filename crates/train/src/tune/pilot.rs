@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use divvy_data::{Dataset, Split};
 
 use crate::clock::Stopwatch;
+use crate::closing::{Afterwards, Closing};
 use crate::config::{Length, TrainConfig};
 use crate::error::TrainError;
 use crate::event::Listener;
-use crate::closing::{Afterwards, Closing};
 use crate::forecast::LOOKING;
 use crate::learner::{self, Learner};
 use crate::resources::Resources;

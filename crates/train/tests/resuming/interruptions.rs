@@ -129,7 +129,8 @@ fn stopped_familiarizing(config: &TrainConfig, run: &Path, resources: Resources,
 #[test]
 fn a_training_that_is_stopped_after_its_last_epoch_goes_on_to_the_same_bits() {
     let (folder, config) = setting(14);
-    for (name, config) in [("plain", config.clone()), ("everything", with_everything(&config, folder.path()))] {
+    for (name, config) in [("plain", config.clone()), ("everything", with_everything(&config, folder.path()))]
+    {
         let whole = Whole::train(&config, &folder.path().join(format!("{name}-whole")));
         assert!(Model::open(&whole.run).unwrap().familiarity().is_some());
         for (seen, each_step) in [(0, true), (1, true), (0, false), (1, false)] {

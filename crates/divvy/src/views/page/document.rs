@@ -73,8 +73,10 @@ fn standing(course: &Course) -> String {
             format!("Ended after {epochs} epochs, the last of which were no better{best}.")
         }
         (Some(Ending::Interrupted), _) => format!("Interrupted after {epochs} epochs{best}."),
-        (None, Some(_)) if course.familiarizing().is_some() => {
-            format!("{epochs} epochs are over, and the model learns what its training pictures look like{best}.")
+        (None, _) if course.familiarizing().is_some() => {
+            format!(
+                "{epochs} epochs are over, and the model learns what its training pictures look like{best}."
+            )
         }
         (None, Some(step)) => {
             let of = step.epochs.map(|epochs| format!(" of {epochs}")).unwrap_or_default();
