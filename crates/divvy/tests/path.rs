@@ -271,6 +271,11 @@ fn a_run_has_a_page_and_on_request_a_file_for_tensorboard_and_a_failed_one_has_n
     assert_eq!(names("run").iter().filter(|name| is_board(name)).count(), 1);
     let page = fs::read_to_string(desk.path("run/live.html")).unwrap();
     assert!(page.contains("Ended after 6 epochs") && !page.contains("data-live"), "{page}");
+    // What a full disk, or an end at the wrong moment, may leave: a page that says it goes on.
+    fs::write(desk.path("run/live.html"), "<div data-live=\"5\">").unwrap();
+    desk.divvy(&["train", "--resume", "run"]).assert().success();
+    let page = fs::read_to_string(desk.path("run/live.html")).unwrap();
+    assert!(page.contains("Ended after 6 epochs") && !page.contains("data-live"), "{page}");
 
     // A rate at which numbers run away at once: the folder was there, and is empty again.
     fs::create_dir(desk.path("empty")).unwrap();

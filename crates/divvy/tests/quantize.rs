@@ -31,6 +31,9 @@ fn a_model_in_8_bits_says_nearly_the_same() {
         assert_eq!(before["path"], after["path"]);
         let [a, b] = [before, after].map(|line| line["probabilities"]["blue"].as_f64().unwrap());
         assert!((a - b).abs() < 0.1, "{before} and {after}");
+        for line in [before, after] {
+            assert!(line["familiarity"].as_f64().is_some_and(|p| (1.0 / 13.0..=1.0).contains(&p)), "{line}");
+        }
     }
     desk.divvy(&["evaluate", small, "photos"]).assert().success();
     desk.divvy(&["sort", small, "photos", "--into", "sorted"]).assert().success();

@@ -97,7 +97,8 @@ fn ended(mut child: Child) -> (Option<i32>, String) {
 fn lines(run: &Path) -> Vec<Value> {
     let text = fs::read_to_string(run.join("events.jsonl")).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let mut lines: Vec<_> = lines.filter(|line| line["event"] != "step").collect();
+    let is_of_time = |line: &Value| line["event"] == "step" || line["event"] == "familiarizing";
+    let mut lines: Vec<_> = lines.filter(|line| !is_of_time(line)).collect();
     for line in &mut lines {
         let of_time =
             ["at", "seconds", "epoch_seconds", "images_per_second", "waited", "peak_memory", "memory", "run"];

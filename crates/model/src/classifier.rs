@@ -6,7 +6,7 @@ use divvy_data::{ImageError, Limits, Pixels, Preprocess, stream_images};
 use divvy_nn::{Device, Head, check_free};
 
 use crate::member::{Member, mean_answers};
-use crate::{Familiarity, ModelError, Prediction, Trained};
+use crate::{ModelError, Prediction, Trained};
 
 /// The most pictures that go through a network together. Larger batches are not faster; smaller ones stream weights more
 /// often.
@@ -19,8 +19,6 @@ pub struct Classifier {
     pub(crate) members: Vec<Member>,
     classes: Vec<String>,
     preprocess: Preprocess,
-    /// That of the first member.
-    pub(crate) familiarity: Option<Familiarity>,
     batch: usize,
 }
 
@@ -32,7 +30,6 @@ impl Classifier {
     pub fn new(model: impl Into<Trained>, device: impl Into<Device>) -> Result<Self, ModelError> {
         let (model, device) = (model.into(), device.into());
         let (classes, preprocess) = (model.classes().to_vec(), model.preprocess().clone());
-        let familiarity = model.members()[0].familiarity().cloned();
         let members = match model {
             Trained::One(model) => vec![Member::alone(*model, device)],
             Trained::Several(ensemble) => {
@@ -42,7 +39,7 @@ impl Classifier {
         };
         let needed = |batch| members.iter().map(|member| member.needed_memory(batch)).sum();
         let batch = largest_batch(|batch| check_free(needed(batch), batch))?;
-        Ok(Self { members, classes, preprocess, familiarity, batch })
+        Ok(Self { members, classes, preprocess, batch })
     }
 
     /// The most pictures that go through the network together: what this machine has memory for, up to 32.
@@ -120,7 +117,7 @@ impl Classifier {
     }
 
     /// [`classify`](Self::classify), and holds each picture against the training pictures ([`Prediction::familiarity`]) where the model knows what these look like
-    /// and there is the memory for it: a network's pass more.
+    /// and there is the memory for it: one pass more of each network.
     ///
     /// # Panics
     /// When `images` is not a whole number of pictures.

@@ -70,25 +70,17 @@ impl Classifier {
     /// them over the pixels where they are a map. Of several models it is the first that is asked.
     ///
     /// # Errors
-    /// [`ExplainError`] for a model in 8 bits, and where there is no memory.
+    /// [`ExplainError::Memory`].
     ///
     /// # Panics
     /// When `images` is not a whole number of pictures.
     pub fn features(&mut self, images: &[f32]) -> Result<Vec<f32>, ExplainError> {
-        let (len, shape) = (self.preprocess().image_len(), self.preprocess().shape());
-        assert!(images.len().is_multiple_of(len), "{} numbers are not pictures of {len}", images.len());
-        let first = &mut self.members[0];
-        let batch = largest_batch(|batch| fits(first.memory_for_features(batch)?, batch))?;
-        let mut features = Vec::new();
-        for images in images.chunks(batch * len) {
-            first.features(images, shape, &mut features)?;
-        }
-        Ok(features)
+        let shape = self.shape_of_whole(images);
+        self.members[0].features(images, shape)
     }
 
     /// How often a picture like the training pictures looks at least as unlike them as each of these prepared pictures does:
-    /// [`Familiarity::p_value`](crate::Familiarity::p_value). None where the model does not know what those look like; of several models it is the
-    /// first that is asked.
+    /// [`Familiarity::p_value`], or of several models [`Familiarity::joint_p_value`] over those that know their training pictures. None where none does.
     ///
     /// # Errors
     /// [`ExplainError::Memory`].
@@ -96,25 +88,29 @@ impl Classifier {
     /// # Panics
     /// When `images` is not a whole number of pictures.
     pub fn p_values(&mut self, images: &[f32]) -> Result<Option<Vec<f64>>, ExplainError> {
-        if self.familiarity.is_none() {
-            return Ok(None);
-        }
-        let features = self.features(images)?;
-        let of_scores = |known: &Familiarity| {
-            known.scores(&features).into_iter().map(|score| known.p_value(score)).collect()
+        let shape = self.shape_of_whole(images);
+        let of_members = self.members.iter_mut().map(|member| member.p_values(images, shape));
+        let of_members = of_members.collect::<Result<Vec<_>, _>>()?;
+        let known: Vec<Vec<f64>> = of_members.into_iter().flatten().collect();
+        let of_picture = |picture: usize| {
+            Familiarity::joint_p_value(&known.iter().map(|p_values| p_values[picture]).collect::<Vec<_>>())
         };
-        Ok(self.familiarity.as_ref().map(of_scores))
+        let pictures = images.len() / self.preprocess().image_len();
+        Ok(if known.is_empty() { None } else { (0..pictures).map(of_picture).collect() })
+    }
+
+    /// The shape of a picture, of which `images` are a whole number.
+    fn shape_of_whole(&self, images: &[f32]) -> [usize; 3] {
+        let len = self.preprocess().image_len();
+        assert!(images.len().is_multiple_of(len), "{} numbers are not pictures of {len}", images.len());
+        self.preprocess().shape()
     }
 
     /// The most pictures for whose maps this machine has memory.
     fn batch_to_look_into(&self) -> Result<usize, ExplainError> {
         largest_batch(|batch| {
             let needed = self.members.iter().map(|member| member.memory_to_explain(batch));
-            fits(needed.sum::<Result<u64, ExplainError>>()?, batch)
+            check_free(needed.sum::<Result<u64, ExplainError>>()?, batch).map_err(ExplainError::from)
         })
     }
-}
-
-fn fits(needed: u64, batch: usize) -> Result<(), ExplainError> {
-    check_free(needed, batch).map_err(ExplainError::from)
 }

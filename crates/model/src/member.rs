@@ -3,9 +3,12 @@
 use divvy_data::Scaling;
 use std::borrow::Cow;
 
-use divvy_nn::{Cpu, Device, Engine, Head, NodeId, QuantizedEngine, memory_to_explain, needed_memory};
+use divvy_nn::{
+    Cpu, Device, Engine, Head, Network, NodeId, QuantizedEngine, check_free, memory_to_explain, needed_memory,
+};
 
-use crate::{ExplainError, Heatmap, Model, Views, Weights};
+use crate::classifier::largest_batch;
+use crate::{ExplainError, Familiarity, Heatmap, Model, Views, Weights};
 
 /// A model's network on a processor, and how it looks at pictures.
 #[derive(Debug)]
@@ -14,6 +17,8 @@ pub(crate) struct Member {
     /// What is still to be done to pictures that were prepared for several models alike.
     scaling: Option<Scaling>,
     views: Views,
+    /// What its training pictures look like.
+    familiarity: Option<Familiarity>,
 }
 
 /// A network on a processor, in either precision.
@@ -26,7 +31,7 @@ enum Machine {
 impl Member {
     /// A model that answers alone, for pictures as it wants them.
     pub(crate) fn alone(model: Model, device: Device) -> Self {
-        let Model { network, views, weights, .. } = model;
+        let Model { network, views, weights, familiarity, .. } = model;
         let machine = match weights {
             // Nothing random happens in inference, so the seed is of no account.
             Weights::F32(parameters) => {
@@ -36,7 +41,7 @@ impl Member {
                 Machine::Int8(Box::new(QuantizedEngine::new(&quantized, device.into_cpu())))
             }
         };
-        Self { machine, scaling: None, views }
+        Self { machine, scaling: None, views, familiarity }
     }
 
     /// One of several models, for pictures that are scaled to 0..1.
@@ -54,9 +59,13 @@ impl Member {
     }
 
     pub(crate) fn head(&self) -> &Head {
+        self.network().head()
+    }
+
+    fn network(&self) -> &Network {
         match &self.machine {
-            Machine::F32(engine) => engine.network().head(),
-            Machine::Int8(engine) => engine.network().head(),
+            Machine::F32(engine) => engine.network(),
+            Machine::Int8(engine) => engine.network(),
         }
     }
 
@@ -103,9 +112,14 @@ impl Member {
     }
 
     /// The bytes that [`features`](Self::features) takes with batches of `batch` pictures.
-    pub(crate) fn memory_for_features(&self, batch: usize) -> Result<u64, ExplainError> {
-        let engine = self.engine()?;
-        Ok(memory_to_explain(engine.network(), engine.network().features(), batch, engine.cpu().threads()))
+    fn memory_for_features(&self, batch: usize) -> u64 {
+        match &self.machine {
+            Machine::F32(engine) => {
+                let network = engine.network();
+                memory_to_explain(network, network.features(), batch, engine.cpu().threads())
+            }
+            Machine::Int8(engine) => engine.needed_memory(batch),
+        }
     }
 
     /// The class activation map of each of a batch of pictures with that `shape`, for a group each.
@@ -129,19 +143,25 @@ impl Member {
         Ok(self.views.heatmaps(&images, shape, &mut network))
     }
 
-    /// Adds what the last layer decides by for pictures with that `shape`, `[pictures, features]`, to `features`.
-    pub(crate) fn features(
-        &mut self,
-        images: &[f32],
-        shape: [usize; 3],
-        features: &mut Vec<f32>,
-    ) -> Result<(), ExplainError> {
+    /// What the last layer decides by for pictures with that `shape`, `[pictures, features]`.
+    pub(crate) fn features(&mut self, images: &[f32], shape: [usize; 3]) -> Result<Vec<f32>, ExplainError> {
+        let len: usize = shape.iter().product();
+        let batch = largest_batch(|batch| check_free(self.memory_for_features(batch), batch))?;
+        let mut features = Vec::new();
+        for images in images.chunks(batch * len) {
+            self.features_of_batch(images, images.len() / len, &mut features);
+        }
+        Ok(features)
+    }
+
+    fn features_of_batch(&mut self, images: &[f32], pictures: usize, features: &mut Vec<f32>) {
         let images = scaled(self.scaling.as_ref(), images);
-        let Machine::F32(engine) = &mut self.machine else { return Err(ExplainError::Int8) };
-        let pictures = images.len() / shape.iter().product::<usize>();
-        let id = engine.network().features();
-        let channels = engine.network().graph().node(id).shape.channels();
-        let output = engine.output_of(id, &images, pictures);
+        let id = self.network().features();
+        let channels = self.network().graph().node(id).shape.channels();
+        let output = match &mut self.machine {
+            Machine::F32(engine) => engine.output_of(id, &images, pictures),
+            Machine::Int8(engine) => engine.features(&images, pictures),
+        };
         for map in output.chunks_exact(output.len() / pictures) {
             let mut sums = vec![0.0_f64; channels];
             for pixel in map.chunks_exact(channels) {
@@ -150,7 +170,22 @@ impl Member {
             let pixels = (map.len() / channels) as f64;
             features.extend(sums.iter().map(|sum| (sum / pixels) as f32));
         }
-        Ok(())
+    }
+
+    /// How often a picture like the training pictures looks at least as unlike them as each of these does; none where the model does not know what those look like.
+    pub(crate) fn p_values(
+        &mut self,
+        images: &[f32],
+        shape: [usize; 3],
+    ) -> Result<Option<Vec<f64>>, ExplainError> {
+        if self.familiarity.is_none() {
+            return Ok(None);
+        }
+        let features = self.features(images, shape)?;
+        let of_scores = |known: &Familiarity| {
+            known.scores(&features).into_iter().map(|score| known.p_value(score)).collect()
+        };
+        Ok(self.familiarity.as_ref().map(of_scores))
     }
 }
 

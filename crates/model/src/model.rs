@@ -61,7 +61,7 @@ impl Model {
     /// [features](crate::Classifier::features).
     ///
     /// # Errors
-    /// What does not fit, in words: familiarity of other features, or a model in 8 bits, which gives none.
+    /// What does not fit, in words: familiarity of other features.
     pub fn with_familiarity(self, familiarity: Familiarity) -> Result<Self, String> {
         Self { familiarity: Some(familiarity), ..self }.checked()
     }
@@ -84,7 +84,7 @@ impl Model {
             views: self.views,
             weights: Weights::Int8(quantized),
             record: self.record.clone(),
-            // It gives no features.
+            // Its features are others.
             familiarity: None,
         }
         .checked()
@@ -102,9 +102,6 @@ impl Model {
         }
         if let Some(familiarity) = &self.familiarity {
             let width = network.graph().node(network.features()).shape.channels();
-            if self.parameters().is_none() {
-                return Err("a model in 8 bits does not know what the training pictures look like".to_owned());
-            }
             if familiarity.width() != width {
                 let found = familiarity.width();
                 return Err(format!(

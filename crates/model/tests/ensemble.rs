@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use common::{model, with_text};
 use divvy_data::{Channels, Preprocess, Scaling};
-use divvy_model::{Classifier, Ensemble, Model, ModelError, Trained, Views};
+use divvy_model::{Classifier, Ensemble, Familiarity, Model, ModelError, Trained, Views};
 use divvy_nn::{
     Activation, Cpu, Dense, Device, Flatten, Network, ParameterTable, Parameters, Quantized, Sequential, Task,
 };
@@ -38,12 +38,15 @@ fn pictures(count: usize) -> Vec<f32> {
     (0..count * 6 * 6 * 3).map(|i| (i * 7919 % 256) as f32 / 255.0).collect()
 }
 
-/// The probabilities of a model for pictures of 0..1, which are scaled here as the documentation of its file says.
+/// The probabilities of a model for pictures of 0..1.
 fn alone(model: &Model, pictures: &[f32]) -> Vec<f32> {
+    probabilities(Classifier::new(model.clone(), Cpu::new(1)).unwrap(), &scaled(model, pictures))
+}
+
+/// Pictures of 0..1, scaled as the documentation of a model's file says.
+fn scaled(model: &Model, pictures: &[f32]) -> Vec<f32> {
     let Scaling { mean, std } = model.preprocess().scaling().clone();
-    let scaled: Vec<f32> =
-        pictures.iter().enumerate().map(|(i, value)| (value - mean[i % 3]) / std[i % 3]).collect();
-    probabilities(Classifier::new(model.clone(), Cpu::new(1)).unwrap(), &scaled)
+    pictures.iter().enumerate().map(|(i, value)| (value - mean[i % 3]) / std[i % 3]).collect()
 }
 
 fn probabilities(mut classifier: Classifier, pictures: &[f32]) -> Vec<f32> {
@@ -93,6 +96,45 @@ fn what_is_chosen_is_what_is_the_most_probable_in_the_mean() {
         assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5);
     }
     assert!(classifier.classify(&[]).is_empty());
+}
+
+#[test]
+fn a_picture_is_unlike_the_training_pictures_where_most_members_say_so() {
+    // Those asked about are none of those learnt from, which rounding could move beyond themselves.
+    let shown: Vec<f32> = pictures(70).iter().map(|value| 0.9 * (1.0 - value)).collect();
+    let p_values = |model: &Model| {
+        let mut classifier = Classifier::new(model.clone(), Cpu::new(1)).unwrap();
+        classifier.p_values(&scaled(model, &shown)).unwrap().unwrap()
+    };
+    let known = |seed: u64| {
+        let model = member(seed);
+        let learnt = pictures(20 + 10 * seed as usize);
+        let features =
+            Classifier::new(model.clone(), Cpu::new(1)).unwrap().features(&scaled(&model, &learnt)).unwrap();
+        let width = features.len() * 108 / learnt.len();
+        let (training, validation) = features.split_at(12 * width);
+        let fitted = Familiarity::fit(training, &[0; 12], validation, width).unwrap();
+        model.with_familiarity(fitted).unwrap()
+    };
+    let members = [known(1), known(2), known(3)];
+    let of_members = members.clone().map(|member| p_values(&member));
+    // One that does not know its training pictures has no say.
+    let all = vec![member(4), members[0].clone(), members[1].clone(), members[2].clone()];
+    let mut classifier = Classifier::new(Ensemble::new(all).unwrap(), Cpu::new(2)).unwrap();
+    let found = classifier.p_values(&shown).unwrap().unwrap();
+    assert_eq!(found.len(), 70);
+    let mut differ = 0;
+    for (picture, found) in found.into_iter().enumerate() {
+        let mut each = of_members.clone().map(|p_values| p_values[picture]);
+        each.sort_by(f64::total_cmp);
+        assert!((found - (1.5 * each[1]).min(1.0)).abs() < 1e-12, "{found} of {each:?}");
+        differ += usize::from(each[0] < each[2]);
+    }
+    assert!(differ > 30, "the members differ");
+    let predictions = classifier.classify_and_compare(&shown[..108]);
+    assert!(predictions[0].familiarity.is_some());
+    let mut unknowing = Classifier::new(ensemble(2), Cpu::new(1)).unwrap();
+    assert_eq!(unknowing.p_values(&shown), Ok(None));
 }
 
 /// A network of one dense layer, whose answers can be reckoned by hand: each output has a bias and no more.

@@ -269,6 +269,22 @@ fn what_training_pictures_look_like_is_read_as_it_was_written() {
 }
 
 #[test]
+fn a_model_in_8_bits_knows_its_training_pictures_by_its_own_features() {
+    let trained = model(5);
+    let (known, pictures) = familiar(quantized(&trained));
+    assert!(is_of_version(&quantized(&trained), 2) && is_of_version(&known, 5));
+    let bytes = known.to_bytes();
+    let read = read(&bytes).unwrap();
+    assert_eq!((read.familiarity(), read.to_bytes()), (known.familiarity(), bytes));
+    assert_ne!(known.familiarity(), familiar(trained).0.familiarity());
+    let mut classifier = Classifier::new(read, Cpu::new(1)).unwrap();
+    let features = classifier.features(&pictures).unwrap();
+    let known = known.familiarity().unwrap();
+    let expected = known.scores(&features).into_iter().map(|score| known.p_value(score)).collect();
+    assert_eq!(classifier.p_values(&pictures).unwrap(), Some(expected));
+}
+
+#[test]
 fn what_training_pictures_look_like_must_fit_the_network() {
     let (known, _) = familiar(model(5));
     let refused = model(4).with_familiarity(known.familiarity().unwrap().clone()).unwrap_err();

@@ -17,6 +17,7 @@ pub struct Course {
     /// The steps that a stretch takes up before the next begins.
     stretch_len: usize,
     latest: Option<StepRecord>,
+    familiarizing: Option<LookRecord>,
     findings: Vec<Diagnostic>,
     ending: Option<Ending>,
 }
@@ -67,6 +68,17 @@ pub struct StepRecord {
     pub seconds_left: f64,
 }
 
+/// How far a model is in learning what its training pictures look like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LookRecord {
+    /// Pictures that it was shown.
+    pub done: usize,
+    /// All that it is shown.
+    pub total: usize,
+    /// Seconds until it has seen them, estimated.
+    pub seconds_left: f64,
+}
+
 /// Some steps in a row.
 #[derive(Debug, Clone, Copy, Default)]
 struct Stretch {
@@ -100,15 +112,25 @@ impl Course {
             Event::Started { .. } => {
                 self.started = Some(event.clone());
                 self.ending = None;
+                self.familiarizing = None;
             }
-            Event::Step { .. } => self.step(event),
+            Event::Step { .. } => {
+                self.familiarizing = None;
+                self.step(event);
+            }
+            &Event::Familiarizing { done, total, seconds_left } => {
+                self.familiarizing = Some(LookRecord { done, total, seconds_left });
+            }
             Event::Epoch { .. } => self.epoch(event),
             Event::Finding { finding } => {
                 if !self.findings.contains(finding) {
                     self.findings.push(finding.clone());
                 }
             }
-            Event::Finished { ending, .. } => self.ending = Some(*ending),
+            Event::Finished { ending, .. } => {
+                self.familiarizing = None;
+                self.ending = Some(*ending);
+            }
             Event::Loading { .. } | Event::Resumed { .. } | Event::Note { .. } | Event::Forecast { .. } => {}
         }
     }
@@ -209,6 +231,11 @@ impl Course {
     /// The last step.
     pub fn latest(&self) -> Option<&StepRecord> {
         self.latest.as_ref()
+    }
+
+    /// How far the model is with its training pictures, between the last epoch and the end.
+    pub fn familiarizing(&self) -> Option<&LookRecord> {
+        self.familiarizing.as_ref()
     }
 
     /// The best epoch so far.
@@ -342,6 +369,22 @@ mod tests {
             // Step i, from 0, ends at (i + 1) / 10 epochs.
             assert!((10.0 * at - 1.0 - loss).abs() < 1e-6 * n as f64, "{at}: {loss}");
         }
+    }
+
+    #[test]
+    fn between_the_last_epoch_and_the_end_pictures_are_looked_at() {
+        let looking = |done| Event::Familiarizing { done, total: 30, seconds_left: 4.0 };
+        let done = |course: &Course| course.familiarizing().map(|look| (look.done, look.total));
+        let mut course = Course::of(&[step(1, 10, 0.5), epoch(1, 0.5), looking(0), looking(8)]);
+        assert_eq!(done(&course), Some((8, 30)));
+        // Whoever goes on from before is in its steps again.
+        course.take(&step(1, 9, 0.5));
+        assert_eq!(done(&course), None);
+        course.take(&looking(30));
+        let (ending, validation) =
+            (Ending::Completed, Score { loss: 0.5, metric: Metric::Accuracy, value: 0.5 });
+        course.take(&Event::Finished { ending, epochs: 1, best_epoch: 1, validation, seconds: 9.0 });
+        assert_eq!((done(&course), course.ending()), (None, Some(Ending::Completed)));
     }
 
     #[test]

@@ -143,6 +143,15 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         peak_memory: Option<u64>,
     },
+    /// The epochs are over, and the model learns what its training pictures look like.
+    Familiarizing {
+        /// Pictures that it was shown for that.
+        done: usize,
+        /// All that it is shown.
+        total: usize,
+        /// Seconds until it has seen them, estimated.
+        seconds_left: f64,
+    },
     /// The training is over.
     Finished {
         /// Why it is over.

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use divvy_data::{Augment, DataError, Dataset, LabelKind, Loader, evenly};
+use divvy_data::{Augment, DataError, Dataset, LabelKind, Loader, Split, evenly};
 use divvy_model::{Classifier, ExplainError, Familiarity, Model, ModelError};
 use divvy_nn::Device;
 use thiserror::Error;
 
 use crate::config::TrainConfig;
+use crate::error::TrainError;
 use crate::pictures::Pictures;
 
 /// The training pictures that are looked at, at the most: many more than a network has features.
@@ -32,44 +34,91 @@ pub(crate) enum FamiliarizeError {
     /// A picture cannot be read again.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Someone asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl From<FamiliarizeError> for TrainError {
+    fn from(error: FamiliarizeError) -> Self {
+        match error {
+            FamiliarizeError::Model(error) => error.into(),
+            FamiliarizeError::Data(error) => error.into(),
+            FamiliarizeError::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+/// Those of a training's pictures that a model learns by, and those that it holds them against: spread evenly over all.
+pub(crate) fn chosen(split: &Split) -> [Vec<usize>; 2] {
+    [evenly(&split.train, TRAINING), evenly(&split.validation, VALIDATION)]
 }
 
 impl Familiarizer {
-    /// Pictures of a training, spread evenly over all.
+    /// The pictures of a training.
     pub(crate) fn new(
         config: &TrainConfig,
         dataset: &Arc<Dataset>,
         pictures: &Pictures,
         threads: usize,
     ) -> Self {
-        let Pictures { training, validation, split, scaling } = pictures;
-        let [learnt, held_against] = [evenly(&split.train, TRAINING), evenly(&split.validation, VALIDATION)];
+        let Pictures { training, validation, split, scaling, .. } = pictures;
+        let [learnt, held_against] = chosen(split);
         // Training pictures may be kept larger than the network sees them: those to learn from come in its size.
         let training =
             Loader::for_training(training, &learnt, scaling, config.batch, config.seed, Augment::none());
         let validation = Loader::for_evaluation(validation, &held_against, scaling, config.batch);
         let [training, validation] = [training, validation].map(|loader| loader.with_threads(threads));
+        Self::of(dataset, training, validation)
+    }
+
+    /// Training pictures of a model, and validation pictures.
+    pub(crate) fn of(dataset: &Arc<Dataset>, training: Loader, validation: Loader) -> Self {
         Self { dataset: Arc::clone(dataset), training, validation }
     }
 
-    /// Writes into the model in `file` what the pictures look like to it. A model whose features say nothing, or that one cannot look into, stays as
-    /// it is.
+    /// How many pictures a model is shown.
+    pub(crate) fn pictures(&self) -> usize {
+        self.training.samples().len() + self.validation.samples().len()
+    }
+
+    /// Writes into the model in `file` what the pictures look like to it; `told` hears how many it has seen.
     ///
     /// # Errors
-    /// [`FamiliarizeError`] when the file or a picture cannot be read, or the file not be written; it is as it was then.
-    pub(crate) fn familiarize(&self, file: &Path, device: Device) -> Result<(), FamiliarizeError> {
-        let model = Model::open(file)?;
-        let mut classifier = Classifier::new(model.clone(), device)?;
-        let [training, validation] =
-            [&self.training, &self.validation].map(|loader| Features::of(&mut classifier, loader));
-        let (Some(training), Some(validation)) = (training?, validation?) else { return Ok(()) };
-        let groups: Vec<usize> = training.samples.iter().map(|&sample| self.group(sample)).collect();
-        let width = training.values.len() / groups.len().max(1);
-        let fitted = Familiarity::fit(&training.values, &groups, &validation.values, width);
-        match fitted.ok().and_then(|familiarity| model.with_familiarity(familiarity).ok()) {
+    /// [`FamiliarizeError`] when the file or a picture cannot be read, the file not be written, or `stop` is set; it is as it was then.
+    pub(crate) fn familiarize(
+        &self,
+        file: &Path,
+        device: Device,
+        told: &mut dyn FnMut(usize),
+        stop: &AtomicBool,
+    ) -> Result<(), FamiliarizeError> {
+        match self.learn(&Model::open(file)?, device, told, stop)? {
             Some(model) => Ok(model.save(file)?),
             None => Ok(()),
         }
+    }
+
+    /// The model, which knows what the pictures look like to it; none where its features say nothing, or it gives none.
+    ///
+    /// # Errors
+    /// As [`familiarize`](Self::familiarize).
+    pub(crate) fn learn(
+        &self,
+        model: &Model,
+        device: Device,
+        told: &mut dyn FnMut(usize),
+        stop: &AtomicBool,
+    ) -> Result<Option<Model>, FamiliarizeError> {
+        let mut classifier = Classifier::new(model.clone(), device)?;
+        let mut looking = Looking { seen: 0, told, stop };
+        let [training, validation] =
+            [&self.training, &self.validation].map(|loader| looking.at(&mut classifier, loader));
+        let (Some(training), Some(validation)) = (training?, validation?) else { return Ok(None) };
+        let groups: Vec<usize> = training.samples.iter().map(|&sample| self.group(sample)).collect();
+        let width = training.values.len() / groups.len().max(1);
+        let fitted = Familiarity::fit(&training.values, &groups, &validation.values, width);
+        Ok(fitted.ok().and_then(|familiarity| model.clone().with_familiarity(familiarity).ok()))
     }
 
     /// The group of a picture; one and the same where groups do not exclude each other.
@@ -89,11 +138,25 @@ struct Features {
     values: Vec<f32>,
 }
 
-impl Features {
-    /// None of a model that one cannot look into.
-    fn of(classifier: &mut Classifier, loader: &Loader) -> Result<Option<Self>, FamiliarizeError> {
-        let mut features = Self::default();
+/// A look at pictures, one after the other.
+struct Looking<'a> {
+    seen: usize,
+    told: &'a mut dyn FnMut(usize),
+    stop: &'a AtomicBool,
+}
+
+impl Looking<'_> {
+    /// What these pictures look like; none to a model that one cannot look into.
+    fn at(
+        &mut self,
+        classifier: &mut Classifier,
+        loader: &Loader,
+    ) -> Result<Option<Features>, FamiliarizeError> {
+        let mut features = Features::default();
         for batch in loader.epoch(0) {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(FamiliarizeError::Interrupted);
+            }
             let batch = batch?;
             match classifier.features(batch.images()) {
                 Ok(of_batch) => features.values.extend(of_batch),
@@ -101,6 +164,8 @@ impl Features {
                 Err(_) => return Ok(None),
             }
             features.samples.extend(batch.samples());
+            self.seen += batch.len();
+            (self.told)(self.seen);
         }
         Ok(Some(features))
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use divvy_model::targets;
 use divvy_nn::{Cpu, Engine, Network, OutOfMemory, another_cpu, free_memory, held_memory, needed_memory};
 
+use crate::closing::Closing;
 use crate::config::{Length, TrainConfig};
 use crate::error::TrainError;
 use crate::event::Event;
@@ -81,6 +82,7 @@ pub(crate) fn forecast(
     config: &TrainConfig,
     prepared: &Prepared,
     pictures: &Pictures,
+    closing: Closing,
     cpu: &Cpu,
     elapsed: Duration,
 ) -> Event {
@@ -103,14 +105,16 @@ pub(crate) fn forecast(
     let learning = training.len() as f64 * prepared.growth.mean_cost(is_by_time);
     let looking = validation as f64 * config.views.count() as f64 * LOOKING;
     let epoch_seconds = of_picture * (learning + looking);
+    let look = Duration::try_from_secs_f64(of_picture * LOOKING).unwrap_or_default();
+    let after = closing.time(look, pictures.reading).as_secs_f64();
     let (epochs, seconds) = match (config.length, config.length.epochs(training.len())) {
         (Length::Minutes(minutes), _) => {
             let seconds = (minutes * 60.0 - elapsed.as_secs_f64()).max(0.0);
-            (seconds / epoch_seconds.max(f64::MIN_POSITIVE), seconds)
+            ((seconds - after).max(0.0) / epoch_seconds.max(f64::MIN_POSITIVE), seconds)
         }
         (_, epochs) => {
             let epochs = f64::from(epochs.unwrap_or(1));
-            (epochs, epochs * epoch_seconds)
+            (epochs, epochs * epoch_seconds + after)
         }
     };
     Event::Forecast { memory, epochs, epoch_seconds, seconds }

@@ -59,6 +59,14 @@ impl Growth {
         stage.map(|stage| (stage.side, &stage.network))
     }
 
+    /// What a picture of the last size costs beside one as they are when that share of a training is done.
+    pub(crate) fn last_beside(&self, done: f64) -> f64 {
+        match (self.at(done), self.stages.last()) {
+            (Some((side, _)), Some(last)) => (last.side as f64 / side as f64).powi(2),
+            _ => 1.0,
+        }
+    }
+
     /// What the pictures of a training cost in the mean, beside as many of the last size: where time is shared out, each part of it is worth its
     /// own number of pictures.
     pub(crate) fn mean_cost(&self, is_by_time: bool) -> f64 {
@@ -98,13 +106,14 @@ mod tests {
         assert!((growth.mean_cost(false) - mean).abs() < 1e-12);
         let by_time: f64 = 0.35 * 9.0 / 4.0 + 0.3 * 36.0 / 25.0 + 0.35;
         assert!((growth.mean_cost(true) - 1.0 / by_time).abs() < 1e-12);
+        assert_eq!([growth.last_beside(0.0), growth.last_beside(1.0)], [2.25, 1.0]);
     }
 
     #[test]
     fn pictures_stay_where_nothing_is_asked_for() {
         let growth = growth("classic", None, 64).unwrap();
         assert!(growth.at(0.5).is_none());
-        assert_eq!(growth.mean_cost(true), 1.0);
+        assert_eq!((growth.mean_cost(true), growth.last_beside(0.5)), (1.0, 1.0));
     }
 
     #[test]

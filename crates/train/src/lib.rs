@@ -15,6 +15,7 @@ mod calibrate;
 mod check;
 mod checkpoint;
 mod clock;
+mod closing;
 mod compare;
 mod config;
 mod course;
@@ -53,12 +54,13 @@ pub use architecture::open_architecture;
 pub use balance::Balance;
 pub use check::{DataCheck, DataFindings, NetworkQuestion, check_data, check_network, check_run};
 pub use checkpoint::{Checkpoint, CheckpointFault};
+pub use closing::Afterwards;
 pub use compare::{
     CompareConfig, Comparison, Contender, Difference, McNemarOfSeed, RunFigures, Spread, Standing, Turn,
     compare,
 };
 pub use config::{Folds, Length, TrainConfig};
-pub use course::{Course, EpochRecord, StepRecord};
+pub use course::{Course, EpochRecord, LookRecord, StepRecord};
 pub use doubts::{LabelDoubts, RankedLabel, Relabelled};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use divvy_data::{
     CacheOptions, DataError, Detail, ImageStore, Scaling, Split, StoreOptions, Survey,
@@ -21,6 +22,8 @@ pub(crate) struct Pictures {
     pub(crate) validation: Arc<ImageStore>,
     pub(crate) split: Split,
     pub(crate) scaling: Scaling,
+    /// How long each took to be read, on all threads.
+    pub(crate) reading: Duration,
 }
 
 impl Pictures {
@@ -34,10 +37,11 @@ impl Pictures {
     ) -> Result<Self, TrainError> {
         let Prepared { dataset, split, .. } = prepared;
         let detail = Detail::for_augment(&prepared.augment);
-        let store = reader.read(prepared, &split.used(), detail, &mut |event| {
+        let read = reader.read(prepared, &split.used(), detail, &mut |event| {
             // What cannot be written down is found again at the next event.
             let _ = recorder.record(event);
         })?;
+        let store = &read.store;
         store.cache_fault().into_iter().try_for_each(|fault| recorder.note(fault.to_owned()))?;
         for bad in store.unreadable() {
             recorder.note(format!("left out: {}", bad.error))?;
@@ -65,7 +69,7 @@ impl Pictures {
         let copied = check::copies(dataset, &copies, &split).into_iter().map(|finding| finding.diagnostic);
         let found = check::split(dataset, &split).into_iter().chain(copied);
         found.chain(shown(store.survey(), &copies)).try_for_each(|finding| recorder.finding(finding))?;
-        Self::of(store, split, prepared, reader)
+        Self::of(read, split, prepared, reader)
     }
 
     /// Reads all pictures of a training that is gone on with, each of which must still be there. What they show was told when it
@@ -76,27 +80,29 @@ impl Pictures {
         listener: &mut (dyn Listener + Send),
     ) -> Result<Self, TrainError> {
         let detail = Detail::for_augment(&prepared.augment);
-        let store = reader.read(prepared, &prepared.split.used(), detail, &mut |event| listener.on(event))?;
-        match store.unreadable() {
-            [] => Self::of(store, prepared.split.clone(), prepared, reader),
+        let read = reader.read(prepared, &prepared.split.used(), detail, &mut |event| listener.on(event))?;
+        match read.store.unreadable() {
+            [] => Self::of(read, prepared.split.clone(), prepared, reader),
             [bad, ..] => Err(TrainError::PictureLost { reason: bad.error.to_string() }),
         }
     }
 
-    fn of(
-        training: Arc<ImageStore>,
-        split: Split,
-        prepared: &Prepared,
-        reader: &Reader<'_>,
-    ) -> Result<Self, TrainError> {
+    fn of(read: Read, split: Split, prepared: &Prepared, reader: &Reader<'_>) -> Result<Self, TrainError> {
+        let Read { store: training, each: reading } = read;
         let scaling = training.measure_scaling(&split.train);
         let validation = match Detail::for_augment(&prepared.augment) {
             Detail::Fitted => Arc::clone(&training),
             // Validation pictures are judged as pictures will be at use: fitted from what their files hold.
-            Detail::Larger(_) => reader.read(prepared, &split.validation, Detail::Fitted, &mut |_| {})?,
+            Detail::Larger(_) => reader.read(prepared, &split.validation, Detail::Fitted, &mut |_| {})?.store,
         };
-        Ok(Self { training, validation, split, scaling })
+        Ok(Self { training, validation, split, scaling, reading })
     }
+}
+
+/// Pictures that were read, and how long each took.
+struct Read {
+    store: Arc<ImageStore>,
+    each: Duration,
 }
 
 /// By what means pictures are read.
@@ -123,7 +129,7 @@ impl Reader<'_> {
         samples: &[usize],
         detail: Detail,
         told: &mut (dyn FnMut(&Event) + Send),
-    ) -> Result<Arc<ImageStore>, TrainError> {
+    ) -> Result<Read, TrainError> {
         // Told from any worker.
         let shared = Mutex::new(told);
         let progress = |done, total| {
@@ -132,10 +138,12 @@ impl Reader<'_> {
             }
         };
         let options = StoreOptions { detail, progress: Some(&progress), ..self.options() };
-        match ImageStore::load(&prepared.dataset, &prepared.preprocess, samples, &options) {
-            Err(DataError::Interrupted) => Err(TrainError::Interrupted),
-            other => Ok(Arc::new(other?)),
-        }
+        let begun = Instant::now();
+        let store = match ImageStore::load(&prepared.dataset, &prepared.preprocess, samples, &options) {
+            Err(DataError::Interrupted) => return Err(TrainError::Interrupted),
+            other => Arc::new(other?),
+        };
+        Ok(Read { store, each: begun.elapsed().div_f64(samples.len().max(1) as f64) })
     }
 }
 

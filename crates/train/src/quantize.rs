@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use divvy_data::{DataError, Dataset, ImageStore, Loader, OpenOptions, Split, StoreOptions, evenly};
@@ -12,6 +12,7 @@ use divvy_nn::{Cpu, Device, Quantized};
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
+use crate::familiarize::{self, Familiarizer};
 use crate::run::RunFolder;
 
 /// The most pictures that ranges are measured on, and the most bytes that they may take as numbers.
@@ -51,10 +52,11 @@ impl Quantization {
     }
 }
 
-/// Makes the 8-bit form of a run's model, calibrated on some of its training pictures, and compares both on its validation pictures.
+/// Makes the 8-bit form of a run's model, calibrated on some of its training pictures, compares both on its validation pictures, and lets it learn what the
+/// training pictures look like to it, where the run tells which they are.
 ///
 /// `data` are other labelled pictures instead; they are divided as the run's list says, or anew where it does not name them.
-/// `options` say how pictures are read; `told` hears how many pictures of how many were classified.
+/// `options` say how pictures are read; `told` hears how many looks at pictures of how many are done.
 ///
 /// # Errors
 /// A [`TrainError`] when the model has no 8-bit form, or pictures cannot be used or read.
@@ -75,9 +77,13 @@ pub fn quantize(
         None => config.map(|config| (config.data, config.read))?,
     };
     let dataset = Arc::new(Dataset::open(&root, &read)?.with_classes(model.classes())?);
-    let split = split(&folder, &dataset, model.record().seed)?;
+    let (split, is_own) = split(&folder, &dataset, model.record().seed)?;
     let calibration = evenly(&split.train, most_pictures(&model));
-    let samples: Vec<usize> = calibration.iter().chain(&split.validation).copied().collect();
+    // Of pictures that are dealt anew it is not known which were trained on.
+    let [learnt, held_against] = if is_own { familiarize::chosen(&split) } else { [Vec::new(), Vec::new()] };
+    let mut samples = [&calibration[..], &learnt, &split.validation].concat();
+    samples.sort_unstable();
+    samples.dedup();
     let store = Arc::new(ImageStore::load(&dataset, model.preprocess(), &samples, options)?);
     let bad = store.unreadable_samples();
     let readable = |samples: &[usize]| -> Vec<usize> {
@@ -105,26 +111,37 @@ pub fn quantize(
         times: [Duration::ZERO; 2],
         right: Vec::new(),
     };
+    let [learnt, held_against] = [learnt, held_against].map(|part| loader(&readable(&part), asked.batch()));
+    let familiarizer = Familiarizer::of(&dataset, learnt, held_against);
+    let total = validation.len() + familiarizer.pictures();
     for batch in loader(&validation, asked.batch()).epoch(0) {
         let batch = batch?;
         asked.ask(batch.images(), batch.samples(), &dataset);
-        told(asked.right.len(), validation.len());
+        told(asked.right.len(), total);
         if options.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
             return Err(DataError::Interrupted.into());
         }
     }
+    // Its features are others than those of the model that it was made of.
+    let never = AtomicBool::new(false);
+    let mut seen = |done: usize| told(validation.len() + done, total);
+    let familiar =
+        familiarizer.learn(&smaller, device, &mut seen, options.cancel.unwrap_or(&never))?.unwrap_or(smaller);
     let left_out = store.unreadable().iter().map(|bad| bad.error.to_string()).collect();
-    asked.quantization(smaller, calibration.len(), left_out).ok_or_else(|| {
+    asked.quantization(familiar, calibration.len(), left_out).ok_or_else(|| {
         let (path, images) = (root, split.validation.len());
         DataError::NoValidation { path, images }.into()
     })
 }
 
-/// The run's own division of the pictures, or a new one where it does not name any of these.
-fn split(folder: &RunFolder, dataset: &Dataset, seed: u64) -> Result<Split, TrainError> {
+/// The run's own division of the pictures, or a new one where it does not name any of these; and whether it is its own.
+fn split(folder: &RunFolder, dataset: &Dataset, seed: u64) -> Result<(Split, bool), TrainError> {
     match Split::read_csv(&folder.split(), dataset) {
-        Ok(split) if !split.train.is_empty() && !split.validation.is_empty() => Ok(split),
-        _ => Ok(Split::new(dataset, TrainConfig::new(dataset.root()).validation_share, seed)?),
+        Ok(split) if !split.train.is_empty() && !split.validation.is_empty() => Ok((split, true)),
+        _ => {
+            let share = TrainConfig::new(dataset.root()).validation_share;
+            Ok((Split::new(dataset, share, seed)?, false))
+        }
     }
 }
 

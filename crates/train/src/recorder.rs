@@ -11,8 +11,8 @@ use crate::event::{Event, Listener};
 use crate::log::Log;
 use crate::watch::Watch;
 
-/// Between two steps that are written down; listeners hear of each.
-const STEP_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two lines that say how far something is; listeners hear of each.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Writes events to events.jsonl and tells a listener; and records what the [`Watch`] finds in them.
 ///
@@ -21,7 +21,8 @@ pub(crate) struct Recorder<'a> {
     log: Option<Log>,
     listener: &'a mut (dyn Listener + Send),
     stopwatch: Stopwatch,
-    last_step: Option<Duration>,
+    /// When the last line was written that says how far something is.
+    last_progress: Option<Duration>,
     watch: Watch,
     policy: Policy,
 }
@@ -44,7 +45,7 @@ impl<'a> Recorder<'a> {
         stopwatch: Stopwatch,
         policy: Policy,
     ) -> Self {
-        Self { log: Some(log), listener, stopwatch, last_step: None, watch, policy }
+        Self { log: Some(log), listener, stopwatch, last_progress: None, watch, policy }
     }
 
     /// One that tells the listener alone, for what is no run.
@@ -53,7 +54,7 @@ impl<'a> Recorder<'a> {
         stopwatch: Stopwatch,
         policy: Policy,
     ) -> Self {
-        Self { log: None, listener, stopwatch, last_step: None, watch: Watch::new(), policy }
+        Self { log: None, listener, stopwatch, last_progress: None, watch: Watch::new(), policy }
     }
 
     /// Tells the listener, and writes the event down at once, so that others can follow the file; then what the event shows.
@@ -107,21 +108,26 @@ impl<'a> Recorder<'a> {
         &self.watch
     }
 
-    fn tell(&mut self, event: &Event) {
+    /// As [`Self::record`], for an event that cannot show anything.
+    pub(crate) fn tell(&mut self, event: &Event) {
         self.listener.on(event);
         let at = self.stopwatch.elapsed();
         match event {
             Event::Loading { .. } => return,
-            Event::Step { .. } if self.log.as_ref().is_some_and(Log::is_behind) || self.is_soon(at) => return,
-            Event::Step { .. } => self.last_step = Some(at),
+            Event::Step { .. } | Event::Familiarizing { done: 1.., .. }
+                if self.log.as_ref().is_some_and(Log::is_behind) || self.is_soon(at) =>
+            {
+                return;
+            }
+            Event::Step { .. } | Event::Familiarizing { .. } => self.last_progress = Some(at),
             _ => {}
         }
         self.write(at, event);
     }
 
-    /// Whether a step was written down a moment before.
+    /// Whether it was written down a moment before how far something is.
     fn is_soon(&self, at: Duration) -> bool {
-        self.last_step.is_some_and(|last| at.saturating_sub(last) < STEP_INTERVAL)
+        self.last_progress.is_some_and(|last| at.saturating_sub(last) < INTERVAL)
     }
 
     fn write(&mut self, at: Duration, event: &Event) {

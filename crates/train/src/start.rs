@@ -8,6 +8,7 @@ use divvy_nn::Cpu;
 
 use crate::checkpoint::{Bond, Checkpoint, Keeper, Latest, Slots};
 use crate::clock::Stopwatch;
+use crate::closing::{Afterwards, Closing};
 use crate::config::{Length, TrainConfig};
 use crate::error::TrainError;
 use crate::event::{Event, Listener};
@@ -105,6 +106,7 @@ struct Start<'a> {
     cpu: Cpu,
     reader: Reader<'a>,
     checkpoint_every: Duration,
+    afterwards: Afterwards,
     stopwatch: Stopwatch,
 }
 
@@ -115,10 +117,10 @@ impl<'a> Start<'a> {
         stopwatch: Stopwatch,
         stop: &'a AtomicBool,
     ) -> Result<Self, TrainError> {
-        let Resources { cpu, cache, checkpoint_every } = resources;
+        let Resources { cpu, cache, checkpoint_every, afterwards } = resources;
         let cpu = config.precision.on(cpu)?;
         let reader = Reader { threads: cpu.threads(), cache, stop };
-        Ok(Self { config, cpu, reader, checkpoint_every, stopwatch })
+        Ok(Self { config, cpu, reader, checkpoint_every, afterwards, stopwatch })
     }
 
     /// Trains from the first step, in a folder that holds nothing else.
@@ -140,11 +142,12 @@ impl<'a> Start<'a> {
         pictures.split.write_csv(&run.split(), &prepared.dataset)?;
         let bond = Bond::of(run, &pictures, self.cpu.isa())?;
         let keeper = Keeper::new(Slots::new(run), bond, self.checkpoint_every);
+        let closing = Closing::of(&pictures.split, self.config.views, self.afterwards);
         let elapsed = self.stopwatch.elapsed();
-        recorder.record(&forecast(self.config, &prepared, &pictures, &self.cpu, elapsed))?;
+        recorder.record(&forecast(self.config, &prepared, &pictures, closing, &self.cpu, elapsed))?;
         let stop = self.reader.stop;
         let mut trainer =
-            Trainer::new(self.config, run, prepared, pictures, self.cpu, self.stopwatch, keeper)?;
+            Trainer::new(self.config, run, prepared, pictures, self.cpu, closing, self.stopwatch, keeper)?;
         // From here on, whatever happens, the training can be gone on with.
         trainer.checkpoint(&mut recorder)?;
         run_on(&mut trainer, run, &mut recorder, stop)
@@ -172,7 +175,9 @@ impl<'a> Start<'a> {
         let (events, watch, policy) = (state.events, state.watch.clone(), prepared.policy.clone());
         let keeper = Keeper::new(slots, bond, self.checkpoint_every);
         let stop = self.reader.stop;
-        let mut trainer = Trainer::new(self.config, run, prepared, pictures, self.cpu, stopwatch, keeper)?;
+        let closing = Closing::of(&pictures.split, self.config.views, self.afterwards);
+        let mut trainer =
+            Trainer::new(self.config, run, prepared, pictures, self.cpu, closing, stopwatch, keeper)?;
         trainer.restore(checkpoint).map_err(refused)?;
         let log = Log::cut_back(run.events(), events)?;
         let mut recorder = Recorder::new(log, watch, listener, stopwatch, policy);

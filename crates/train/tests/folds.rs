@@ -20,7 +20,7 @@ use divvy_train::{
 
 fn resources(threads: usize, each_step: bool) -> Resources {
     let checkpoint_every = if each_step { Duration::ZERO } else { Duration::from_hours(1) };
-    Resources { cpu: Cpu::new(threads), cache: CacheOptions::default(), checkpoint_every }
+    Resources { checkpoint_every, ..Resources::from(Cpu::new(threads)) }
 }
 
 /// Twenty pictures of each group, of which some are copies, dealt into three folds of two epochs.

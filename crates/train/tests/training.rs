@@ -6,6 +6,7 @@ use std::fs;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use divvy_data::{Augment, DataError, Dataset, OpenOptions, Split, StoreOptions};
 use divvy_eval::Report;
@@ -153,6 +154,25 @@ fn a_model_knows_what_its_training_pictures_look_like() {
     assert!(off.clone().all(|off| off < 1.001), "{familiar:?}");
     assert!(off.sum::<f64>() < n as f64 / 2.0, "{familiar:?}");
     assert_eq!(of_noise, 1.0 / (n + 1) as f64);
+}
+
+/// Steps end so early that what follows them lies within the minutes, for the most part at the least: the machine may be busy with other things.
+#[test]
+fn minutes_hold_what_comes_after_the_last_epoch() {
+    let (folder, config) = setting(300);
+    let minutes = 0.05;
+    let config = TrainConfig { size: 64, length: Length::Minutes(minutes), ..config };
+    let (begun, mut after) = (Instant::now(), None);
+    let mut listener = |event: &Event| {
+        if let Event::Familiarizing { done: 0, .. } = event {
+            after = Some(begun.elapsed().as_secs_f64());
+        }
+    };
+    let outcome = train(&config, &folder.path().join("run"), Cpu::new(2), &mut listener, &no_stop()).unwrap();
+    let (end, after) = (begun.elapsed().as_secs_f64(), after.expect("it is told"));
+    let (wanted, took) = (60.0 * minutes, end - after);
+    println!("{after:.3} s until the last epoch was over, {took:.3} s after it, of {wanted} s; {outcome:?}");
+    assert!(wanted - after > 0.5 * took, "{after} s until the last epoch was over, {took} s after it");
 }
 
 #[test]

@@ -38,8 +38,14 @@ pub(super) fn resume(
     means: &Means,
     terminal: &mut Terminal,
 ) -> Result<Status> {
-    if RunFolder::at(run).model().is_file() {
+    let folder = RunFolder::at(run);
+    if folder.model().is_file() {
         resume::tell_finished(run, terminal);
+    }
+    for fold in folder.folds() {
+        if fold.outcome()?.is_some() {
+            resume::settle(&fold, terminal);
+        }
     }
     watched(begun, run, board, means, terminal, |told| resume_folds(run, resources, told, interrupt::asked()))
 }

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &QuantizeArgs, terminal: &mut Terminal) -> Result<Status
         let count = |done, total| progress.count(done, total);
         let (threads, cancel) = (args.threads.count(), Some(interrupt::asked()));
         let options = StoreOptions { threads, progress: Some(&count), cancel, ..StoreOptions::default() };
-        let told = |done, total| progress.renamed("comparing").count(done, total);
+        let told = |done, total| progress.renamed("looking at them").count(done, total);
         quantize(&args.run, args.data.as_deref(), &options, &told)?
     };
     terminal.stop();

@@ -10,6 +10,7 @@ use super::train::config;
 use crate::args::TrainArgs;
 use crate::failure::Failure;
 use crate::terminal::{Terminal, program, quoted};
+use crate::views::ViewFiles;
 
 /// The settings that the run was begun with; what was typed beside them must say the same.
 pub(super) fn begun(run: &Path, args: TrainArgs, terminal: &mut Terminal) -> Result<TrainConfig> {
@@ -27,6 +28,7 @@ pub(super) fn begun(run: &Path, args: TrainArgs, terminal: &mut Terminal) -> Res
     }
     if folder.outcome()?.is_some() {
         tell_finished(run, terminal);
+        settle(&folder, terminal);
     }
     Ok(begun)
 }
@@ -34,6 +36,13 @@ pub(super) fn begun(run: &Path, args: TrainArgs, terminal: &mut Terminal) -> Res
 /// Says that there is nothing to go on with.
 pub(super) fn tell_finished(run: &Path, terminal: &mut Terminal) {
     terminal.tell(format_args!("{} has come to its end already; nothing is left to be done", run.display()));
+}
+
+/// Closes the page of a run that has come to its end, where its process could not.
+pub(super) fn settle(run: &RunFolder, terminal: &Terminal) {
+    if let Some(fault) = ViewFiles::settle(run) {
+        terminal.warn(fault);
+    }
 }
 
 /// Which setting was typed otherwise than the run was begun with.

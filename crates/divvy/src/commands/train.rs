@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use divvy::nn::Precision;
 use divvy::train::{
-    Choice, Ending, Event, Folds, Length, Listener, Outcome, ReportConfig, Resources, TrainConfig,
-    TrainError, train,
+    Afterwards, Choice, Ending, Event, Folds, Length, Listener, Outcome, ReportConfig, Resources,
+    TrainConfig, TrainError, train,
 };
 
 use super::report::{self, Means};
@@ -23,6 +23,7 @@ pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status
         cpu: args.recipe.compute.processor.cpu(),
         cache: args.recipe.cache.options(),
         checkpoint_every: args.checkpoint_every.unwrap_or(Resources::CHECKPOINT_EVERY),
+        afterwards: Afterwards::Report,
     };
     let means = Means::of(&args.recipe.compute, Precision::F32)?;
     let (out, resumed, board) = (args.out.take(), args.resume.take(), args.tensorboard);

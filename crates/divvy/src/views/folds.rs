@@ -25,6 +25,7 @@ pub(crate) struct FoldsScreen<'a> {
 
 struct Present {
     begun: Instant,
+    epochs: Option<u32>,
     run: PathBuf,
     files: ViewFiles,
 }
@@ -51,11 +52,12 @@ impl<'a> FoldsScreen<'a> {
 
     /// Takes note of an event of a fold's training.
     pub(crate) fn on(&mut self, fold: Fold, event: &Event) {
-        if let Event::Started { run, test_images, .. } = event {
+        if let Event::Started { run, test_images, epochs, .. } = event {
             self.close_files();
             self.test_images = *test_images;
             let files = ViewFiles::new(self.board);
-            self.present = Some(Present { begun: Instant::now(), run: run.clone(), files });
+            let begun = Instant::now();
+            self.present = Some(Present { begun, epochs: *epochs, run: run.clone(), files });
         }
         if let Some(present) = &mut self.present {
             present.files.on(event);
@@ -81,9 +83,11 @@ impl<'a> FoldsScreen<'a> {
                 let part = (fold.number() - 1) as f64 / fold.of() as f64;
                 self.terminal.progress().show(part, &format!("{fold}: picture {done} of {total}"));
             }
-            Event::Resumed { epoch, step, steps, .. } => self
-                .terminal
-                .tell(format_args!("{fold}: going on in epoch {epoch}, after {step} of {steps} steps")),
+            Event::Resumed { epoch, step, steps, .. } => {
+                let epochs = self.present.as_ref().and_then(|present| present.epochs);
+                let place = words::resumed(*epoch, *step, *steps, epochs);
+                self.terminal.tell(format_args!("{fold}: {place}"));
+            }
             Event::Forecast { .. } if fold.number() > 1 => {}
             Event::Forecast { .. } => {
                 self.terminal.tell(format_args!("{fold}: {}", words::forecast(event).trim_end()));
@@ -100,6 +104,15 @@ impl<'a> FoldsScreen<'a> {
                 self.terminal.progress().show(part, &words);
             }
             Event::Epoch { .. } => {}
+            Event::Familiarizing { seconds_left, .. } => {
+                if let Some(line) = words::familiarizing(event) {
+                    self.terminal.tell(format_args!("{fold}: {line}"));
+                }
+                let part = fold.number() as f64 / fold.of() as f64;
+                let left = duration(self.seconds_left(fold, *seconds_left));
+                let words = format!("{fold}, {}, {left} left", words::FAMILIARIZING);
+                self.terminal.progress().show(part, &words);
+            }
             Event::Finished { epochs, best_epoch, validation, seconds, .. } => {
                 let left = match fold.of() - fold.number() {
                     0 => String::new(),

@@ -1,9 +1,10 @@
 //! What stands below the lines of a training while it runs, redrawn in place: progress, figures, curves, groups, hints.
 
 use divvy::rules::Stage;
-use divvy::train::{Answers, Course, StepRecord};
+use divvy::train::{Answers, Course, LookRecord, StepRecord};
 
 use super::curves::{losses, metric};
+use super::words::FAMILIARIZING;
 use crate::plot::figure;
 use crate::terminal::{Palette, Room, duration, harmless, thousands};
 
@@ -15,8 +16,11 @@ const GAP: usize = 3;
 
 /// All of it, in lines that fit. On a terminal with little room only the first lines are left.
 pub(super) fn lines(course: &Course, room: Room, palette: Palette) -> Vec<String> {
-    let Some(step) = course.latest() else { return Vec::new() };
-    let mut lines = vec![progress(step, room.columns, palette), figures(course, step, room.columns)];
+    let look = course.familiarizing().map(|look| familiarizing(look, room.columns, palette));
+    // One that goes on after the last epoch takes no step.
+    let Some(step) = course.latest() else { return look.into_iter().collect() };
+    let progress = look.unwrap_or_else(|| progress(step, room.columns, palette));
+    let mut lines = vec![progress, figures(course, step, room.columns)];
     lines.extend(curves(course, room, palette));
     lines.extend(hint(course, room.columns, palette));
     lines
@@ -77,13 +81,23 @@ impl Layout {
 
 /// `epoch 7/20  ━━━━━━╸─────  34 %  1:12 left`
 fn progress(step: &StepRecord, columns: usize, palette: Palette) -> String {
-    const LONGEST: usize = 40;
     let of = step.epochs.map(|epochs| format!("/{epochs}")).unwrap_or_default();
     let before = format!("epoch {}{of}", step.epoch);
-    let after = format!("{:>3.0} %  {} left", 100.0 * step.progress, duration(step.seconds_left));
-    match columns.checked_sub(before.len() + after.len() + 4).filter(|&length| length >= 4) {
-        Some(length) => format!("{before}  {}  {after}", bar(step.progress, length.min(LONGEST), palette)),
-        None => format!("{before} {after}").chars().take(columns).collect(),
+    how_far(&before, step.progress, step.seconds_left, columns, palette)
+}
+
+/// The same for what follows the last epoch.
+fn familiarizing(look: &LookRecord, columns: usize, palette: Palette) -> String {
+    let part = look.done as f64 / look.total.max(1) as f64;
+    how_far(FAMILIARIZING, part, look.seconds_left, columns, palette)
+}
+
+fn how_far(what: &str, part: f64, seconds_left: f64, columns: usize, palette: Palette) -> String {
+    const LONGEST: usize = 40;
+    let after = format!("{:>3.0} %  {} left", 100.0 * part, duration(seconds_left));
+    match columns.checked_sub(what.len() + after.len() + 4).filter(|&length| length >= 4) {
+        Some(length) => format!("{what}  {}  {after}", bar(part, length.min(LONGEST), palette)),
+        None => format!("{what} {after}").chars().take(columns).collect(),
     }
 }
 
@@ -222,6 +236,18 @@ mod tests {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
         assert!(text.contains('⣀') || text.contains('⠤') || text.contains('⠒'), "{text}");
+    }
+
+    #[test]
+    fn what_follows_the_last_epoch_has_a_bar_of_its_own() {
+        let mut course = course(&["healthy", "spotted"], &answers(&[50, 50], &[47, 40]));
+        course.take(&Event::Familiarizing { done: 750, total: 3000, seconds_left: 21.0 });
+        let lines = lines(&course, Room { columns: 79, rows: 24 }, Palette::plain());
+        let first = &lines[0];
+        assert!(first.starts_with("learning what the training pictures look like  ━"), "{first}");
+        assert!(first.ends_with("─   25 %  0:21 left") && !lines.concat().contains("epoch 4/20"), "{first}");
+        let alone = Course::of(&[Event::Familiarizing { done: 750, total: 3000, seconds_left: 21.0 }]);
+        assert_eq!(super::lines(&alone, Room { columns: 79, rows: 24 }, Palette::plain()), lines[..1]);
     }
 
     #[test]

@@ -35,6 +35,14 @@ impl<'a> Screen<'a> {
         }
     }
 
+    /// The epochs that there are to be.
+    fn epochs(&self) -> Option<u32> {
+        match self.course.started() {
+            Some(Event::Started { epochs, .. }) => *epochs,
+            _ => None,
+        }
+    }
+
     /// Ends the view. The curves stay on the screen, above what comes next.
     pub(crate) fn close(&mut self) {
         let room = self.terminal.progress().room();
@@ -74,7 +82,7 @@ impl Listener for Screen<'_> {
                 }
             }
             Event::Resumed { epoch, step, steps, .. } => {
-                self.terminal.tell(format_args!("going on in epoch {epoch}, after {step} of {steps} steps"));
+                self.terminal.tell(words::resumed(*epoch, *step, *steps, self.epochs()));
             }
             Event::Forecast { .. } => self.terminal.tell(words::forecast(event)),
             Event::Note { text } => self.terminal.warn(text),
@@ -85,6 +93,12 @@ impl Listener for Screen<'_> {
                 let line = words::epoch(event, self.positive().as_deref(), self.terminal.palette());
                 self.terminal.tell(line);
                 self.drawn = None;
+                self.draw();
+            }
+            Event::Familiarizing { .. } => {
+                if let Some(line) = words::familiarizing(event) {
+                    self.terminal.tell(line);
+                }
                 self.draw();
             }
             Event::Finished { .. } => {}

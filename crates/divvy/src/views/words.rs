@@ -8,6 +8,9 @@ use divvy::train::{Balance, Ending, Event, Outcome};
 
 use crate::terminal::{Palette, duration, thousands};
 
+/// What a model does after the last epoch.
+pub(super) const FAMILIARIZING: &str = "learning what the training pictures look like";
+
 /// What is about to be trained on what.
 pub(super) fn started(event: &Event) -> String {
     let Event::Started {
@@ -58,6 +61,29 @@ pub(super) fn forecast(event: &Event) -> String {
         thousands(epochs.round() as usize),
         memory.unwrap_or_default(),
     )
+}
+
+/// Where a training goes on that is to have so many epochs, where that is known.
+pub(super) fn resumed(epoch: u32, step: usize, steps: usize, epochs: Option<u32>) -> String {
+    if epochs.is_some_and(|epochs| epoch > epochs) {
+        "going on after the last epoch".to_owned()
+    } else {
+        format!("going on in epoch {epoch}, after {step} of {steps} steps")
+    }
+}
+
+/// What follows the last epoch, in a line where it begins; none where that is over at once.
+pub(super) fn familiarizing(event: &Event) -> Option<String> {
+    /// Nobody wonders so soon why nothing happens.
+    const SECONDS: f64 = 1.0;
+    match event {
+        Event::Familiarizing { done: 0, total, seconds_left } if *seconds_left > SECONDS => Some(format!(
+            "{FAMILIARIZING} from {} of them, in about {}",
+            thousands(*total),
+            duration(*seconds_left)
+        )),
+        _ => None,
+    }
 }
 
 /// What else is to be known of the numbers that are computed with.

@@ -149,6 +149,22 @@ impl Familiarity {
         (self.reference.len() - below + 1) as f64 / (self.reference.len() + 1) as f64
     }
 
+    /// The p-value of several models together for a picture, from that of each: `n / k` times the `k`-th smallest of the `n`, with `k` the
+    /// least number that is more than half of them, and at most 1. None of none.
+    ///
+    /// So a picture is taken for unlike the training pictures where most models take it for that at `k / n` of the share of false alarms that is allowed. Of a picture that is
+    /// like them, `n · k / n` of that share, which is `k` times the share, are wrong on average, and so `k` at once with at most that share,
+    /// however the models hang on each other (Rüger, "Das maximale Signifikanzniveau des Tests: Lehne H₀ ab, wenn k unter n gegebenen Tests
+    /// zur Ablehnung führen", 1978; Vovk and Wang, "Combining p-values via averaging", 2020). The smallest of them, times `n`, would need a p-value so small that most models have
+    /// too few pictures to compare with.
+    pub fn joint_p_value(p_values: &[f64]) -> Option<f64> {
+        let (count, most) = (p_values.len(), p_values.len() / 2 + 1);
+        let mut rising = p_values.to_vec();
+        rising.sort_by(f64::total_cmp);
+        let last = rising.get(most - 1)?;
+        Some((last * count as f64 / most as f64).min(1.0))
+    }
+
     fn is_finite(&self) -> bool {
         let Self { centre, whitening, means, reference } = self;
         let numbers = centre.iter().chain(whitening.numbers()).chain(means).chain(reference);

@@ -14,13 +14,15 @@ pub struct QuantizedEngine {
     program: Program,
     cpu: Cpu,
     memory: ByteMemory,
+    features: Vec<f32>,
 }
 
 impl QuantizedEngine {
     /// Puts a quantised network on `cpu`.
     pub fn new(quantized: &Quantized, cpu: Cpu) -> Self {
         let network = quantized.network().clone();
-        Self { program: lower(quantized), network, cpu, memory: ByteMemory::default() }
+        let (program, memory) = (lower(quantized), ByteMemory::default());
+        Self { network, program, cpu, memory, features: Vec::new() }
     }
 
     /// The network.
@@ -36,7 +38,9 @@ impl QuantizedEngine {
     /// The bytes that batches of `batch` pictures take. Nothing is allocated.
     pub fn needed_memory(&self, batch: usize) -> u64 {
         let program = &self.program;
-        let numbers = batch * (self.network.head().units() + self.network.graph().input_shape().len());
+        let lens =
+            [self.network.head().units(), self.features_len(), self.network.graph().input_shape().len()];
+        let numbers = batch * lens.iter().sum::<usize>();
         let bytes = program.arena_len(batch) + program.scratch_len(batch, self.cpu.threads());
         (bytes + numbers * size_of::<f32>()) as u64
     }
@@ -55,5 +59,22 @@ impl QuantizedEngine {
         self.memory.logits.resize(batch * self.network.head().units(), 0.0);
         program.run(&self.cpu, images, batch, &mut self.memory);
         &self.memory.logits
+    }
+
+    /// What the layer [`Network::features`] gives for a batch, `[batch, height, width, channels]` or `[batch, features]`: the numbers that its bytes stand
+    /// for. The same on every instruction set, bit for bit.
+    ///
+    /// # Panics
+    /// When `images` is not `[batch, height, width, channels]`.
+    pub fn features(&mut self, images: &[f32], batch: usize) -> &[f32] {
+        self.logits(images, batch);
+        self.features.resize(batch * self.features_len(), 0.0);
+        self.program.features(&self.cpu, batch, &mut self.memory, &mut self.features);
+        &self.features
+    }
+
+    /// The numbers of a picture that the last layer with weights decides by.
+    fn features_len(&self) -> usize {
+        self.network.graph().node(self.network.features()).shape.len()
     }
 }

@@ -8,7 +8,7 @@ use divvy_kernels::{
 };
 
 use super::Quantized;
-use super::program::{ByteBuffer, ByteOp, ChannelEpilogue, Program, Target};
+use super::program::{ByteBuffer, ByteOp, ChannelEpilogue, Numbered, Program, Target};
 use super::range::Quantization;
 use crate::activation::Activation;
 use crate::fold::ChannelAffine;
@@ -36,6 +36,15 @@ enum Value {
 struct Bytes {
     buffer: ByteBuffer,
     quantization: Quantization,
+}
+
+impl Bytes {
+    /// With what the bytes stand for.
+    fn numbered(self) -> Numbered {
+        let Self { buffer, quantization: Quantization { step, zero_point } } = self;
+        let affine = Int8Affine { scale: step as f32, bias: (-f64::from(zero_point) * step) as f32 };
+        Numbered { buffer, affine }
+    }
 }
 
 /// A convolution or dense layer, and what it has taken up: a sum, then bounds, then a batch norm.
@@ -77,7 +86,8 @@ pub(super) fn lower(quantized: &Quantized) -> Program {
         }
     }
     lowerer.logits(last);
-    Program::new(lowerer.ops, &lowerer.lens)
+    let features = lowerer.bytes(quantized.network.features()).numbered();
+    Program::new(lowerer.ops, &lowerer.lens, features)
 }
 
 struct Lowerer<'a> {
@@ -192,9 +202,8 @@ impl Lowerer<'_> {
             self.emit(&waiting, None);
             return;
         }
-        let Bytes { buffer, quantization: Quantization { step, zero_point } } = self.bytes(last);
-        let affine = Int8Affine { scale: step as f32, bias: (-f64::from(zero_point) * step) as f32 };
-        self.ops.push(ByteOp::Dequantize { affine, x: buffer });
+        let Numbered { buffer: x, affine } = self.bytes(last).numbered();
+        self.ops.push(ByteOp::Dequantize { affine, x });
     }
 
     fn convolution(&mut self, id: NodeId, input: NodeId, layer: &Conv2d, activation: Activation) -> Value {

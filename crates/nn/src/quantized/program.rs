@@ -28,6 +28,13 @@ impl ChannelEpilogue {
     }
 }
 
+/// A buffer whose bytes stand for numbers, each the same way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Numbered {
+    pub(super) buffer: ByteBuffer,
+    pub(super) affine: Int8Affine,
+}
+
 /// Where a convolution's results go.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Target {
@@ -142,11 +149,13 @@ pub(super) struct Program {
     ops: Vec<ByteOp>,
     buffers: Vec<Range<usize>>,
     arena_len: usize,
+    /// What the last layer with weights decides by, which stays until the end.
+    features: Numbered,
 }
 
 impl Program {
     /// Places buffers of the given lengths, for one picture.
-    pub(super) fn new(ops: Vec<ByteOp>, lens: &[usize]) -> Self {
+    pub(super) fn new(ops: Vec<ByteOp>, lens: &[usize], features: Numbered) -> Self {
         let mut intervals: Vec<_> =
             lens.iter().map(|&len| Interval { first: usize::MAX, last: 0, len }).collect();
         for (time, op) in ops.iter().enumerate() {
@@ -155,8 +164,9 @@ impl Program {
                 (it.first, it.last) = (it.first.min(time), it.last.max(time));
             }
         }
+        intervals[features.buffer.0].last = ops.len();
         let (buffers, arena_len) = place(&intervals);
-        Self { ops, buffers, arena_len }
+        Self { ops, buffers, arena_len, features }
     }
 
     /// The bytes of the arena for a batch.
@@ -183,6 +193,13 @@ impl Program {
             let get = |buffer: ByteBuffer| arena.get(self.range(buffer, batch));
             execute(op, cpu, images, batch, get, y, scratch, logits);
         }
+    }
+
+    /// What the last layer with weights was given in the [run](Self::run) before, in numbers.
+    pub(super) fn features(&self, cpu: &Cpu, batch: usize, memory: &mut ByteMemory, features: &mut [f32]) {
+        let Numbered { buffer, affine } = self.features;
+        let bytes = &as_bytes_mut(&mut memory.arena)[self.range(buffer, batch)];
+        kernels::int8_dequantize(cpu, affine, bytes, features);
     }
 
     fn range(&self, buffer: ByteBuffer, batch: usize) -> Range<usize> {

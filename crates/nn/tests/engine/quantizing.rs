@@ -113,6 +113,56 @@ fn logits_of_any_layer() {
     }
 }
 
+/// From what the last layer is given, by its weights and the step of each filter, the logits can be reckoned.
+#[test]
+fn features_are_what_the_logits_are_made_of() {
+    let input = Input::new([6, 6, 3]);
+    let maps = || same(8, 3).activation(Activation::Relu).on(&input);
+    let ends = [
+        Dense::new(4).on(&GlobalAvgPool2d::new().on(&maps())),
+        Dense::new(4).on(&Flatten::new().on(&MaxPool2d::new(2).on(&maps()))),
+        Dense::new(4).on(&Dense::new(9).activation(Activation::Relu).on(&Flatten::new().on(&maps()))),
+        Dense::new(4).on(&Flatten::new().on(&input)),
+    ];
+    for scores in &ends {
+        let network = network(&input, &Activation::Softmax.on(scores));
+        let batches: Vec<_> = (0..3).map(|number| batch(number, 8, 108)).collect();
+        let images = batch(9, 20, 108).images;
+        let quantized = quantized(&trained(network, &batches), &images);
+        let numbers = |name: &str| {
+            let (_, values) = quantized
+                .tensors()
+                .iter()
+                .rfind(|(full, _)| full.ends_with(name) && full.starts_with("dense"))
+                .unwrap();
+            match &values.numbers {
+                Numbers::I8(numbers) => numbers.iter().map(|&number| f64::from(number)).collect::<Vec<_>>(),
+                Numbers::F32(numbers) => numbers.iter().map(|&number| f64::from(number)).collect(),
+            }
+        };
+        let (kernel, steps, bias) = (numbers("/kernel"), numbers("/kernel_step"), numbers("/bias"));
+        let mut engine = QuantizedEngine::new(&quantized, Cpu::new(2));
+        // In a memory that has held larger batches.
+        engine.logits(&images, 20);
+        let images = &images[..7 * 108];
+        let features = engine.features(images, 7).to_vec();
+        let logits = engine.logits(images, 7).to_vec();
+        for (row, logits) in features.chunks_exact(features.len() / 7).zip(logits.chunks_exact(4)) {
+            for (unit, logit) in logits.iter().enumerate() {
+                let sum: f64 =
+                    row.iter().zip(kernel.iter().skip(unit).step_by(4)).map(|(x, w)| f64::from(*x) * w).sum();
+                let expected = sum * steps[unit] + bias[unit];
+                assert!(
+                    (f64::from(*logit) - expected).abs() < 1e-4 * expected.abs().max(1.0),
+                    "{logit} for {expected}"
+                );
+            }
+        }
+        let kept = features.len() / 7;
+        assert_eq!(kept, kernel.len() / 4, "as many as the last layer has inputs");
+    }
+}
+
 #[test]
 fn a_softmax_inside_and_no_pictures_are_refused() {
     let input = Input::new([4, 4, 3]);

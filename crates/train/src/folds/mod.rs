@@ -144,7 +144,8 @@ impl<'a> FoldsTraining<'a> {
         run: &RunFolder,
         told: &mut (dyn FnMut(Fold, &Event) + Send),
     ) -> Result<FoldsOutcome, TrainError> {
-        let mut share = Share::new(self.config.length, self.folds.len(), self.stopwatch.elapsed());
+        let (config, spent, afterwards) = (self.config, self.stopwatch.elapsed(), self.resources.afterwards);
+        let mut share = Share::new(config.length, self.folds.len(), spent, afterwards);
         let mut done: Vec<Done> = Vec::new();
         for &fold in &self.folds {
             match self.fold(fold, &run.fold(fold.number()), share.next(), &mut |event| told(fold, event)) {

@@ -9,6 +9,7 @@ use divvy_nn::Cpu;
 use super::Trainer;
 use crate::checkpoint::Keeper;
 use crate::clock::{Clock, Stopwatch};
+use crate::closing::Closing;
 use crate::config::{Length, TrainConfig};
 use crate::error::TrainError;
 use crate::familiarize::Familiarizer;
@@ -30,6 +31,7 @@ impl<'a> Trainer<'a> {
         prepared: Prepared,
         pictures: Pictures,
         cpu: Cpu,
+        closing: Closing,
         stopwatch: Stopwatch,
         keeper: Keeper,
     ) -> Result<Self, TrainError> {
@@ -39,7 +41,7 @@ impl<'a> Trainer<'a> {
         let familiarizer = Familiarizer::new(config, &dataset, &pictures, threads);
         let Learner { engine, batches: training, correction } =
             Learner::new(config, network, &augment, &dataset, &pictures, cpu);
-        let Pictures { validation, split, scaling, .. } = pictures;
+        let Pictures { validation, split, scaling, reading, .. } = pictures;
         let validation = Loader::for_evaluation(&validation, &split.validation, &scaling, config.batch)
             .with_threads(threads);
         let epochs = config.length.epochs(split.train.len());
@@ -70,6 +72,8 @@ impl<'a> Trainer<'a> {
             progress,
             models,
             familiarizer,
+            closing,
+            reading,
             keeper,
         })
     }

@@ -48,6 +48,7 @@ impl Trainer<'_> {
             validate(&mut self.engine, views, &self.dataset, &self.validation, self.metric)?;
         self.refuse_ran_away(score.loss)?;
         self.progress.validation_time = begun.elapsed();
+        self.keep_time_back();
         if let Some(rule) = &self.config.plateau {
             self.progress.plateau.observe(rule, score.loss);
         }

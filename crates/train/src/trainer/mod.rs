@@ -1,19 +1,21 @@
 //! The loop: next batch, step, schedule, event; after each epoch a look at the validation pictures.
 
 mod assemble;
+mod conclude;
 mod judge;
 mod survive;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use divvy_data::{Batch, Dataset, Loader};
-use divvy_nn::{Engine, Metric, another_cpu};
+use divvy_nn::{Engine, Metric};
 
 use crate::balance::Correction;
 use crate::checkpoint::Keeper;
 use crate::clock::Clock;
+use crate::closing::Closing;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::event::{Ending, Event};
@@ -22,7 +24,7 @@ use crate::growth::Growth;
 use crate::kept::KeptModels;
 use crate::learner;
 use crate::outcome::Outcome;
-use crate::progress::{Judged, Progress};
+use crate::progress::Progress;
 use crate::recorder::Recorder;
 use crate::run::RunFolder;
 
@@ -43,6 +45,10 @@ pub(crate) struct Trainer<'a> {
     progress: Progress,
     models: KeptModels,
     familiarizer: Familiarizer,
+    /// What comes after the last epoch.
+    closing: Closing,
+    /// How long a picture takes to be read.
+    reading: Duration,
     keeper: Keeper,
 }
 
@@ -57,7 +63,7 @@ impl Trainer<'_> {
         stop: &AtomicBool,
     ) -> Result<Outcome, TrainError> {
         let ending = self.train(recorder, stop).map_err(|error| self.kept(error))?;
-        self.finish(ending, recorder)
+        self.conclude(ending, recorder, stop)
     }
 
     fn train(&mut self, recorder: &mut Recorder<'_>, stop: &AtomicBool) -> Result<Ending, TrainError> {
@@ -82,11 +88,11 @@ impl Trainer<'_> {
 
     /// Whether the training is over with the epochs that are.
     fn ending(&self) -> Option<Ending> {
-        let Progress { epochs, running, best, validation_time, .. } = &self.progress;
+        let Progress { epochs, running, best, .. } = &self.progress;
         if running.batches > 0 || best.is_none() {
             return None;
         }
-        if self.epochs.is_some_and(|all| *epochs >= all) || self.clock.is_up(*validation_time) {
+        if self.epochs.is_some_and(|all| *epochs >= all) || self.clock.is_up() {
             return Some(Ending::Completed);
         }
         let patience = self.config.patience?;
@@ -107,9 +113,10 @@ impl Trainer<'_> {
             let loss = self.step(&batch, &mut encoded)?;
             self.progress.running.time = before.time.saturating_add(begun.elapsed());
             self.progress.running.waited = before.waited.saturating_add(batches.waited());
+            self.keep_time_back();
             recorder.record(&self.stepped(loss))?;
             let cut_short = self.cut_short(stop);
-            if cut_short == Some(Ending::Interrupted) || self.keeper.is_due() {
+            if cut_short.is_some() || self.keeper.is_due() {
                 self.checkpoint(recorder)?;
             }
             if cut_short.is_some() {
@@ -144,6 +151,12 @@ impl Trainer<'_> {
         Ok(loss)
     }
 
+    /// Whether a checkpoint can be written of what there is: an epoch that was cut short and judged cannot be gone on with.
+    fn is_between_epochs(&self) -> bool {
+        let (batches, images) = (self.training.batches(), self.training.samples().len());
+        self.progress.fault(self.steps_taken(), batches, images).is_none()
+    }
+
     /// The learning rate of the next step.
     fn rate(&self) -> f64 {
         let steps = self.steps_taken();
@@ -173,40 +186,7 @@ impl Trainer<'_> {
         if stop.load(Ordering::Relaxed) {
             Some(Ending::Interrupted)
         } else {
-            self.clock.is_up(self.progress.validation_time).then_some(Ending::Completed)
-        }
-    }
-
-    fn finish(&mut self, ending: Ending, recorder: &mut Recorder<'_>) -> Result<Outcome, TrainError> {
-        let Judged { epoch: best_epoch, score: validation } =
-            self.progress.best.ok_or(TrainError::Interrupted)?;
-        if ending != Ending::Interrupted {
-            self.keep_last();
-        }
-        self.models.save_at_last()?;
-        if ending != Ending::Interrupted {
-            self.familiarize(recorder)?;
-        }
-        let (epochs, seconds) = (self.progress.epochs, self.clock.elapsed().as_secs_f64());
-        recorder.record(&Event::Finished { ending, epochs, best_epoch, validation, seconds })?;
-        recorder.settle()?;
-        if ending != Ending::Interrupted {
-            self.models.remove_others(&self.progress.kept);
-            self.run.remove_working();
-        }
-        let validation_images = self.validation.samples().len();
-        let run = self.run.clone();
-        Ok(Outcome { run, ending, epochs, best_epoch, validation, validation_images, seconds })
-    }
-
-    /// Lets the best model know what its training pictures look like. Without that it is as good as before.
-    fn familiarize(&self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {
-        let device = self.config.device(another_cpu(self.engine.cpu()));
-        match self.familiarizer.familiarize(&self.run.model(), device) {
-            Ok(()) => Ok(()),
-            Err(error) => recorder.note(format!(
-                "{error}. The model will not tell pictures that are unlike its training pictures"
-            )),
+            self.clock.is_up().then_some(Ending::Completed)
         }
     }
 

@@ -51,6 +51,7 @@ impl Trainer<'_> {
         restored.map_err(|error| damaged(error.to_string()))?;
         self.clock.begin_steps_at(state.first_step);
         self.progress = state.progress;
+        self.keep_time_back();
         Ok(())
     }
 

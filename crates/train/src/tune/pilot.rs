@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use divvy_data::{Dataset, Split};
 
 use crate::clock::Stopwatch;
+use crate::closing::{Afterwards, Closing};
 use crate::config::{Length, TrainConfig};
 use crate::error::TrainError;
 use crate::event::Listener;
@@ -41,20 +42,22 @@ pub(super) struct Pace {
     pub(super) epoch: f64,
     /// A look at the validation pictures.
     pub(super) validation: f64,
+    /// What comes after the last epoch of a training.
+    pub(super) after: f64,
     /// Pictures to train on.
     pub(super) images: usize,
 }
 
 impl Pace {
-    /// The least time to judge a candidate by: reading, and a quarter of the epochs that a training of that many pictures usually has.
+    /// The least time to judge a candidate by: reading, what comes in the end, and a quarter of the epochs that a training of that many pictures usually has.
     pub(super) fn least(&self) -> f64 {
         let usual = f64::from(Length::Auto.epochs(self.images).unwrap_or(1));
-        self.reading + PART * usual * (self.epoch + self.validation)
+        self.reading + self.after + PART * usual * (self.epoch + self.validation)
     }
 
     /// The epochs that there is time for in a training of so many seconds.
     pub(super) fn epochs(&self, seconds: f64) -> f64 {
-        ((seconds - self.reading) / (self.epoch + self.validation)).max(0.0)
+        ((seconds - self.reading - self.after) / (self.epoch + self.validation)).max(0.0)
     }
 
     /// The time to look at the validation pictures with two models in the end.
@@ -85,10 +88,13 @@ pub(super) fn fly(
     let most = LONGEST.min(Duration::from_secs_f64(minutes * 60.0 / 50.0));
     let picture = seconds_of_a_picture(config, learner, &dataset, most, stop)?;
     let split = pictures.split;
+    let look = Duration::try_from_secs_f64(picture * LOOKING).unwrap_or_default();
+    let after = Closing::of(&split, config.views, Afterwards::Nothing).time(look, Duration::ZERO);
     let pace = Pace {
         reading,
         epoch: picture * prepared.growth.mean_cost(true) * split.train.len() as f64,
         validation: picture * config.views.count() as f64 * LOOKING * split.validation.len() as f64,
+        after: after.as_secs_f64(),
         images: split.train.len(),
     };
     Ok(Pilot { dataset, split, pace })
@@ -133,10 +139,10 @@ mod tests {
 
     #[test]
     fn the_least_time_is_a_quarter_of_a_usual_training() {
-        let pace = Pace { reading: 5.0, epoch: 6.0, validation: 1.0, images: 1600 };
-        assert_eq!(pace.least(), 5.0 + 15.0 * 7.0);
-        assert_eq!(Pace { images: 45_000, ..pace }.least(), 5.0 + 3.0 * 7.0);
-        assert_eq!(pace.epochs(19.0), 2.0);
+        let pace = Pace { reading: 5.0, epoch: 6.0, validation: 1.0, after: 2.0, images: 1600 };
+        assert_eq!(pace.least(), 7.0 + 15.0 * 7.0);
+        assert_eq!(Pace { images: 45_000, ..pace }.least(), 7.0 + 3.0 * 7.0);
+        assert_eq!(pace.epochs(21.0), 2.0);
         assert_eq!(pace.epochs(1.0), 0.0);
         assert_eq!(pace.closing(), 7.0);
     }

@@ -3,9 +3,11 @@
 use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use divvy_data::{Augment, CacheOptions, CachePlace, Mix};
+use divvy_model::Model;
 use divvy_nn::{Cpu, Optimizer, Plateau, Schedule, Warmup};
 use divvy_train::{
     Balance, Ending, Event, Length, Resources, RunFolder, TrainConfig, TrainError, resume, train,
@@ -110,6 +112,51 @@ fn a_training_that_is_stopped_after_each_step_comes_to_its_end() {
     whole.assert_same(&run, "stopped after each step");
 }
 
+/// Trains until the model has seen so many pictures after the last epoch, then asks to stop.
+fn stopped_familiarizing(config: &TrainConfig, run: &Path, resources: Resources, seen: usize) {
+    let stop = no_stop();
+    let mut listener = |event: &Event| {
+        if matches!(event, Event::Familiarizing { done, .. } if *done >= seen) {
+            stop.store(true, Ordering::Relaxed);
+        }
+    };
+    let outcome = train(config, run, resources, &mut listener, &stop).unwrap();
+    assert_eq!(outcome.ending, Ending::Interrupted);
+    assert!(Model::open(run).unwrap().familiarity().is_none(), "it is whole, and has not learnt that yet");
+    assert!(RunFolder::at(run).is_resumable());
+}
+
+#[test]
+fn a_training_that_is_stopped_after_its_last_epoch_goes_on_to_the_same_bits() {
+    let (folder, config) = setting(14);
+    for (name, config) in [("plain", config.clone()), ("everything", with_everything(&config, folder.path()))]
+    {
+        let whole = Whole::train(&config, &folder.path().join(format!("{name}-whole")));
+        assert!(Model::open(&whole.run).unwrap().familiarity().is_some());
+        for (seen, each_step) in [(0, true), (1, true), (0, false), (1, false)] {
+            let place = format!("{name}, stopped once it had seen {seen} pictures");
+            let run = folder.path().join(format!("{name}-{seen}-{each_step}"));
+            stopped_familiarizing(&config, &run, resources(2, each_step), seen);
+            let second = go_on(&run, resources(1, false), None);
+            assert_eq!(second.steps(), 0, "{place}");
+            whole.assert_same(&run, &place);
+        }
+    }
+}
+
+#[test]
+fn a_training_by_time_that_is_stopped_after_its_last_step_goes_on() {
+    let (folder, config) = setting(14);
+    let config = TrainConfig { length: Length::Minutes(0.02), ..config };
+    let run = folder.path().join("run");
+    stopped_familiarizing(&config, &run, resources(2, false), 1);
+    let second = go_on(&run, resources(2, false), None);
+    assert_eq!(second.ending(), Ending::Completed);
+    assert!(second.steps() <= 1, "{} steps more", second.steps());
+    assert!(Model::open(&run).unwrap().familiarity().is_some());
+    assert!(!RunFolder::at(&run).is_resumable());
+}
+
 #[test]
 fn listeners_hear_where_it_goes_on_and_files_do_not() {
     let (folder, config) = setting(14);
@@ -180,7 +227,7 @@ fn the_time_that_was_taken_before_counts() {
     let mut stop_at_half = |event: &Event| {
         let half = begun.elapsed().as_secs_f64() > minutes * 30.0;
         if matches!(event, Event::Step { .. }) && half {
-            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            stop.store(true, Ordering::Relaxed);
         }
     };
     let first = train(&config, &run, resources(1, false), &mut stop_at_half, &stop).unwrap();

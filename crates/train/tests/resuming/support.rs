@@ -29,7 +29,7 @@ const OF_TIME: [&str; 9] = [
 /// So many threads, and a checkpoint after each step or only when a training is stopped.
 pub(crate) fn resources(threads: usize, each_step: bool) -> Resources {
     let checkpoint_every = if each_step { Duration::ZERO } else { Duration::from_hours(1) };
-    Resources { cpu: Cpu::new(threads), cache: CacheOptions::default(), checkpoint_every }
+    Resources { checkpoint_every, ..Resources::from(Cpu::new(threads)) }
 }
 
 /// The events of a training, stopped after so many steps of it if at all.
@@ -109,11 +109,12 @@ pub(crate) fn steps_of(events: &[Event]) -> Vec<Value> {
 }
 
 /// The lines of a run's events, without what hangs on time: those that are written at each occasion, and the steps, of which some are
-/// written.
+/// written. How far the look at the training pictures was is in neither: which lines tell of that hangs on time, and it begins again when it was interrupted.
 pub(crate) fn lines_of(run: &Path) -> (Vec<Value>, Vec<Value>) {
     let text = fs::read_to_string(RunFolder::at(run).events()).unwrap();
     assert!(text.ends_with('\n'), "the last line is whole");
     let lines = text.lines().map(|line| timeless(serde_json::from_str(line).unwrap()));
+    let lines = lines.filter(|line| line["event"] != "familiarizing");
     let (steps, others): (Vec<_>, Vec<_>) = lines.partition(|line| line["event"] == "step");
     (others, steps)
 }

@@ -66,6 +66,12 @@ impl<'a> Screen<'a> {
                 let words = format!("rung {rung}, {number} of {of}: {name}, loss {loss:.4}, {left} left");
                 self.terminal.progress().show(self.share(*seconds_left + after, *progress), &words);
             }
+            Event::Familiarizing { seconds_left, .. } => {
+                let left = duration(seconds_left + after);
+                let words =
+                    format!("rung {rung}, {number} of {of}: {name}, looking at its pictures, {left} left");
+                self.terminal.progress().show(self.share(*seconds_left + after, 1.0), &words);
+            }
             // What pictures and names tell was told before the plan.
             Event::Finding { finding } if !finding.is_error() && finding.rule.stage() == Stage::Training => {
                 let place = format!("rung {rung}, {name}: {}", finding.place);

@@ -73,6 +73,11 @@ fn standing(course: &Course) -> String {
             format!("Ended after {epochs} epochs, the last of which were no better{best}.")
         }
         (Some(Ending::Interrupted), _) => format!("Interrupted after {epochs} epochs{best}."),
+        (None, _) if course.familiarizing().is_some() => {
+            format!(
+                "{epochs} epochs are over, and the model learns what its training pictures look like{best}."
+            )
+        }
         (None, Some(step)) => {
             let of = step.epochs.map(|epochs| format!(" of {epochs}")).unwrap_or_default();
             format!("In epoch {}{of}, step {} of {}{best}.", step.epoch, step.step, step.steps)
@@ -83,8 +88,12 @@ fn standing(course: &Course) -> String {
 
 /// What only a page has that will be written again.
 fn live(course: &Course, moment: &Moment) -> Markup {
-    let progress = course.latest().map_or(0.0, |step| step.progress);
-    let left = course.latest().map(|step| duration(step.seconds_left));
+    let (progress, left) = match (course.familiarizing(), course.latest()) {
+        (Some(look), _) => (look.done as f64 / look.total.max(1) as f64, Some(look.seconds_left)),
+        (None, Some(step)) => (step.progress, Some(step.seconds_left)),
+        (None, None) => (0.0, None),
+    };
+    let left = left.map(duration);
     let at = moment.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     html! {
         div.live data-live=(moment.every.as_secs()) data-at=(at) {
@@ -250,6 +259,17 @@ mod tests {
         let links = page.replace("http://www.w3.org/2000/svg", "");
         for fetched in ["http:", "https:", "src=\"", "@import", "url("] {
             assert!(!links.contains(fetched), "{fetched}");
+        }
+    }
+
+    #[test]
+    fn what_follows_the_last_epoch_is_told() {
+        let looking = Event::Familiarizing { done: 750, total: 3000, seconds_left: 21.0 };
+        let events = [started(&["a", "b"]), step(1, 4, 0.9), looking];
+        let moment = Moment { is_live: true, every: Duration::from_secs(5), at: UNIX_EPOCH };
+        let page = document(&Course::of(&events), &moment).into_string();
+        for part in ["learns what its training pictures look like", ">25 %, 0:21 left<", "value=\"0.25\""] {
+            assert!(page.contains(part), "{part}: {page}");
         }
     }
 

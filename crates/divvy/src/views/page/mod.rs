@@ -2,6 +2,7 @@
 
 mod document;
 
+use std::fs;
 use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,6 +13,9 @@ use document::{Moment, document};
 
 /// The least time between two pages within an epoch. Readers load it as often.
 const BETWEEN: Duration = Duration::from_secs(5);
+
+/// What only a page holds that will be written again.
+const LIVE: &str = "data-live=";
 
 /// A page is written as seldom as to take no more than one part in so many of the training's time.
 const SHARE: u32 = 100;
@@ -45,6 +49,20 @@ impl LivePage {
         self.fault.map_or(Ok(()), Err)
     }
 
+    /// Writes the page of a run that has come to its end as it stays, where there is one that says the training goes on: its process may have been killed, or
+    /// the disk have been full, before it could be written.
+    ///
+    /// # Errors
+    /// Why it could not be written now.
+    pub(crate) fn settle(run: &RunFolder) -> io::Result<()> {
+        if !fs::read_to_string(run.page()).is_ok_and(|page| page.contains(LIVE)) {
+            return Ok(());
+        }
+        let events = run.read_events().map_err(io::Error::other)?;
+        let course = Course::of(events.iter().map(|(_, event)| event));
+        Self { course, run: Some(run.clone()), ..Self::default() }.close()
+    }
+
     fn write(&mut self, is_live: bool) {
         let Some(run) = &self.run else { return };
         let begun = Instant::now();
@@ -72,8 +90,10 @@ impl Listener for LivePage {
         }
         self.course.take(event);
         match event {
-            Event::Epoch { .. } | Event::Finished { .. } => self.write(true),
-            Event::Step { .. } if self.is_due() => self.write(true),
+            Event::Epoch { .. } => self.write(true),
+            // Listeners hear of the end before it is written down: no run that has come to it is shown as going on.
+            Event::Finished { .. } => self.write(false),
+            Event::Step { .. } | Event::Familiarizing { .. } if self.is_due() => self.write(true),
             _ => {}
         }
     }
@@ -81,6 +101,11 @@ impl Listener for LivePage {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use divvy::nn::Metric;
+    use divvy::train::{Ending, Score};
+
     use super::*;
     use crate::views::testing::{answers, epoch, started_in, step};
 
@@ -104,6 +129,55 @@ mod tests {
         page.close().unwrap();
         let last = std::fs::read_to_string(run.page()).unwrap();
         assert!(!last.contains("data-live") && last.contains("0.7500"), "{last}");
+    }
+
+    /// A run whose log tells of a step and an epoch, and of its end.
+    fn ended(folder: &Path) -> (RunFolder, Vec<Event>) {
+        let finished = Event::Finished {
+            ending: Ending::Completed,
+            epochs: 1,
+            best_epoch: 1,
+            validation: Score { loss: 0.5, metric: Metric::Accuracy, value: 0.75 },
+            seconds: 9.0,
+        };
+        let answers = answers(&[4, 4], &[3, 3]);
+        let events =
+            vec![started_in(folder, &["a", "b"]), step(1, 4, 0.9), epoch(1, 0.9, 0.75, &answers), finished];
+        let run = RunFolder::at(folder);
+        let line = |event: &Event| serde_json::to_string(event).unwrap() + "\n";
+        fs::write(run.events(), events.iter().map(line).collect::<String>()).unwrap();
+        (run, events)
+    }
+
+    #[test]
+    fn a_page_tells_of_the_end_though_nobody_closes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (run, events) = ended(folder.path());
+        let mut page = LivePage::new();
+        fs::write(run.events(), "").unwrap();
+        events[..3].iter().for_each(|event| page.on(event));
+        assert!(fs::read_to_string(run.page()).unwrap().contains(LIVE));
+        page.on(&events[3]);
+        let text = fs::read_to_string(run.page()).unwrap();
+        assert!(!text.contains(LIVE) && text.contains("Ended after 1 epochs"), "{text}");
+    }
+
+    #[test]
+    fn a_page_that_was_left_live_is_settled_and_any_other_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (run, events) = ended(folder.path());
+        LivePage::settle(&run).unwrap();
+        assert!(!run.page().exists(), "there was none");
+        let mut page = LivePage::new();
+        fs::rename(run.events(), folder.path().join("kept")).unwrap();
+        events[..3].iter().for_each(|event| page.on(event));
+        fs::rename(folder.path().join("kept"), run.events()).unwrap();
+        LivePage::settle(&run).unwrap();
+        let text = fs::read_to_string(run.page()).unwrap();
+        assert!(!text.contains(LIVE) && text.contains("Ended after 1 epochs"), "{text}");
+        fs::write(run.page(), "a page of another kind").unwrap();
+        LivePage::settle(&run).unwrap();
+        assert_eq!(fs::read_to_string(run.page()).unwrap(), "a page of another kind");
     }
 
     #[test]
