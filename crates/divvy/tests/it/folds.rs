@@ -2,17 +2,16 @@
 
 #![cfg(unix)]
 
-mod common;
-
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Desk, SMALL, program, refusal};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
+
+use crate::common::{Desk, SMALL, program, refusal};
 
 /// A training of three folds into `run`, of so many epochs each.
 fn arguments<'a>(run: &'a str, epochs: &'a str) -> Vec<&'a str> {
