@@ -1,6 +1,7 @@
 //! Ctrl-C: the first asks the command to stop when it can be left, the second leaves at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use crate::Status;
 use crate::terminal::complain;
@@ -14,7 +15,8 @@ pub(crate) fn listen() {
         if ASKED.swap(true, Ordering::Relaxed) {
             std::process::exit(Status::Partial.code());
         }
-        complain("\nstopping; press Ctrl-C again to leave at once");
+        // Beside this thread, because what is written may have to wait for its reader, and the next Ctrl-C must not.
+        let _ = thread::Builder::new().spawn(|| complain("\nstopping; press Ctrl-C again to leave at once"));
     });
 }
 

@@ -16,4 +16,5 @@ mod resuming;
 mod rules;
 mod speed;
 mod suspects;
+mod terminal;
 mod tuning;
