@@ -170,7 +170,7 @@ fn history(emulator: &mut Parser) -> Vec<String> {
 /// Whether a line is of the panel: a bar, a curve or the figures.
 fn is_drawn(line: &str) -> bool {
     line.contains(['━', '╸', '─'])
-        || line.contains(|c| matches!(c, '\u{2801}'..='\u{28ff}'))
+        || line.contains(|c: char| matches!(c, '\u{2801}'..='\u{28ff}'))
         || is_redrawn(line)
 }
 
