@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::Status;
-use crate::terminal::complain;
+use crate::terminal::{complain, leave};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 
@@ -13,6 +13,7 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 pub(crate) fn listen() {
     let _ = ctrlc::set_handler(|| {
         if ASKED.swap(true, Ordering::Relaxed) {
+            leave();
             std::process::exit(Status::Partial.code());
         }
         // Beside this thread, because what is written may have to wait for its reader, and the next Ctrl-C must not.

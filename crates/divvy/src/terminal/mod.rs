@@ -7,6 +7,8 @@ mod output;
 mod palette;
 mod progress;
 mod quote;
+#[cfg(unix)]
+mod typed;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -20,7 +22,7 @@ pub(crate) use aligned::write_aligned;
 pub(crate) use finding::harmless;
 pub(crate) use numbers::{duration, thousands};
 pub(crate) use palette::Palette;
-pub(crate) use progress::{Progress, Room};
+pub(crate) use progress::{Progress, Room, leave};
 pub(crate) use quote::{program, quoted};
 
 /// Writes a line to standard error, above a progress bar or panel. Where even standard error is closed there is nobody to tell.

@@ -6,24 +6,39 @@ use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::duration;
+#[cfg(unix)]
+use super::typed::Undisturbed;
 
 /// Steps that a bar is divided into, so that parts need not be whole numbers.
 const STEPS: u64 = 10_000;
 
 /// What is shown now, for whoever writes and does not hold it: Ctrl-C is answered by a thread of its own.
-static PRESENT: Mutex<Option<ProgressBar>> = Mutex::new(None);
+static PRESENT: Mutex<Option<Present>> = Mutex::new(None);
 
-fn present() -> MutexGuard<'static, Option<ProgressBar>> {
-    PRESENT.lock().unwrap_or_else(PoisonError::into_inner)
+struct Present {
+    bar: ProgressBar,
+    #[cfg(unix)]
+    _typed: Undisturbed,
+}
+
+impl Present {
+    fn lock() -> MutexGuard<'static, Option<Self>> {
+        PRESENT.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Runs `print` while whatever is shown is off the screen.
 pub(super) fn beside<T>(print: impl FnOnce() -> T) -> T {
-    let bar = present().clone();
+    let bar = Present::lock().as_ref().map(|present| present.bar.clone());
     match bar {
         Some(bar) => bar.suspend(print),
         None => print(),
     }
+}
+
+/// Leaves the terminal as it was found.
+pub(crate) fn leave() {
+    *Present::lock() = None;
 }
 
 /// Columns and rows that can be drawn on.
@@ -73,7 +88,11 @@ impl Progress {
     }
 
     fn put_up(bar: ProgressBar) -> Self {
-        *present() = Some(bar.clone());
+        *Present::lock() = Some(Present {
+            bar: bar.clone(),
+            #[cfg(unix)]
+            _typed: Undisturbed::new(),
+        });
         Self(bar)
     }
 
@@ -112,7 +131,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         if !self.0.is_hidden() {
-            *present() = None;
+            leave();
         }
         self.0.finish_and_clear();
     }
