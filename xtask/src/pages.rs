@@ -15,7 +15,8 @@ const BROWSERS: [&str; 5] =
 pub(crate) fn test() -> Result<Command, String> {
     let chromium = browser()?;
     let axe = axe()?;
-    let mut test = cargo(&["test", "-p", "divvy", "--test", "pages", "--quiet", "--", "--ignored"]);
+    // Of the whole workspace, as all other tests: for one package alone, crates that lie below it would be built once more, with fewer features.
+    let mut test = cargo(&["test", "--workspace", "--test", "pages", "--quiet", "--", "--ignored"]);
     test.env("DIVVY_CHROMIUM", chromium).env("DIVVY_AXE", axe);
     Ok(test)
 }

@@ -1,9 +1,10 @@
 //! Ctrl-C: the first asks the command to stop when it can be left, the second leaves at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use crate::Status;
-use crate::terminal::complain;
+use crate::terminal::{complain, leave};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 
@@ -12,9 +13,11 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 pub(crate) fn listen() {
     let _ = ctrlc::set_handler(|| {
         if ASKED.swap(true, Ordering::Relaxed) {
+            leave();
             std::process::exit(Status::Partial.code());
         }
-        complain("\nstopping; press Ctrl-C again to leave at once");
+        // Beside this thread, because what is written may have to wait for its reader, and the next Ctrl-C must not.
+        let _ = thread::Builder::new().spawn(|| complain("\nstopping; press Ctrl-C again to leave at once"));
     });
 }
 

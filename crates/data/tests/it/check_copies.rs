@@ -29,16 +29,14 @@ fn noise(seed: usize) -> Vec<u8> {
     encode(&image.into(), ImageFormat::Png)
 }
 
-/// A dataset of noise: of each file its name and the seed of what it shows.
-fn of(files: &[(String, usize)]) -> Arc<Dataset> {
+/// A dataset of noise, and the folder it lies in: of each file its name and the seed of what it shows.
+fn of(files: &[(String, usize)]) -> (TempDir, Arc<Dataset>) {
     let root = folder();
     for (name, seed) in files {
         write(root.path(), name, &noise(*seed));
     }
-    let dataset = open(root.path()).expect("it can be opened");
-    // The files are read into a store below; until then they must stay.
-    std::mem::forget(root);
-    Arc::new(dataset)
+    let dataset = Arc::new(open(root.path()).expect("it can be opened"));
+    (root, dataset)
 }
 
 fn store(dataset: &Arc<Dataset>, options: &StoreOptions<'_>) -> ImageStore {
@@ -52,7 +50,7 @@ fn copies(dataset: &Arc<Dataset>, options: &StoreOptions<'_>) -> Copies {
 }
 
 fn findings(files: &[(String, usize)]) -> Vec<Diagnostic> {
-    let dataset = of(files);
+    let (_root, dataset) = of(files);
     let split = Split::new(&dataset, 0.2, 0).expect("the share is allowed");
     told(&dataset, &copies(&dataset, &StoreOptions::default()), &split)
 }
@@ -165,7 +163,7 @@ fn copies_made_before_the_split_are_counted() {
     // 10 copies: 10 * 0.2 * (1 - 0.2^9) = 2.0
     assert!(found[0].why.contains("about 2.0 of them"), "{}", found[0]);
 
-    let dataset = of(&files);
+    let (_root, dataset) = of(&files);
     let copies = copies(&dataset, &StoreOptions::default());
     let groups = copies.together();
     assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [10]);
@@ -188,7 +186,7 @@ fn how_many_copies_a_random_split_parts_is_worked_out() {
 
 #[test]
 fn what_memory_does_not_hold_is_compared_too() {
-    let dataset = of(&[part("train", 5, 0), part("val", 5, 0)].concat());
+    let (_root, dataset) = of(&[part("train", 5, 0), part("val", 5, 0)].concat());
     let split = Split::new(&dataset, 0.2, 0).expect("the share is allowed");
     let found = |memory| {
         let cache = CacheOptions { memory, ..CacheOptions::default() };
@@ -395,7 +393,7 @@ proptest! {
     fn groups_are_those_of_equal_pictures(seeds in prop::collection::vec(0usize..12, 4..40), seed in any::<u64>()) {
         let files: Vec<_> =
             seeds.iter().enumerate().map(|(i, seed)| (format!("{}/{i:02}.png", ["a", "b"][i % 2]), *seed)).collect();
-        let dataset = of(&files);
+        let (_root, dataset) = of(&files);
         let store = store(&dataset, &StoreOptions::default());
         let mut expected: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for sample in 0..dataset.samples().len() {
@@ -424,7 +422,7 @@ fn copies_name_the_pictures_that_may_go_and_the_one_that_may_stay() {
     let names = ["a/0", "a/0-copy", "b/0", "b/1", "b/1-copy", "a/2", "a/3", "b/4", "b/5"];
     let seed = |name: &str| usize::from(name.as_bytes()[2] - b'0');
     let files: Vec<(String, usize)> = names.iter().map(|name| (format!("{name}.png"), seed(name))).collect();
-    let dataset = of(&files);
+    let (_root, dataset) = of(&files);
     let copies = copies(&dataset, &StoreOptions::default());
     let split = Split::keeping_together(&dataset, 0.2, 0, &copies.together()).expect("it can be drawn");
     let found = check::copies(&dataset, &copies, &split);

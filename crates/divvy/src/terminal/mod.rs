@@ -7,6 +7,8 @@ mod output;
 mod palette;
 mod progress;
 mod quote;
+#[cfg(unix)]
+mod typed;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -20,12 +22,12 @@ pub(crate) use aligned::write_aligned;
 pub(crate) use finding::harmless;
 pub(crate) use numbers::{duration, thousands};
 pub(crate) use palette::Palette;
-pub(crate) use progress::{Progress, Room};
+pub(crate) use progress::{Progress, Room, leave};
 pub(crate) use quote::{program, quoted};
 
-/// Writes a line to standard error. Where even that is closed there is nobody to tell.
+/// Writes a line to standard error, above a progress bar or panel. Where even standard error is closed there is nobody to tell.
 pub(crate) fn complain(line: impl Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = progress::beside(|| writeln!(io::stderr(), "{line}"));
 }
 
 /// Where a command writes.
@@ -62,7 +64,7 @@ impl Terminal {
     /// Prints a line of the result.
     pub(crate) fn print(&mut self, line: impl Display) {
         let output = &mut self.output;
-        self.progress.suspend(|| output.line(&line));
+        progress::beside(|| output.line(&line));
     }
 
     /// Prints a line that leads to or from the result: left out with `--quiet`.
@@ -77,7 +79,7 @@ impl Terminal {
         let palette = Palette::of_errors();
         let text = palette.wrapped(&format!("warning: {warning}"), "  ");
         let text = text.replacen("warning", &palette.warning("warning"), 1);
-        self.progress.suspend(|| complain(text));
+        complain(text);
     }
 
     /// Prints a finding on standard error; with `--quiet` only what is more than a note.
@@ -86,7 +88,7 @@ impl Terminal {
             return;
         }
         let text = Palette::of_errors().finding(finding);
-        self.progress.suspend(|| complain(text));
+        complain(text);
     }
 
     /// Whether nobody reads the results any more, as after `| head`.

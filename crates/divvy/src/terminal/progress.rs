@@ -1,12 +1,45 @@
 //! A progress bar or panel for people.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::duration;
+#[cfg(unix)]
+use super::typed::Undisturbed;
 
 /// Steps that a bar is divided into, so that parts need not be whole numbers.
 const STEPS: u64 = 10_000;
+
+/// What is shown now, for whoever writes and does not hold it: Ctrl-C is answered by a thread of its own.
+static PRESENT: Mutex<Option<Present>> = Mutex::new(None);
+
+struct Present {
+    bar: ProgressBar,
+    #[cfg(unix)]
+    _typed: Undisturbed,
+}
+
+impl Present {
+    fn lock() -> MutexGuard<'static, Option<Self>> {
+        PRESENT.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs `print` while whatever is shown is off the screen.
+pub(super) fn beside<T>(print: impl FnOnce() -> T) -> T {
+    let bar = Present::lock().as_ref().map(|present| present.bar.clone());
+    match bar {
+        Some(bar) => bar.suspend(print),
+        None => print(),
+    }
+}
+
+/// Leaves the terminal as it was found.
+pub(crate) fn leave() {
+    *Present::lock() = None;
+}
 
 /// Columns and rows that can be drawn on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,7 +75,7 @@ impl Progress {
             bar.set_style(style.progress_chars("━╸─"));
         }
         bar.set_prefix(what.to_owned());
-        Self(bar)
+        Self::put_up(bar)
     }
 
     /// A panel that has no lines yet.
@@ -51,6 +84,15 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             bar.set_style(style);
         }
+        Self::put_up(bar)
+    }
+
+    fn put_up(bar: ProgressBar) -> Self {
+        *Present::lock() = Some(Present {
+            bar: bar.clone(),
+            #[cfg(unix)]
+            _typed: Undisturbed::new(),
+        });
         Self(bar)
     }
 
@@ -84,15 +126,13 @@ impl Progress {
         self.0.set_position((part * STEPS as f64) as u64);
         self.0.set_message(words.to_owned());
     }
-
-    /// Runs `print` while the bar is off the screen.
-    pub(crate) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
-        self.0.suspend(print)
-    }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
+        if !self.0.is_hidden() {
+            leave();
+        }
         self.0.finish_and_clear();
     }
 }

@@ -88,10 +88,13 @@ impl<'a> FoldsScreen<'a> {
                 let place = words::resumed(*epoch, *step, *steps, epochs);
                 self.terminal.tell(format_args!("{fold}: {place}"));
             }
+            // The others are as long.
             Event::Forecast { .. } if fold.number() > 1 => {}
-            Event::Forecast { .. } => {
-                self.terminal.tell(format_args!("{fold}: {}", words::forecast(event).trim_end()));
-            }
+            Event::Forecast { seconds, .. } => self.terminal.tell(format_args!(
+                "{fold}: {}, {} for all",
+                words::forecast(event).trim_end(),
+                duration(seconds * fold.of() as f64)
+            )),
             Event::Note { text } => self.note(fold, text),
             Event::Finding { finding } if finding.is_error() => {}
             Event::Finding { finding } => self.find(fold, finding),

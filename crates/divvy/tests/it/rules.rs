@@ -1,11 +1,10 @@
 //! Mistakes with a number, as a person meets them: refused, warned of, allowed, explained, checked for.
 
-mod common;
-
 use std::fs;
 
-use common::Desk;
 use serde_json::Value;
+
+use crate::common::{Desk, SMALL};
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -370,7 +369,7 @@ fn rules_are_listed_and_explained() {
 #[test]
 fn variants_are_compared() {
     let desk = Desk::with_photos();
-    desk.write("small.toml", common::SMALL);
+    desk.write("small.toml", SMALL);
     let usual = ["--size", "16", "--epochs", "6", "--lr", "0.02", "--batch", "16"];
     let heads =
         [&["compare", "photos", "--heads", "softmax2,sigmoid1", "--arch", "small.toml"], &usual[..]].concat();

@@ -1,11 +1,10 @@
 //! The report: its page and its JSON say the same, and a training ends with both.
 
-mod common;
-
 use std::fs;
 
-use common::Desk;
 use serde_json::Value;
+
+use crate::common::Desk;
 
 /// The numbers of a page: what each says it is, under its key.
 fn numbers(page: &str) -> Vec<(String, String)> {

@@ -1,11 +1,10 @@
 //! `divvy relabel`, and what it writes given to `train`, as a person would use them.
 
-mod common;
-
 use std::fs;
 
-use common::{Desk, SMALL, refusal};
 use serde_json::Value;
+
+use crate::common::{Desk, SMALL, refusal};
 
 /// Two colours, of which three pictures lie with the other.
 fn desk() -> Desk {

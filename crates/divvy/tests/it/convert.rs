@@ -1,11 +1,10 @@
 //! One model with either last layer: convert, then ask both.
 
-mod common;
-
 use std::fs;
 
-use common::Desk;
 use serde_json::Value;
+
+use crate::common::Desk;
 
 fn lines(desk: &Desk, arguments: &[&str]) -> Vec<Value> {
     let output = desk.divvy(arguments).assert().success().get_output().clone();

@@ -1,9 +1,8 @@
 //! What the command tells of speed: the figures are there and make sense; how large they are is the machine's business.
 
-mod common;
-
-use common::Desk;
 use serde_json::Value;
+
+use crate::common::Desk;
 
 fn json(desk: &Desk, line: &str) -> Value {
     let arguments: Vec<&str> = line.split(' ').collect();

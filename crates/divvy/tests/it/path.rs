@@ -1,12 +1,11 @@
 //! The whole path on small pictures: train, evaluate, predict, sort.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::Desk;
 use serde_json::Value;
+
+use crate::common::Desk;
 
 fn json(output: &[u8]) -> Value {
     serde_json::from_slice(output).unwrap()

@@ -2,17 +2,16 @@
 
 #![cfg(unix)]
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Desk, program};
 use image::{Rgb, RgbImage};
 use serde_json::Value;
+
+use crate::common::{Desk, SMALL, program};
 
 /// A network whose first convolution needs pictures of 28 pixels.
 const DEMANDING: &str = r#"
@@ -39,7 +38,7 @@ fn desk() -> Desk {
             desk.picture(&format!("photos/test/{group}/{number}.png"), group, number);
         }
     }
-    desk.write("small.toml", common::SMALL);
+    desk.write("small.toml", SMALL);
     desk
 }
 

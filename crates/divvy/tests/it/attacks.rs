@@ -1,10 +1,8 @@
 //! Files that should not be read without end, and damage that should not pass for health.
 
-mod common;
-
 use std::fs;
 
-use common::Desk;
+use crate::common::Desk;
 
 /// Exit code and everything that was said.
 fn say(desk: &Desk, arguments: &[&str]) -> (i32, String) {

@@ -1,7 +1,5 @@
 //! Labels that are likely wrong are found by folds, and put right by corrections.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
@@ -14,7 +12,7 @@ use divvy_train::{
     train, train_folds,
 };
 
-use common::{no_stop, setting};
+use crate::common::{no_stop, setting};
 
 /// Pictures whose labels are turned.
 const TURNED: [(&str, usize); 4] = [("upper", 3), ("lower", 8), ("upper", 17), ("lower", 21)];

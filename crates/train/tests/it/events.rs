@@ -9,7 +9,7 @@ use divvy_nn::Cpu;
 use divvy_train::{Course, Event, Length, RunFolder, TrainConfig, train};
 use serde_json::{Map, Value};
 
-const SCHEMA: &str = include_str!("../../../docs/events.md");
+const SCHEMA: &str = include_str!("../../../../docs/events.md");
 
 /// The keys that the documentation has of an event: those in the first column of its section's table.
 fn documented(event: &str) -> BTreeSet<String> {

@@ -1,11 +1,10 @@
 //! A model in 8 bits: quantise, then ask both.
 
-mod common;
-
 use std::fs;
 
-use common::Desk;
 use serde_json::Value;
+
+use crate::common::Desk;
 
 fn lines(desk: &Desk, arguments: &[&str]) -> Vec<Value> {
     let output = desk.divvy(arguments).assert().success().get_output().clone();

@@ -2,17 +2,16 @@
 
 #![cfg(unix)]
 
-mod common;
-
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Desk, SMALL, program, refusal};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
+
+use crate::common::{Desk, SMALL, program, refusal};
 
 /// A training of three folds into `run`, of so many epochs each.
 fn arguments<'a>(run: &'a str, epochs: &'a str) -> Vec<&'a str> {
@@ -64,6 +63,9 @@ fn folds_are_trained_and_the_run_is_used_like_any_other() {
     ] {
         assert!(said.contains(wanted), "{wanted}: {said}");
     }
+    // Told once, and how long all will take with it.
+    let forecasts: Vec<&str> = said.lines().filter(|line| line.contains("forecast")).collect();
+    assert!(forecasts.len() == 1 && forecasts[0].ends_with(" for all"), "{forecasts:?}");
     let of_folds = ["run/fold-1", "run/fold-2", "run/fold-3"].map(|fold| red(&desk, fold));
     for (picture, found) in red(&desk, "run").into_iter().enumerate() {
         let mean = of_folds.iter().map(|fold| fold[picture]).sum::<f64>() / 3.0;

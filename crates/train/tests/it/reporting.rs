@@ -1,7 +1,5 @@
 //! What a report says is what its model says of its pictures.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +13,7 @@ use divvy_train::{
     train_folds,
 };
 
-use common::{no_stop, photos, setting};
+use crate::common::{no_stop, photos, setting};
 
 fn report(config: &ReportConfig) -> RunReport {
     let options = StoreOptions { threads: 2, ..StoreOptions::default() };

@@ -1,17 +1,16 @@
 //! Whatever a user can type or feed: one clear line, exit code 2, nothing damaged.
 
-mod common;
-
 use std::fs;
 use std::sync::Arc;
 
-use common::{Desk, refusal};
 use divvy::data::{Channels, Preprocess};
 use divvy::model::Model;
 use divvy::nn::{
     Activation, Add, Connect, Conv2d, Dense, GlobalAvgPool2d, Graph, Input, Network, ParameterTable,
     Parameters, Task,
 };
+
+use crate::common::{Desk, program, refusal};
 
 /// Asserts that a message names all of `parts`.
 fn names(message: &str, parts: &[&str]) {
@@ -373,7 +372,7 @@ fn a_disk_that_is_full_while_saving() {
     // files of a run but the model stay far below it.
     let script = format!(
         "trap '' XFSZ; ulimit -f 64; exec '{}' train photos --out run --size 16 --epochs 2 --quiet",
-        common::program().display()
+        program().display()
     );
     let mut command = assert_cmd::Command::new("sh");
     command.args(["-c", &script]).current_dir(desk.path(""));
@@ -385,7 +384,7 @@ fn a_disk_that_is_full_while_saving() {
 #[test]
 fn results_that_cannot_be_written() {
     let desk = Desk::with_model();
-    let mut command = std::process::Command::new(common::program());
+    let mut command = std::process::Command::new(program());
     command.args(["predict", "run", "photos", "--json"]).current_dir(desk.path(""));
     command.stdout(fs::File::options().write(true).open("/dev/full").unwrap());
     let output = command.output().unwrap();

@@ -1,7 +1,5 @@
 //! Training as a caller of the library sees it, on small pictures made here.
 
-mod common;
-
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -14,7 +12,7 @@ use divvy_model::{Calibration, Classifier, Model};
 use divvy_nn::{Activation, Cpu, Optimizer, Schedule, Task, Warmup, Wiring};
 use divvy_train::{Contents, Ending, Event, Length, RunFolder, TrainConfig, TrainError, evaluate, train};
 
-use common::{no_stop, setting};
+use crate::common::{no_stop, setting};
 
 #[test]
 fn it_learns_and_the_run_folder_tells_how() {

@@ -1,7 +1,5 @@
 //! A training for each fold, and the model that they make together.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
@@ -9,7 +7,6 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::{no_stop, setting};
 use divvy_data::{CacheOptions, Fold};
 use divvy_model::{Classifier, Ensemble, Model, Trained};
 use divvy_nn::Cpu;
@@ -17,6 +14,8 @@ use divvy_train::{
     CrossValidation, Event, Folds, FoldsOutcome, Length, Resources, RunFolder, TrainConfig, TrainError,
     resume_folds, train, train_folds,
 };
+
+use crate::common::{no_stop, photos, setting};
 
 fn resources(threads: usize, each_step: bool) -> Resources {
     let checkpoint_every = if each_step { Duration::ZERO } else { Duration::from_hours(1) };
@@ -295,7 +294,7 @@ fn folds_of_other_pictures_than_the_first_are_refused() {
     let outcome = train_folds(&config, &run, resources(1, false), &mut stop_in_second, &stop);
     assert!(matches!(outcome, Ok(FoldsOutcome::Interrupted { done: 1, of: 3 })), "{outcome:?}");
     assert!(!run.join("fold-2").exists(), "it had not begun");
-    common::photos(&config.data, 24);
+    photos(&config.data, 24);
     let error = resume_folds(&run, resources(1, false), &mut |_, _| {}, &no_stop()).unwrap_err();
     assert!(matches!(&error, TrainError::FoldsChanged { fold, .. } if fold.number() == 2), "{error}");
     assert!(!run.join("model.divvy").exists());

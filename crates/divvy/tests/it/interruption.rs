@@ -2,14 +2,12 @@
 
 #![cfg(unix)]
 
-mod common;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{Desk, program};
+use crate::common::{Desk, SMALL, program};
 
 fn start(desk: &Desk, arguments: &[&str]) -> Child {
     let mut command = Command::new(program());
@@ -31,7 +29,7 @@ fn said(stream: Option<impl Read>) -> String {
 #[test]
 fn ctrl_c_ends_a_training_with_a_model_that_works() {
     let desk = Desk::with_photos();
-    desk.write("small.toml", common::SMALL);
+    desk.write("small.toml", SMALL);
     let long =
         ["train", "photos", "--out", "run", "--arch", "small.toml", "--size", "16", "--epochs", "100000"];
     let mut child = start(&desk, &long);

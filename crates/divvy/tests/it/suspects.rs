@@ -1,12 +1,10 @@
 //! Suspect pictures: listed, shown on a page, set aside and put back.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use common::Desk;
+use crate::common::Desk;
 
 fn say(desk: &Desk, arguments: &[&str]) -> (i32, String, String) {
     let output = desk.divvy(arguments).output().unwrap();

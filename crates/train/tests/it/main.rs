@@ -1,0 +1,12 @@
+//! Trainings through the public interface, and what is made of their runs.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod balance;
+mod comparing;
+mod events;
+mod folds;
+mod labels;
+mod reporting;
+mod training;
