@@ -186,28 +186,42 @@ fn what_probabilities_cost_by_hand() {
 }
 
 #[test]
+fn losses_that_are_all_equal_have_the_interval_of_a_share() {
+    // One half of two is the largest squared error of a row: 1 of 4 trials, times 2.
+    let answers = Answers::Probabilities(&[0.5; 8]);
+    let found = Reliability::of(2, &[0, 1, 0, 1], answers, Binning::EqualMass(1)).expect("the input is good");
+    let ci95 = found.expect("there are probabilities").brier_ci95;
+    let quarter = Interval::wilson(1, 4).expect("there are trials");
+    assert_close(ci95.low, 2.0 * quarter.low);
+    assert_close(ci95.high, 2.0 * quarter.high);
+}
+
+#[test]
 fn bins_of_equal_width_are_closed_below_and_the_last_above() {
     // Bins [0, 0.5) and [0.5, 1]: |0.25 - 0| + |0.5 + 1 - 1|.
     let found = error(&[0.25, 0.5, 1.0], &[false, true, false], Binning::EqualWidth(2));
     assert_close(found.value, 0.75 / 3.0);
 }
 
-/// The calibration error of 100 samples of confidence 0.5, of which so many came true.
-fn of_a_hundred(came_true: usize) -> Estimate {
+/// The calibration error of 100 samples of one confidence, of which so many came true.
+fn of_a_hundred(confidence: f32, came_true: usize) -> Estimate {
     let came_true: Vec<bool> = (0..100).map(|sample| sample < came_true).collect();
-    error(&[0.5; 100], &came_true, Binning::default())
+    error(&[confidence; 100], &came_true, Binning::default())
 }
 
 #[test]
 fn the_interval_of_one_clear_bin_is_that_of_its_share() {
-    for (came_true, side) in [(90, 1.0), (75, 1.0), (10, -1.0)] {
-        let Estimate { value, ci95 } = of_a_hundred(came_true);
+    for (confidence, came_true) in
+        [(0.5, 90), (0.5, 75), (0.5, 10), (0.75, 55), (0.75, 95), (0.25, 5), (0.25, 45)]
+    {
+        let Estimate { value, ci95 } = of_a_hundred(confidence, came_true);
+        let (confidence, found) = (f64::from(confidence), came_true as f64 / 100.0);
+        assert_close(value, (confidence - found).abs());
         let share = Interval::wilson(came_true, 100).expect("there are trials");
-        assert_close(value, side * (came_true as f64 / 100.0 - 0.5));
-        let mut expected = [side * (share.low - 0.5), side * (share.high - 0.5)];
+        let mut expected = [(confidence - share.low).abs(), (confidence - share.high).abs()];
         expected.sort_by(f64::total_cmp);
         for (ours, expected) in [ci95.low, ci95.high].into_iter().zip(expected) {
-            assert!((ours - expected).abs() < 0.005, "{came_true}: {ci95:?}, expected {expected}");
+            assert!((ours - expected).abs() < 0.003, "{confidence}, {found}: {ci95:?}, expected {expected}");
         }
     }
 }
@@ -216,7 +230,7 @@ fn the_interval_of_one_clear_bin_is_that_of_its_share() {
 fn no_error_is_left_out_where_a_binomial_test_does_not_find_one() {
     // 59 and 61 of 100 fair coins have p-values of 0.089 and 0.035 (scipy.stats.binomtest).
     for (came_true, is_found) in [(50, false), (59, false), (41, false), (61, true), (39, true)] {
-        let ci95 = of_a_hundred(came_true).ci95;
+        let ci95 = of_a_hundred(0.5, came_true).ci95;
         assert_eq!(ci95.low > 0.0, is_found, "{came_true}: {ci95:?}");
     }
 }

@@ -145,3 +145,19 @@ impl<'a> Rows<'a> {
         Tangent { value: value / n, slope: slope / n }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Rows;
+
+    /// A wrong slope would only make the search slow, which no temperature shows.
+    #[test]
+    fn the_slope_of_the_mean_logit_is_its_derivative() {
+        let rows = Rows { logits: &[2.0, -1.0, 0.5, 0.0, 3.0, 1.0], classes: 3 };
+        for inverse in [0.1, 1.0, 2.5] {
+            let value = |at| rows.expected(at).value;
+            let derivative = (value(inverse + 1e-5) - value(inverse - 1e-5)) / 2e-5;
+            assert!((rows.expected(inverse).slope - derivative).abs() < 1e-8, "{inverse}: {derivative}");
+        }
+    }
+}

@@ -400,6 +400,11 @@ def multi_label_cases():
     p[:, 2] /= 4
     yield multi_label("absent, never predicted, empty", labels[:3], truth, p, [0.5] * 3)
 
+    # Many labels of few samples, told badly: the interval of their mean is as wide as its standard error has it.
+    truth = (rng.random((60, 8)) < 0.3).astype(int)
+    p = np.round(1 / (1 + np.exp(-rng.normal(size=truth.shape) - rng.normal(size=(60, 1)) - truth + 0.5)), 3)
+    yield multi_label("told badly", [f"label {i}" for i in range(8)], truth, p, [0.5] * 8)
+
 
 def wilson_cases():
     pairs = [(0, 1), (1, 1), (0, 10), (10, 10), (1, 10), (7, 10), (50, 100), (9153, 10000), (59999, 60000)]
