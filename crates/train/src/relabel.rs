@@ -1,29 +1,27 @@
-//! Which labels of a run with folds are likely wrong, and the corrections that can be made of it.
+//! What of the labels of a run with folds is likely wrong, and the corrections that are made of it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
 use divvy_data::{Correction, Corrections, LABEL_SEPARATOR};
-use divvy_eval::{EvalError, LabelDoubt, LabelErrors, MultiLabelDoubt, MultiLabelErrors};
+use divvy_eval::EvalError;
 use divvy_model::Trained;
 use divvy_nn::Task;
 use serde::{Serialize, Serializer};
 
 use crate::config::{Folds, TrainConfig};
+use crate::doubts::{Doubt, LabelDoubts};
 use crate::error::TrainError;
-use crate::folds::Predictions;
+use crate::folds::{Predicted, Predictions};
 use crate::run::RunFolder;
 
 /// The columns of a file of corrections that are there for people.
 const FOR_PEOPLE: [&str; 4] = ["suspected", "suggested", "p_label", "p_suggested"];
 
-/// How far the labels of a run with folds are contradicted by networks that were not trained on the pictures (confident learning: Northcutt, Jiang and
-/// Chuang 2021).
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct LabelDoubts {
-    /// Pictures whose labels were held against answers.
-    pub n: usize,
+/// The labels of a run with folds, ranked by how far networks that were not trained on the pictures contradict them.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Relabelling {
     /// How many labels are wrong, by estimate: a measure of what labels and networks disagree about, no census.
     pub estimated: f64,
     /// How many pictures are suspected to be labelled wrongly.
@@ -31,7 +29,6 @@ pub struct LabelDoubts {
     /// All pictures, the one whose label is contradicted most first.
     pub ranking: Vec<RankedLabel>,
     /// What the run was trained with instead of what its data says.
-    #[serde(skip)]
     earlier: Vec<Correction>,
 }
 
@@ -64,7 +61,7 @@ pub enum Relabelled {
     All,
 }
 
-impl LabelDoubts {
+impl Relabelling {
     /// Ranks the labels of the run at `path`, of which each fold was asked about pictures that it was not trained on.
     ///
     /// # Errors
@@ -77,16 +74,25 @@ impl LabelDoubts {
         if !trained.head().has_probabilities() {
             return Err(TrainError::NoProbabilities { path: path.to_owned() });
         }
-        let exclusive = trained.head().task() != Task::MultiLabel;
-        let predictions = Predictions::read(&run, exclusive)?;
+        let task = trained.head().task();
+        let Predictions { classes, pictures } = Predictions::read(&run, task != Task::MultiLabel)?;
+        let given: Vec<&[usize]> = pictures.iter().map(|picture| picture.truth.as_slice()).collect();
+        let rows: Vec<f32> =
+            pictures.iter().flat_map(|picture| picture.probabilities.iter().copied()).collect();
+        let unfit =
+            |error: EvalError| TrainError::Figures { path: run.predictions(), fault: error.to_string() };
+        let doubts = LabelDoubts::of(task, classes.len(), &given, &rows).map_err(unfit)?;
         let earlier = match &config.read.corrections {
             Some(file) => Corrections::read(file)?.iter().cloned().collect(),
             None => Vec::new(),
         };
-        let doubts = if exclusive { of_groups(&predictions) } else { of_labels(&predictions) };
-        let unfit =
-            |error: EvalError| TrainError::Figures { path: run.predictions(), fault: error.to_string() };
-        Ok(Self { earlier, ..doubts.map_err(unfit)? })
+        let ranked = |doubt: &Doubt| RankedLabel::of(doubt, &pictures[doubt.picture], &classes);
+        Ok(Self {
+            estimated: doubts.estimated,
+            suspected: doubts.suspected().count(),
+            ranking: doubts.ranking.iter().map(ranked).collect(),
+            earlier,
+        })
     }
 
     /// Some of the ranking, in its order.
@@ -147,6 +153,18 @@ impl LabelDoubts {
 }
 
 impl RankedLabel {
+    fn of(doubt: &Doubt, picture: &Predicted, classes: &[String]) -> Self {
+        let named = |labels: &[usize]| labels.iter().map(|&label| classes[label].clone()).collect();
+        Self {
+            name: picture.name.clone(),
+            label: named(&picture.truth),
+            suggested: named(&doubt.suggested),
+            p_label: doubt.probability_as_labelled() as f32,
+            p_suggested: doubt.probability_of_other() as f32,
+            suspected: doubt.suspected,
+        }
+    }
+
     /// What the picture is called, as it can be shown.
     pub fn name(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.name)
@@ -180,64 +198,4 @@ fn with_folds(path: &Path, run: &RunFolder) -> Result<TrainConfig, TrainError> {
         Some(Folds::One(_)) => refuse("this is a single one, so give the folder of all".to_owned()),
         None => refuse(format!("`divvy train {} --folds 5` makes one", config.data.display())),
     }
-}
-
-/// The ranking where groups exclude each other.
-fn of_groups(predictions: &Predictions) -> Result<LabelDoubts, EvalError> {
-    let Predictions { classes, pictures } = predictions;
-    let given: Vec<usize> = pictures.iter().map(|picture| picture.truth[0]).collect();
-    let errors = LabelErrors::new(classes.len(), &given, &rows(predictions))?;
-    let ranked = |doubt: &LabelDoubt| RankedLabel {
-        name: pictures[doubt.sample].name.clone(),
-        label: vec![classes[doubt.given].clone()],
-        suggested: vec![classes[doubt.other].clone()],
-        p_label: doubt.given_probability as f32,
-        p_suggested: doubt.other_probability as f32,
-        suspected: doubt.suspected,
-    };
-    Ok(LabelDoubts {
-        n: pictures.len(),
-        estimated: errors.estimated,
-        suspected: errors.suspected,
-        ranking: errors.ranking.iter().map(ranked).collect(),
-        earlier: Vec::new(),
-    })
-}
-
-/// The ranking where a picture may have any number of labels.
-fn of_labels(predictions: &Predictions) -> Result<LabelDoubts, EvalError> {
-    let Predictions { classes, pictures } = predictions;
-    let given: Vec<&[usize]> = pictures.iter().map(|picture| picture.truth.as_slice()).collect();
-    let errors = MultiLabelErrors::new(classes.len(), &given, &rows(predictions))?;
-    let named = |labels: &dyn Fn(usize) -> bool| -> Vec<String> {
-        (0..classes.len()).filter(|&label| labels(label)).map(|label| classes[label].clone()).collect()
-    };
-    let ranked = |doubt: &MultiLabelDoubt| {
-        let given = |label: usize| given[doubt.sample].contains(&label);
-        let is_doubtful = |label: usize| match doubt.suspected.as_slice() {
-            [] => label == doubt.label,
-            suspected => suspected.contains(&label),
-        };
-        let as_given = if doubt.given { doubt.probability } else { 1.0 - doubt.probability };
-        RankedLabel {
-            name: pictures[doubt.sample].name.clone(),
-            label: named(&given),
-            suggested: named(&|label| given(label) != is_doubtful(label)),
-            p_label: as_given as f32,
-            p_suggested: (1.0 - as_given) as f32,
-            suspected: !doubt.suspected.is_empty(),
-        }
-    };
-    Ok(LabelDoubts {
-        n: pictures.len(),
-        estimated: errors.per_label.iter().map(|label| label.estimated).sum(),
-        suspected: errors.suspected,
-        ranking: errors.ranking.iter().map(ranked).collect(),
-        earlier: Vec::new(),
-    })
-}
-
-/// The probabilities of all classes, a row a picture.
-fn rows(predictions: &Predictions) -> Vec<f32> {
-    predictions.pictures.iter().flat_map(|picture| picture.probabilities.iter().copied()).collect()
 }

@@ -1,50 +1,14 @@
-//! What a report says is what its model says of its pictures.
+//! How good a model is, by its own answers.
 
-mod common;
-
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use divvy_data::StoreOptions;
 use divvy_eval::{McNemar, Report};
-use divvy_model::{Calibration, Classifier, Model, Prediction};
-use divvy_nn::{Cpu, Device};
-use divvy_train::{
-    Folds, FoldsOutcome, Measured, ReportConfig, RunReport, TrainConfig, report_run, train, train_folds,
-};
+use divvy_nn::Cpu;
+use divvy_train::{Folds, FoldsOutcome, Measured, ReportConfig, ShownPicture, TrainConfig, train_folds};
 
-use common::{no_stop, photos, setting};
-
-fn report(config: &ReportConfig) -> RunReport {
-    let options = StoreOptions { threads: 2, ..StoreOptions::default() };
-    report_run(config, &Device::new(Cpu::new(2)), &options, &|_, _| {}).unwrap().report
-}
-
-fn trained(config: &TrainConfig, run: &Path) {
-    train(config, run, Cpu::new(2), &mut |_: &divvy_train::Event| {}, &no_stop()).unwrap();
-}
-
-/// What a model says of files, asked one by one.
-fn asked(run: &Path, files: &[PathBuf]) -> Vec<Prediction> {
-    let mut classifier = Classifier::new(Model::open(run).unwrap(), Cpu::new(1)).unwrap();
-    let mut answers = Vec::new();
-    classifier
-        .classify_files(files.to_vec(), |_, answer| -> Result<(), ()> {
-            answers.push(answer.unwrap());
-            Ok(())
-        })
-        .unwrap();
-    answers
-}
-
-/// The pictures of a part of a run's split, with the name of their group.
-fn listed(run: &Path, photos: &Path, part: &str) -> Vec<(String, PathBuf)> {
-    let list = fs::read_to_string(run.join("split.csv")).unwrap();
-    let rows = list.lines().map(|line| line.split(',').collect::<Vec<_>>());
-    let of_part = rows.filter(|row| row[0] == part);
-    of_part.map(|row| (row[1].to_owned(), photos.join(row[2]))).collect()
-}
+use crate::common::{no_stop, photos, setting};
+use crate::support::{asked, listed, report, trained};
 
 #[test]
 fn the_figures_are_those_of_the_models_own_answers() {
@@ -99,6 +63,29 @@ fn the_figures_are_those_of_the_models_own_answers() {
     let losses = answers.iter().enumerate().map(loss).sum::<f64>() / n as f64;
     assert!((report.how_sure.as_ref().unwrap().reliability.log_loss - losses).abs() < 1e-4);
 
+    // The same in words.
+    let hundredths = |share: f64| format!("{:.0}", 100.0 * share);
+    let interval = metrics.accuracy_ci95;
+    let [value, low, high] = [metrics.accuracy, interval.low, interval.high].map(hundredths);
+    let told = format!("Of 100 new pictures like these, about {value} ({low} to {high}) get the right group");
+    assert!(report.summary[0].starts_with(&told), "{:?}", report.summary);
+    let error = &report.how_sure.as_ref().unwrap().reliability;
+    let interval = error.calibration_error_ci95;
+    let [value, low, high] = [error.calibration_error, interval.low, interval.high].map(hundredths);
+    let told = format!("it is off by {value} percentage points on average ({low} to {high})");
+    let weakest = report.how_good.groups.iter().min_by(|a, b| {
+        let recall = |group: &divvy_train::GroupFigures| group.right as f64 / group.support as f64;
+        recall(a).total_cmp(&recall(b))
+    });
+    let weakest = format!("Its weakest group is `{}`", weakest.unwrap().group);
+    for told in [told, weakest] {
+        assert!(
+            report.summary.iter().any(|sentence| sentence.contains(&told)),
+            "{told}: {:?}",
+            report.summary
+        );
+    }
+
     // The worst are all that are wrong, the surest first; the least sure are of the others.
     let surest = |wanted: bool| {
         let mut sure: Vec<f32> = (0..n).filter(|&i| right[i] == wanted).map(|i| answers[i].1).collect();
@@ -106,7 +93,7 @@ fn the_figures_are_those_of_the_models_own_answers() {
         sure
     };
     let gallery = &report.where_it_fails.gallery;
-    let confidences = |shown: &[divvy_train::ShownPicture]| -> Vec<f32> {
+    let confidences = |shown: &[ShownPicture]| -> Vec<f32> {
         shown.iter().map(|picture| picture.confidence.unwrap()).collect()
     };
     assert_eq!(confidences(&gallery.worst), surest(false).into_iter().rev().collect::<Vec<_>>());
@@ -114,7 +101,7 @@ fn the_figures_are_those_of_the_models_own_answers() {
     assert_eq!(confidences(&gallery.unsure), surest(true));
     assert!(gallery.random.is_empty(), "all are shown already");
     let shown = &gallery.worst[0];
-    assert_eq!((shown.width, shown.height, shown.format.as_deref()), (Some(16), Some(16), Some("PNG")));
+    assert_eq!((shown.width, shown.height, shown.format), (16, 16, Some("PNG")));
     assert_eq!(shown.bytes.unwrap() as u64, fs::metadata(photos.join(&shown.name)).unwrap().len());
 }
 
@@ -139,6 +126,7 @@ fn it_says_how_many_pictures_the_model_was_trained_on() {
     assert_eq!((data.training, data.validation, data.test), (training, 40 - training, 0));
     assert_eq!(data.groups.iter().map(|group| group.training).sum::<usize>(), training);
     assert_eq!(made.trainings[0].epochs.len(), 4);
+    assert!(made.to_the_bit, "its length was stated in epochs");
     assert!(made.command.unwrap().contains(&run.join("config.toml").display().to_string()));
 }
 
@@ -168,6 +156,8 @@ fn a_second_run_is_held_against_it_picture_by_picture() {
     assert!(only(0, 1) > only(1, 0), "one is better");
     assert_eq!(against.p, McNemar::new(only(0, 1), only(1, 0)).mid_p());
     assert!(against.difference.value > 0.0 && against.trained_on == Some(0));
+    let of_other = rights[1].iter().filter(|right| **right).count() as f64 / files.len() as f64;
+    assert!((against.accuracy.value - of_other).abs() < 1e-12);
     assert!(beside.summary.iter().any(|told| told.contains("better than")), "{:?}", beside.summary);
     let turned = report(&ReportConfig {
         against: Some(good.clone()),
@@ -203,175 +193,4 @@ fn folds_are_measured_on_what_each_has_not_seen() {
     assert_eq!(report.how_made.network.networks, 3);
     let folds: Vec<_> = report.how_made.trainings.iter().map(|training| training.fold).collect();
     assert_eq!(folds, [Some(1), Some(2), Some(3)]);
-}
-
-#[test]
-fn labels_that_do_not_exclude_each_other_are_counted_one_by_one() {
-    let (folder, config) = setting(20);
-    let rows =
-        (0..20).map(|index| format!("photos/upper/{index}.png,bright|up\nphotos/lower/{index}.png,bright\n"));
-    let list = format!("file,labels\n{}", rows.collect::<String>());
-    let data = folder.path().join("list.csv");
-    fs::write(&data, list).unwrap();
-    let run = folder.path().join("run");
-    trained(&TrainConfig { data, ..config }, &run);
-    let report = report(&ReportConfig::new(&run));
-    let Report::MultiLabel(metrics) = &report.how_good.metrics else { panic!("{report:?}") };
-    let counted: BTreeMap<&str, usize> =
-        report.how_good.groups.iter().map(|group| (group.group.as_str(), group.support)).collect();
-    let listed = listed(&run, folder.path(), "validation");
-    let of =
-        |label: &str| listed.iter().filter(|(labels, _)| labels.split('|').any(|one| one == label)).count();
-    assert_eq!(counted, BTreeMap::from([("bright", of("bright")), ("up", of("up"))]));
-    assert_eq!(metrics.n, listed.len());
-    assert!(report.summary[0].contains("exactly the right labels"), "{:?}", report.summary);
-    assert!(report.how_sure.is_some() && report.where_it_fails.mistakes.is_empty());
-}
-
-/// A run with a test part in which some pictures of each group are in the other.
-fn run_with_test(folder: &Path, config: &TrainConfig, swapped: usize) -> PathBuf {
-    let data = folder.join("parts");
-    photos(&data.join("train"), 30);
-    photos(&data.join("test"), 24);
-    for index in 0..swapped {
-        let file = |group: &str| data.join(format!("test/{group}/{index}.png"));
-        fs::rename(file("upper"), data.join("kept.png")).unwrap();
-        fs::rename(file("lower"), file("upper")).unwrap();
-        fs::rename(data.join("kept.png"), file("lower")).unwrap();
-    }
-    let run = folder.join("run");
-    trained(&TrainConfig { data, ..config.clone() }, &run);
-    run
-}
-
-#[test]
-fn what_is_chosen_on_validation_pictures_is_measured_on_test_pictures() {
-    let (folder, config) = setting(1);
-    let run = run_with_test(folder.path(), &config, 5);
-    let data = folder.path().join("parts");
-    let report =
-        report(&ReportConfig { costs: vec!["upper->lower=4".to_owned()], ..ReportConfig::new(&run) });
-    assert_eq!((report.measured_on.part, report.measured_on.n), (Measured::Test, 48));
-    let cut = report.where_to_cut.unwrap();
-    let validation = listed(&run, &data, "validation");
-    assert_eq!((cut.chosen_on, cut.n, cut.flatters), (Measured::Validation, validation.len(), false));
-
-    let (groups, files): (Vec<String>, Vec<PathBuf>) = listed(&run, &data, "test").into_iter().unzip();
-    let upper: Vec<f32> = asked(&run, &files).iter().map(|p| p.probabilities.as_ref().unwrap()[1]).collect();
-    let [threshold] = cut.thresholds.as_slice() else { panic!("{:?}", cut.thresholds) };
-    assert_eq!(threshold.group, "upper");
-    let taken = |wanted: &str| {
-        (0..files.len()).filter(|&i| upper[i] >= threshold.choice.threshold && groups[i] == wanted).count()
-    };
-    let scores = threshold.measured.scores;
-    assert_eq!((scores.true_positives, scores.false_positives), (taken("upper"), taken("lower")));
-
-    // An upper one taken for lower costs 4: it is called upper from a probability of 1 in 5 on.
-    let costs = cut.costs.unwrap();
-    let cost = |(p, group): (&f32, &String)| match (group.as_str(), *p > 0.2) {
-        ("upper", false) => 4.0,
-        ("lower", true) => 1.0,
-        _ => 0.0,
-    };
-    let mean = upper.iter().zip(&groups).map(cost).sum::<f64>() / files.len() as f64;
-    assert!((costs.mean_cost.value - mean).abs() < 1e-9, "{costs:?}, {mean}");
-
-    // Before, logits were as many times larger as the temperature says that they were divided by.
-    let calibrated = report.how_sure.unwrap().calibrated.unwrap();
-    let Calibration::Temperature { temperature } = calibrated.by else { panic!("{:?}", calibrated.by) };
-    let loss = |(p, group): (&f32, &String)| {
-        let logit = (f64::from(*p) / (1.0 - f64::from(*p))).ln() * temperature;
-        let of_upper = 1.0 / (1.0 + (-logit).exp());
-        // One that is certain and wrong costs 15.9 nats, not more.
-        -if group == "upper" { of_upper } else { 1.0 - of_upper }.max(f64::from(f32::EPSILON)).ln()
-    };
-    let mean = upper.iter().zip(&groups).map(loss).sum::<f64>() / files.len() as f64;
-    let before = calibrated.before.log_loss;
-    assert!((before - mean).abs() < 1e-4 * (1.0 + mean), "{before}, {mean}");
-    assert_eq!(calibrated.fitted_on, validation.len());
-
-    // Counted by the pictures' own familiarity.
-    let familiar = report.how_familiar.unwrap();
-    let known: Vec<f64> = asked(&run, &files).iter().map(|p| p.familiarity.unwrap()).collect();
-    assert_eq!(familiar.n, files.len());
-    for alarms in familiar.alarms {
-        assert_eq!(alarms.flagged, known.iter().filter(|&&p| p <= alarms.asked).count(), "{alarms:?}");
-    }
-
-    // The area is the share of pairs in the right order.
-    let pairs = |wanted: &str| -> Vec<f32> {
-        upper.iter().zip(&groups).filter(|(_, group)| *group == wanted).map(|(p, _)| *p).collect()
-    };
-    let (positive, negative) = (pairs("upper"), pairs("lower"));
-    let won = |a: &f32, b: &f32| {
-        if a > b {
-            1.0
-        } else if a == b {
-            0.5
-        } else {
-            0.0
-        }
-    };
-    let all: f64 = positive.iter().flat_map(|a| negative.iter().map(move |b| won(a, b))).sum();
-    let [curve] = report.how_good.curves.as_slice() else { panic!("one of two groups") };
-    let area = all / (positive.len() * negative.len()) as f64;
-    assert!((curve.roc_auc.unwrap() - area).abs() < 1e-9 && curve.roc.is_some());
-
-    let sets = cut.sets.unwrap();
-    let holds = |(p, group): (&f32, &String)| {
-        let of_truth = if group == "upper" { *p } else { 1.0 - *p };
-        of_truth >= sets.sets.threshold
-    };
-    let held = upper.iter().zip(&groups).filter(|pair| holds(*pair)).count();
-    assert!((sets.observed.unwrap().value - held as f64 / 48.0).abs() < 1e-9);
-    let last = cut.abstaining.unwrap().curve.last().copied().unwrap();
-    assert!(
-        (last.coverage - 1.0).abs() < 1e-12
-            && (last.accuracy - report.how_good.accuracy().0.value).abs() < 1e-12
-    );
-}
-
-#[test]
-fn labels_that_the_model_contradicts_are_named() {
-    let (folder, config) = setting(1);
-    let run = run_with_test(folder.path(), &config, 5);
-    let report = report(&ReportConfig::new(&run));
-    let labels = report.labels.unwrap();
-    let validation = listed(&run, &folder.path().join("parts"), "validation").len();
-    assert_eq!(labels.n, 48 + validation);
-    let mut named: Vec<&str> = labels.pictures.iter().map(|doubt| doubt.picture.name.as_str()).collect();
-    named.sort_unstable();
-    let mut swapped: Vec<String> = (0..5)
-        .flat_map(|index| ["lower", "upper"].map(|group| format!("test/{group}/{index}.png")))
-        .collect();
-    swapped.sort();
-    assert_eq!(named, swapped);
-    assert!(labels.pictures.iter().all(|doubt| doubt.likely.as_ref() != Some(&doubt.label) && doubt.given));
-}
-
-#[test]
-fn pictures_of_a_kind_that_is_got_wrong_are_found() {
-    let (folder, config) = setting(1);
-    let run = run_with_test(folder.path(), &config, 0);
-    // Those in one folder are in the wrong group.
-    let others = folder.path().join("others");
-    photos(&others, 25);
-    for group in ["lower", "upper"] {
-        let good = others.join(group).join("good");
-        fs::create_dir_all(&good).unwrap();
-        for index in 0..25 {
-            fs::rename(others.join(format!("{group}/{index}.png")), good.join(format!("{index}.png")))
-                .unwrap();
-        }
-    }
-    let wrong = folder.path().join("wrong");
-    photos(&wrong, 15);
-    for (group, other) in [("lower", "upper"), ("upper", "lower")] {
-        fs::rename(wrong.join(group), others.join(other).join("bad")).unwrap();
-    }
-    let report = report(&ReportConfig { data: Some(others), ..ReportConfig::new(&run) });
-    let first = &report.where_it_fails.slices[0];
-    assert_eq!((first.attribute.as_str(), first.n, first.falls), ("folder", 30, true), "{first:?}");
-    assert_eq!(first.range, divvy_eval::SliceRange::Name("bad".to_owned()));
-    assert!(first.accuracy.value < 0.2 && first.rest_accuracy.value > 0.8);
 }
