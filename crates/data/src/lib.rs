@@ -93,5 +93,5 @@ pub use loader::{Batch, Epoch, Loader};
 pub use natural::natural_cmp;
 pub use preprocess::{Detail, Filter, Fit, MAX_SIDE, Preprocess, PreprocessError, Scaling};
 pub use split::{Fold, Split};
-pub use store::{ImageStore, ImageStream, StoreOptions, Unreadable, stream_images};
+pub use store::{ImageStore, ImageStream, Measuring, StoreOptions, Unreadable, stream_images};
 pub use survey::{Attributes, Survey};

@@ -1,243 +1,169 @@
-//! Which labels of a run with folds are likely wrong, and the corrections that can be made of it.
+//! Which labels are contradicted by networks that were not trained on the pictures.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::path::Path;
-
-use divvy_data::{Correction, Corrections, LABEL_SEPARATOR};
 use divvy_eval::{EvalError, LabelDoubt, LabelErrors, MultiLabelDoubt, MultiLabelErrors};
-use divvy_model::Trained;
 use divvy_nn::Task;
-use serde::{Serialize, Serializer};
 
-use crate::config::{Folds, TrainConfig};
-use crate::error::TrainError;
-use crate::folds::Predictions;
-use crate::run::RunFolder;
-
-/// The columns of a file of corrections that are there for people.
-const FOR_PEOPLE: [&str; 4] = ["suspected", "suggested", "p_label", "p_suggested"];
-
-/// How far the labels of a run with folds are contradicted by networks that were not trained on the pictures (confident learning: Northcutt, Jiang and
-/// Chuang 2021).
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct LabelDoubts {
-    /// Pictures whose labels were held against answers.
-    pub n: usize,
+/// How far the labels of pictures are contradicted by networks that were not trained on them (confident learning: Northcutt, Jiang and Chuang 2021).
+///
+/// Whatever is said of wrong labels is made of this: a section of a report, and the corrections of a run.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct LabelDoubts {
     /// How many labels are wrong, by estimate: a measure of what labels and networks disagree about, no census.
-    pub estimated: f64,
-    /// How many pictures are suspected to be labelled wrongly.
-    pub suspected: usize,
+    pub(crate) estimated: f64,
     /// All pictures, the one whose label is contradicted most first.
-    pub ranking: Vec<RankedLabel>,
-    /// What the run was trained with instead of what its data says.
-    #[serde(skip)]
-    earlier: Vec<Correction>,
+    pub(crate) ranking: Vec<Doubt>,
 }
 
-/// What speaks against the label of a picture.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct RankedLabel {
-    /// What the picture is called in lists, byte for byte: its path relative to the data.
-    #[serde(rename = "path", serialize_with = "as_text")]
-    pub name: Vec<u8>,
-    /// The group or the labels that the networks were trained with.
-    pub label: Vec<String>,
-    /// What it more likely is: the likeliest other group; of labels those given, but for the suspected ones, or where none is for the most doubtful one.
-    pub suggested: Vec<String>,
-    /// The probability of the label, or that the most doubtful one of several is rightly given, or not given.
-    pub p_label: f32,
-    /// The probability of what is suggested, or that the most doubtful one of several labels is not as it is.
-    pub p_suggested: f32,
-    /// Whether the label is suspected to be wrong.
-    pub suspected: bool,
-}
-
-/// Which pictures of a ranking are meant.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Relabelled {
-    /// Those that are suspected to be labelled wrongly.
-    Suspected,
-    /// So many, the most contradicted first, suspected or not.
-    First(usize),
-    /// All.
-    All,
+/// What speaks against the label of a picture, or against the most doubtful of its labels.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Doubt {
+    /// The picture, counted from 0 in the order in which they were given.
+    pub(crate) picture: usize,
+    /// The group that it is labelled with, or the label that is most doubtful.
+    pub(crate) label: usize,
+    /// Whether it has that label; always so of groups.
+    pub(crate) given: bool,
+    /// The probability of the label.
+    pub(crate) probability: f64,
+    /// Of groups the likeliest other one, and its probability.
+    pub(crate) likely: Option<(usize, f64)>,
+    /// What the picture more likely is: the likeliest other group; of labels those given, but for the suspected ones, or where none is for the most doubtful one.
+    /// Ascending.
+    pub(crate) suggested: Vec<usize>,
+    /// Whether the picture is suspected to be labelled wrongly.
+    pub(crate) suspected: bool,
 }
 
 impl LabelDoubts {
-    /// Ranks the labels of the run at `path`, of which each fold was asked about pictures that it was not trained on.
+    /// Holds the labels of each picture, `given` as ascending indices below `classes`, against `rows`, the probabilities of all classes for each. Where groups
+    /// exclude each other, a picture has one.
     ///
     /// # Errors
-    /// [`TrainError::NoFolds`] and [`TrainError::NoProbabilities`] where that is not known, and errors of files that cannot be read or are not as they
-    /// were written.
-    pub fn of_run(path: &Path) -> Result<Self, TrainError> {
-        let trained = Trained::open(path)?;
-        let run = RunFolder::at(path);
-        let config = with_folds(path, &run)?;
-        if !trained.head().has_probabilities() {
-            return Err(TrainError::NoProbabilities { path: path.to_owned() });
+    /// No pictures, and rows that are no probabilities.
+    pub(crate) fn of(
+        task: Task,
+        classes: usize,
+        given: &[&[usize]],
+        rows: &[f32],
+    ) -> Result<Self, EvalError> {
+        if task == Task::MultiLabel {
+            let errors = MultiLabelErrors::new(classes, given, rows)?;
+            return Ok(Self {
+                estimated: errors.per_label.iter().map(|label| label.estimated).sum(),
+                ranking: errors.ranking.iter().map(|doubt| Doubt::of_label(doubt, given)).collect(),
+            });
         }
-        let exclusive = trained.head().task() != Task::MultiLabel;
-        let predictions = Predictions::read(&run, exclusive)?;
-        let earlier = match &config.read.corrections {
-            Some(file) => Corrections::read(file)?.iter().cloned().collect(),
-            None => Vec::new(),
+        let groups: Vec<usize> = given.iter().map(|labels| labels[0]).collect();
+        let errors = LabelErrors::new(classes, &groups, rows)?;
+        Ok(Self {
+            estimated: errors.estimated,
+            ranking: errors.ranking.iter().map(Doubt::of_group).collect(),
+        })
+    }
+
+    /// Those whose label is suspected to be wrong, the most contradicted first.
+    pub(crate) fn suspected(&self) -> impl Iterator<Item = &Doubt> {
+        self.ranking.iter().filter(|doubt| doubt.suspected)
+    }
+}
+
+impl Doubt {
+    fn of_group(doubt: &LabelDoubt) -> Self {
+        Self {
+            picture: doubt.sample,
+            label: doubt.given,
+            given: true,
+            probability: doubt.given_probability,
+            likely: Some((doubt.other, doubt.other_probability)),
+            suggested: vec![doubt.other],
+            suspected: doubt.suspected,
+        }
+    }
+
+    fn of_label(doubt: &MultiLabelDoubt, given: &[&[usize]]) -> Self {
+        let doubtful = match doubt.suspected.as_slice() {
+            [] => std::slice::from_ref(&doubt.label),
+            suspected => suspected,
         };
-        let doubts = if exclusive { of_groups(&predictions) } else { of_labels(&predictions) };
-        let unfit =
-            |error: EvalError| TrainError::Figures { path: run.predictions(), fault: error.to_string() };
-        Ok(Self { earlier, ..doubts.map_err(unfit)? })
-    }
-
-    /// Some of the ranking, in its order.
-    pub fn chosen(&self, which: Relabelled) -> Vec<&RankedLabel> {
-        let ranking = self.ranking.iter();
-        match which {
-            Relabelled::Suspected => ranking.filter(|ranked| ranked.suspected).collect(),
-            Relabelled::First(most) => ranking.take(most).collect(),
-            Relabelled::All => ranking.collect(),
-        }
-    }
-
-    /// Writes corrections as docs/labels.md describes them: a line for each of `chosen`, and behind these for what the run was trained with instead of what
-    /// its data says, so that the file takes the place of the one before. Of a suspected label the suggestion is to hold, any other stays.
-    ///
-    /// Says how many lines there are; where there are none, nothing is written.
-    ///
-    /// # Errors
-    /// [`TrainError::FileExists`], and [`TrainError::Data`] where it cannot be written.
-    pub fn write_corrections(&self, chosen: &[&RankedLabel], path: &Path) -> Result<usize, TrainError> {
-        if path.exists() {
-            return Err(TrainError::FileExists { path: path.to_owned() });
-        }
-        let lines = self.lines(chosen);
-        if !lines.is_empty() {
-            Corrections::write(path, &FOR_PEOPLE, &lines)?;
-        }
-        Ok(lines.len())
-    }
-
-    fn lines(&self, chosen: &[&RankedLabel]) -> Vec<(Correction, Vec<String>)> {
-        let mut earlier: HashMap<&[u8], &Correction> =
-            self.earlier.iter().map(|correction| (correction.name.as_slice(), correction)).collect();
-        let mut lines: Vec<_> = chosen
-            .iter()
-            .map(|ranked| {
-                let label = ranked.label.join(LABEL_SEPARATOR);
-                let given = earlier.remove(ranked.name.as_slice()).map(|correction| correction.given.clone());
-                let suggested = ranked.suggested.join(LABEL_SEPARATOR);
-                let correction = Correction {
-                    name: ranked.name.clone(),
-                    given: given.unwrap_or_else(|| label.clone()),
-                    corrected: if ranked.suspected { suggested } else { label },
-                };
-                (correction, ranked.cells())
-            })
-            .collect();
-        let ranked: HashMap<&[u8], &RankedLabel> =
-            self.ranking.iter().map(|ranked| (ranked.name.as_slice(), ranked)).collect();
-        let kept = self.earlier.iter().filter(|correction| earlier.contains_key(correction.name.as_slice()));
-        lines.extend(kept.map(|correction| {
-            // Pictures of a test part are in no ranking.
-            let cells = ranked.get(correction.name.as_slice()).map(|ranked| ranked.cells());
-            (correction.clone(), cells.unwrap_or_else(|| vec![String::new(); FOR_PEOPLE.len()]))
-        }));
-        lines
-    }
-}
-
-impl RankedLabel {
-    /// What the picture is called, as it can be shown.
-    pub fn name(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.name)
-    }
-
-    /// What is said of it to people, as [`FOR_PEOPLE`] has it.
-    fn cells(&self) -> Vec<String> {
-        let suspected = if self.suspected { "yes" } else { "no" }.to_owned();
-        vec![
-            suspected,
-            self.suggested.join(LABEL_SEPARATOR),
-            self.p_label.to_string(),
-            self.p_suggested.to_string(),
-        ]
-    }
-}
-
-fn as_text<S: Serializer>(name: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&String::from_utf8_lossy(name))
-}
-
-/// The settings of a run, where it has folds.
-fn with_folds(path: &Path, run: &RunFolder) -> Result<TrainConfig, TrainError> {
-    let refuse = |instead: String| Err(TrainError::NoFolds { path: path.to_owned(), instead });
-    if !run.config().is_file() {
-        return refuse("`divvy train PHOTOS --folds 5` makes one".to_owned());
-    }
-    let config = run.read_config()?;
-    match config.folds {
-        Some(Folds::Each(_)) => Ok(config),
-        Some(Folds::One(_)) => refuse("this is a single one, so give the folder of all".to_owned()),
-        None => refuse(format!("`divvy train {} --folds 5` makes one", config.data.display())),
-    }
-}
-
-/// The ranking where groups exclude each other.
-fn of_groups(predictions: &Predictions) -> Result<LabelDoubts, EvalError> {
-    let Predictions { classes, pictures } = predictions;
-    let given: Vec<usize> = pictures.iter().map(|picture| picture.truth[0]).collect();
-    let errors = LabelErrors::new(classes.len(), &given, &rows(predictions))?;
-    let ranked = |doubt: &LabelDoubt| RankedLabel {
-        name: pictures[doubt.sample].name.clone(),
-        label: vec![classes[doubt.given].clone()],
-        suggested: vec![classes[doubt.other].clone()],
-        p_label: doubt.given_probability as f32,
-        p_suggested: doubt.other_probability as f32,
-        suspected: doubt.suspected,
-    };
-    Ok(LabelDoubts {
-        n: pictures.len(),
-        estimated: errors.estimated,
-        suspected: errors.suspected,
-        ranking: errors.ranking.iter().map(ranked).collect(),
-        earlier: Vec::new(),
-    })
-}
-
-/// The ranking where a picture may have any number of labels.
-fn of_labels(predictions: &Predictions) -> Result<LabelDoubts, EvalError> {
-    let Predictions { classes, pictures } = predictions;
-    let given: Vec<&[usize]> = pictures.iter().map(|picture| picture.truth.as_slice()).collect();
-    let errors = MultiLabelErrors::new(classes.len(), &given, &rows(predictions))?;
-    let named = |labels: &dyn Fn(usize) -> bool| -> Vec<String> {
-        (0..classes.len()).filter(|&label| labels(label)).map(|label| classes[label].clone()).collect()
-    };
-    let ranked = |doubt: &MultiLabelDoubt| {
-        let given = |label: usize| given[doubt.sample].contains(&label);
-        let is_doubtful = |label: usize| match doubt.suspected.as_slice() {
-            [] => label == doubt.label,
-            suspected => suspected.contains(&label),
-        };
-        let as_given = if doubt.given { doubt.probability } else { 1.0 - doubt.probability };
-        RankedLabel {
-            name: pictures[doubt.sample].name.clone(),
-            label: named(&given),
-            suggested: named(&|label| given(label) != is_doubtful(label)),
-            p_label: as_given as f32,
-            p_suggested: (1.0 - as_given) as f32,
+        let given = given[doubt.sample];
+        let kept = given.iter().filter(|label| !doubtful.contains(label));
+        let added = doubtful.iter().filter(|label| !given.contains(label));
+        let mut suggested: Vec<usize> = kept.chain(added).copied().collect();
+        suggested.sort_unstable();
+        Self {
+            picture: doubt.sample,
+            label: doubt.label,
+            given: doubt.given,
+            probability: doubt.probability,
+            likely: None,
+            suggested,
             suspected: !doubt.suspected.is_empty(),
         }
-    };
-    Ok(LabelDoubts {
-        n: pictures.len(),
-        estimated: errors.per_label.iter().map(|label| label.estimated).sum(),
-        suspected: errors.suspected,
-        ranking: errors.ranking.iter().map(ranked).collect(),
-        earlier: Vec::new(),
-    })
+    }
+
+    /// The probability that the label is rightly given, or rightly not given.
+    pub(crate) fn probability_as_labelled(&self) -> f64 {
+        if self.given { self.probability } else { 1.0 - self.probability }
+    }
+
+    /// The probability of what contradicts it most.
+    pub(crate) fn probability_of_other(&self) -> f64 {
+        self.likely.map_or_else(|| 1.0 - self.probability_as_labelled(), |(_, probability)| probability)
+    }
 }
 
-/// The probabilities of all classes, a row a picture.
-fn rows(predictions: &Predictions) -> Vec<f32> {
-    predictions.pictures.iter().flat_map(|picture| picture.probabilities.iter().copied()).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(found: f64, wanted: f64) {
+        assert!((found - wanted).abs() < 1e-6, "{found}, {wanted}");
+    }
+
+    /// Three groups; the last picture of the first is surely of the third.
+    #[test]
+    fn groups_are_doubted_by_the_likeliest_other() {
+        let rows = [
+            [0.8, 0.1, 0.1],
+            [0.7, 0.2, 0.1],
+            [0.1, 0.8, 0.1],
+            [0.2, 0.6, 0.2],
+            [0.1, 0.2, 0.7],
+            [0.1, 0.1, 0.8],
+            [0.05, 0.1, 0.85],
+        ];
+        let given: [&[usize]; 7] = [&[0], &[0], &[1], &[1], &[2], &[2], &[0]];
+        let doubts = LabelDoubts::of(Task::MultiClass, 3, &given, rows.as_flattened()).unwrap();
+        let first = &doubts.ranking[0];
+        assert_eq!((first.picture, first.label, first.given), (6, 0, true));
+        assert_eq!((first.suggested.as_slice(), first.suspected), (&[2][..], true));
+        near(first.probability_as_labelled(), 0.05);
+        near(first.probability_of_other(), 0.85);
+        assert_eq!(doubts.suspected().count(), 1);
+        // Of three pictures called 0, one was counted as another, and of the others none: 3 * 1 / 3.
+        near(doubts.estimated, 1.0);
+    }
+
+    /// Two labels: one picture surely lacks both of its own, another is without one that it surely has; the rest are as they are called.
+    #[test]
+    fn labels_are_taken_away_and_given_where_they_are_doubted() {
+        let rows = [[0.9, 0.9], [0.8, 0.9], [0.1, 0.1], [0.2, 0.1], [0.05, 0.04], [0.85, 0.97]];
+        let given: [&[usize]; 6] = [&[0, 1], &[0, 1], &[], &[], &[0, 1], &[0]];
+        let doubts = LabelDoubts::of(Task::MultiLabel, 2, &given, rows.as_flattened()).unwrap();
+        let of = |picture: usize| doubts.ranking.iter().find(|doubt| doubt.picture == picture).unwrap();
+        let (none, more, right) = (of(4), of(5), of(1));
+        assert_eq!((none.label, none.given, none.suspected), (1, true, true));
+        assert!(none.suggested.is_empty());
+        near(none.probability_as_labelled(), 0.04);
+        near(none.probability_of_other(), 0.96);
+        assert_eq!((more.label, more.given, more.suspected), (1, false, true));
+        assert_eq!(more.suggested, [0, 1]);
+        near(more.probability_as_labelled(), 0.03);
+        near(more.probability_of_other(), 0.97);
+        // Of what is not suspected, the most doubtful label is what might be wrong.
+        assert_eq!((right.label, right.suspected), (0, false));
+        assert_eq!(right.suggested, [1]);
+        near(right.probability_of_other(), 0.2);
+        assert_eq!(doubts.suspected().map(|doubt| doubt.picture).collect::<Vec<_>>(), [5, 4]);
+    }
 }

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use divvy_data::{DataError, Dataset, ImageStore, Label, Loader, OpenOptions, Part, StoreOptions};
+use divvy_data::{
+    Attributes, DataError, Dataset, ImageStore, Label, Loader, OpenOptions, Part, StoreOptions,
+};
 use divvy_eval::{Answers, ExclusiveReport, MultiLabelReport, Report};
 use divvy_model::{Classifier, Prediction};
 use divvy_nn::{Head, HeadKind, Metric, Task};
@@ -71,6 +73,8 @@ pub(crate) struct Classified {
     pub(crate) samples: Vec<usize>,
     /// One for each of them.
     pub(crate) predictions: Vec<Prediction>,
+    /// What can be told of each whatever it shows, measured as the store was asked to.
+    pub(crate) attributes: Vec<Attributes>,
     /// What is wrong with the others, a sentence each.
     pub(crate) unreadable: Vec<String>,
 }
@@ -103,8 +107,8 @@ pub(crate) fn classify_by(
     classified: &dyn Fn(usize, usize),
 ) -> Result<Classified, TrainError> {
     let store = Arc::new(ImageStore::load(dataset, classifier.preprocess(), &samples, options)?);
-    let bad = store.unreadable_samples();
-    let readable: Vec<_> = samples.into_iter().filter(|sample| bad.binary_search(sample).is_err()).collect();
+    let known = |sample| Some((sample, store.survey().attributes(sample)?));
+    let (readable, attributes): (Vec<_>, Vec<_>) = samples.into_iter().filter_map(known).unzip();
     let scaling = classifier.preprocess().scaling().clone();
     let loader =
         Loader::for_evaluation(&store, &readable, &scaling, classifier.batch()).with_threads(options.threads);
@@ -117,7 +121,7 @@ pub(crate) fn classify_by(
         }
     }
     let unreadable = store.unreadable().iter().map(|bad| bad.error.to_string()).collect();
-    Ok(Classified { samples: readable, predictions, unreadable })
+    Ok(Classified { samples: readable, predictions, attributes, unreadable })
 }
 
 /// Makes sure that each picture has exactly one label, as an exclusive model answers.

@@ -40,6 +40,7 @@ mod quantize;
 mod range_test;
 mod recipe;
 mod recorder;
+mod relabel;
 mod report;
 mod resources;
 mod run;
@@ -61,7 +62,6 @@ pub use compare::{
 };
 pub use config::{Folds, Length, TrainConfig};
 pub use course::{Course, EpochRecord, LookRecord, StepRecord};
-pub use doubts::{LabelDoubts, RankedLabel, Relabelled};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Answers, Ending, Event, Listener, Score};
@@ -71,6 +71,7 @@ pub use prior::StatedPrior;
 pub use quantize::{Quantization, quantize};
 pub use range_test::{Basis, RangeEnd, RangeTest, Reading, Sweep, Trial, read_trials, test_range};
 pub use recipe::{Choice, Facts, Recipe, Stated};
+pub use relabel::{RankedLabel, Relabelled, Relabelling};
 pub use report::{
     Abstaining, Against, Calibrated, DataTable, DoubtfulLabel, DoubtfulLabels, EpochFigures, FalseAlarms,
     Gallery, GroupCounts, GroupCurves, GroupFigures, GroupParts, HowFamiliar, HowGood, HowMade, HowSure,

@@ -2,6 +2,7 @@
 
 use image::DynamicImage;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 
 /// Colour channels of the pixels a network is fed with.
@@ -75,12 +76,21 @@ impl Pixels {
     pub fn into_channels(self, channels: Channels) -> Self {
         let bytes = match (self.channels, channels) {
             (Channels::Grey, Channels::Rgb) => self.bytes.iter().flat_map(|&v| [v; 3]).collect(),
-            (Channels::Rgb, Channels::Grey) => {
-                self.bytes.chunks_exact(3).map(|rgb| luma([rgb[0], rgb[1], rgb[2]])).collect()
-            }
+            (Channels::Rgb, Channels::Grey) => return self.grey().into_owned(),
             (Channels::Grey, Channels::Grey) | (Channels::Rgb, Channels::Rgb) => self.bytes,
         };
         Self { channels, bytes, ..self }
+    }
+
+    /// The same image in grey, as [`Self::into_channels`] makes it.
+    pub(crate) fn grey(&self) -> Cow<'_, Self> {
+        match self.channels {
+            Channels::Grey => Cow::Borrowed(self),
+            Channels::Rgb => {
+                let bytes = self.bytes.as_chunks::<3>().0.iter().map(|&rgb| luma(rgb)).collect();
+                Cow::Owned(Self { channels: Channels::Grey, bytes, ..*self })
+            }
+        }
     }
 
     /// The upper rows alone, or all where there are no more.

@@ -1,6 +1,6 @@
 //! The first look at all samples: each is decoded once, or found where it was kept, and kept.
 
-use super::{Kept, StoreOptions, Unreadable};
+use super::{Kept, Measuring, StoreOptions, Unreadable};
 use crate::cache::{Key, Pack};
 use crate::dataset::{Dataset, Stored};
 use crate::decode::{ImageError, Pixels};
@@ -97,9 +97,10 @@ impl<'a> Loading<'a> {
         // Of a file that cannot be used, what decoding finds is told: it reads all of it.
         let pixels = self.dataset.decode(sample, stored, self.recipe)?;
         let fingerprint = Fingerprint::of(&pixels);
-        let pixels = self.options.detail.keep(pixels, self.recipe);
-        let facts = facts(sample, origin?, fingerprint, &pixels);
-        Ok((pixels, facts))
+        let whole = (self.options.measuring == Measuring::Whole).then(|| Measures::of(&pixels));
+        let kept = self.options.detail.keep(pixels, self.recipe);
+        let measures = whole.unwrap_or_else(|| Measures::of_kept(&kept));
+        Ok((kept, Facts { sample, origin: origin?, fingerprint, measures }))
     }
 
     /// Finds the sample's pixels on disk, or decodes them and leaves them there.
@@ -112,8 +113,16 @@ impl<'a> Loading<'a> {
         if let Some(record) = pack.find(key)
             && let Some((pixels, fingerprint)) = pack.read(record)
         {
-            let origin = Origin::of(self.dataset, sample, &stored, self.recipe)?;
-            return Ok((Kept::OnDisk(record), facts(sample, origin, fingerprint, &pixels)));
+            let facts = match self.options.measuring {
+                Measuring::Kept => Facts {
+                    sample,
+                    origin: Origin::of(self.dataset, sample, &stored, self.recipe)?,
+                    fingerprint,
+                    measures: Measures::of_kept(&pixels),
+                },
+                Measuring::Whole => self.decode(sample, stored)?.1,
+            };
+            return Ok((Kept::OnDisk(record), facts));
         }
         let (pixels, facts) = self.decode(sample, stored)?;
         Ok((pack.add(key, &pixels, &facts.fingerprint).map_or(Kept::AtSource, Kept::OnDisk), facts))
@@ -130,9 +139,4 @@ impl<'a> Loading<'a> {
         };
         self.pack.get_or_init(open).as_ref().ok()
     }
-}
-
-/// What is known of a sample of which `kept` is kept.
-fn facts(sample: usize, origin: Origin, fingerprint: Fingerprint, kept: &Pixels) -> Facts {
-    Facts { sample, origin, fingerprint, measures: Measures::of_kept(kept) }
 }

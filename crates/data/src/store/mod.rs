@@ -32,10 +32,22 @@ pub struct StoreOptions<'a> {
     pub cache: CacheOptions,
     /// At which size images are kept; as the network sees them by default.
     pub detail: Detail,
+    /// What of them is measured for [`ImageStore::survey`]; what is kept by default.
+    pub measuring: Measuring,
     /// Called after each sample, from any worker, with how many are done and how many there are.
     pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
     /// Loading stops soon after this is set.
     pub cancel: Option<&'a AtomicBool>,
+}
+
+/// What of pictures is measured while they are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Measuring {
+    /// What is kept of them, at that size, which costs hardly anything.
+    #[default]
+    Kept,
+    /// The pictures themselves at their own size, as [`Survey::of`] does. Each is decoded for it, even where it is kept on disk already.
+    Whole,
 }
 
 impl Default for StoreOptions<'_> {
@@ -44,6 +56,7 @@ impl Default for StoreOptions<'_> {
             threads: available_threads(),
             cache: CacheOptions::default(),
             detail: Detail::Fitted,
+            measuring: Measuring::Kept,
             progress: None,
             cancel: None,
         }
@@ -56,6 +69,7 @@ impl fmt::Debug for StoreOptions<'_> {
             .field("threads", &self.threads)
             .field("cache", &self.cache)
             .field("detail", &self.detail)
+            .field("measuring", &self.measuring)
             .finish_non_exhaustive()
     }
 }

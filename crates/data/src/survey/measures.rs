@@ -31,9 +31,8 @@ pub(crate) struct Measures {
 
 impl Measures {
     /// Measures a picture at its own size.
-    pub(crate) fn of(pixels: Pixels) -> Self {
-        let measures = Self::of_kept(&pixels);
-        Self { sharpness: sharpness(&pixels.into_channels(Channels::Grey)), ..measures }
+    pub(crate) fn of(pixels: &Pixels) -> Self {
+        Self { sharpness: sharpness(&pixels.grey()), ..Self::of_kept(pixels) }
     }
 
     /// Measures what is kept of a picture, at another size than its own: all but the sharpness.
@@ -163,7 +162,7 @@ mod tests {
         let mut bytes = [200, 100, 50].repeat(100);
         bytes[..3].fill(0);
         bytes[3..6].fill(255);
-        let measures = Measures::of(Pixels::new(10, 10, Channels::Rgb, bytes).expect("100 pixels"));
+        let measures = Measures::of(&Pixels::new(10, 10, Channels::Rgb, bytes).expect("100 pixels"));
         for (found, colour) in measures.colour.into_iter().zip([200.0, 100.0, 50.0]) {
             assert!((found - (98.0 * colour + 255.0) / 100.0).abs() < 1e-4, "{found}");
         }

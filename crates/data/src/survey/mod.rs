@@ -16,8 +16,9 @@ use std::sync::Arc;
 /// themselves are not kept.
 ///
 /// There are two ways to one. [`Survey::of`] decodes all pictures for it and measures them at their own size.
-/// [`ImageStore::survey`](crate::ImageStore::survey) is what loading has seen in passing: it costs hardly anything, is about the
-/// samples that were loaded, and their light and colours are measured at the size at which they are kept; there is no sharpness at that size.
+/// [`ImageStore::survey`](crate::ImageStore::survey) is what loading has seen of the samples that were loaded. Where nothing else is asked for
+/// ([`Measuring`](crate::Measuring)) it costs hardly anything: light and colours are measured at the size at which pictures are kept, and there is no
+/// sharpness at that size.
 #[derive(Debug)]
 pub struct Survey {
     dataset: Arc<Dataset>,
@@ -116,27 +117,12 @@ impl Survey {
     /// # Errors
     /// [`DataError::Interrupted`] when cancelled.
     pub fn of(dataset: &Arc<Dataset>, options: &StoreOptions<'_>) -> Result<Self, DataError> {
-        let samples: Vec<usize> = (0..dataset.samples().len()).collect();
-        Self::of_samples(dataset, &samples, options)
-    }
-
-    /// The same of some pictures.
-    ///
-    /// # Errors
-    /// [`DataError::Interrupted`] when cancelled.
-    ///
-    /// # Panics
-    /// If a sample's index is out of range.
-    pub fn of_samples(
-        dataset: &Arc<Dataset>,
-        samples: &[usize],
-        options: &StoreOptions<'_>,
-    ) -> Result<Self, DataError> {
         let recipe =
             Preprocess::new(1, 1, Channels::Rgb).unwrap_or_else(|_| unreachable!("a pixel is a size"));
-        let looked = options.crew().map(samples.len(), |index| look(dataset, samples[index], &recipe));
-        let (mut facts, mut unreadable) = (Vec::with_capacity(samples.len()), Vec::new());
-        for (&sample, looked) in samples.iter().zip(looked.ok_or(DataError::Interrupted)?) {
+        let samples = dataset.samples().len();
+        let looked = options.crew().map(samples, |sample| look(dataset, sample, &recipe));
+        let (mut facts, mut unreadable) = (Vec::with_capacity(samples), Vec::new());
+        for (sample, looked) in looked.ok_or(DataError::Interrupted)?.into_iter().enumerate() {
             match looked {
                 Ok(found) => facts.push(found),
                 Err(error) => unreadable.push(Unreadable { sample, error }),
@@ -208,6 +194,5 @@ fn look(dataset: &Dataset, sample: usize, recipe: &Preprocess) -> Result<Facts, 
     let stored = dataset.read(sample)?;
     let origin = Origin::of(dataset, sample, &stored, recipe)?;
     let pixels = dataset.decode(sample, stored, recipe)?.into_channels(Channels::Rgb);
-    let fingerprint = Fingerprint::of(&pixels);
-    Ok(Facts { sample, origin, fingerprint, measures: Measures::of(pixels) })
+    Ok(Facts { sample, origin, fingerprint: Fingerprint::of(&pixels), measures: Measures::of(&pixels) })
 }

@@ -1,10 +1,11 @@
 //! The store of decoded samples, and the batches of an epoch.
 
-use crate::common::{folder, open, plain_png, touch, write};
+use crate::common::{folder, open, plain_png, shot, touch, write};
 use divvy_data::{
-    Augment, Batch, Blur, CacheOptions, Channels, Crop, DataError, Dataset, Detail, ImageStore, Loader, Mix,
-    Policy, Preprocess, Scaling, StoreOptions, check,
+    Augment, Batch, Blur, CacheOptions, CachePlace, Channels, Crop, DataError, Dataset, Detail, ImageStore,
+    Loader, Measuring, Mix, Policy, Preprocess, Scaling, StoreOptions, Survey, check,
 };
+use image::ImageFormat;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Cursor;
@@ -43,6 +44,42 @@ fn memory(bytes: usize) -> CacheOptions {
 
 fn unit() -> Scaling {
     Scaling::unit(Channels::Rgb)
+}
+
+#[test]
+fn pictures_measured_whole_are_measured_as_by_a_survey_wherever_they_are_kept() {
+    let root = folder();
+    write(root.path(), "a/large.jpg", &shot(400, 300, ImageFormat::Jpeg));
+    write(root.path(), "b/wide.png", &shot(300, 100, ImageFormat::Png));
+    write(root.path(), "b/tiny.png", &shot(20, 30, ImageFormat::Png));
+    let dataset = Arc::new(open(root.path()).expect("it can be opened"));
+    let surveyed = Survey::of(&dataset, &StoreOptions::default()).expect("nobody cancels");
+    let sharp = |survey: &Survey| -> Vec<bool> {
+        let known =
+            all(&dataset).into_iter().map(|sample| survey.attributes(sample).expect("it is readable"));
+        known.map(|known| known.sharpness.is_some()).collect()
+    };
+    assert_eq!(sharp(&surveyed), [true, false, true], "in the order of their names");
+
+    let kept = folder();
+    // The second time on disk, what is kept is there already.
+    for place in [CachePlace::Memory, CachePlace::None, CachePlace::Disk, CachePlace::Disk] {
+        for channels in [Channels::Rgb, Channels::Grey] {
+            let cache =
+                CacheOptions { place, folder: Some(kept.path().to_owned()), ..CacheOptions::default() };
+            let recipe = Preprocess::new(48, 40, channels).expect("the size is allowed");
+            let load = |measuring| {
+                let options = StoreOptions { cache: cache.clone(), measuring, ..StoreOptions::default() };
+                ImageStore::load(&dataset, &recipe, &all(&dataset), &options).expect("all are readable")
+            };
+            let whole = load(Measuring::Whole);
+            for sample in all(&dataset) {
+                let told = whole.survey().attributes(sample);
+                assert_eq!(told, surveyed.attributes(sample), "{place:?} {channels:?}");
+            }
+            assert_eq!(sharp(load(Measuring::Kept).survey()), [false; 3], "{place:?} {channels:?}");
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use divvy::data::LABEL_SEPARATOR;
-use divvy::train::{LabelDoubts, RankedLabel, Relabelled, RunFolder};
+use divvy::train::{RankedLabel, Relabelled, Relabelling, RunFolder};
 use serde::Serialize;
 
 use crate::Status;
@@ -29,12 +29,13 @@ struct Printed<'a> {
 
 /// Ranks the labels, writes the corrections and names the first.
 pub(crate) fn run(args: &RelabelArgs, terminal: &mut Terminal) -> Result<Status> {
-    let doubts = LabelDoubts::of_run(&args.run)?;
-    let chosen = doubts.chosen(args.which());
+    let relabelling = Relabelling::of_run(&args.run)?;
+    let chosen = relabelling.chosen(args.which());
     let file = args.into.clone().unwrap_or_else(|| RunFolder::at(&args.run).corrections());
-    let lines = doubts.write_corrections(&chosen, &file)?;
+    let lines = relabelling.write_corrections(&chosen, &file)?;
     let file = (lines > 0).then_some(file);
-    let LabelDoubts { n, estimated, suspected, .. } = doubts;
+    let n = relabelling.ranking.len();
+    let Relabelling { estimated, suspected, .. } = relabelling;
     if args.json {
         let (ranking, file) = (chosen.as_slice(), file.as_deref());
         terminal.print(serde_json::to_string(&Printed { n, estimated, suspected, ranking, file })?);

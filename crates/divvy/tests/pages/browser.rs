@@ -117,6 +117,11 @@ impl Browser {
         self.ask("Emulation.setEmulatedMedia", &json!({ "media": media, "features": [scheme] }));
     }
 
+    /// Prints the page, as into a file, which is let go.
+    pub(crate) fn print(&mut self) {
+        self.ask("Page.printToPDF", &json!({}));
+    }
+
     /// The value of an expression, which may be a promise, in the page.
     pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
         let asked = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });

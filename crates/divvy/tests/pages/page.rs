@@ -51,8 +51,20 @@ const REACHED: &str = r#"(() => {
 const BLANK: &str = r"[...document.images].filter((picture) => picture.getClientRects().length && !(picture.naturalWidth && picture.width > 20))
   .map((picture) => picture.alt)";
 
+/// Opens the first of what can be opened, and has noted what cannot be seen in it and in the others when the page is printed.
+const WATCH_PRINTING: &str = r#"(() => {
+  const first = document.querySelector("details");
+  if (first) first.open = true;
+  addEventListener("beforeprint", () => {
+    window.unprinted = [...document.querySelectorAll("details > *")].filter((part) => !part.checkVisibility()).map((part) => part.outerHTML.slice(0, 120));
+  });
+})()"#;
+
+/// What is not open as it was before printing.
+const REOPENED: &str = r#"[...document.querySelectorAll("details")].filter((part, index) => part.open !== (index === 0)).map((part) => part.outerHTML.slice(0, 120))"#;
+
 /// Opens a page and holds it to what every page keeps: it fetches nothing and complains of nothing, nothing sticks out on a phone, on a screen and on
-/// paper, axe finds nothing serious by day and by night, and the keyboard reaches all.
+/// paper, all of it is printed, axe finds nothing serious by day and by night, and the keyboard reaches all.
 pub(crate) fn is_fit(browser: &mut Browser, file: &Path) {
     browser.look(Look { width: 1280, is_dark: false, is_paper: false });
     browser.open(file);
@@ -79,6 +91,12 @@ pub(crate) fn is_fit(browser: &mut Browser, file: &Path) {
     none(&browser.evaluate(BLANK), &format!("{name} shows nothing on paper where it has a picture of"));
 
     browser.look(Look { width: WIDTHS[2], is_dark: false, is_paper: false });
+    browser.open(file);
+    browser.evaluate(WATCH_PRINTING);
+    browser.print();
+    none(&browser.evaluate("window.unprinted"), &format!("{name} leaves out on paper"));
+    none(&browser.evaluate(REOPENED), &format!("{name} is not as it was before it was printed"));
+
     browser.open(file);
     browser.evaluate(open);
     keyboard_reaches_all(browser);

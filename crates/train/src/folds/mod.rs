@@ -22,7 +22,7 @@ use divvy_model::{Ensemble, Model};
 use divvy_nn::ParameterTable;
 
 pub use figures::{CrossValidation, FoldFigures};
-pub(crate) use predictions::Predictions;
+pub(crate) use predictions::{Predicted, Predictions};
 
 use crate::clock::Stopwatch;
 use crate::config::{Folds, Length, TrainConfig};

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::ReportConfig;
 use super::asked::Asked;
-use super::subject::trained_on;
+use super::own::OwnPictures;
 use crate::error::TrainError;
 use crate::evaluate::classify;
 use crate::run::RunFolder;
@@ -51,6 +51,7 @@ impl Against {
         if (trained.head().task() == divvy_nn::Task::MultiLabel) != asked.is_multi_label() {
             return Err(TrainError::Incomparable { path: other.to_owned(), with: config.run.clone() });
         }
+        let own = OwnPictures::open(other, &RunFolder::at(other), trained.classes()).ok();
         let mut classifier = Classifier::new(trained, device.another())?;
         let answers = classify(&mut classifier, &dataset, asked.samples.clone(), options, classified)?;
         if let Some(reason) = answers.unreadable.into_iter().next() {
@@ -75,7 +76,7 @@ impl Against {
             only_other_right: test.only_b_right,
             difference,
             p: test.mid_p(),
-            trained_on: trained_on(&RunFolder::at(other), &dataset, &answers.samples),
+            trained_on: own.map(|own| OwnPictures::count(&own.learnt(&dataset, &answers.samples))),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use divvy_data::{Dataset, StoreOptions};
+use divvy_data::{Attributes, Dataset, Measuring, StoreOptions};
 use divvy_model::{Classifier, Model, Prediction};
 use divvy_nn::{Device, Head, Task};
 
@@ -19,6 +19,8 @@ pub(super) struct Asked {
     pub(super) samples: Vec<usize>,
     /// One for each of them.
     pub(super) predictions: Vec<Prediction>,
+    /// What can be told of each whatever it shows, measured at its own size.
+    pub(super) attributes: Vec<Attributes>,
     /// What is wrong with the others, a sentence each.
     pub(super) unreadable: Vec<String>,
 }
@@ -38,11 +40,13 @@ impl Asked {
             head: *classifier.head(),
             samples: Vec::new(),
             predictions: Vec::new(),
+            attributes: Vec::new(),
             unreadable: Vec::new(),
         };
+        let options = StoreOptions { measuring: Measuring::Whole, ..options.clone() };
         let classify = |classifier: &mut Classifier, samples: &[usize]| {
             let ask = Classifier::classify_and_compare;
-            classify_by(ask, classifier, dataset, samples.to_vec(), options, classified)
+            classify_by(ask, classifier, dataset, samples.to_vec(), &options, classified)
         };
         match &subject.inquiry {
             Inquiry::Model(samples) => asked.take(classify(classifier, samples)?),
@@ -59,6 +63,7 @@ impl Asked {
     fn take(&mut self, classified: Classified) {
         self.samples.extend(classified.samples);
         self.predictions.extend(classified.predictions);
+        self.attributes.extend(classified.attributes);
         self.unreadable.extend(classified.unreadable);
     }
 
@@ -68,8 +73,24 @@ impl Asked {
         if let Some(other) = other.filter(|other| Arc::ptr_eq(&other.dataset, &self.dataset)) {
             joined.samples.extend(&other.samples);
             joined.predictions.extend(other.predictions.iter().cloned());
+            joined.attributes.extend(&other.attributes);
         }
         joined
+    }
+
+    /// The pictures of which this is not so, one of `left_out` for each.
+    pub(super) fn without(&self, left_out: &[bool]) -> Self {
+        fn kept<T: Clone>(all: &[T], left_out: &[bool]) -> Vec<T> {
+            all.iter().zip(left_out).filter(|(_, out)| !**out).map(|(one, _)| one.clone()).collect()
+        }
+        Self {
+            samples: kept(&self.samples, left_out),
+            predictions: kept(&self.predictions, left_out),
+            attributes: kept(&self.attributes, left_out),
+            dataset: Arc::clone(&self.dataset),
+            head: self.head,
+            unreadable: Vec::new(),
+        }
     }
 
     /// The groups or labels.
@@ -80,6 +101,11 @@ impl Asked {
     /// What a picture is labelled with; pictures are counted from 0 here, in the order in which they were asked about.
     pub(super) fn truth(&self, picture: usize) -> &[usize] {
         self.dataset.samples()[self.samples[picture]].label.indices()
+    }
+
+    /// What each is labelled with.
+    pub(super) fn truths(&self) -> Vec<&[usize]> {
+        (0..self.samples.len()).map(|picture| self.truth(picture)).collect()
     }
 
     /// The group of each, where groups exclude each other.

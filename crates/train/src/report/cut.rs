@@ -180,14 +180,12 @@ fn sets(coverage: Level, choosing: &Asked, measured: &Asked) -> Result<Option<Se
     }
     let classes = measured.classes().len();
     Ok(Some(if measured.is_multi_label() {
-        let truths = |asked: &Asked| -> Vec<Vec<usize>> {
-            (0..asked.samples.len()).map(|picture| asked.truth(picture).to_vec()).collect()
-        };
-        if truths(choosing).iter().all(Vec::is_empty) {
+        let truths = choosing.truths();
+        if truths.iter().all(|labels| labels.is_empty()) {
             return Ok(None);
         }
-        let sets = ConformalSets::multi_label(classes, &truths(choosing), &choosing.rows(), coverage)?;
-        sets.on_multi_label(classes, &truths(measured), &measured.rows())?
+        let sets = ConformalSets::multi_label(classes, &truths, &choosing.rows(), coverage)?;
+        sets.on_multi_label(classes, &measured.truths(), &measured.rows())?
     } else {
         let sets =
             ConformalSets::exclusive(classes, &choosing.classes_of_truth(), &choosing.rows(), coverage)?;

@@ -1,6 +1,6 @@
 //! What a model gets wrong, and pictures to see it by.
 
-use divvy_data::{Attributes, Survey};
+use divvy_data::Attributes;
 use divvy_eval::Slice;
 use divvy_model::{Heatmap, Prediction};
 use divvy_nn::Head;
@@ -76,29 +76,29 @@ pub struct ShownPicture {
     /// The output of a head without probabilities.
     pub score: Option<f32>,
     /// Pixels from left to right.
-    pub width: Option<usize>,
+    pub width: usize,
     /// Pixels from top to bottom.
-    pub height: Option<usize>,
-    /// The size of its file, in bytes.
+    pub height: usize,
+    /// The size of its file, in bytes; none of one that is not in a file of its own.
     pub bytes: Option<usize>,
     /// The format of its file.
-    pub format: Option<String>,
+    pub format: Option<&'static str>,
     /// Its mean luma, 0 to 255.
-    pub light: Option<f32>,
-    /// How quickly its edges rise: 2 for a sharp one, 0.1 for a blurred one.
+    pub light: f32,
+    /// How quickly its edges rise: 2 for a sharp one, 0.1 for a blurred one. None where it is too small or too plain to tell.
     pub sharpness: Option<f32>,
     /// Where in the picture the model finds what speaks for the group that it is most likely of.
     pub heatmap: Option<Heatmap>,
 }
 
 impl WhereItFails {
-    pub(super) fn of(asked: &Asked, survey: &Survey) -> Result<Self, TrainError> {
+    pub(super) fn of(asked: &Asked) -> Result<Self, TrainError> {
         let right = asked.right();
         Ok(Self {
             wrong: right.iter().filter(|right| !**right).count(),
             mistakes: mistakes(asked),
-            slices: slices::of(asked, &right, survey)?,
-            gallery: Gallery::of(asked, &right, survey),
+            slices: slices::of(asked, &right)?,
+            gallery: Gallery::of(asked, &right),
         })
     }
 }
@@ -127,7 +127,7 @@ fn mistakes(asked: &Asked) -> Vec<Mistake> {
 }
 
 impl Gallery {
-    fn of(asked: &Asked, right: &[bool], survey: &Survey) -> Self {
+    fn of(asked: &Asked, right: &[bool]) -> Self {
         let n = right.len();
         let mut is_free = vec![true; n];
         let mut take = |order: &mut dyn Iterator<Item = usize>| -> Vec<ShownPicture> {
@@ -135,7 +135,7 @@ impl Gallery {
             for &picture in &chosen {
                 is_free[picture] = false;
             }
-            chosen.into_iter().map(|picture| ShownPicture::of(asked, picture, survey)).collect()
+            chosen.into_iter().map(|picture| ShownPicture::of(asked, picture)).collect()
         };
         let wrong = (0..n).filter(|&picture| !right[picture]).collect();
         let worst = take(&mut ordered(wrong, |picture| -blame(asked, picture)).into_iter());
@@ -189,12 +189,11 @@ fn blame(asked: &Asked, picture: usize) -> f64 {
 }
 
 impl ShownPicture {
-    pub(super) fn of(asked: &Asked, picture: usize, survey: &Survey) -> Self {
+    pub(super) fn of(asked: &Asked, picture: usize) -> Self {
         let (sample, prediction, truth) =
             (asked.samples[picture], &asked.predictions[picture], asked.truth(picture));
         let named = |classes: &[usize]| classes.iter().map(|&class| asked.classes()[class].clone()).collect();
-        let attributes = survey.attributes(sample);
-        let seen = |of: fn(&Attributes) -> usize| attributes.as_ref().map(of);
+        let Attributes { width, height, bytes, format, light, sharpness } = asked.attributes[picture];
         let probabilities = prediction.probabilities.as_ref().filter(|_| prediction.exclusive);
         Self {
             sample,
@@ -205,12 +204,12 @@ impl ShownPicture {
             confidence: prediction.confidence(),
             probability_of_truth: probabilities.map(|row| row[truth[0]]),
             score: prediction.score,
-            width: seen(|attributes| attributes.width),
-            height: seen(|attributes| attributes.height),
-            bytes: attributes.and_then(|attributes| attributes.bytes),
-            format: attributes.and_then(|attributes| attributes.format).map(str::to_owned),
-            light: attributes.map(|attributes| attributes.light),
-            sharpness: attributes.and_then(|attributes| attributes.sharpness),
+            width,
+            height,
+            bytes,
+            format,
+            light,
+            sharpness,
             heatmap: None,
         }
     }

@@ -1,17 +1,16 @@
 //! Labels that are likely wrong.
 
-use divvy_data::{StoreOptions, Survey};
-use divvy_eval::{LabelDoubt, LabelErrors, MultiLabelDoubt, MultiLabelErrors};
 use serde::Serialize;
 
 use super::asked::Asked;
 use super::fails::ShownPicture;
+use crate::doubts::{Doubt, LabelDoubts};
 use crate::error::TrainError;
 
 /// How many pictures are shown.
 const SHOWN: usize = 36;
 
-/// Pictures whose label is contradicted by a model that was not trained on them (confident learning: Northcutt, Jiang and Chuang 2021).
+/// Pictures whose label is contradicted by a model that was not trained on them.
 #[derive(Clone, Debug, Serialize)]
 pub struct DoubtfulLabels {
     /// How many pictures were held against what the model says of them.
@@ -40,64 +39,33 @@ pub struct DoubtfulLabel {
     pub likely_probability: Option<f64>,
 }
 
-/// A picture's place among those that were asked about, and what speaks against its label.
-struct Doubt {
-    picture: usize,
-    label: usize,
-    given: bool,
-    probability: f64,
-    likely: Option<(usize, f64)>,
-}
-
 impl DoubtfulLabels {
     /// Holds the labels of pictures of one dataset, which none of those who answered was trained on, against the answers. None of a head without
-    /// probabilities.
-    pub(super) fn of(asked: &Asked, options: &StoreOptions<'_>) -> Result<Option<Self>, TrainError> {
-        if !asked.head.has_probabilities() {
+    /// probabilities, and where there are no pictures.
+    pub(super) fn of(asked: &Asked) -> Result<Option<Self>, TrainError> {
+        if !asked.head.has_probabilities() || asked.samples.is_empty() {
             return Ok(None);
         }
-        let (suspected, doubts) = doubts(asked)?;
-        let samples: Vec<usize> = doubts.iter().map(|doubt| asked.samples[doubt.picture]).collect();
-        let quietly = StoreOptions { progress: None, ..options.clone() };
-        let survey = Survey::of_samples(&asked.dataset, &samples, &quietly)?;
+        let (task, classes) = (asked.head.task(), asked.classes().len());
+        let doubts = LabelDoubts::of(task, classes, &asked.truths(), &asked.rows())?;
+        Ok(Some(Self {
+            n: doubts.ranking.len(),
+            suspected: doubts.suspected().count(),
+            pictures: doubts.suspected().take(SHOWN).map(|doubt| DoubtfulLabel::of(asked, doubt)).collect(),
+        }))
+    }
+}
+
+impl DoubtfulLabel {
+    fn of(asked: &Asked, doubt: &Doubt) -> Self {
         let named = |class: usize| asked.classes()[class].clone();
-        let shown = doubts.into_iter().map(|doubt| DoubtfulLabel {
-            picture: ShownPicture::of(asked, doubt.picture, &survey),
+        Self {
+            picture: ShownPicture::of(asked, doubt.picture),
             label: named(doubt.label),
             given: doubt.given,
             probability: doubt.probability,
             likely: doubt.likely.map(|(class, _)| named(class)),
             likely_probability: doubt.likely.map(|(_, probability)| probability),
-        });
-        Ok(Some(Self { n: asked.samples.len(), suspected, pictures: shown.collect() }))
+        }
     }
-}
-
-/// How many labels are suspected, and the most doubtful of them.
-fn doubts(asked: &Asked) -> Result<(usize, Vec<Doubt>), TrainError> {
-    let rows = asked.rows();
-    let classes = asked.classes().len();
-    if asked.is_multi_label() {
-        let given: Vec<&[usize]> = (0..asked.samples.len()).map(|picture| asked.truth(picture)).collect();
-        let errors = MultiLabelErrors::new(classes, &given, &rows)?;
-        let suspected = errors.ranking.iter().filter(|doubt| !doubt.suspected.is_empty());
-        let of_label = |doubt: &MultiLabelDoubt| Doubt {
-            picture: doubt.sample,
-            label: doubt.label,
-            given: doubt.given,
-            probability: doubt.probability,
-            likely: None,
-        };
-        return Ok((errors.suspected, suspected.take(SHOWN).map(of_label).collect()));
-    }
-    let errors = LabelErrors::new(classes, &asked.classes_of_truth(), &rows)?;
-    let of_group = |doubt: &LabelDoubt| Doubt {
-        picture: doubt.sample,
-        label: doubt.given,
-        given: true,
-        probability: doubt.given_probability,
-        likely: Some((doubt.other, doubt.other_probability)),
-    };
-    let suspected = errors.ranking.iter().filter(|doubt| doubt.suspected);
-    Ok((errors.suspected, suspected.take(SHOWN).map(of_group).collect()))
 }

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use divvy_data::{Dataset, Split};
 use divvy_model::{Trained, Weights};
 use divvy_nn::{Diagnostic, HeadKind, Metric, Task};
 use serde::Serialize;
 
+use super::own::OwnPictures;
 use crate::config::{Length, TrainConfig};
 use crate::course::Course;
 use crate::event::{Ending, Event};
@@ -131,7 +131,7 @@ pub struct EpochFigures {
 }
 
 impl HowMade {
-    pub(super) fn of(path: &Path, folder: &RunFolder, trained: &Trained) -> Self {
+    pub(super) fn of(path: &Path, folder: &RunFolder, trained: &Trained, own: Option<&OwnPictures>) -> Self {
         let record = trained.members()[0].record();
         let settings = folder.read_config().ok();
         let folds = folder.folds();
@@ -141,7 +141,8 @@ impl HowMade {
             folds.iter().enumerate().map(|(index, run)| (Some(index + 1), run)).collect()
         };
         let read = |(fold, run): &(Option<usize>, &RunFolder)| {
-            Some((*fold, Course::of(run.read_events().ok()?.iter().map(|(_, event)| event)), seconds(run)))
+            let events = run.read_events().ok()?;
+            Some((*fold, Course::of(events.iter().map(|(_, event)| event)), seconds(&events)))
         };
         let courses: Vec<_> = runs.iter().filter_map(read).collect();
         let mut findings: Vec<Diagnostic> = Vec::new();
@@ -154,7 +155,7 @@ impl HowMade {
             divvy: record.divvy.clone(),
             seed: record.seed,
             network: NetworkFacts::of(trained, settings.as_ref()),
-            data: settings.as_ref().and_then(|settings| DataTable::of(settings, runs[0].1)),
+            data: own.map(DataTable::of),
             command: settings.is_some().then(|| command(path, folder)),
             to_the_bit: settings
                 .as_ref()
@@ -179,8 +180,7 @@ fn command(path: &Path, folder: &RunFolder) -> Vec<String> {
 }
 
 /// How long a training took.
-fn seconds(run: &RunFolder) -> Option<f64> {
-    let events = run.read_events().ok()?;
+fn seconds(events: &[(usize, Event)]) -> Option<f64> {
     events.iter().rev().find_map(|(_, event)| match event {
         Event::Finished { seconds, .. } => Some(*seconds),
         _ => None,
@@ -208,9 +208,8 @@ impl NetworkFacts {
 }
 
 impl DataTable {
-    fn of(settings: &TrainConfig, run: &RunFolder) -> Option<Self> {
-        let dataset = Dataset::open(&settings.data, &settings.read).ok()?;
-        let split = Split::read_csv(&run.split(), &dataset).ok()?;
+    fn of(own: &OwnPictures) -> Self {
+        let (dataset, split) = (own.dataset(), own.split());
         let parts = [&split.train, &split.validation, &split.test];
         let counts = parts.map(|samples| dataset.class_counts(samples));
         let groups = dataset.classes().iter().enumerate().map(|(class, name)| GroupParts {
@@ -219,13 +218,13 @@ impl DataTable {
             validation: counts[1][class],
             test: counts[2][class],
         });
-        Some(Self {
-            data: settings.data.clone(),
+        Self {
+            data: dataset.root().to_owned(),
             training: split.train.len(),
             validation: split.validation.len(),
             test: split.test.len(),
             groups: groups.collect(),
-        })
+        }
     }
 }
 

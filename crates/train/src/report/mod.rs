@@ -17,6 +17,7 @@ mod familiar;
 mod good;
 mod labels;
 mod made;
+mod own;
 mod prior;
 mod slices;
 mod subject;
@@ -27,7 +28,7 @@ mod why;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use divvy_data::{Dataset, OpenOptions, StoreOptions, Survey};
+use divvy_data::{Dataset, OpenOptions, StoreOptions};
 use divvy_eval::{Aim, Level};
 use divvy_model::{Classifier, Trained};
 use divvy_nn::Device;
@@ -125,7 +126,7 @@ pub struct RunReport {
     pub where_it_fails: WhereItFails,
     /// What the maps over these pictures are worth.
     pub why: Why,
-    /// Labels that are likely wrong; none of a model without probabilities.
+    /// Labels that are likely wrong; none of a model without probabilities, and where it was trained on all of the pictures.
     pub labels: Option<DoubtfulLabels>,
     /// How it does beside another, where one was named.
     pub against: Option<Against>,
@@ -157,11 +158,11 @@ pub fn report_run(
 ) -> Result<Reported, TrainError> {
     let trained = Trained::open(&config.run)?;
     let folder = RunFolder::at(&config.run);
-    let Subjects { measured: subject, choosing } = Subjects::find(config, &folder, &trained)?;
+    let Subjects { measured: subject, choosing, own } = Subjects::find(config, &folder, &trained)?;
     require_exclusive(config.positive.as_deref(), trained.head())?;
     let positive = config.positive.as_deref().map(|name| subject.dataset.positive_class(name)).transpose()?;
     cut::check(config, trained.head(), !matches!(choosing, Choosing::Nothing))?;
-    let how_made = HowMade::of(&config.run, &folder, &trained);
+    let how_made = HowMade::of(&config.run, &folder, &trained, own.as_ref());
     let record = match &trained {
         Trained::One(model) => Some(model.record().clone()),
         Trained::Several(_) => None,
@@ -174,7 +175,6 @@ pub fn report_run(
         Choosing::Validation(validation) => Some(ask(validation)?),
         Choosing::Measured | Choosing::Nothing => None,
     };
-    let survey = Survey::of_samples(&subject.dataset, &asked.samples, options)?;
 
     let how_good = HowGood::of(&asked, positive)?;
     let how_sure = HowSure::of(&asked, record.as_ref())?;
@@ -187,14 +187,16 @@ pub fn report_run(
     let where_to_cut = choosing
         .map(|(part, choosing, flatters)| WhereToCut::of(config, positive, part, choosing, &asked, flatters))
         .transpose()?;
-    let mut where_it_fails = WhereItFails::of(&asked, &survey)?;
+    let mut where_it_fails = WhereItFails::of(&asked)?;
     let why = Why::of(&mut classifier, &subject.dataset, &mut where_it_fails.gallery, options)?;
-    let labels = DoubtfulLabels::of(&asked.joined(validation.as_ref()), options)?;
+    let learnt = subject.learnt(own.as_ref(), &asked);
+    let unseen = learnt.as_ref().map_or_else(|| asked.clone(), |learnt| asked.without(learnt));
+    let labels = DoubtfulLabels::of(&unseen.joined(validation.as_ref()))?;
     let against = match &config.against {
         Some(other) => Some(Against::of(other, config, &asked, device, options, classified)?),
         None => None,
     };
-    let measured_on = subject.measured_on(&folder, &asked);
+    let measured_on = subject.measured_on(&asked, learnt.as_deref());
     let mut report = RunReport {
         divvy: env!("CARGO_PKG_VERSION").to_owned(),
         run: config.run.clone(),

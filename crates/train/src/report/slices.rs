@@ -2,18 +2,17 @@
 
 use std::path::{Component, Path};
 
-use divvy_data::{Attributes, Survey};
+use divvy_data::Attributes;
 use divvy_eval::{Attribute, AttributeValues, Slice, Slices};
 
 use super::asked::Asked;
 use crate::error::TrainError;
 
 /// How often each kind of picture is `right`, beside all others.
-pub(super) fn of(asked: &Asked, right: &[bool], survey: &Survey) -> Result<Vec<Slice>, TrainError> {
-    let attributes: Vec<Option<Attributes>> =
-        asked.samples.iter().map(|&sample| survey.attributes(sample)).collect();
+pub(super) fn of(asked: &Asked, right: &[bool]) -> Result<Vec<Slice>, TrainError> {
+    let attributes = asked.attributes.iter();
     let numbers = |of: fn(&Attributes) -> Option<f64>| -> Vec<f64> {
-        attributes.iter().map(|known| known.as_ref().and_then(of).unwrap_or(f64::NAN)).collect()
+        attributes.clone().map(|known| of(known).unwrap_or(f64::NAN)).collect()
     };
     let by_number: [(&str, Vec<f64>); 4] = [
         ("shorter side", numbers(|known| Some(known.width.min(known.height) as f64))),
@@ -21,10 +20,9 @@ pub(super) fn of(asked: &Asked, right: &[bool], survey: &Survey) -> Result<Vec<S
         ("light", numbers(|known| Some(f64::from(known.light)))),
         ("sharpness", numbers(|known| known.sharpness.map(f64::from))),
     ];
-    let format =
-        |known: &Option<Attributes>| known.and_then(|known| known.format).unwrap_or("none").to_owned();
+    let format = |known: &Attributes| known.format.unwrap_or("none").to_owned();
     let by_name: [(&str, Vec<String>); 2] = [
-        ("format", attributes.iter().map(format).collect()),
+        ("format", attributes.clone().map(format).collect()),
         ("folder", (0..right.len()).map(|picture| folder(asked, picture)).collect()),
     ];
     let by_number = by_number

@@ -1,11 +1,9 @@
 //! Which pictures a report is about.
 
-use std::collections::{HashMap, HashSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use divvy_data::{Dataset, Part, Split};
+use divvy_data::{Dataset, Part};
 use divvy_model::Trained;
 use divvy_nn::Task;
 use serde::Serialize;
@@ -13,7 +11,7 @@ use serde::Serialize;
 use super::ReportConfig;
 use super::asked::Asked;
 use super::made::GroupCounts;
-use crate::config::TrainConfig;
+use super::own::OwnPictures;
 use crate::error::TrainError;
 use crate::evaluate::require_one_label;
 use crate::run::RunFolder;
@@ -54,6 +52,8 @@ pub(super) struct Subjects {
     /// What is measured on.
     pub(super) measured: Subject,
     pub(super) choosing: Choosing,
+    /// The run's own pictures, where it tells them and they are still there.
+    pub(super) own: Option<OwnPictures>,
 }
 
 /// By which pictures something may be chosen that is then measured.
@@ -88,71 +88,30 @@ impl Subjects {
         folder: &RunFolder,
         trained: &Trained,
     ) -> Result<Self, TrainError> {
-        let own = || OwnPictures::open(&config.run, folder, trained);
+        let own = OwnPictures::open(&config.run, folder, trained.classes());
         let subjects = match &config.data {
             Some(data) => {
                 let dataset = Dataset::open(data, &config.read)?.with_classes(trained.classes())?;
-                let choosing = match own() {
-                    Ok(own) => Choosing::Validation(own.validation()),
-                    Err(_) => Choosing::Nothing,
-                };
-                Self { measured: Subject::of_data(Arc::new(dataset)), choosing }
+                let own = own.ok();
+                let choosing =
+                    own.as_ref().map_or(Choosing::Nothing, |own| Choosing::Validation(own.validation()));
+                Self { measured: Subject::of_data(Arc::new(dataset)), choosing, own }
             }
-            None => own()?.subjects(),
+            None => Self::of_own(own?),
         };
         if trained.head().task() != Task::MultiLabel {
             require_one_label(&subjects.measured.dataset, &subjects.measured.inquiry.samples())?;
         }
         Ok(subjects)
     }
-}
 
-/// The pictures that a run was made of.
-struct OwnPictures {
-    dataset: Arc<Dataset>,
-    folds: Vec<RunFolder>,
-    /// One, or that of each fold.
-    splits: Vec<Split>,
-}
-
-impl OwnPictures {
-    fn open(path: &Path, folder: &RunFolder, trained: &Trained) -> Result<Self, TrainError> {
-        if !folder.config().is_file() {
-            return Err(TrainError::NoPictures { path: path.to_owned() });
-        }
-        let TrainConfig { data, read, .. } = folder.read_config()?;
-        let dataset = Arc::new(Dataset::open(&data, &read)?.with_classes(trained.classes())?);
-        let folds = folder.folds();
-        let runs = if folds.is_empty() { std::slice::from_ref(folder) } else { folds.as_slice() };
-        let split = |run: &RunFolder| Split::read_csv(&run.split(), &dataset);
-        let splits = runs.iter().map(split).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { dataset, folds, splits })
-    }
-
-    /// The test part, or where there is none what validates.
-    fn subjects(self) -> Subjects {
-        let test = self.splits.first().map(|split| split.test.clone()).unwrap_or_default();
-        if test.is_empty() {
-            return Subjects { measured: self.validation(), choosing: Choosing::Measured };
-        }
-        let measured = Subject {
-            dataset: Arc::clone(&self.dataset),
-            part: Measured::Test,
-            inquiry: Inquiry::Model(test),
+    /// The run's test part, or where there is none what validates.
+    fn of_own(own: OwnPictures) -> Self {
+        let (measured, choosing) = match own.test() {
+            Some(test) => (test, Choosing::Validation(own.validation())),
+            None => (own.validation(), Choosing::Measured),
         };
-        Subjects { measured, choosing: Choosing::Validation(self.validation()) }
-    }
-
-    /// What validates.
-    fn validation(self) -> Subject {
-        let validation = self.splits.into_iter().map(|split| split.validation);
-        let (part, inquiry) = if self.folds.is_empty() {
-            (Measured::Validation, Inquiry::Model(validation.flatten().collect()))
-        } else {
-            let models = self.folds.iter().map(RunFolder::model);
-            (Measured::Folds, Inquiry::Folds(models.zip(validation).collect()))
-        };
-        Subject { dataset: self.dataset, part, inquiry }
+        Self { measured, choosing, own: Some(own) }
     }
 }
 
@@ -165,21 +124,25 @@ impl Subject {
         Self { dataset, part, inquiry }
     }
 
-    /// What is said of the pictures once they were asked about.
-    pub(super) fn measured_on(&self, folder: &RunFolder, asked: &Asked) -> MeasuredOn {
+    /// Whether each picture that was asked about is one of those that whoever answered was trained on; none where the run does not tell its `own`.
+    pub(super) fn learnt(&self, own: Option<&OwnPictures>, asked: &Asked) -> Option<Vec<bool>> {
+        match self.inquiry {
+            Inquiry::Model(_) => own.map(|own| own.learnt(&self.dataset, &asked.samples)),
+            Inquiry::Folds(_) => Some(vec![false; asked.samples.len()]),
+        }
+    }
+
+    /// What is said of the pictures once they were asked about; `learnt` as [`Self::learnt`] has it.
+    pub(super) fn measured_on(&self, asked: &Asked, learnt: Option<&[bool]>) -> MeasuredOn {
         let counts = self.dataset.class_counts(&asked.samples);
         let groups = self.dataset.classes().iter().zip(counts);
-        let trained_on = match self.inquiry {
-            Inquiry::Model(_) => trained_on(folder, &self.dataset, &asked.samples),
-            Inquiry::Folds(_) => Some(0),
-        };
         let skipped = self.dataset.skipped().iter().map(ToString::to_string);
         MeasuredOn {
             data: self.dataset.root().to_owned(),
             part: self.part,
             n: asked.samples.len(),
             groups: groups.map(|(name, n)| GroupCounts { group: name.clone(), n }).collect(),
-            trained_on,
+            trained_on: learnt.map(OwnPictures::count),
             left_out: skipped.chain(asked.unreadable.iter().cloned()).collect(),
         }
     }
@@ -192,48 +155,5 @@ impl Inquiry {
             Self::Model(samples) => samples.clone(),
             Self::Folds(folds) => folds.iter().flat_map(|(_, samples)| samples.iter().copied()).collect(),
         }
-    }
-}
-
-/// How many of `samples` a run was trained on: those that are the same files. None where its own pictures are not told, or not there any more.
-pub(super) fn trained_on(run: &RunFolder, dataset: &Dataset, samples: &[usize]) -> Option<usize> {
-    let config = run.read_config().ok()?;
-    let own = Dataset::open(&config.data, &config.read).ok()?;
-    let folds = run.folds();
-    let runs = if folds.is_empty() { vec![run.clone()] } else { folds };
-    let mut places = Places::default();
-    let mut learnt: HashSet<PathBuf> = HashSet::new();
-    for run in runs {
-        let split = Split::read_csv(&run.split(), &own).ok()?;
-        learnt.extend(split.train.iter().map(|&sample| places.of(&own.sample_path(sample))));
-    }
-    Some(samples.iter().filter(|&&sample| learnt.contains(&places.of(&dataset.sample_path(sample)))).count())
-}
-
-/// Where files really lie, by whatever links they are reached.
-#[derive(Default)]
-struct Places {
-    known: HashMap<PathBuf, PathBuf>,
-}
-
-impl Places {
-    fn of(&mut self, file: &Path) -> PathBuf {
-        if let Ok(real) = fs::canonicalize(file) {
-            return real;
-        }
-        // An item of an array, `PATH#ITEM`, or a file in an archive.
-        if let Some((array, item)) = file.to_str().and_then(|text| text.rsplit_once('#')) {
-            return self.once(Path::new(array)).join(item);
-        }
-        match (file.parent(), file.file_name()) {
-            (Some(folder), Some(name)) => self.once(folder).join(name),
-            _ => file.to_owned(),
-        }
-    }
-
-    /// Where something really lies that many files lie in.
-    fn once(&mut self, path: &Path) -> PathBuf {
-        let real = || fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        self.known.entry(path.to_owned()).or_insert_with(real).clone()
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use divvy_data::{CacheOptions, Fold};
+use divvy_data::Fold;
 use divvy_model::{Classifier, Ensemble, Model, Trained};
 use divvy_nn::Cpu;
 use divvy_train::{

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use divvy_data::{Dataset, OpenOptions};
 use divvy_nn::{Activation, Cpu, Wiring};
 use divvy_train::{
-    Event, Folds, FoldsOutcome, LabelDoubts, RankedLabel, Relabelled, RunFolder, TrainConfig, TrainError,
+    Event, Folds, FoldsOutcome, RankedLabel, Relabelled, Relabelling, RunFolder, TrainConfig, TrainError,
     train, train_folds,
 };
 
@@ -76,11 +76,11 @@ fn turned_labels_are_ranked_first_and_corrections_turn_them_back() {
     let (folder, config) = setting(30);
     let (run, list) = (folder.path().join("run"), folder.path().join("turned.csv"));
     folded(&with_corrections(&config, turned(&list)), &run);
-    let doubts = LabelDoubts::of_run(&run).unwrap();
+    let doubts = Relabelling::of_run(&run).unwrap();
     let wanted: BTreeSet<String> = TURNED.map(name).into();
     let suspected = doubts.chosen(Relabelled::Suspected);
     assert_eq!(names(&suspected).into_iter().collect::<BTreeSet<_>>(), wanted);
-    assert_eq!((doubts.n, doubts.suspected, doubts.ranking.len()), (60, 4, 60));
+    assert_eq!((doubts.suspected, doubts.ranking.len()), (4, 60));
     assert_eq!(names(&doubts.chosen(Relabelled::First(4))), names(&suspected), "they come first");
     assert!((3.0..6.0).contains(&doubts.estimated), "{}", doubts.estimated);
 
@@ -144,7 +144,7 @@ fn labels_that_are_wrong_in_the_data_are_put_right() {
     fs::write(&swapped, list).unwrap();
     let config = TrainConfig { data: swapped.clone(), ..config };
     folded(&config, &run);
-    let doubts = LabelDoubts::of_run(&run).unwrap();
+    let doubts = Relabelling::of_run(&run).unwrap();
     let corrections = RunFolder::at(&run).corrections();
     assert_eq!(doubts.write_corrections(&doubts.chosen(Relabelled::Suspected), &corrections).unwrap(), 4);
     let right =
@@ -182,7 +182,7 @@ fn labels_that_are_missing_or_do_not_belong_are_found() {
     fs::write(&data, list).unwrap();
     let run = folder.path().join("run");
     folded(&TrainConfig { data, ..config }, &run);
-    let doubts = LabelDoubts::of_run(&run).unwrap();
+    let doubts = Relabelling::of_run(&run).unwrap();
     let mut first: Vec<_> = doubts.chosen(Relabelled::First(2));
     first.sort_by_key(|ranked| ranked.name.clone());
     let [many, lacks] = first[..] else { panic!("{first:?}") };
@@ -215,7 +215,7 @@ fn labels_that_are_missing_or_do_not_belong_are_found() {
 #[test]
 fn what_does_not_tell_is_refused_with_what_to_do() {
     let (folder, config) = setting(20);
-    let of = |run: &Path| LabelDoubts::of_run(run).unwrap_err();
+    let of = |run: &Path| Relabelling::of_run(run).unwrap_err();
     let alone = folder.path().join("alone");
     trained(&config, &alone);
     let error = of(&alone);

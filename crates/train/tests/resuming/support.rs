@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use divvy_data::CacheOptions;
 use divvy_nn::Cpu;
 use divvy_train::{Ending, Event, Outcome, Resources, RunFolder, TrainConfig, TrainError, resume, train};
 use serde_json::Value;

@@ -92,7 +92,7 @@ fn figure_of(value: f64) -> String {
 fn gallery(reported: &Reported, threads: usize) -> Markup {
     let gallery = &reported.report.where_it_fails.gallery;
     let sheet = Sheet { dataset: &reported.dataset, side: SIDE, threads };
-    let pictures: Vec<_> = gallery.pictures().map(|picture| (picture.sample, shown_size(picture))).collect();
+    let pictures: Vec<_> = gallery.pictures().map(to_draw).collect();
     let mut thumbnails = sheet.thumbnails(&pictures).into_iter();
     let classes = reported.dataset.classes();
     let (wrong, n) = (reported.report.where_it_fails.wrong, reported.report.measured_on.n);
@@ -146,9 +146,9 @@ fn why(why: &Why) -> Markup {
     }
 }
 
-/// The height and width of a picture, where it could be decoded.
-pub(super) fn shown_size(picture: &ShownPicture) -> Option<(usize, usize)> {
-    picture.height.zip(picture.width)
+/// Which sample a picture is, and its height and width.
+pub(super) fn to_draw(picture: &ShownPicture) -> (usize, Option<(usize, usize)>) {
+    (picture.sample, Some((picture.height, picture.width)))
 }
 
 /// Hidden until the script shows it: without one nothing could be chosen.

@@ -4,7 +4,7 @@ use divvy::train::{DoubtfulLabel, DoubtfulLabels, Reported, RunReport};
 use maud::{Markup, html};
 
 use super::Section;
-use super::fails::{SIDE, shown_size};
+use super::fails::{SIDE, to_draw};
 use super::number::{Form, number, optional};
 use crate::page::{self, Sheet, Thumbnail, breakable};
 use crate::terminal::{quoted, thousands};
@@ -39,8 +39,7 @@ fn next_step(report: &RunReport) -> String {
 
 fn sheet(labels: &DoubtfulLabels, reported: &Reported, threads: usize) -> Markup {
     let sheet = Sheet { dataset: &reported.dataset, side: SIDE, threads };
-    let pictures: Vec<_> =
-        labels.pictures.iter().map(|doubt| (doubt.picture.sample, shown_size(&doubt.picture))).collect();
+    let pictures: Vec<_> = labels.pictures.iter().map(|doubt| to_draw(&doubt.picture)).collect();
     let thumbnails = sheet.thumbnails(&pictures);
     html! {
         p.note { (thousands(labels.pictures.len())) " of them, the most contradicted first." }

@@ -20,7 +20,7 @@ use crate::terminal::thousands;
 const POLICY: &str =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 const STYLE: &str = include_str!("style.css");
-/// Leaves only some pictures of the gallery. Without it all are shown.
+/// Leaves only some pictures of the gallery, and opens for printing what is closed. Without it all pictures are shown, and what is closed stays so.
 const SCRIPT: &str = include_str!("script.js");
 
 /// The page of a report; `threads` draw its pictures.

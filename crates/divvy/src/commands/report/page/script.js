@@ -24,3 +24,17 @@
   form.hidden = false;
   choose();
 })();
+
+// Nobody can open on paper what is closed.
+(() => {
+  const opened = [];
+  addEventListener("beforeprint", () => {
+    for (const part of document.querySelectorAll("details:not([open])")) {
+      part.open = true;
+      opened.push(part);
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const part of opened.splice(0)) part.open = false;
+  });
+})();
