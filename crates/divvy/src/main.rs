@@ -78,7 +78,7 @@ fn run(cli: Cli) -> ExitCode {
     match outcome.and_then(|status| Ok(terminal.finish().map(|()| status)?)) {
         Ok(status) => ExitCode::from(status.code() as u8),
         Err(error) if commands::is_interruption(&error) => {
-            terminal.warn(error);
+            Terminal::warn(error);
             ExitCode::from(Status::Partial.code() as u8)
         }
         Err(error) => {

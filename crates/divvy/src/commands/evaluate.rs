@@ -48,13 +48,13 @@ pub(crate) fn run(args: &EvaluateArgs, terminal: &mut Terminal) -> Result<Status
     let Evaluation { report, part, left_out } = &evaluation;
     let part = if part.is_some() { "test" } else { "all" };
     if part == "all" && was_trained_on(&args.run, &args.data) {
-        terminal.warn(format_args!(
+        Terminal::warn(format_args!(
             "{} is what the model was trained on: on pictures it has not seen it does worse than this",
             args.data.display()
         ));
     }
     for sentence in left_out {
-        terminal.warn(format_args!("left out: {sentence}"));
+        Terminal::warn(format_args!("left out: {sentence}"));
     }
     if args.measure.json {
         terminal.print(serde_json::to_string(&Printed { report, part, left_out })?);

@@ -44,7 +44,7 @@ pub(super) fn resume(
     }
     for fold in folder.folds() {
         if fold.outcome()?.is_some() {
-            resume::settle(&fold, terminal);
+            resume::settle(&fold);
         }
     }
     watched(begun, run, board, means, terminal, |told| resume_folds(run, resources, told, interrupt::asked()))
@@ -62,7 +62,7 @@ fn watched(
     let mut screen = FoldsScreen::new(terminal, board);
     let trained = training(&mut |fold, event| screen.on(fold, event));
     let test_images = screen.close();
-    let outcome = trained.inspect_err(|error| resume::tell_after(error, run, terminal))?;
+    let outcome = trained.inspect_err(|error| resume::tell_after(error, run))?;
     terminal.print("");
     match outcome {
         FoldsOutcome::Interrupted { done, of } => {
@@ -87,7 +87,7 @@ fn watched(
 /// How good the folds are, what that is a measure of, and what it is not.
 fn tell(figures: &CrossValidation, run: &Path, terminal: &mut Terminal) {
     for sentence in &figures.left_out {
-        terminal.warn(format_args!("left out: {sentence}"));
+        Terminal::warn(format_args!("left out: {sentence}"));
     }
     let CrossValidation { metric, images, value, ci95, mean, deviation, folds, .. } = figures;
     let (metric, of) = (metric.in_words(), folds.len());

@@ -65,7 +65,7 @@ fn tell(event: &Event, terminal: &mut Terminal) {
         Event::Loading { done, total } => {
             terminal.progress().renamed("reading pictures").count(*done, *total);
         }
-        Event::Note { text } => terminal.warn(text),
+        Event::Note { text } => Terminal::warn(text),
         Event::Finding { finding } if !finding.is_error() => terminal.find(finding),
         Event::Step { step, steps, loss, rate, progress, .. } => {
             let words = format!("step {step} of {steps}, rate {}, loss {loss:.4}", figure(*rate));

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &PredictArgs, terminal: &mut Terminal) -> Result<Status>
     };
     let mut classifier = super::classifier(&args.run, args.precision.device(&args.compute)?)?;
     args.precision.tell(matches!(format, Format::Text), terminal);
-    let (paths, skipped) = gather(&args.paths, terminal)?;
+    let (paths, skipped) = gather(&args.paths)?;
     let writer = Writer { format, classes: classifier.classes().to_vec() };
     if let Format::Csv = format {
         terminal.print(writer.csv_header(&classifier)?);
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &PredictArgs, terminal: &mut Terminal) -> Result<Status>
             Ok(prediction) => terminal.print(writer.line(&path, &prediction)?),
             Err(error) => {
                 unreadable += 1;
-                terminal.warn(error);
+                Terminal::warn(error);
             }
         }
         done += 1;
@@ -61,12 +61,12 @@ pub(crate) fn run(args: &PredictArgs, terminal: &mut Terminal) -> Result<Status>
 
 /// The pictures under all paths, and how many folders and links in them could not be read. Every path is looked at before
 /// anything is classified.
-fn gather(paths: &[PathBuf], terminal: &Terminal) -> Result<(Vec<PathBuf>, usize)> {
+fn gather(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, usize)> {
     let (mut images, mut skipped) = (Vec::new(), 0);
     for path in paths {
         let listing = find_images(path)?;
         for one in &listing.skipped {
-            terminal.warn(one);
+            Terminal::warn(one);
         }
         skipped += listing.skipped.len();
         images.extend(listing.images);

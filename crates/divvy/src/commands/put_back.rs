@@ -19,11 +19,11 @@ pub(crate) fn run(args: &PutBackArgs, terminal: &mut Terminal) -> Result<Status>
             Returned::Back(_) => returned += 1,
             Returned::Renamed { from, to } => {
                 returned += 1;
-                terminal.warn(format_args!("{} is taken now; put back as {}", from.display(), to.display()));
+                Terminal::warn(format_args!("{} is taken now; put back as {}", from.display(), to.display()));
             }
             Returned::Missing(path) => {
                 missing += 1;
-                terminal.warn(format_args!(
+                Terminal::warn(format_args!(
                     "{} is neither there nor in {}",
                     path.display(),
                     args.aside.display()

@@ -66,7 +66,7 @@ pub(crate) fn run(args: &QuantizeArgs, terminal: &mut Terminal) -> Result<Status
         left_out: done.left_out,
     };
     for sentence in &printed.left_out {
-        terminal.warn(format_args!("left out: {sentence}"));
+        Terminal::warn(format_args!("left out: {sentence}"));
     }
     if args.json {
         terminal.print(serde_json::to_string(&printed)?);
@@ -74,7 +74,7 @@ pub(crate) fn run(args: &QuantizeArgs, terminal: &mut Terminal) -> Result<Status
         print(&printed, terminal);
     }
     if printed.is_worse {
-        terminal.warn(format_args!(
+        Terminal::warn(format_args!(
             "in 8 bits the model is {:.2} points worse, more than {}: use the model as it is where that matters",
             -100.0 * printed.difference,
             100.0 * Quantization::TOLERANCE

@@ -28,7 +28,7 @@ pub(super) fn begun(run: &Path, args: TrainArgs, terminal: &mut Terminal) -> Res
     }
     if folder.outcome()?.is_some() {
         tell_finished(run, terminal);
-        settle(&folder, terminal);
+        settle(&folder);
     }
     Ok(begun)
 }
@@ -39,9 +39,9 @@ pub(super) fn tell_finished(run: &Path, terminal: &mut Terminal) {
 }
 
 /// Closes the page of a run that has come to its end, where its process could not.
-pub(super) fn settle(run: &RunFolder, terminal: &Terminal) {
+pub(super) fn settle(run: &RunFolder) {
     if let Some(fault) = ViewFiles::settle(run) {
-        terminal.warn(fault);
+        Terminal::warn(fault);
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) fn next_step(run: &Path) -> String {
 }
 
 /// Says what is left of a training that failed, where there is anything to go on from.
-pub(super) fn tell_after(error: &TrainError, run: &Path, terminal: &Terminal) {
+pub(super) fn tell_after(error: &TrainError, run: &Path) {
     let cause = if let TrainError::Fold { source, .. } = error { source } else { error };
     let can_pass = matches!(
         cause,
@@ -77,7 +77,7 @@ pub(super) fn tell_after(error: &TrainError, run: &Path, terminal: &Terminal) {
             | TrainError::PictureLost { .. }
     );
     if can_pass && RunFolder::at(run).is_resumable() {
-        terminal.warn(format_args!(
+        Terminal::warn(format_args!(
             "the training can go on once this is put right: {} train --resume {}",
             program(),
             quoted(run)

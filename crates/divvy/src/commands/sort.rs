@@ -65,7 +65,7 @@ pub(crate) fn run(args: &SortArgs, terminal: &mut Terminal) -> Result<Status> {
     }
     let (mut sorter, gathered) = Sorter::open(&args.folder, &args.into, args.mode.mode())?;
     for skipped in &gathered.skipped {
-        terminal.warn(skipped);
+        Terminal::warn(skipped);
     }
     if gathered.done > 0 {
         terminal.tell(format_args!("{} pictures were sorted before", thousands(gathered.done)));
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &SortArgs, terminal: &mut Terminal) -> Result<Status> {
         terminal.print(format_args!("{count:>7}  could not be read and stayed where they are"));
     }
     if tally.interrupted {
-        terminal.warn("interrupted; the same command goes on from here");
+        Terminal::warn("interrupted; the same command goes on from here");
     }
     Ok(Status::partial_if(tally.interrupted || tally.unreadable > 0 || !gathered.skipped.is_empty()))
 }
@@ -119,7 +119,7 @@ pub(super) fn sort(
             }
             Err(error) => {
                 tally.unreadable += 1;
-                terminal.warn(error);
+                Terminal::warn(error);
             }
         }
         terminal.progress().count(index + 1, pending.len());

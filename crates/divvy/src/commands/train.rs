@@ -53,7 +53,7 @@ pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status
         (run, config.data, seen)
     };
     let Seen { trained, test_images, positive } = seen;
-    let outcome = trained.inspect_err(|error| resume::tell_after(error, &run, terminal))?;
+    let outcome = trained.inspect_err(|error| resume::tell_after(error, &run))?;
 
     let interrupted = outcome.ending == Ending::Interrupted;
     terminal.print("");
@@ -89,7 +89,7 @@ fn watched(
     screen.close();
     let (test_images, positive) = (screen.test_images(), screen.positive());
     for fault in files.close(run) {
-        terminal.warn(fault);
+        Terminal::warn(fault);
     }
     Seen { trained, test_images, positive }
 }

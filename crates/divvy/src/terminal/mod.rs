@@ -75,7 +75,7 @@ impl Terminal {
     }
 
     /// Prints a warning on standard error.
-    pub(crate) fn warn(&self, warning: impl Display) {
+    pub(crate) fn warn(warning: impl Display) {
         let palette = Palette::of_errors();
         let text = palette.wrapped(&format!("warning: {warning}"), "  ");
         let text = text.replacen("warning", &palette.warning("warning"), 1);

@@ -45,7 +45,7 @@ impl<'a> FoldsScreen<'a> {
     fn close_files(&mut self) {
         if let Some(Present { files, run, .. }) = self.present.take() {
             for fault in files.close(&run) {
-                self.terminal.warn(fault);
+                Terminal::warn(fault);
             }
         }
     }
@@ -141,7 +141,7 @@ impl<'a> FoldsScreen<'a> {
     fn note(&mut self, fold: Fold, text: &String) {
         if !self.noted.contains(text) {
             self.noted.push(text.clone());
-            self.terminal.warn(format_args!("{fold}: {text}"));
+            Terminal::warn(format_args!("{fold}: {text}"));
         }
     }
 

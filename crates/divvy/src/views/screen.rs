@@ -85,7 +85,7 @@ impl Listener for Screen<'_> {
                 self.terminal.tell(words::resumed(*epoch, *step, *steps, self.epochs()));
             }
             Event::Forecast { .. } => self.terminal.tell(words::forecast(event)),
-            Event::Note { text } => self.terminal.warn(text),
+            Event::Note { text } => Terminal::warn(text),
             Event::Finding { finding } if finding.is_error() => {}
             Event::Finding { finding } => self.terminal.find(finding),
             Event::Step { .. } => self.draw(),

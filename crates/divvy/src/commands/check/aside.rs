@@ -58,7 +58,7 @@ pub(super) fn set_aside(
     }
     terminal.stop();
     if interrupt::is_asked() {
-        terminal.warn("interrupted; the same command goes on from here");
+        Terminal::warn("interrupted; the same command goes on from here");
     }
     let line = |(folder, count): (&String, &usize)| {
         format!("{:>7}  set aside in {}", thousands(*count), into.join(folder).display())

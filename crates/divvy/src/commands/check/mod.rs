@@ -95,7 +95,7 @@ pub(crate) fn run(args: &CheckArgs, terminal: &mut Terminal) -> Result<Status> {
     let told: Vec<&Diagnostic> = findings.iter().map(|finding| &finding.diagnostic).collect();
     let errors = told.iter().any(|finding| finding.is_error());
     for sentence in &problems {
-        terminal.warn(sentence);
+        Terminal::warn(sentence);
     }
     let printed = Printed {
         subject: &args.subject,
@@ -146,7 +146,7 @@ fn data_findings(
     }
     if !args.is_for_programs() {
         terminal.tell(&dataset);
-        dataset.conversions().iter().for_each(|conversion| terminal.warn(conversion));
+        dataset.conversions().iter().for_each(Terminal::warn);
     }
     let progress = terminal.start("looking at pictures");
     let told = |check, done, total| {

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &CompareArgs, terminal: &mut Terminal) -> Result<Status>
     let file = out.join("compare.json");
     write_atomically(&file, |writer| writer.write_all(json.as_bytes()))?;
     for sentence in &comparison.left_out {
-        terminal.warn(format_args!("left out: {sentence}"));
+        Terminal::warn(format_args!("left out: {sentence}"));
     }
     if args.json {
         terminal.print(json);
@@ -83,7 +83,7 @@ impl Screen<'_> {
                 self.terminal.progress().show(done, &words);
             }
             // The same for every training: told once.
-            Event::Note { text } if turn.number == 0 => self.terminal.warn(text),
+            Event::Note { text } if turn.number == 0 => Terminal::warn(text),
             // An error ends the comparison, and is told then.
             Event::Finding { finding } if !finding.is_error() => self.find(turn, finding),
             _ => {}

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &ReportArgs, terminal: &mut Terminal) -> Result<Status> 
     files.write(&reported, means.threads, terminal)?;
     let report = &reported.report;
     for sentence in &report.measured_on.left_out {
-        terminal.warn(format_args!("left out: {sentence}"));
+        Terminal::warn(format_args!("left out: {sentence}"));
     }
     if args.measure.json {
         terminal.print(serde_json::to_string(report)?);
@@ -77,7 +77,7 @@ pub(super) fn after_training(config: &ReportConfig, means: &Means, terminal: &mu
             terminal.tell(format_args!("report: {}", quoted(&files.page)));
         }
         Err(error) => {
-            terminal.warn(format_args!("{}: the report was not written: {error:#}", config.run.display()));
+            Terminal::warn(format_args!("{}: the report was not written: {error:#}", config.run.display()));
         }
     }
 }

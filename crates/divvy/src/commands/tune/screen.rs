@@ -51,7 +51,7 @@ impl<'a> Screen<'a> {
                     self.terminal.progress().renamed("measuring the speed");
                 }
             }
-            Event::Note { text } => self.terminal.warn(text),
+            Event::Note { text } => Terminal::warn(text),
             Event::Finding { finding } if !finding.is_error() => self.find(finding.clone()),
             _ => {}
         }
