@@ -83,8 +83,7 @@ fn work(promise: &Promise) -> PathBuf {
 
 /// What is typed to keep a promise: it writes a run, with its report, to `run` in the promise's folder.
 fn command(promise: &Promise, data: Option<&Path>) -> Result<Command> {
-    let program = crate::root().join("target").join("release");
-    let mut divvy = Command::new(program.join(format!("divvy{}", std::env::consts::EXE_SUFFIX)));
+    let mut divvy = divvy();
     match promise.learnt {
         Learnt::ByDemo => divvy.arg("demo").arg("--out").arg(work(promise)),
         Learnt::With(settings) => {
@@ -96,6 +95,12 @@ fn command(promise: &Promise, data: Option<&Path>) -> Result<Command> {
         }
     };
     Ok(divvy)
+}
+
+/// The release build, as a user would run it.
+fn divvy() -> Command {
+    let target = crate::root().join("target").join("release");
+    Command::new(target.join(format!("divvy{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// Runs a promise's command and reads from its report what came of it.
