@@ -103,6 +103,12 @@ fn command(promise: &Promise, data: Option<&Path>) -> Result<Command> {
     Ok(divvy)
 }
 
+/// The release build, as a user would run it.
+fn divvy() -> Command {
+    let target = crate::root().join("target").join("release");
+    Command::new(target.join(format!("divvy{}", std::env::consts::EXE_SUFFIX)))
+}
+
 /// Runs a promise's command and reads from its report what came of it.
 fn measure(promise: &'static Promise, mut command: Command) -> Result<Outcome> {
     let work = work(promise);
