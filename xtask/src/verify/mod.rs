@@ -81,12 +81,6 @@ fn work(promise: &Promise) -> PathBuf {
     crate::root().join("target").join("verify").join(promise.set)
 }
 
-/// The release build.
-fn divvy() -> Command {
-    let program = crate::root().join("target").join("release");
-    Command::new(program.join(format!("divvy{}", std::env::consts::EXE_SUFFIX)))
-}
-
 /// What is typed to keep a promise: it writes a run, with its report, to `run` in the promise's folder.
 fn command(promise: &Promise, data: Option<&Path>) -> Result<Command> {
     let mut divvy = divvy();

@@ -3,6 +3,7 @@
 use divvy_eval::Estimate;
 use serde::Serialize;
 
+use super::Measured;
 use super::asked::Asked;
 
 /// The shares of false alarms that are looked at.
@@ -29,8 +30,12 @@ pub struct FalseAlarms {
 }
 
 impl HowFamiliar {
-    /// None of a model that does not know what its training pictures look like.
-    pub(super) fn of(asked: &Asked) -> Option<Self> {
+    /// None of a model that does not know what its training pictures look like, and of its validation pictures: it is them that others are held against, so that they are flagged as often
+    /// as asked for, whatever they look like.
+    pub(super) fn of(asked: &Asked, part: Measured) -> Option<Self> {
+        if matches!(part, Measured::Validation | Measured::Folds) {
+            return None;
+        }
         let known: Vec<f64> = asked.predictions.iter().filter_map(|p| p.familiarity).collect();
         let alarms = ASKED.map(|asked| {
             let flagged = known.iter().filter(|&&familiarity| familiarity <= asked).count();

@@ -205,7 +205,7 @@ pub fn report_run(
         how_good,
         how_sure,
         prior,
-        how_familiar: HowFamiliar::of(&asked),
+        how_familiar: HowFamiliar::of(&asked, subject.part),
         where_to_cut,
         where_it_fails,
         why,

@@ -36,6 +36,7 @@ fn the_figures_are_those_of_the_models_own_answers() {
     let n = groups.len();
 
     assert_eq!((report.measured_on.part, report.measured_on.n), (Measured::Validation, n));
+    assert!(report.how_familiar.is_none(), "it is these pictures that others are held against");
     assert_eq!(report.measured_on.trained_on, Some(0));
     let hits = right.iter().filter(|right| **right).count();
     assert!(hits > n / 2 && hits < n, "{hits} of {n}: something is to be right, and something wrong");
