@@ -7,12 +7,13 @@ use super::{Against, HowGood, HowSure, Measured, MeasuredOn, RunReport, UnderPri
 /// The report in sentences, the most important first.
 pub(super) fn sentences(report: &RunReport) -> Vec<String> {
     let RunReport { measured_on, how_good, how_sure, prior, against, .. } = report;
-    let mut told = vec![accuracy(how_good), worth(measured_on)];
+    // What it is worth where it is used goes before what it is worth among these pictures.
+    let mut told: Vec<String> = prior.iter().filter_map(elsewhere).collect();
+    told.extend([accuracy(how_good), worth(measured_on)]);
     told.extend(seen(measured_on));
     told.extend(weakest(how_good));
-    match prior {
-        Some(prior) => told.extend(elsewhere(prior)),
-        None => told.extend(how_sure.as_ref().map(calibration)),
+    if prior.is_none() {
+        told.extend(how_sure.as_ref().map(calibration));
     }
     told.extend(against.iter().flat_map(beside));
     told
