@@ -22,6 +22,11 @@ fn the_figures_are_those_of_the_models_own_answers() {
         fs::copy(&b, &a).unwrap();
         fs::write(&b, kept).unwrap();
     }
+    // And more in one than in the other, so that it is not given as many as belong to it.
+    for index in 20..26 {
+        let moved = photos.join(format!("lower/upper-{index}.png"));
+        fs::rename(photos.join(format!("upper/{index}.png")), moved).unwrap();
+    }
     trained(&config, &run);
     let report = report(&ReportConfig::new(&run));
 
@@ -55,6 +60,7 @@ fn the_figures_are_those_of_the_models_own_answers() {
         assert!((figures.recall.unwrap().value - found as f64 / of_group.len() as f64).abs() < 1e-12);
         assert!((figures.precision.unwrap().value - found as f64 / given as f64).abs() < 1e-12);
     }
+    assert!(report.how_good.groups.iter().all(|figures| figures.given != figures.support));
     let mean = answers.iter().map(|(_, sure)| f64::from(*sure)).sum::<f64>() / n as f64;
     assert!((report.how_sure.as_ref().unwrap().mean_confidence - mean).abs() < 1e-6);
     let loss = |(i, (_, sure)): (usize, &(String, f32))| {
@@ -100,6 +106,10 @@ fn the_figures_are_those_of_the_models_own_answers() {
     assert_eq!(confidences(&gallery.worst), surest(false).into_iter().rev().collect::<Vec<_>>());
     assert!(gallery.worst.iter().all(|picture| !picture.right && picture.truth != picture.answer));
     assert_eq!(confidences(&gallery.unsure), surest(true));
+    for picture in gallery.pictures() {
+        let (of_truth, sure) = (picture.probability_of_truth.unwrap(), picture.confidence.unwrap());
+        assert!((of_truth - if picture.right { sure } else { 1.0 - sure }).abs() < 1e-6, "{picture:?}");
+    }
     assert!(gallery.random.is_empty(), "all are shown already");
     let shown = &gallery.worst[0];
     assert_eq!((shown.width, shown.height, shown.format), (16, 16, Some("PNG")));

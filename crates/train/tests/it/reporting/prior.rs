@@ -34,5 +34,9 @@ fn stated_shares_are_told_apart_from_what_was_learnt() {
     assert!((sure.reliability.log_loss - kept.reliability.log_loss).abs() > 0.01, "{sure:?}");
     let [a, b] = [kept, sure].map(|sure| sure.calibrated.unwrap().before.log_loss);
     assert!((a - b).abs() < 1e-3 * (1.0 + a), "{a}, {b}");
-    assert!(after.summary[0].contains("`upper`: 10.0 %"), "{:?}", after.summary);
+    let thousandths = |share: f64| (1000.0 * share).round();
+    let accuracy = prior.accuracy.unwrap();
+    let [value, low, high] = [accuracy.value, accuracy.ci95.low, accuracy.ci95.high].map(thousandths);
+    let told = format!("(`upper`: 10.0 %), about {value} ({low} to {high}) of 1,000");
+    assert!(after.summary[0].contains(&told), "{told}: {:?}", after.summary);
 }
