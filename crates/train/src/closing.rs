@@ -6,10 +6,11 @@ use divvy_data::Split;
 use divvy_model::Views;
 
 use crate::familiarize;
+use crate::report::{PARTS, SHOWN};
 
-/// Pictures by which a report checks its maps, and the parts of each that are covered in turn.
-const CHECKED: usize = 12;
-const PARTS: usize = 36;
+/// Pictures that a report shows and checks the maps of, and the parts of each that are covered in turn, at the most.
+const CHECKED: usize = 3 * SHOWN;
+const COVERED: usize = PARTS * PARTS;
 
 /// What is done with a run once its training is over, for which a length in minutes leaves room.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -42,7 +43,7 @@ impl Closing {
                 let measured = if test > 0 { test } else { validation };
                 let asked = if test > 0 { test + validation } else { validation };
                 // Each is answered for and held against the training pictures, and those measured on are read once more, at their own size.
-                let report = asked * (views.count() + 1) + measured.min(CHECKED) * PARTS * views.count();
+                let report = asked * (views.count() + 1) + measured.min(CHECKED) * COVERED * views.count();
                 Self { looks: familiarizing + report, reads: asked + measured }
             }
         }
@@ -76,8 +77,8 @@ mod tests {
         assert_eq!(looks(&split(5000, 1500, 0), Afterwards::Nothing), 2000 + 1000);
         assert_eq!(looks(&split(80, 20, 50), Afterwards::Nothing), 100);
         // Two sides and the features of 20 validation pictures; and of 50 test pictures, too.
-        assert_eq!(looks(&split(80, 20, 0), Afterwards::Report), 100 + 3 * 20 + 2 * 12 * 36);
-        assert_eq!(looks(&split(80, 20, 50), Afterwards::Report), 100 + 3 * 70 + 2 * 12 * 36);
+        assert_eq!(looks(&split(80, 20, 0), Afterwards::Report), 100 + 3 * 20 + 2 * 20 * 16);
+        assert_eq!(looks(&split(80, 20, 50), Afterwards::Report), 100 + 3 * 70 + 2 * 50 * 16);
     }
 
     #[test]
@@ -85,7 +86,7 @@ mod tests {
         let closing = Closing::of(&split(80, 20, 50), Views::Single, Afterwards::Report);
         assert_eq!(closing.reads, 70 + 50);
         let time = closing.time(Duration::from_millis(10), Duration::from_millis(3));
-        assert_eq!(time, Duration::from_millis(10 * (100 + 2 * 70 + 12 * 36) + 3 * 120));
+        assert_eq!(time, Duration::from_millis(10 * (100 + 2 * 70 + 50 * 16) + 3 * 120));
         assert_eq!(closing.time(Duration::MAX, Duration::ZERO), Duration::MAX);
     }
 }

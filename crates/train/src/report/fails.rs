@@ -14,7 +14,7 @@ use super::slices;
 use crate::error::TrainError;
 
 /// How many pictures each part of the gallery shows.
-const SHOWN: usize = 36;
+pub(crate) const SHOWN: usize = 36;
 /// The seed of the random pictures, the same for every report: nobody chooses them.
 const SEED: u64 = 0;
 /// How many kinds of mistakes are listed.
@@ -89,6 +89,8 @@ pub struct ShownPicture {
     pub sharpness: Option<f32>,
     /// Where in the picture the model finds what speaks for the group that it is most likely of.
     pub heatmap: Option<Heatmap>,
+    /// How far that agrees with what covering parts of the picture changes: Spearman's rank correlation, -1 to 1. None where all parts matter alike.
+    pub heatmap_agreement: Option<f64>,
 }
 
 impl WhereItFails {
@@ -211,6 +213,7 @@ impl ShownPicture {
             light,
             sharpness,
             heatmap: None,
+            heatmap_agreement: None,
         }
     }
 }

@@ -51,6 +51,9 @@ pub use subject::{Measured, MeasuredOn};
 pub use sure::{Calibrated, HowSure};
 pub use why::Why;
 
+pub(crate) use fails::SHOWN;
+pub(crate) use why::PARTS;
+
 use asked::Asked;
 use prior::ModelPrior;
 use subject::{Choosing, Subject, Subjects};
@@ -188,7 +191,7 @@ pub fn report_run(
         .map(|(part, choosing, flatters)| WhereToCut::of(config, positive, part, choosing, &asked, flatters))
         .transpose()?;
     let mut where_it_fails = WhereItFails::of(&asked)?;
-    let why = Why::of(&mut classifier, &subject.dataset, &mut where_it_fails.gallery, options)?;
+    let why = Why::of(&mut classifier, &subject.dataset, &mut where_it_fails.gallery, options, classified)?;
     let learnt = subject.learnt(own.as_ref(), &asked);
     let unseen = learnt.as_ref().map_or_else(|| asked.clone(), |learnt| asked.without(learnt));
     let labels = DoubtfulLabels::of(&unseen.joined(validation.as_ref()))?;

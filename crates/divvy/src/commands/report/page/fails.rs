@@ -138,8 +138,8 @@ fn why(why: &Why) -> Markup {
             p.note {
                 "The redder, the more speaks for the group that the picture is most likely of (Grad-CAM). "
                 @if why.agreement.is_some() {
-                    "Covering parts of the first " (number("/why/checked", why.checked, Form::Count)) " pictures and asking again agrees with these maps by "
-                    (optional("/why/agreement", why.agreement, Form::Figure)) " (rank correlation; 1 is full agreement, 0 none)."
+                    "Covering parts of the " (number("/why/checked", why.checked, Form::Count)) " pictures and asking again agrees with these maps by "
+                    (optional("/why/agreement", why.agreement, Form::Figure)) " (rank correlation, on average; 1 is full agreement, 0 none). A map that little agrees says little."
                 }
             }
         }
@@ -211,6 +211,9 @@ fn figure(key: &str, picture: &ShownPicture, thumbnail: Option<&Thumbnail>, clas
                     }
                     @if picture.confidence.is_some() {
                         span.measure { "sure by " (optional(&format!("{key}/confidence"), picture.confidence, Form::Percent)) }
+                    }
+                    @if picture.heatmap_agreement.is_some() {
+                        span.measure { "map agrees by " (optional(&format!("{key}/heatmap_agreement"), picture.heatmap_agreement, Form::Figure)) }
                     }
                     @if picture.score.is_some() {
                         span.measure { "score " (optional(&format!("{key}/score"), picture.score, Form::Decimals)) }
