@@ -3,20 +3,14 @@
 //! A number is a function of the matrix's cells; how much it varies follows from its derivatives by the cells (the delta method).
 //! Samples too small to show that, such as ones in which all is right, have their intervals widened to what single shares allow.
 
-use crate::{ConfusionMatrix, Interval, Tally};
+use crate::{ConfusionMatrix, Estimate, Interval, Tally, mover};
 
 /// Shares that are averaged with equal weight, of which each has a value and an interval; by the recovery of variances from the
 /// intervals (Zou and Donner 2008, *Statistics in Medicine* 27:1693), as if they were independent.
 pub(crate) fn mean_of_shares(shares: &[(f64, Interval)]) -> Interval {
-    let k = shares.len() as f64;
-    let mean = shares.iter().map(|(value, _)| value).sum::<f64>() / k;
-    let room = |distance: fn(&(f64, Interval)) -> f64| {
-        shares.iter().map(|share| distance(share).powi(2)).sum::<f64>().sqrt() / k
-    };
-    Interval {
-        low: mean - room(|(value, interval)| value - interval.low),
-        high: mean + room(|(value, interval)| interval.high - value),
-    }
+    let weight = 1.0 / shares.len() as f64;
+    let weighted: Vec<_> = shares.iter().map(|&(value, ci95)| (weight, Estimate { value, ci95 })).collect();
+    mover::weighted_sum(&weighted).ci95
 }
 
 /// The interval of a mean of shares that was found with a standard error on so many samples.

@@ -6,10 +6,9 @@ use divvy_data::Split;
 use divvy_model::Views;
 
 use crate::familiarize;
-use crate::report::{PARTS, SHOWN};
+use crate::report::{PARTS, SHOWN_IN_ALL};
 
-/// Pictures that a report shows and checks the maps of, and the parts of each that are covered in turn, at the most.
-const CHECKED: usize = 3 * SHOWN;
+/// The parts of each picture that a report covers in turn to check its map, at the most.
 const COVERED: usize = PARTS * PARTS;
 
 /// What is done with a run once its training is over, for which a length in minutes leaves room.
@@ -43,7 +42,8 @@ impl Closing {
                 let measured = if test > 0 { test } else { validation };
                 let asked = if test > 0 { test + validation } else { validation };
                 // Each is answered for and held against the training pictures, and those measured on are read once more, at their own size.
-                let report = asked * (views.count() + 1) + measured.min(CHECKED) * COVERED * views.count();
+                let report =
+                    asked * (views.count() + 1) + measured.min(SHOWN_IN_ALL) * COVERED * views.count();
                 Self { looks: familiarizing + report, reads: asked + measured }
             }
         }

@@ -4,10 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use divvy_data::{Augment, DataError, Dataset, LabelKind, Loader, Split, evenly};
+use divvy_data::{Augment, Dataset, LabelKind, Loader, Split, evenly};
 use divvy_model::{Classifier, ExplainError, Familiarity, Model, ModelError};
 use divvy_nn::Device;
-use thiserror::Error;
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
@@ -23,30 +22,6 @@ pub(crate) struct Familiarizer {
     dataset: Arc<Dataset>,
     training: Loader,
     validation: Loader,
-}
-
-/// Why a model does not know what its training pictures look like, where it should.
-#[derive(Debug, Error)]
-pub(crate) enum FamiliarizeError {
-    /// It cannot be opened, used or saved.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// A picture cannot be read again.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// Someone asked to stop.
-    #[error("interrupted")]
-    Interrupted,
-}
-
-impl From<FamiliarizeError> for TrainError {
-    fn from(error: FamiliarizeError) -> Self {
-        match error {
-            FamiliarizeError::Model(error) => error.into(),
-            FamiliarizeError::Data(error) => error.into(),
-            FamiliarizeError::Interrupted => Self::Interrupted,
-        }
-    }
 }
 
 /// Those of a training's pictures that a model learns by, and those that it holds them against: spread evenly over all.
@@ -85,14 +60,14 @@ impl Familiarizer {
     /// Writes into the model in `file` what the pictures look like to it; `told` hears how many it has seen.
     ///
     /// # Errors
-    /// [`FamiliarizeError`] when the file or a picture cannot be read, the file not be written, or `stop` is set; it is as it was then.
+    /// [`TrainError`] when the file or a picture cannot be read, the file not be written, or `stop` is set; it is as it was then.
     pub(crate) fn familiarize(
         &self,
         file: &Path,
         device: Device,
         told: &mut dyn FnMut(usize),
         stop: &AtomicBool,
-    ) -> Result<(), FamiliarizeError> {
+    ) -> Result<(), TrainError> {
         match self.learn(&Model::open(file)?, device, told, stop)? {
             Some(model) => Ok(model.save(file)?),
             None => Ok(()),
@@ -109,7 +84,7 @@ impl Familiarizer {
         device: Device,
         told: &mut dyn FnMut(usize),
         stop: &AtomicBool,
-    ) -> Result<Option<Model>, FamiliarizeError> {
+    ) -> Result<Option<Model>, TrainError> {
         let mut classifier = Classifier::new(model.clone(), device)?;
         let mut looking = Looking { seen: 0, told, stop };
         let [training, validation] =
@@ -147,15 +122,11 @@ struct Looking<'a> {
 
 impl Looking<'_> {
     /// What these pictures look like; none to a model that one cannot look into.
-    fn at(
-        &mut self,
-        classifier: &mut Classifier,
-        loader: &Loader,
-    ) -> Result<Option<Features>, FamiliarizeError> {
+    fn at(&mut self, classifier: &mut Classifier, loader: &Loader) -> Result<Option<Features>, TrainError> {
         let mut features = Features::default();
         for batch in loader.epoch(0) {
             if self.stop.load(Ordering::Relaxed) {
-                return Err(FamiliarizeError::Interrupted);
+                return Err(TrainError::Interrupted);
             }
             let batch = batch?;
             match classifier.features(batch.images()) {

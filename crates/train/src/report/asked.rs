@@ -68,14 +68,13 @@ impl Asked {
     }
 
     /// These pictures, and those of `other` where they are of the same data.
-    pub(super) fn joined(&self, other: Option<&Self>) -> Self {
-        let mut joined = self.clone();
+    pub(super) fn joined(mut self, other: Option<&Self>) -> Self {
         if let Some(other) = other.filter(|other| Arc::ptr_eq(&other.dataset, &self.dataset)) {
-            joined.samples.extend(&other.samples);
-            joined.predictions.extend(other.predictions.iter().cloned());
-            joined.attributes.extend(&other.attributes);
+            self.samples.extend(&other.samples);
+            self.predictions.extend(other.predictions.iter().cloned());
+            self.attributes.extend(&other.attributes);
         }
-        joined
+        self
     }
 
     /// The pictures of which this is not so, one of `left_out` for each.

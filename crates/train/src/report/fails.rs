@@ -14,7 +14,9 @@ use super::slices;
 use crate::error::TrainError;
 
 /// How many pictures each part of the gallery shows.
-pub(crate) const SHOWN: usize = 36;
+const SHOWN: usize = 36;
+/// And of all kinds together.
+pub(crate) const SHOWN_IN_ALL: usize = 3 * SHOWN;
 /// The seed of the random pictures, the same for every report: nobody chooses them.
 const SEED: u64 = 0;
 /// How many kinds of mistakes are listed.
@@ -144,7 +146,7 @@ impl Gallery {
         let unsure = ordered((0..n).collect(), |picture| sureness(&asked.head, &asked.predictions[picture]));
         let unsure = take(&mut unsure.into_iter());
         let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-        let random = take(&mut index::sample(&mut rng, n, n.min(3 * SHOWN)).into_iter());
+        let random = take(&mut index::sample(&mut rng, n, n.min(SHOWN_IN_ALL)).into_iter());
         Self { worst, unsure, random }
     }
 

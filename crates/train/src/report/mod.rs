@@ -51,11 +51,10 @@ pub use subject::{Measured, MeasuredOn};
 pub use sure::{Calibrated, HowSure};
 pub use why::Why;
 
-pub(crate) use fails::SHOWN;
+pub(crate) use fails::SHOWN_IN_ALL;
 pub(crate) use why::PARTS;
 
 use asked::Asked;
-use prior::ModelPrior;
 use subject::{Choosing, Subject, Subjects};
 
 /// What a report is asked for.
@@ -170,7 +169,7 @@ pub fn report_run(
         Trained::One(model) => Some(model.record().clone()),
         Trained::Several(_) => None,
     };
-    let stated = ModelPrior::of(&trained);
+    let stated = trained.members()[0].record().prior.clone();
     let mut classifier = Classifier::new(trained, device.another())?;
     let mut ask = |subject: &Subject| Asked::ask(&mut classifier, subject, device, options, classified);
     let asked = ask(&subject)?;
@@ -181,7 +180,7 @@ pub fn report_run(
 
     let how_good = HowGood::of(&asked, positive)?;
     let how_sure = HowSure::of(&asked, record.as_ref())?;
-    let prior = UnderPrior::of(&asked, &how_good, stated)?;
+    let prior = UnderPrior::of(&asked, &how_good, stated.as_ref(), record.is_some())?;
     let choosing = match (&choosing, &validation) {
         (Choosing::Measured, _) => Some((subject.part, &asked, true)),
         (Choosing::Validation(chosen_on), Some(validation)) => Some((chosen_on.part, validation, false)),

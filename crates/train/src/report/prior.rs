@@ -1,7 +1,7 @@
 //! What a model is worth where groups come in the shares that were stated of its use.
 
 use divvy_eval::{Estimate, Reliability, Report};
-use divvy_model::{Prior, Trained};
+use divvy_model::Prior;
 use divvy_nn::LogitLine;
 use serde::Serialize;
 
@@ -34,18 +34,22 @@ pub struct StatedShare {
 }
 
 impl UnderPrior {
-    /// None of a model of which no shares are stated.
+    /// None of a model of which no shares are stated, or others than of each group. Of several models, each of which has learnt from pictures of its own, `prior` is the
+    /// first's.
     pub(super) fn of(
         asked: &Asked,
         how_good: &HowGood,
-        stated: Option<ModelPrior>,
+        prior: Option<&Prior>,
+        of_one_model: bool,
     ) -> Result<Option<Self>, TrainError> {
-        let Some(ModelPrior { prior, of_one_model }) = stated else { return Ok(None) };
+        let groups = [asked.classes().len(); 2];
+        let fits = |prior: &&Prior| [prior.stated.len(), prior.learnt_from.len()] == groups;
+        let Some(prior) = prior.filter(fits) else { return Ok(None) };
         let accuracy = match &how_good.metrics {
             Report::Exclusive(report) => report.confusion_matrix.accuracy_at(&prior.stated),
             Report::MultiLabel(_) => None,
         };
-        let rows = if of_one_model { rows_before(asked, &lines(asked, &prior)) } else { None };
+        let rows = if of_one_model { rows_before(asked, &lines(asked, prior)) } else { None };
         let before = rows.map(|rows| reliability(asked, &rows)).transpose()?.flatten();
         let named = asked.classes().iter().zip(prior.stated.iter().zip(&prior.learnt_from));
         let shares = named.map(|(group, (&stated, &learnt_from))| StatedShare {
@@ -54,25 +58,6 @@ impl UnderPrior {
             learnt_from,
         });
         Ok(Some(Self { shares: shares.collect(), accuracy, before }))
-    }
-}
-
-/// The shares that were stated of a model.
-pub(super) struct ModelPrior {
-    prior: Prior,
-    /// Whether one model answers: several have learnt from pictures of their own each.
-    of_one_model: bool,
-}
-
-impl ModelPrior {
-    /// None where none were stated, or others than of each group. Of several models it is the first's.
-    pub(super) fn of(trained: &Trained) -> Option<Self> {
-        let prior = trained.members().first()?.record().prior.clone()?;
-        let groups = trained.classes().len();
-        if [prior.stated.len(), prior.learnt_from.len()] != [groups; 2] {
-            return None;
-        }
-        Some(Self { prior, of_one_model: matches!(trained, Trained::One(_)) })
     }
 }
 

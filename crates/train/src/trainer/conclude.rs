@@ -8,7 +8,6 @@ use divvy_nn::another_cpu;
 use super::Trainer;
 use crate::error::TrainError;
 use crate::event::{Ending, Event};
-use crate::familiarize::FamiliarizeError;
 use crate::forecast::LOOKING;
 use crate::outcome::Outcome;
 use crate::progress::Judged;
@@ -63,7 +62,7 @@ impl Trainer<'_> {
         let familiarized = self.familiarizer.familiarize(&self.run.model(), device, &mut told, stop);
         match familiarized {
             Ok(()) => Ok(false),
-            Err(FamiliarizeError::Interrupted) => {
+            Err(TrainError::Interrupted) => {
                 // An epoch that time cut short was put on record before it was judged.
                 if self.is_between_epochs() {
                     self.checkpoint(recorder)?;
