@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::tiles::{Lift, LiftInput, LiftOutputs, LowerWeights, Planes, Source, Tiles};
 use super::transform::{Input, LinearMap, OutputTransposed, WeightsTransposed};
-use super::{Blocks, WinogradTile, with_sides, zeros_len};
+use super::{Blocks, WinogradTile, weight_planes, with_sides, zeros_len};
 use crate::Cpu;
 use crate::conv::backward_weights::pieces;
 use crate::conv::correlation::{Correlation, Panel};
@@ -37,7 +37,7 @@ struct Cut {
 
 impl Cut {
     fn of(c: &Correlation, tiles: &Tiles, planes: usize) -> Self {
-        let sums_len = planes * c.depth() * PANEL;
+        let sums_len = weight_planes(c).len(planes);
         let panels = (SUMS / sums_len).clamp(1, c.panels());
         let most = (BLOCK / (planes * (c.depth() + PANEL))).max(8);
         let parts = PARTS.div_ceil(c.panels().div_ceil(panels)).min(tiles.len().div_ceil(8));
@@ -195,7 +195,7 @@ impl Part<'_> {
                     target: &mut *lifted_outputs,
                 };
                 cpu.isa().call(LiftOutputs::<OUT, IN>(lift));
-                for (plane, sums) in sums.chunks_exact_mut(c.depth() * PANEL).enumerate() {
+                for (plane, sums) in sums.chunks_exact_mut(weight_planes(c).stride()).enumerate() {
                     cpu.isa().call(WeightSweep {
                         rows: 1,
                         columns: range.len(),
@@ -204,7 +204,7 @@ impl Part<'_> {
                         pixel_stride: squares.channels,
                         outputs: &lifted_outputs[plane * outputs.stride()..],
                         width: filters,
-                        gradient: sums,
+                        gradient: &mut sums[..c.depth() * PANEL],
                         add: first > tiles.start,
                     });
                 }
@@ -213,7 +213,7 @@ impl Part<'_> {
         }
         for (gradient, sums) in gradient.chunks_exact_mut(cut.panel_len).zip(sums.chunks_exact(cut.sums_len))
         {
-            cpu.isa().call(LowerWeights::<IN> { planes: sums, channels: c.depth(), gradient });
+            cpu.isa().call(LowerWeights::<IN> { planes: weight_planes(c), sums, gradient });
         }
     }
 }

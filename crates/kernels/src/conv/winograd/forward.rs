@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::tiles::{Lift, LiftInput, Lower, Planes, Source, Tiles};
 use super::transform::{Input, LinearMap, Output};
-use super::{Blocks, WinogradTile, with_sides, zeros_len};
+use super::{Blocks, WinogradTile, weight_planes, with_sides, zeros_len};
 use crate::Cpu;
 use crate::conv::Epilogue;
 use crate::conv::correlation::{Correlation, Panel};
@@ -12,8 +12,8 @@ use crate::disjoint::Disjoint;
 use crate::microkernel::{Grid, PixelSweep, Start, Strides, TASKS, Taps, Target};
 use crate::packing::PANEL;
 
-/// Elements of a task's planes: 640 KiB, which leave room in a second-level cache of 1 MiB for the weights that pass by.
-const BLOCK: usize = 160 * 1024;
+/// Elements of a task's planes: 384 KiB, which stay in a second-level cache of 512 KiB while weights pass by.
+const BLOCK: usize = 96 * 1024;
 /// Tiles of a task at the least, where there are as many: a full tile of the microkernel for every time that weights are fetched.
 const TILES: usize = 14;
 
@@ -103,7 +103,7 @@ fn run_with<const OUT: usize, const IN: usize>(
         return;
     }
     let cut = Cut::of(c, &tiles, IN * IN);
-    let [squares, products] = cut.planes(c);
+    let ([squares, products], weights) = (cut.planes(c), weight_planes(c));
     let worker = cut.worker(c, IN * IN);
     let (y, workers) = (Disjoint::new(y), Disjoint::new(scratch));
     cpu.team().run(cut.blocks(&tiles) * cut.parts(c), |member, task| {
@@ -119,8 +119,8 @@ fn run_with<const OUT: usize, const IN: usize>(
         cpu.isa().call(LiftInput::<IN>(lift));
         for panel in panels {
             let Panel { filter, filters, .. } = c.panel(panel);
-            let weights = &u[panel * IN * IN * c.depth() * PANEL..];
-            multiply(cpu, range.len(), IN * IN, (lifted, squares), weights, (scratch, products));
+            let of_panel = &u[panel * weights.len(IN * IN)..];
+            multiply(cpu, range.len(), IN * IN, (lifted, squares), (of_panel, weights), (scratch, products));
             cpu.isa().call(Lower::<OUT, IN> {
                 tiles,
                 range: range.clone(),
@@ -142,13 +142,13 @@ fn multiply(
     tiles: usize,
     count: usize,
     (squares, from): (&[f32], Planes),
-    weights: &[f32],
+    (weights, of_weights): (&[f32], Planes),
     (products, to): (&mut [f32], Planes),
 ) {
     let plane_weights = from.channels * PANEL;
     let products = Disjoint::new(products);
     for plane in 0..count {
-        let (weights, next) = weights[plane * plane_weights..].split_at(plane_weights);
+        let (weights, next) = weights[plane * of_weights.stride()..].split_at(of_weights.stride());
         let strides = |of: Planes| Strides { image: 0, row: 0, pixel: of.channels };
         // SAFETY: sweeps of one member come one after the other, and each has a plane of its own.
         let target = unsafe { Target::new(&products, plane * to.stride(), strides(to), PANEL) };

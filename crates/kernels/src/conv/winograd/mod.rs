@@ -23,7 +23,7 @@ use super::correlation::Correlation;
 use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::packing::PANEL;
-use tiles::{LiftWeights, Tiles};
+use tiles::{LiftWeights, Planes, Tiles};
 use transform::{LinearMap, Weights};
 
 /// The tiles in which Winograd's algorithm computes outputs of a 3x3 convolution.
@@ -90,9 +90,14 @@ pub(super) struct Blocks {
     pub sums: usize,
 }
 
-/// Elements of the transformed weights, `[panel][plane][channel][PANEL]`.
+/// The planes of a panel's transformed weights, `[plane][channel][PANEL]`, or of their gradient.
+fn weight_planes(c: &Correlation) -> Planes {
+    Planes::new(c.depth(), PANEL)
+}
+
+/// Elements of the transformed weights: each panel's planes.
 pub(super) fn weights_len(c: &Correlation, tile: WinogradTile) -> usize {
-    c.panels() * tile.planes() * c.depth() * PANEL
+    c.panels() * weight_planes(c).len(tile.planes())
 }
 
 /// Channels of a panel that one task transforms.
@@ -111,16 +116,16 @@ fn transform_weights_with<const IN: usize>(cpu: &Cpu, c: &Correlation, w: &[f32]
 where
     Weights: LinearMap<3, IN>,
 {
-    let (channels, chunks) = (c.depth(), c.depth().div_ceil(CHANNELS));
+    let (planes, chunks) = (weight_planes(c), c.depth().div_ceil(CHANNELS));
     let u = Disjoint::new(u);
     cpu.team().run(c.panels() * chunks, |_, task| {
         let (panel, first) = (task / chunks, task % chunks * CHANNELS);
         cpu.isa().call(LiftWeights::<IN> {
             weights: &w[panel * c.panel_len()..][..c.panel_len()],
-            channels,
-            range: first..channels.min(first + CHANNELS),
+            range: first..c.depth().min(first + CHANNELS),
+            planes,
             target: &u,
-            offset: panel * IN * IN * channels * PANEL,
+            offset: panel * planes.len(IN * IN),
         });
     });
 }

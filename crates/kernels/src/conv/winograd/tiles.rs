@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::transform::{Input, LinearMap, Output, OutputTransposed, Weights, WeightsTransposed, both_ways};
+use super::transform::{
+    Input, LinearMap, Output, OutputTransposed, Weights, WeightsTransposed, both_ways, column_of,
+};
 use crate::conv::correlation::{Correlation, Map};
 use crate::disjoint::Disjoint;
 use crate::microkernel::{After, Start};
@@ -97,18 +99,21 @@ impl Source<'_> {
         let strides = self.map.strides();
         let (top, left) = (self.origin.0 + tile.row.cast_signed(), self.origin.1 + tile.column.cast_signed());
         let image = self.images.as_ptr().wrapping_add(tile.image * strides.image + self.channels.start);
-        let mut pixels = [[self.zeros.as_ptr(); SIDE]; SIDE];
+        let corner = image
+            .wrapping_offset(top * strides.row.cast_signed())
+            .wrapping_offset(left * strides.pixel.cast_signed());
+        let zeros = self.zeros.as_ptr();
+        let within =
+            |first: isize, index: usize, end: usize| first.wrapping_add_unsigned(index).cast_unsigned() < end;
+        let mut pixels = [[zeros; SIDE]; SIDE];
         for (i, pixels) in pixels.iter_mut().enumerate() {
-            let row = top + i.cast_signed();
-            if row < 0 || row >= height.cast_signed() {
+            if !within(top, i, height) {
                 continue;
             }
-            let first = image.wrapping_offset(row * strides.row.cast_signed());
+            let row = corner.wrapping_add(i * strides.row);
             for (j, pixel) in pixels.iter_mut().enumerate() {
-                let column = left + j.cast_signed();
-                let inside = column >= 0 && column < width.cast_signed();
-                let there = first.wrapping_offset(column * strides.pixel.cast_signed());
-                *pixel = if inside { there } else { self.zeros.as_ptr() };
+                let there = row.wrapping_add(j * strides.pixel);
+                *pixel = if within(left, j, width) { there } else { zeros };
             }
         }
         pixels
@@ -169,26 +174,35 @@ impl Lift<'_> {
         assert!(self.range.end <= self.tiles.len() && self.range.len() <= self.planes.tiles, "tiles");
         assert!(self.source.channels.len() <= self.planes.channels, "channels of planes");
         assert!(self.target.len() >= self.planes.len(TO * TO), "room for planes");
+        let channels = self.source.channels.len();
+        let full = channels - channels % S::LANES;
         for (at, index) in self.range.clone().enumerate() {
             let pixels = self.source.pixels::<FROM>(self.tiles.tile(index));
-            let channels = self.source.channels.len();
-            let mut channel = 0;
-            while channel < channels {
-                let count = S::LANES.min(channels - channel);
-                // SAFETY: the pixels are within the images or the zeros, which have all channels, and tile `at` and its
-                // channels are within every plane, as checked.
-                unsafe { self.square::<S, M, FROM, TO>(simd, &pixels, at, channel, count) };
-                channel += count;
+            // SAFETY: the pixels are within the images or the zeros, which have all channels, and tile `at` and its
+            // channels are within every plane, as checked.
+            unsafe {
+                for channel in (0..full).step_by(S::LANES) {
+                    self.square::<S, M, FROM, TO, true>(simd, &pixels, at, channel, S::LANES);
+                }
+                if full < channels {
+                    self.square::<S, M, FROM, TO, false>(simd, &pixels, at, full, channels - full);
+                }
             }
         }
     }
 
-    /// Carries `count` channels of one square.
+    /// Carries `count` channels of one square: `FULL` where they are a whole vector.
     ///
     /// # Safety
     /// The pixels can be read at these channels; there is such a tile and such channels in the planes.
     #[inline(always)]
-    unsafe fn square<S: Simd, M: LinearMap<FROM, TO>, const FROM: usize, const TO: usize>(
+    unsafe fn square<
+        S: Simd,
+        M: LinearMap<FROM, TO>,
+        const FROM: usize,
+        const TO: usize,
+        const FULL: bool,
+    >(
         &mut self,
         simd: S,
         pixels: &[[*const f32; FROM]; FROM],
@@ -196,21 +210,44 @@ impl Lift<'_> {
         channel: usize,
         count: usize,
     ) {
-        let mut square = [[simd.zero(); FROM]; FROM];
-        for (numbers, pixels) in square.iter_mut().zip(pixels) {
-            for (number, pixel) in numbers.iter_mut().zip(pixels) {
+        let mut half = [[simd.zero(); TO]; FROM];
+        for (half, pixels) in half.iter_mut().zip(pixels) {
+            let mut row = [simd.zero(); FROM];
+            for (number, pixel) in row.iter_mut().zip(pixels) {
                 // SAFETY: promised by the caller.
-                *number = unsafe { simd.load_first(pixel.add(channel), count) };
+                *number = unsafe { load::<S, FULL>(simd, pixel.wrapping_add(channel), count) };
+            }
+            *half = M::apply(simd, row);
+        }
+        let to = self.target.as_mut_ptr().wrapping_add(at * self.planes.channels + channel);
+        for column in 0..TO {
+            for (row, number) in M::apply(simd, column_of(simd, &half, column)).into_iter().enumerate() {
+                let to = to.wrapping_add((row * TO + column) * self.planes.stride());
+                // SAFETY: promised by the caller.
+                unsafe { store::<S, FULL>(simd, number, to, count) };
             }
         }
-        let lifted = both_ways::<S, M, FROM, TO>(simd, &square);
-        let mut to = self.target.as_mut_ptr().wrapping_add(at * self.planes.channels + channel);
-        for number in lifted.as_flattened() {
-            // SAFETY: promised by the caller.
-            unsafe { simd.store_first(*number, to, count) };
-            to = to.wrapping_add(self.planes.stride());
-        }
     }
+}
+
+/// A vector of `count` numbers: `FULL` where they are a whole one, which is told at compile time, lest each load be a branch.
+///
+/// # Safety
+/// So many numbers can be read.
+#[inline(always)]
+unsafe fn load<S: Simd, const FULL: bool>(simd: S, from: *const f32, count: usize) -> S::V {
+    // SAFETY: promised by the caller.
+    unsafe { if FULL { simd.load_ptr(from) } else { simd.load_first(from, count) } }
+}
+
+/// As [`load`].
+///
+/// # Safety
+/// So many numbers can be written.
+#[inline(always)]
+unsafe fn store<S: Simd, const FULL: bool>(simd: S, number: S::V, to: *mut f32, count: usize) {
+    // SAFETY: promised by the caller.
+    unsafe { if FULL { simd.store_ptr(number, to) } else { simd.store_first(number, to, count) } }
 }
 
 /// Carries planes of products back to outputs: `A' m A`, and what comes after.
@@ -237,14 +274,18 @@ where
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         self.check();
+        let filters = self.filters.len();
+        let full = filters - filters % S::LANES;
         for (at, index) in self.range.clone().enumerate() {
             let tile = self.tiles.tile(index);
-            let mut filter = 0;
-            while filter < self.filters.len() {
-                let count = S::LANES.min(self.filters.len() - filter);
-                // SAFETY: there are such a tile and such filters in the products, as checked.
-                unsafe { self.square(simd, tile, at, filter, count) };
-                filter += count;
+            // SAFETY: there are such a tile and such filters in the products, as checked.
+            unsafe {
+                for filter in (0..full).step_by(S::LANES) {
+                    self.square::<S, true>(simd, tile, at, filter, S::LANES);
+                }
+                if full < filters {
+                    self.square::<S, false>(simd, tile, at, full, filters - full);
+                }
             }
         }
     }
@@ -273,36 +314,49 @@ where
         }
     }
 
-    /// Carries `count` filters of one tile.
+    /// Carries `count` filters of one tile: `FULL` where they are a whole vector.
     ///
     /// # Safety
     /// The kernel was checked; tile `at` is one of its tiles, and there are such filters.
     #[inline(always)]
-    unsafe fn square<S: Simd>(&self, simd: S, tile: Tile, at: usize, filter: usize, count: usize) {
-        let mut square = [[simd.zero(); IN]; IN];
-        let mut from = self.products.as_ptr().wrapping_add(at * self.planes.channels + filter);
-        for number in square.as_flattened_mut() {
-            // SAFETY: promised by the caller.
-            *number = unsafe { simd.load_first(from, count) };
-            from = from.wrapping_add(self.planes.stride());
+    unsafe fn square<S: Simd, const FULL: bool>(
+        &self,
+        simd: S,
+        tile: Tile,
+        at: usize,
+        filter: usize,
+        count: usize,
+    ) {
+        let from = self.products.as_ptr().wrapping_add(at * self.planes.channels + filter);
+        let mut half = [[simd.zero(); OUT]; IN];
+        for (i, half) in half.iter_mut().enumerate() {
+            let mut row = [simd.zero(); IN];
+            for (j, number) in row.iter_mut().enumerate() {
+                let from = from.wrapping_add((i * IN + j) * self.planes.stride());
+                // SAFETY: promised by the caller.
+                *number = unsafe { load::<S, FULL>(simd, from, count) };
+            }
+            *half = Output::apply(simd, row);
         }
-        let outputs = both_ways::<S, Output, IN, OUT>(simd, &square);
         let strides = self.map.strides();
         let bias = match self.start {
             // SAFETY: there is a bias for each filter, as checked.
-            Start::Bias(bias) => unsafe { simd.load_first(bias.as_ptr().wrapping_add(filter), count) },
+            Start::Bias(bias) => unsafe { load::<S, FULL>(simd, bias.as_ptr().wrapping_add(filter), count) },
             _ => simd.zero(),
         };
         let rows = OUT.min(self.map.height - tile.row);
         let columns = OUT.min(self.map.width - tile.column);
-        for (i, outputs) in outputs.iter().enumerate().take(rows) {
-            for (j, output) in outputs.iter().enumerate().take(columns) {
-                let pixel = tile.image * strides.image
-                    + (tile.row + i) * strides.row
-                    + (tile.column + j) * strides.pixel;
-                let sum = simd.add(*output, bias);
+        let first = tile.image * strides.image + tile.row * strides.row + tile.column * strides.pixel;
+        for j in 0..OUT {
+            let outputs = Output::apply(simd, column_of(simd, &half, j));
+            if j >= columns {
+                break;
+            }
+            for (i, output) in outputs.into_iter().enumerate().take(rows) {
+                let pixel = first + i * strides.row + j * strides.pixel;
+                let sum = simd.add(output, bias);
                 // SAFETY: the pixel is within the outputs, and the filters are those of this kernel, as checked.
-                unsafe { self.store(simd, sum, pixel, filter, count) };
+                unsafe { self.store::<S, FULL>(simd, sum, pixel, filter, count) };
             }
         }
     }
@@ -312,27 +366,34 @@ where
     /// # Safety
     /// The kernel was checked; the pixel is one of its tiles', and there are such filters.
     #[inline(always)]
-    unsafe fn store<S: Simd>(&self, simd: S, sum: S::V, pixel: usize, filter: usize, count: usize) {
+    unsafe fn store<S: Simd, const FULL: bool>(
+        &self,
+        simd: S,
+        sum: S::V,
+        pixel: usize,
+        filter: usize,
+        count: usize,
+    ) {
         let mut sum = sum;
         // SAFETY: what comes after has as many numbers as there are filters or outputs, as checked; nobody else has these
         // filters of the tiles.
         unsafe {
             if let Some([scale, shift]) = self.after.before {
-                let scale = simd.load_first(scale.as_ptr().add(filter), count);
-                let shift = simd.load_first(shift.as_ptr().add(filter), count);
+                let scale = load::<S, FULL>(simd, scale.as_ptr().add(filter), count);
+                let shift = load::<S, FULL>(simd, shift.as_ptr().add(filter), count);
                 sum = simd.mul_add(sum, scale, shift);
             }
             if let Some(residual) = self.after.residual {
-                sum = simd.add(sum, simd.load_first(residual.as_ptr().add(pixel + filter), count));
+                sum = simd.add(sum, load::<S, FULL>(simd, residual.as_ptr().add(pixel + filter), count));
             }
             sum = Bounds::of(self.after.activation).keep(simd, sum);
             if let Some([scale, shift]) = self.after.behind {
-                let scale = simd.load_first(scale.as_ptr().add(filter), count);
-                let shift = simd.load_first(shift.as_ptr().add(filter), count);
+                let scale = load::<S, FULL>(simd, scale.as_ptr().add(filter), count);
+                let shift = load::<S, FULL>(simd, shift.as_ptr().add(filter), count);
                 sum = simd.mul_add(sum, scale, shift);
             }
             let first = pixel + self.filters.start + filter;
-            simd.store_first(sum, self.target.pointer(first..first + count), count);
+            store::<S, FULL>(simd, sum, self.target.pointer(first..first + count), count);
         }
     }
 }
@@ -341,9 +402,9 @@ where
 pub(super) struct LiftWeights<'a, const IN: usize> {
     /// `[3][3][channels][PANEL]`: a panel.
     pub weights: &'a [f32],
-    pub channels: usize,
     pub range: Range<usize>,
-    /// `[IN * IN][channels][PANEL]`: the panel transformed; this kernel writes some channels.
+    pub planes: Planes,
+    /// All panels transformed; this kernel writes some channels of one.
     pub target: &'a Disjoint<'a, f32>,
     /// Where the panel begins.
     pub offset: usize,
@@ -359,14 +420,15 @@ where
     fn run<S: Simd>(self, simd: S) {
         for channel in self.range.clone() {
             for lane in (0..PANEL).step_by(S::LANES) {
+                let of_plane = channel * PANEL + lane;
                 let mut taps = [[simd.zero(); 3]; 3];
                 for (tap, number) in taps.as_flattened_mut().iter_mut().enumerate() {
-                    let at = (tap * self.channels + channel) * PANEL + lane;
+                    let at = tap * self.planes.tiles * PANEL + of_plane;
                     *number = simd.load_some(&self.weights[at..at + S::LANES]);
                 }
                 let lifted = both_ways::<S, Weights, 3, IN>(simd, &taps);
                 for (plane, number) in lifted.as_flattened().iter().enumerate() {
-                    let at = self.offset + (plane * self.channels + channel) * PANEL + lane;
+                    let at = self.offset + plane * self.planes.stride() + of_plane;
                     // SAFETY: this kernel alone has these channels of the panel; `part` checks that they are there.
                     simd.store(*number, unsafe { self.target.part(at..at + S::LANES) });
                 }
@@ -377,9 +439,8 @@ where
 
 /// Carries the gradient of transformed weights back to that of the weights: `G' u G`, a whole panel.
 pub(super) struct LowerWeights<'a, const IN: usize> {
-    /// `[IN * IN][channels][PANEL]`.
-    pub planes: &'a [f32],
-    pub channels: usize,
+    pub planes: Planes,
+    pub sums: &'a [f32],
     /// `[3][3][channels][PANEL]`.
     pub gradient: &'a mut [f32],
 }
@@ -392,16 +453,19 @@ where
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        for channel in 0..self.channels {
+        let channels = self.planes.tiles;
+        for channel in 0..channels {
             for lane in (0..PANEL).step_by(S::LANES) {
-                let at = |plane: usize| (plane * self.channels + channel) * PANEL + lane;
+                let of_plane = channel * PANEL + lane;
                 let mut square = [[simd.zero(); IN]; IN];
                 for (plane, number) in square.as_flattened_mut().iter_mut().enumerate() {
-                    *number = simd.load_some(&self.planes[at(plane)..at(plane) + S::LANES]);
+                    let at = plane * self.planes.stride() + of_plane;
+                    *number = simd.load_some(&self.sums[at..at + S::LANES]);
                 }
                 let taps = both_ways::<S, WeightsTransposed, IN, 3>(simd, &square);
                 for (tap, number) in taps.as_flattened().iter().enumerate() {
-                    simd.store(*number, &mut self.gradient[at(tap)..at(tap) + S::LANES]);
+                    let at = tap * channels * PANEL + of_plane;
+                    simd.store(*number, &mut self.gradient[at..at + S::LANES]);
                 }
             }
         }

@@ -161,13 +161,23 @@ pub(super) fn both_ways<S: Simd, M: LinearMap<FROM, TO>, const FROM: usize, cons
     }
     let mut whole = [[simd.zero(); TO]; TO];
     for column in 0..TO {
-        let mut of_column = [simd.zero(); FROM];
-        for (number, row) in of_column.iter_mut().zip(&half) {
-            *number = row[column];
-        }
-        for (row, number) in whole.iter_mut().zip(M::apply(simd, of_column)) {
+        for (row, number) in whole.iter_mut().zip(M::apply(simd, column_of(simd, &half, column))) {
             row[column] = number;
         }
     }
     whole
+}
+
+/// A column of a square.
+#[inline(always)]
+pub(super) fn column_of<S: Simd, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    square: &[[S::V; COLUMNS]; ROWS],
+    column: usize,
+) -> [S::V; ROWS] {
+    let mut numbers = [simd.zero(); ROWS];
+    for (number, row) in numbers.iter_mut().zip(square) {
+        *number = row[column];
+    }
+    numbers
 }
