@@ -157,8 +157,8 @@ impl Cost {
     /// Cycles to carry a vector of squares over, or back.
     fn carry(tile: WinogradTile) -> f64 {
         match tile {
-            WinogradTile::Two => 60.0,
-            WinogradTile::Four => 150.0,
+            WinogradTile::Two => 85.0,
+            WinogradTile::Four => 300.0,
         }
     }
 
