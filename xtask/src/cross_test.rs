@@ -20,7 +20,7 @@ pub(crate) fn run() -> Result<()> {
     }
     if !has_library() {
         bail!(
-            "this Rust has no library for {TARGET}; add it with `rustup target add {TARGET}`, or Debian's `libstd-rust-dev:arm64`"
+            "this Rust has no library for {TARGET}; add it with `rustup target add {TARGET}`, or take Debian's Rust: CONTRIBUTING.md says how"
         );
     }
     for (tool, package) in [(LINKER, "gcc-aarch64-linux-gnu"), (EMULATOR, "qemu-user")] {

@@ -68,7 +68,7 @@ impl FlushDenormals {
     }
 }
 
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(all(test, any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod tests {
     use super::FlushDenormals;
     use std::hint::black_box;
