@@ -3,9 +3,7 @@
 use divvy_data::Scaling;
 use std::borrow::Cow;
 
-use divvy_nn::{
-    Cpu, Device, Engine, Head, Network, NodeId, QuantizedEngine, check_free, memory_to_explain, needed_memory,
-};
+use divvy_nn::{Cpu, Device, Engine, Head, Network, NodeId, QuantizedEngine, check_free};
 
 use crate::classifier::largest_batch;
 use crate::{ExplainError, Familiarity, Heatmap, Model, Views, Weights};
@@ -53,7 +51,7 @@ impl Member {
     /// The bytes that it takes with batches of `batch` pictures.
     pub(crate) fn needed_memory(&self, batch: usize) -> u64 {
         match &self.machine {
-            Machine::F32(engine) => needed_memory(engine.network(), None, batch, engine.cpu().threads()),
+            Machine::F32(engine) => engine.needed_memory(batch),
             Machine::Int8(engine) => engine.needed_memory(batch),
         }
     }
@@ -108,16 +106,13 @@ impl Member {
     /// The bytes that [`explain`](Self::explain) takes with batches of `batch` pictures.
     pub(crate) fn memory_to_explain(&self, batch: usize) -> Result<u64, ExplainError> {
         let (engine, map) = self.explained()?;
-        Ok(memory_to_explain(engine.network(), map, batch, engine.cpu().threads()))
+        Ok(engine.memory_to_explain(map, batch))
     }
 
     /// The bytes that [`features`](Self::features) takes with batches of `batch` pictures.
     fn memory_for_features(&self, batch: usize) -> u64 {
         match &self.machine {
-            Machine::F32(engine) => {
-                let network = engine.network();
-                memory_to_explain(network, network.features(), batch, engine.cpu().threads())
-            }
+            Machine::F32(engine) => engine.memory_to_explain(engine.network().features(), batch),
             Machine::Int8(engine) => engine.needed_memory(batch),
         }
     }

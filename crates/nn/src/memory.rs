@@ -5,7 +5,6 @@ use std::fs;
 
 use thiserror::Error;
 
-use crate::graph::NodeId;
 use crate::network::Network;
 use crate::optimizer::Optimizer;
 use crate::parameters::ParameterTable;
@@ -31,44 +30,28 @@ fn gibi(bytes: u64) -> f64 {
     bytes as f64 / (1_u64 << 30) as f64
 }
 
-/// Bytes that `network` needs to be trained by an optimizer, or to be used where there is none, with batches of `batch` pictures on `threads`
-/// threads: buffers, parameters, gradients and optimizer state. Nothing is allocated.
-pub fn needed_memory(network: &Network, optimizer: Option<&Optimizer>, batch: usize, threads: usize) -> u64 {
+/// Bytes that `network` needs to be trained by an optimizer, or to be used where there is none, with batches of `batch` pictures by plans that
+/// are compiled for `options` and run on `threads` threads: buffers, parameters, gradients and optimizer state. Nothing is allocated.
+pub fn needed_memory(
+    network: &Network,
+    optimizer: Option<&Optimizer>,
+    batch: usize,
+    options: PlanOptions,
+    threads: usize,
+) -> u64 {
     let mode = if optimizer.is_some() { Mode::Train } else { Mode::Infer };
     let table = ParameterTable::new(network.graph());
-    let plan = Plan::compile(network, &table, mode, batch, PlanOptions::default());
+    let plan = Plan::compile(network, &table, mode, batch, options);
     // Training keeps a gradient beside each parameter, and what the optimizer remembers.
     let copies = optimizer.map_or(1, |optimizer| 2 + optimizer.kept());
     bytes_of(&plan, threads) + (copies * table.trained_len() * size_of::<f32>()) as u64
 }
 
-/// Bytes that [`Engine::explain`](crate::Engine::explain) needs beside the parameters, for the output of the layer `id`, with batches of
-/// `batch` pictures on `threads` threads. Nothing is allocated.
-///
-/// # Panics
-/// When the logits do not hang on that layer.
-pub fn memory_to_explain(network: &Network, id: NodeId, batch: usize, threads: usize) -> u64 {
-    let table = ParameterTable::new(network.graph());
-    bytes_of(&Plan::compile_back_to(network, &table, id, batch, PlanOptions::default()), threads)
-}
-
 /// Bytes that a plan takes while it runs.
-fn bytes_of(plan: &Plan, threads: usize) -> u64 {
-    let numbers = plan.arena_len() + plan.scratch_len(threads) + plan.constants_len();
+pub(crate) fn bytes_of(plan: &Plan, threads: usize) -> u64 {
+    let tiled = plan.tiling().map_or(0, |tiling| tiling.memory_len(plan.batch(), threads));
+    let numbers = plan.arena_len() + plan.scratch_len(threads) + plan.constants_len() + tiled;
     (numbers * size_of::<f32>()) as u64
-}
-
-/// Makes sure that there is as much memory as [`needed_memory`] finds to be needed.
-///
-/// # Errors
-/// [`OutOfMemory`] when it needs more than is free. Where the system does not tell, nothing is refused.
-pub fn check_memory(
-    network: &Network,
-    optimizer: Option<&Optimizer>,
-    batch: usize,
-    threads: usize,
-) -> Result<(), OutOfMemory> {
-    check_free(needed_memory(network, optimizer, batch, threads), batch)
 }
 
 /// Refuses what needs more bytes than are free, for batches of `batch` pictures.
@@ -115,12 +98,15 @@ mod tests {
         let head = Head::for_task(Task::Binary, None, 2).unwrap();
         let graph = Architecture::by_name("classic").unwrap().graph([64, 64, 3], &head).unwrap();
         let network = Network::new(graph, Task::Binary).unwrap();
+        let check = |optimizer: &Optimizer, batch| {
+            check_free(needed_memory(&network, Some(optimizer), batch, PlanOptions::default(), 1), batch)
+        };
         let adam = Optimizer::adam();
-        assert_eq!(check_memory(&network, Some(&adam), 1, 1), Ok(()));
+        assert_eq!(check(&adam, 1), Ok(()));
         if cfg!(target_os = "linux") {
-            let refused = check_memory(&network, Some(&adam), 1 << 30, 1).unwrap_err();
+            let refused = check(&adam, 1 << 30).unwrap_err();
             assert!(refused.needed > 1 << 40);
-            let averaged = check_memory(&network, Some(&adam.average(0.99)), 1 << 30, 1).unwrap_err();
+            let averaged = check(&adam.average(0.99), 1 << 30).unwrap_err();
             let trained = ParameterTable::new(network.graph()).trained_len();
             assert_eq!(averaged.needed - refused.needed, 4 * trained as u64);
         }

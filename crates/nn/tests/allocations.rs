@@ -1,4 +1,4 @@
-//! Once a plan is compiled, a step allocates nothing: not on the caller's thread, nor on those that help it.
+//! Once a plan is compiled, a step allocates nothing: not on the caller's thread, nor on those that help it. What it took until then was known before.
 //!
 //! A program of its own without the test harness, whose threads would be counted too.
 
@@ -16,7 +16,7 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use divvy_nn::{Cpu, Device, Engine, Isa, Optimizer};
+use divvy_nn::{Algorithms, Architecture, Cpu, Device, Engine, Head, Isa, Optimizer, Task, needed_memory};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 use crate::everything::{batch, everything};
@@ -26,6 +26,9 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Longer than a helper waits for work before it parks, so that parking and waking are counted.
 const PAUSE: Duration = Duration::from_millis(5);
+
+/// Pictures whose memory is foretold.
+const BATCH: usize = 8;
 
 fn main() {
     let clipped = |optimizer: Optimizer| optimizer.weight_decay(1e-4).clip_norm(1.0);
@@ -38,6 +41,9 @@ fn main() {
         for threads in [1, 3] {
             for optimizer in [Optimizer::adam(), Optimizer::nesterov(0.9), Optimizer::rms_prop()] {
                 steps_allocate_nothing(isa, threads, &clipped(optimizer));
+            }
+            for algorithms in [Algorithms::Fastest, Algorithms::Exact] {
+                memory_is_foretold(isa, threads, algorithms);
             }
         }
     }
@@ -65,6 +71,40 @@ fn steps_allocate_nothing(isa: Isa, threads: usize, optimizer: &Optimizer) {
     for number in 1..4 {
         let counted = allocations(&mut pass);
         assert_eq!(counted, 0, "in pass {number} with {optimizer:?} on {threads} threads, {}", isa.name());
+    }
+}
+
+/// Trains, or predicts, and takes the memory that was foretold for it.
+fn memory_is_foretold(isa: Isa, threads: usize, algorithms: Algorithms) {
+    /// What a large buffer takes more, so that it can begin where a huge page does.
+    const HUGE_PAGE: usize = 2 << 20;
+    /// The most that lists and names take: some kibibytes for each operation of a plan.
+    const BESIDE: usize = 128 << 10;
+    /// Parameters, their average, gradients, two moments, arena, scratch and constants.
+    const BUFFERS: usize = 8;
+    let head = Head::for_task(Task::MultiClass, None, 3).unwrap();
+    let network = Architecture::by_name("resnet8").unwrap().network([16, 16, 3], &head).unwrap();
+    let images = vec![0.5; BATCH * network.graph().input_shape().len()];
+    let targets = [1.0, 0.0, 0.0].repeat(BATCH);
+    let adam = Optimizer::adam().average(0.9);
+    for optimizer in [Some(&adam), None] {
+        let (network, device) = (network.clone(), Device::new(Cpu::with_isa(isa, threads)));
+        let device = device.algorithms(algorithms);
+        let foretold = needed_memory(&network, optimizer, BATCH, device.plan_options(), threads);
+        let region = Region::new(ALLOCATOR);
+        let mut engine = Engine::new(network, device, 0);
+        match optimizer {
+            Some(optimizer) => assert!(engine.train_step(&images, &targets, BATCH, optimizer, 1e-3).is_ok()),
+            None => drop(black_box(engine.logits(&images, BATCH).to_vec())),
+        }
+        let change = region.change();
+        let taken = change.bytes_allocated - change.bytes_deallocated;
+        let more = taken.checked_sub(foretold as usize);
+        assert!(
+            more.is_some_and(|more| more / HUGE_PAGE <= BUFFERS && more % HUGE_PAGE < BESIDE),
+            "{taken} bytes were taken and {foretold} foretold with {optimizer:?}, {algorithms:?} on {threads} threads, {}",
+            isa.name()
+        );
     }
 }
 

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use divvy_data::{AugmentChoice, Channels, Fold, OpenOptions, read_text_limited};
 use divvy_model::Views;
-use divvy_nn::{Algorithms, Cpu, Device, Optimizer, Plateau, Precision, Schedule, Task, Warmup, Wiring};
+use divvy_nn::{
+    Algorithms, Cpu, Device, Isa, Optimizer, PlanOptions, Plateau, Precision, Schedule, Task, Warmup, Wiring,
+};
 use divvy_rules::{Policy, Rule, line_at};
 use serde::{Deserialize, Serialize};
 
@@ -243,8 +245,17 @@ impl TrainConfig {
 
     /// The device that trains and tests the network on `cpu`.
     pub(crate) fn device(&self, cpu: Cpu) -> Device {
-        let algorithms = if self.exact { Algorithms::Exact } else { Algorithms::Fastest };
-        Device::new(cpu).algorithms(algorithms)
+        Device::new(cpu).algorithms(self.algorithms())
+    }
+
+    /// What its plans are compiled for, where it computes as asked with that instruction set.
+    pub(crate) fn plan_options(&self, isa: Isa) -> PlanOptions {
+        let bf16 = if self.precision == Precision::Bf16 { isa.bf16() } else { None };
+        PlanOptions { isa, bf16, algorithms: self.algorithms(), ..PlanOptions::default() }
+    }
+
+    fn algorithms(&self) -> Algorithms {
+        if self.exact { Algorithms::Exact } else { Algorithms::Fastest }
     }
 
     /// The most pictures that are computed with at once: the last batch of an epoch may be one larger.

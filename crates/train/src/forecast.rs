@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use divvy_model::targets;
-use divvy_nn::{Cpu, Engine, Network, OutOfMemory, another_cpu, free_memory, held_memory, needed_memory};
+use divvy_nn::{
+    Cpu, Engine, Isa, Network, OutOfMemory, another_cpu, free_memory, held_memory, needed_memory,
+};
 
 use crate::closing::Closing;
 use crate::config::{Length, TrainConfig};
@@ -22,9 +24,15 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(crate) const LOOKING: f64 = 1.0 / 3.0;
 
 /// Bytes that training `network` as `config` says needs, with at most so many pictures at once.
-pub(crate) fn needed(config: &TrainConfig, network: &Network, most_at_once: usize, threads: usize) -> u64 {
+pub(crate) fn needed(
+    config: &TrainConfig,
+    network: &Network,
+    most_at_once: usize,
+    isa: Isa,
+    threads: usize,
+) -> u64 {
     let accumulated = if most_at_once > config.batch { 0 } else { network.graph().summary().trainable };
-    needed_memory(network, Some(&config.optimizer), most_at_once, threads)
+    needed_memory(network, Some(&config.optimizer), most_at_once, config.plan_options(isa), threads)
         + (accumulated * size_of::<f32>()) as u64
 }
 
@@ -36,10 +44,10 @@ pub(crate) fn require_memory(
     config: &TrainConfig,
     network: &Network,
     of_size: impl Fn(usize) -> Option<Network>,
-    threads: usize,
+    cpu: &Cpu,
 ) -> Result<(), TrainError> {
     let Some(free) = free_memory() else { return Ok(()) };
-    let needed_for = |network: &Network, at_once| needed(config, network, at_once, threads);
+    let needed_for = |network: &Network, at_once| needed(config, network, at_once, cpu.isa(), cpu.threads());
     let needed = needed_for(network, config.most_at_once());
     if needed <= free {
         return Ok(());
@@ -87,8 +95,8 @@ pub(crate) fn forecast(
     elapsed: Duration,
 ) -> Event {
     let Prepared { network, dataset, .. } = prepared;
-    let threads = cpu.threads();
-    let memory = held_memory().map(|held| held + needed(config, network, config.most_at_once(), threads));
+    let needed = || needed(config, network, config.most_at_once(), cpu.isa(), cpu.threads());
+    let memory = held_memory().map(|held| held + needed());
     let (training, validation) = (&pictures.split.train, pictures.split.validation.len());
     let mut target = Vec::new();
     let label = training.first().map(|&sample| &dataset.samples()[sample].label);
@@ -169,7 +177,7 @@ fn seconds_of_picture(config: &TrainConfig, network: Network, picture: MadeUp<'_
 
 #[cfg(test)]
 mod tests {
-    use divvy_nn::{Architecture, Head, Task};
+    use divvy_nn::{Architecture, Head, Mode, ParameterTable, Task};
 
     use super::*;
 
@@ -199,7 +207,30 @@ mod tests {
         let network = of_size(96).unwrap();
         let whole = TrainConfig { size: 96, batch: 64, ..TrainConfig::new("photos") };
         let parts = TrainConfig { accumulate: 4.try_into().unwrap(), ..whole.clone() };
-        let of = |config: &TrainConfig| needed(config, &network, config.most_at_once(), 1);
+        let of = |config: &TrainConfig| needed(config, &network, config.most_at_once(), Isa::best(), 1);
         assert!(of(&parts) * 2 < of(&whole), "{} and {}", of(&parts), of(&whole));
+    }
+
+    #[test]
+    fn memory_is_that_of_the_plans_that_are_run() {
+        let network = of_size(96).unwrap();
+        for isa in Isa::present() {
+            let of = |exact| {
+                let config = TrainConfig { exact, ..TrainConfig::new("photos") };
+                let mut engine = Engine::new(network.clone(), config.device(Cpu::with_isa(isa, 1)), 0);
+                let plan = engine.plan(Mode::Train, config.most_at_once());
+                // Beside each parameter its gradient and Adam's two moments.
+                let numbers = plan.arena_len()
+                    + plan.scratch_len(1)
+                    + plan.constants_len()
+                    + 4 * ParameterTable::new(network.graph()).trained_len();
+                assert_eq!(
+                    needed(&config, &network, config.most_at_once(), isa, 1),
+                    (numbers * size_of::<f32>()) as u64
+                );
+                numbers
+            };
+            assert_ne!(of(true), of(false), "{}", isa.name());
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use divvy_data::{Augment, Dataset, LabelKind, Part, Preprocess, Split, check};
 use divvy_model::targets;
-use divvy_nn::{Circumstances, Head, Metric, Network};
+use divvy_nn::{Circumstances, Cpu, Head, Metric, Network};
 use divvy_rules::{Diagnostic, Place, Policy, Rule};
 
 use crate::architecture::open_architecture;
@@ -46,7 +46,7 @@ impl Prepared {
 }
 
 /// Opens the data, decides what is open in `config`, and builds the network.
-pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, TrainError> {
+pub(crate) fn prepare(config: &TrainConfig, cpu: &Cpu) -> Result<Prepared, TrainError> {
     check_settings(config)?;
     let dataset = open(config)?;
     let channels = config.channels.unwrap_or_else(|| dataset.channels());
@@ -61,7 +61,7 @@ pub(crate) fn prepare(config: &TrainConfig, threads: usize) -> Result<Prepared, 
     let network = architecture.network(preprocess.shape(), head)?;
     let of_side = |side| architecture.network([side, side, preprocess.shape()[2]], head);
     let growth = Growth::new(config, &network, of_side)?;
-    forecast::require_memory(config, &network, |side| of_side(side).ok(), threads)?;
+    forecast::require_memory(config, &network, |side| of_side(side).ok(), cpu)?;
     let split = first_split(config, &dataset)?;
     let notes = notes(config, &dataset, &split);
     let augment = config.augment.settings(&dataset);

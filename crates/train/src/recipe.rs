@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 
 use divvy_data::{Augment, AugmentChoice, Dataset, LabelKind, Mix, Part, Preset};
 use divvy_model::Views;
-use divvy_nn::{Architecture, Head, Optimizer, Schedule, Task, Wiring, free_memory};
+use divvy_nn::{Architecture, Head, Isa, Optimizer, Schedule, Task, Wiring, free_memory};
 
 use crate::architecture::open_architecture;
 use crate::config::TrainConfig;
@@ -213,7 +213,9 @@ impl Recipe {
         let Ok(network) = architecture.network(shape, &head) else { return };
         let threads = available_parallelism().map_or(1, NonZeroUsize::get);
         let in_parts = |parts| TrainConfig { accumulate: parts, ..self.config.clone() };
-        let fits = |config: &TrainConfig| needed(config, &network, config.most_at_once(), threads) <= free;
+        let fits = |config: &TrainConfig| {
+            needed(config, &network, config.most_at_once(), Isa::best(), threads) <= free
+        };
         let doubled = successors(Some(NonZeroUsize::MIN), |parts| parts.checked_mul(TWO));
         let possible = doubled.take_while(|parts| parts.get() <= (self.config.batch / 2).max(1));
         let Some(parts) = possible.map(in_parts).find(fits).map(|config| config.accumulate) else { return };

@@ -39,7 +39,7 @@ pub fn train(
     let stopwatch = Stopwatch::start();
     RunFolder::refuse_used(out)?;
     let start = Start::new(config, resources.into(), stopwatch, stop)?;
-    let prepared = prepare(config, start.reader.threads)?;
+    let prepared = prepare(config, &start.cpu)?;
     let attempt = Attempt::begin(out)?;
     start.begin(attempt.run(), prepared, listener)
 }
@@ -87,7 +87,7 @@ pub fn resume(
         }
         Latest::None { passed_over } => {
             tell(listener, &passed_over, "the training begins again");
-            let prepared = prepare(&config, start.reader.threads)?;
+            let prepared = prepare(&config, &start.cpu)?;
             start.begin(&run, prepared, listener)
         }
     }
@@ -166,7 +166,7 @@ impl<'a> Start<'a> {
         let state = &checkpoint.state;
         state.bond.check_files(run, path)?;
         let divided = TrainConfig { split: Some(run.split()), ..self.config.clone() };
-        let prepared = prepare(&divided, self.reader.threads)?;
+        let prepared = prepare(&divided, &self.cpu)?;
         listener.on(&started(self.config, run, &prepared));
         let pictures = Pictures::load_again(&prepared, &self.reader, listener)?;
         let bond = Bond::of(run, &pictures, self.cpu.isa())?;

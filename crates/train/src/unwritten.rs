@@ -35,7 +35,7 @@ impl<'a> Unwritten<'a> {
     ) -> Result<Self, TrainError> {
         let Resources { cpu, cache, .. } = resources;
         let cpu = config.precision.on(cpu)?;
-        let prepared = prepare(config, cpu.threads())?;
+        let prepared = prepare(config, &cpu)?;
         let mut recorder = Recorder::unwritten(listener, stopwatch, prepared.policy.clone());
         prepared.tell(&mut recorder)?;
         let reader = Reader { threads: cpu.threads(), cache, stop };

@@ -2,6 +2,8 @@
 
 use super::{Engine, Purpose};
 use crate::graph::NodeId;
+use crate::memory::bytes_of;
+use crate::plan::Plan;
 use crate::shape::Shape;
 
 /// What a network did with a batch of pictures, in inference mode.
@@ -44,6 +46,16 @@ impl Explained<'_> {
 }
 
 impl Engine {
+    /// Bytes that [`explain`](Self::explain) needs beside the parameters, for the output of the layer `id`, with batches of `batch` pictures. Nothing is
+    /// allocated.
+    ///
+    /// # Panics
+    /// When the logits do not hang on that layer.
+    pub fn memory_to_explain(&self, id: NodeId, batch: usize) -> u64 {
+        let (table, options) = (self.parameters.table(), self.device.plan_options());
+        bytes_of(&Plan::compile_back_to(&self.network, table, id, batch, options), self.cpu().threads())
+    }
+
     /// What the layer `id` gives for a batch, `[batch, height, width, channels]` or `[batch, features]`, in inference mode.
     ///
     /// # Panics

@@ -14,6 +14,7 @@ use divvy_kernels::{Buffer, Cpu};
 use crate::device::{Context, Device, Known, Randomness};
 use crate::graph::NodeId;
 use crate::head::LossWeights;
+use crate::memory::needed_memory;
 use crate::network::Network;
 use crate::optimizer::OptimizerState;
 use crate::parameters::{ParameterTable, Parameters};
@@ -111,6 +112,11 @@ impl Engine {
     /// The processor that it runs on.
     pub fn cpu(&self) -> &Cpu {
         self.device.cpu()
+    }
+
+    /// The bytes that inference takes with batches of `batch` pictures, the parameters included. Nothing is allocated.
+    pub fn needed_memory(&self, batch: usize) -> u64 {
+        needed_memory(&self.network, None, batch, self.device.plan_options(), self.cpu().threads())
     }
 
     /// The parameters as they are now.

@@ -56,6 +56,12 @@ impl Tiling {
         Some(Self { plan, carried })
     }
 
+    /// The numbers that running a batch so takes beside the memory of the whole plan, on so many threads.
+    pub(crate) fn memory_len(&self, batch: usize, threads: usize) -> usize {
+        let parts = batch / self.plan.batch();
+        threads * (self.plan.arena_len() + self.plan.scratch_len(1)) + parts * self.carried_len()
+    }
+
     /// The numbers that each part leaves.
     pub(crate) fn carried_len(&self) -> usize {
         self.carried.iter().map(|&id| self.plan.buffer(id).len()).sum()

@@ -98,9 +98,10 @@ fn all(
     stop: &AtomicBool,
 ) -> Result<Comparison, TrainError> {
     let base = &config.contenders[0].config;
-    let threads = cpu().threads();
-    let (dataset, preprocess) = prepare_all(&config.contenders, threads)?;
-    let split = divide::divide(&dataset, &preprocess, base, config.test_share, threads, stop)?;
+    let first = cpu();
+    let (dataset, preprocess) = prepare_all(&config.contenders, &first)?;
+    let split = divide::divide(&dataset, &preprocess, base, config.test_share, first.threads(), stop)?;
+    drop(first);
     divide::write(out, &split, &dataset)?;
 
     let mut measured: Vec<Vec<Measured>> = config.contenders.iter().map(|_| Vec::new()).collect();
@@ -169,11 +170,11 @@ fn require_same(
 
 /// Builds the network of each contender, so that the last is not found to be wrong after the others were trained. Gives the
 /// pictures that all share, and the smallest size that any network sees them at, at which the most are copies.
-fn prepare_all(contenders: &[Contender], threads: usize) -> Result<(Arc<Dataset>, Preprocess), TrainError> {
+fn prepare_all(contenders: &[Contender], cpu: &Cpu) -> Result<(Arc<Dataset>, Preprocess), TrainError> {
     // Warnings are judged in the training, with the split that it is given.
     let prepared = contenders.iter().map(|contender| {
         let config = TrainConfig { split: None, deny_warnings: false, ..contender.config.clone() };
-        prepare(&config, threads)
+        prepare(&config, cpu)
     });
     let mut prepared = prepared.collect::<Result<Vec<_>, _>>()?;
     let has_labels = |prepared: &Prepared| prepared.network.head().task() == Task::MultiLabel;

@@ -123,8 +123,7 @@ impl<'a> FoldsTraining<'a> {
     fn new(config: &'a TrainConfig, resources: Resources, stop: &'a AtomicBool) -> Result<Self, TrainError> {
         let stopwatch = Stopwatch::start();
         let folds = folds(config)?;
-        let Prepared { network, .. } =
-            prepare(&of_fold(config, folds[0], config.length), resources.cpu.threads())?;
+        let Prepared { network, .. } = prepare(&of_fold(config, folds[0], config.length), &resources.cpu)?;
         let parameters = folds.len() * ParameterTable::new(network.graph()).values_len();
         if parameters > Ensemble::MAX_PARAMETERS {
             let reason = format!(
