@@ -1,6 +1,7 @@
 //! What a person sees: results on standard output; progress, warnings and hints on standard error.
 
 mod aligned;
+mod columns;
 mod finding;
 mod numbers;
 mod output;
@@ -19,6 +20,7 @@ use divvy::rules::{Diagnostic, Severity};
 use output::Output;
 
 pub(crate) use aligned::write_aligned;
+pub(crate) use columns::{shortened, width};
 pub(crate) use finding::harmless;
 pub(crate) use numbers::{duration, thousands};
 pub(crate) use palette::Palette;

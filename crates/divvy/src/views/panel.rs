@@ -6,7 +6,7 @@ use divvy::train::{Answers, Course, LookRecord, StepRecord};
 use super::curves::{losses, metric};
 use super::words::FAMILIARIZING;
 use crate::plot::figure;
-use crate::terminal::{Palette, Room, duration, harmless, thousands};
+use crate::terminal::{Palette, Room, duration, harmless, shortened, thousands, width};
 
 /// The most groups that are shown; of more, those with the most mistakes.
 const GROUPS: usize = 6;
@@ -177,26 +177,6 @@ fn groups(
         lines.push(palette.faint(&shortened(&format!("and {left_out} groups that do no worse"), columns)));
     }
     lines
-}
-
-/// The columns that a text takes up.
-fn width(text: &str) -> usize {
-    textwrap::core::display_width(text)
-}
-
-/// A text in at most so many columns, with a sign where something was cut off.
-fn shortened(text: &str, columns: usize) -> String {
-    if width(text) <= columns {
-        return text.to_owned();
-    }
-    let mut kept = String::new();
-    for letter in text.chars() {
-        if width(&kept) + width(letter.encode_utf8(&mut [0; 4])) + 1 > columns {
-            break;
-        }
-        kept.push(letter);
-    }
-    if columns > 0 { kept + "…" } else { kept }
 }
 
 #[cfg(test)]

@@ -90,7 +90,8 @@ impl Listener for Screen<'_> {
             Event::Finding { finding } => self.terminal.find(finding),
             Event::Step { .. } => self.draw(),
             Event::Epoch { .. } => {
-                let line = words::epoch(event, self.positive().as_deref(), self.terminal.palette());
+                let columns = Terminal::room().map(|room| room.columns);
+                let line = words::epoch(event, self.positive().as_deref(), columns, self.terminal.palette());
                 self.terminal.tell(line);
                 self.drawn = None;
                 self.draw();

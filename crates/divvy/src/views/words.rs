@@ -1,12 +1,10 @@
 //! A training in words.
 
-use std::fmt::Write;
-
 use divvy::eval::Interval;
 use divvy::nn::{Head, HeadKind, Metric, Precision, Task};
 use divvy::train::{Balance, Ending, Event, Outcome};
 
-use crate::terminal::{Palette, duration, thousands};
+use crate::terminal::{Palette, duration, shortened, thousands, width};
 
 /// What a model does after the last epoch.
 pub(super) const FAMILIARIZING: &str = "learning what the training pictures look like";
@@ -127,23 +125,40 @@ fn named(metric: Metric, positive: Option<&str>) -> String {
     }
 }
 
-/// An epoch in a line.
-pub(super) fn epoch(event: &Event, positive: Option<&str>, palette: Palette) -> String {
+/// An epoch in a line; where there are only so many columns, as much of it as fits.
+pub(super) fn epoch(
+    event: &Event,
+    positive: Option<&str>,
+    columns: Option<usize>,
+    palette: Palette,
+) -> String {
+    const GAP: &str = "  ";
+    const BEST: &str = "best";
     let Event::Epoch { epoch, epochs, training_loss, validation, best, images_per_second, .. } = event else {
         return String::new();
     };
     let of = epochs.map(|epochs| format!("/{epochs}")).unwrap_or_default();
-    let mut line = format!(
-        "epoch {epoch:>3}{of}  loss {training_loss:.4}  validation {:.4}  {} {:.4}  {images_per_second:.0} img/s",
-        validation.loss,
-        named(validation.metric, positive),
-        validation.value,
-    );
-    if *best {
-        // Writing to a string cannot fail.
-        let _ = write!(line, "  {}", palette.good("best"));
+    let number = format!("epoch {epoch:>3}{of}");
+    // What not every epoch is has its room in every line, so that all lines say the same.
+    let taken = width(&number) + GAP.len() + BEST.len();
+    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(taken));
+    let value = format!(" {:.4}", validation.value);
+    let metric = named(validation.metric, positive);
+    let metric = shortened(&metric, room.saturating_sub(GAP.len() + value.len()));
+    let mut figures = vec![
+        format!("loss {training_loss:.4}"),
+        format!("validation {:.4}", validation.loss),
+        format!("{metric}{value}"),
+        format!("{images_per_second:.0} img/s"),
+    ];
+    // The speed is left out first, then the validation loss, the training loss and the metric.
+    for least in [3, 1, 0, 0] {
+        if figures.iter().map(|figure| GAP.len() + width(figure)).sum::<usize>() > room {
+            figures.remove(least);
+        }
     }
-    line
+    let best = best.then(|| palette.good(BEST));
+    [number].into_iter().chain(figures).chain(best).collect::<Vec<_>>().join(GAP)
 }
 
 /// What came of a training, in two lines.
@@ -176,4 +191,31 @@ fn interval(metric: Metric, value: f64, images: usize) -> String {
     interval
         .map(|interval| format!(" (95 % interval {:.3} to {:.3})", interval.low, interval.high))
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::views::testing;
+
+    #[test]
+    fn an_epoch_says_what_fits() {
+        let event = testing::epoch(3, 0.5, 0.75, &testing::answers(&[4], &[3]));
+        let line = |columns| epoch(&event, None, columns, Palette::plain());
+        let whole = "epoch   3/20  loss 0.5000  validation 0.2500  accuracy 0.7500  1240 img/s  best";
+        for (columns, wanted) in [
+            (None, whole),
+            (Some(79), whole),
+            (Some(78), "epoch   3/20  loss 0.5000  validation 0.2500  accuracy 0.7500  best"),
+            (Some(66), "epoch   3/20  loss 0.5000  accuracy 0.7500  best"),
+            (Some(47), "epoch   3/20  accuracy 0.7500  best"),
+            (Some(34), "epoch   3/20  accura… 0.7500  best"),
+            (Some(26), "epoch   3/20  best"),
+        ] {
+            assert_eq!(line(columns), wanted, "{columns:?}");
+        }
+        for columns in 18..100 {
+            assert!(width(&line(Some(columns))) <= columns, "{columns}");
+        }
+    }
 }

@@ -171,13 +171,14 @@ fn is_redrawn(line: &str) -> bool {
     line.contains("images/s") || line.ends_with(" left")
 }
 
-/// The lines of so many epochs, each once.
-fn assert_epochs(lines: &[String], count: usize) {
+/// The lines of so many epochs, each once, with all of these parts and in one row of a terminal that wide.
+fn assert_epochs(lines: &[String], count: usize, (_, columns): (u16, u16), parts: &[&str]) {
     let epochs: Vec<&String> = lines.iter().filter(|line| line.starts_with("epoch ")).collect();
     assert_eq!(epochs.len(), count, "{}", lines.join("\n"));
     for (number, line) in epochs.into_iter().enumerate() {
-        assert!(line.starts_with(&format!("epoch {:>3}/{count}  loss ", number + 1)), "{line}");
-        assert!(line.contains(" img/s"), "{line}");
+        assert!(line.starts_with(&format!("epoch {:>3}/{count}  ", number + 1)), "{line}");
+        assert!(parts.iter().all(|part| line.contains(part)), "{parts:?} are not all in {line}");
+        assert!(line.chars().count() < usize::from(columns), "{line} is wider than {columns} columns");
     }
 }
 
@@ -194,7 +195,7 @@ fn a_panel_is_drawn_in_one_place_and_its_curves_stay() {
     let (code, lines) = session.ends();
     assert_eq!(code, Some(0));
     assert!(session.is_coloured());
-    assert_epochs(&lines, 40);
+    assert_epochs(&lines, 40, WIDE, &["  loss ", "  validation ", "  accuracy ", " img/s"]);
     for (part, times) in [
         (losses, 1),
         (metric, 1),
@@ -214,7 +215,7 @@ fn a_narrow_terminal_has_a_panel_that_fits() {
     session.shows(&[" % ", " left", " images/s", "loss  ── training", "blue  ━", "red   ━"]);
     let (code, lines) = session.ends();
     assert_eq!(code, Some(0));
-    assert_epochs(&lines, 40);
+    assert_epochs(&lines, 40, NARROW, &["  accuracy "]);
     assert_eq!(count(&lines, "loss  ── training"), 1, "{}", lines.join("\n"));
     assert_eq!(count(&lines, "model: run/model.divvy"), 1, "{}", lines.join("\n"));
 }
