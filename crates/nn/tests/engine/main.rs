@@ -11,6 +11,7 @@ mod explaining;
 mod finite_differences;
 mod folding;
 mod fusing;
+mod initializers;
 mod layers;
 mod logits;
 mod losses;
