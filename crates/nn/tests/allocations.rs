@@ -28,7 +28,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Pictures whose memory is foretold.
-const BATCH: usize = 8;
+const BATCH: usize = 2;
 
 fn main() {
     let clipped = |optimizer: Optimizer| optimizer.weight_decay(1e-4).clip_norm(1.0);
@@ -83,7 +83,7 @@ fn memory_is_foretold(isa: Isa, threads: usize, algorithms: Algorithms) {
     /// Parameters, their average, gradients, two moments, arena, scratch and constants.
     const BUFFERS: usize = 8;
     let head = Head::for_task(Task::MultiClass, None, 3).unwrap();
-    let network = Architecture::by_name("resnet8").unwrap().network([16, 16, 3], &head).unwrap();
+    let network = Architecture::by_name("resnet8").unwrap().network([32, 32, 3], &head).unwrap();
     let images = vec![0.5; BATCH * network.graph().input_shape().len()];
     let targets = [1.0, 0.0, 0.0].repeat(BATCH);
     let adam = Optimizer::adam().average(0.9);
