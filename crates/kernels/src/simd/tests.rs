@@ -108,11 +108,19 @@ impl Kernel for CopyBytes<'_> {
     }
 }
 
+/// How many numbers a vector holds, as the processors' manuals have it.
+fn lanes(isa: Isa) -> usize {
+    match isa.name() {
+        "avx512" => 16,
+        "neon" => 4,
+        _ => 8,
+    }
+}
+
 #[test]
 fn bytes_are_numbers_from_0_to_255() {
     for isa in Isa::present() {
-        let lanes = if isa.name() == "avx512" { 16 } else { 8 };
-        for n in 1..=lanes {
+        for n in 1..=lanes(isa) {
             let from: Vec<u8> = (0..n).map(|i| (255 - 16 * i) as u8).collect();
             let mut to = vec![7; n + 1];
             let sum = isa.call(CopyBytes(&from, &mut to));
@@ -126,11 +134,7 @@ proptest! {
     #[test]
     fn partial_loads_and_stores_stay_within_the_slice(values in prop::collection::vec(-9.0_f32..9.0, 0..20), room in 0_usize..20) {
         for isa in Isa::present() {
-            let lanes = match isa.name() {
-                "avx512" => 16,
-                "neon" => 4,
-                _ => 8,
-            };
+            let lanes = lanes(isa);
             let mut out = vec![77.0; room];
             let sum = isa.call(Copy(&values, &mut out));
             let read = &values[..values.len().min(lanes)];
