@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::tiles::{Lift, LiftInput, LiftOutputs, LowerWeights, Planes, Source, Tiles};
 use super::transform::{Input, LinearMap, OutputTransposed, WeightsTransposed};
-use super::{Blocks, WinogradTile, weight_planes, with_sides, zeros_len};
+use super::{BLOCK, Blocks, WinogradTile, weight_planes, with_sides, zeros_len};
 use crate::Cpu;
 use crate::conv::backward_weights::pieces;
 use crate::conv::correlation::{Correlation, Panel};
@@ -16,8 +16,6 @@ use crate::disjoint::Disjoint;
 use crate::microkernel::WeightSweep;
 use crate::packing::PANEL;
 
-/// Elements of a block's planes, squares and one panel's gradients: 384 KiB.
-const BLOCK: usize = 96 * 1024;
 /// Elements of a task's sums: 640 KiB.
 const SUMS: usize = 160 * 1024;
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::tiles::{Lift, LiftInput, Lower, Planes, Source, Tiles};
 use super::transform::{Input, LinearMap, Output};
-use super::{Blocks, WinogradTile, weight_planes, with_sides, zeros_len};
+use super::{BLOCK, Blocks, WinogradTile, weight_planes, with_sides, zeros_len};
 use crate::Cpu;
 use crate::conv::Epilogue;
 use crate::conv::correlation::{Correlation, Panel};
@@ -12,8 +12,6 @@ use crate::disjoint::Disjoint;
 use crate::microkernel::{Grid, PixelSweep, Start, Strides, TASKS, Taps, Target};
 use crate::packing::PANEL;
 
-/// Elements of a task's planes: 384 KiB, which stay in a second-level cache of 512 KiB while weights pass by.
-const BLOCK: usize = 96 * 1024;
 /// Tiles of a task at the least, where there are as many: a full tile of the microkernel for every time that weights are fetched.
 const TILES: usize = 14;
 

@@ -100,6 +100,9 @@ pub(super) fn weights_len(c: &Correlation, tile: WinogradTile) -> usize {
     c.panels() * weight_planes(c).len(tile.planes())
 }
 
+/// Elements of the planes of a block of tiles, squares and what one panel makes of them or is multiplied by: 384 KiB, which stay in a second-level cache of
+/// 512 KiB while weights or sums pass by.
+const BLOCK: usize = 96 * 1024;
 /// Channels of a panel that one task transforms.
 const CHANNELS: usize = 16;
 

@@ -348,10 +348,10 @@ where
         let columns = OUT.min(self.map.width - tile.column);
         let first = tile.image * strides.image + tile.row * strides.row + tile.column * strides.pixel;
         for j in 0..OUT {
-            let outputs = Output::apply(simd, column_of(simd, &half, j));
             if j >= columns {
                 break;
             }
+            let outputs = Output::apply(simd, column_of(simd, &half, j));
             for (i, output) in outputs.into_iter().enumerate().take(rows) {
                 let pixel = first + i * strides.row + j * strides.pixel;
                 let sum = simd.add(output, bias);
