@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 /// Numbers in a cache line.
-const LINE: usize = 16;
+pub(crate) const LINE: usize = 16;
 /// Numbers in a huge page (2 MiB on x86-64 and 64-bit Arm).
 const HUGE: usize = 512 * 1024;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::clock::shortest;
 use crate::Cpu;
+use crate::buffer::LINE;
 use crate::disjoint::Disjoint;
 use crate::simd::{Kernel, Simd};
 
@@ -13,9 +14,6 @@ const BUDGET: Duration = Duration::from_millis(60);
 
 /// Bytes that a thread moves at the least in one run, in as many passes as that takes: some 20 microseconds at the fastest.
 const MOVED: usize = 8 << 20;
-
-/// Numbers in a cache line: vectors must not straddle two.
-const LINE: usize = 16;
 
 /// Numbers that a loop moves in one turn.
 const BLOCK: usize = 8 * LINE;

@@ -8,6 +8,7 @@
 //! * [`PixelSweep`]: a row is a pixel of an image, and `k` runs over what a kernel window sees from there, read in
 //!   place ("implicit GEMM": no matrix of windows is ever written).
 //! * [`WeightSweep`]: a row is a weight, and `k` runs over the pixels that it is multiplied with.
+//! * [`PlaneSweep`]: `a` is a matrix, one of many that lie in planes.
 //!
 //! [`ChannelSweep`] and [`ChannelWeightSweep`] are the same two for depthwise convolutions, where nothing is summed over channels.
 
@@ -15,6 +16,7 @@ mod channel_weights;
 mod channels;
 mod cursor;
 mod pixels;
+mod planes;
 mod taps;
 mod target;
 mod weights;
@@ -23,6 +25,7 @@ mod windows;
 pub(crate) use channel_weights::ChannelWeightSweep;
 pub(crate) use channels::ChannelSweep;
 pub(crate) use pixels::PixelSweep;
+pub(crate) use planes::{MatrixStrides, PlaneSweep};
 pub(crate) use taps::Taps;
 pub(crate) use target::{After, Start, Target};
 pub(crate) use weights::WeightSweep;

@@ -44,7 +44,7 @@ pub(crate) struct After<'a> {
 }
 
 impl After<'_> {
-    fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         self.before.is_none() && self.residual.is_none() && self.activation.is_none() && self.behind.is_none()
     }
 }

@@ -13,7 +13,7 @@ use crate::conv::backward_weights::pieces;
 use crate::conv::correlation::{Correlation, Panel};
 use crate::conv::partial::{PARTS, Partials};
 use crate::disjoint::Disjoint;
-use crate::microkernel::WeightSweep;
+use crate::microkernel::{MatrixStrides, PlaneSweep};
 use crate::packing::PANEL;
 
 /// Elements of a task's sums: 640 KiB.
@@ -193,19 +193,19 @@ impl Part<'_> {
                     target: &mut *lifted_outputs,
                 };
                 cpu.isa().call(LiftOutputs::<OUT, IN>(lift));
-                for (plane, sums) in sums.chunks_exact_mut(weight_planes(c).stride()).enumerate() {
-                    cpu.isa().call(WeightSweep {
-                        rows: 1,
-                        columns: range.len(),
-                        source: &lifted_squares[plane * squares.stride()..],
-                        row_stride: 0,
-                        pixel_stride: squares.channels,
-                        outputs: &lifted_outputs[plane * outputs.stride()..],
-                        width: filters,
-                        gradient: &mut sums[..c.depth() * PANEL],
-                        add: first > tiles.start,
-                    });
-                }
+                cpu.isa().call(PlaneSweep {
+                    planes: IN * IN,
+                    rows: c.depth(),
+                    depth: range.len(),
+                    source: lifted_squares,
+                    strides: MatrixStrides { plane: squares.stride(), row: 1, number: squares.channels },
+                    panels: lifted_outputs,
+                    panel_stride: outputs.stride(),
+                    target: sums,
+                    target_stride: weight_planes(c).stride(),
+                    columns: PANEL,
+                    add: first > tiles.start,
+                });
             }
             first = range.end;
         }

@@ -9,7 +9,7 @@ use crate::Cpu;
 use crate::conv::Epilogue;
 use crate::conv::correlation::{Correlation, Panel};
 use crate::disjoint::Disjoint;
-use crate::microkernel::{Grid, PixelSweep, Start, Strides, TASKS, Taps, Target};
+use crate::microkernel::{MatrixStrides, PlaneSweep, TASKS};
 use crate::packing::PANEL;
 
 /// Tiles of a task at the least, where there are as many: a full tile of the microkernel for every time that weights are fetched.
@@ -118,7 +118,19 @@ fn run_with<const OUT: usize, const IN: usize>(
         for panel in panels {
             let Panel { filter, filters, .. } = c.panel(panel);
             let of_panel = &u[panel * weights.len(IN * IN)..];
-            multiply(cpu, range.len(), IN * IN, (lifted, squares), (of_panel, weights), (scratch, products));
+            cpu.isa().call(PlaneSweep {
+                planes: IN * IN,
+                rows: range.len(),
+                depth: squares.channels,
+                source: lifted,
+                strides: MatrixStrides { plane: squares.stride(), row: squares.channels, number: 1 },
+                panels: of_panel,
+                panel_stride: weights.stride(),
+                target: scratch,
+                target_stride: products.stride(),
+                columns: filters,
+                add: false,
+            });
             cpu.isa().call(Lower::<OUT, IN> {
                 tiles,
                 range: range.clone(),
@@ -132,40 +144,4 @@ fn run_with<const OUT: usize, const IN: usize>(
             });
         }
     });
-}
-
-/// Multiplies each plane of squares with its weights, of one panel.
-fn multiply(
-    cpu: &Cpu,
-    tiles: usize,
-    count: usize,
-    (squares, from): (&[f32], Planes),
-    (weights, of_weights): (&[f32], Planes),
-    (products, to): (&mut [f32], Planes),
-) {
-    let plane_weights = from.channels * PANEL;
-    let products = Disjoint::new(products);
-    for plane in 0..count {
-        let (weights, next) = weights[plane * of_weights.stride()..].split_at(of_weights.stride());
-        let strides = |of: Planes| Strides { image: 0, row: 0, pixel: of.channels };
-        // SAFETY: sweeps of one member come one after the other, and each has a plane of its own.
-        let target = unsafe { Target::new(&products, plane * to.stride(), strides(to), PANEL) };
-        cpu.isa().call(PixelSweep {
-            grid: Grid { images: 1, rows: 1, columns: tiles },
-            source: &squares[plane * from.stride()..],
-            strides: strides(from),
-            taps: Taps {
-                rows: 1,
-                columns: 1,
-                len: from.channels,
-                row_stride: 0,
-                column_stride: from.channels,
-            },
-            weights,
-            next: &next[..next.len().min(plane_weights)],
-            start: Start::Zero,
-            in_turn: false,
-            target,
-        });
-    }
 }

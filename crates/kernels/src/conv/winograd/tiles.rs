@@ -5,8 +5,10 @@ use std::ops::Range;
 use super::transform::{
     Input, LinearMap, Output, OutputTransposed, Weights, WeightsTransposed, both_ways, column_of,
 };
+use crate::buffer::LINE;
 use crate::conv::correlation::{Correlation, Map};
 use crate::disjoint::Disjoint;
+use crate::fetch::fetch;
 use crate::microkernel::{After, Start};
 use crate::packing::PANEL;
 use crate::rectifier::Bounds;
@@ -176,12 +178,17 @@ impl Lift<'_> {
         assert!(self.target.len() >= self.planes.len(TO * TO), "room for planes");
         let channels = self.source.channels.len();
         let full = channels - channels % S::LANES;
+        let mut next = self.source.pixels::<FROM>(self.tiles.tile(self.range.start));
         for (at, index) in self.range.clone().enumerate() {
-            let pixels = self.source.pixels::<FROM>(self.tiles.tile(index));
+            let pixels = next;
+            next = self.source.pixels(self.tiles.tile((index + 1).min(self.range.end - 1)));
             // SAFETY: the pixels are within the images or the zeros, which have all channels, and tile `at` and its
             // channels are within every plane, as checked.
             unsafe {
                 for channel in (0..full).step_by(S::LANES) {
+                    if channel.is_multiple_of(LINE) {
+                        next.as_flattened().iter().for_each(|pixel| fetch(pixel.wrapping_add(channel)));
+                    }
                     self.square::<S, M, FROM, TO, true>(simd, &pixels, at, channel, S::LANES);
                 }
                 if full < channels {
@@ -274,19 +281,10 @@ where
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         self.check();
-        let filters = self.filters.len();
-        let full = filters - filters % S::LANES;
-        for (at, index) in self.range.clone().enumerate() {
-            let tile = self.tiles.tile(index);
-            // SAFETY: there are such a tile and such filters in the products, as checked.
-            unsafe {
-                for filter in (0..full).step_by(S::LANES) {
-                    self.square::<S, true>(simd, tile, at, filter, S::LANES);
-                }
-                if full < filters {
-                    self.square::<S, false>(simd, tile, at, full, filters - full);
-                }
-            }
+        if self.after.is_nothing() && matches!(self.start, Start::Zero) {
+            self.lower::<S, false>(simd);
+        } else {
+            self.lower::<S, true>(simd);
         }
     }
 }
@@ -314,77 +312,116 @@ where
         }
     }
 
+    /// Carries all tiles back; something comes after where they are to `FINISH`.
+    #[inline(always)]
+    fn lower<S: Simd, const FINISH: bool>(&self, simd: S) {
+        let filters = self.filters.len();
+        let full = filters - filters % S::LANES;
+        let outputs = self.target.pointer(0..self.target.len()).wrapping_add(self.filters.start);
+        let mut beyond = [0.0; PANEL];
+        for (at, index) in self.range.clone().enumerate() {
+            let landing = Landing {
+                products: self.products.as_ptr().wrapping_add(at * self.planes.channels),
+                stride: self.planes.stride(),
+                outputs,
+                pixels: self.pixels(self.tiles.tile(index), outputs, beyond.as_mut_ptr()),
+            };
+            // SAFETY: there are such a tile and such filters in the products, as checked.
+            unsafe {
+                for filter in (0..full).step_by(S::LANES) {
+                    self.square::<S, true, FINISH>(simd, &landing, filter, S::LANES);
+                }
+                if full < filters {
+                    self.square::<S, false, FINISH>(simd, &landing, full, filters - full);
+                }
+            }
+        }
+    }
+
+    /// This kernel's first filter of every output of a tile, of which those beyond the image go to `beyond`.
+    #[inline(always)]
+    fn pixels(&self, tile: Tile, outputs: *mut f32, beyond: *mut f32) -> [[*mut f32; OUT]; OUT] {
+        let strides = self.map.strides();
+        let corner = outputs
+            .wrapping_add(tile.image * strides.image + tile.row * strides.row + tile.column * strides.pixel);
+        let mut pixels = [[beyond; OUT]; OUT];
+        for (i, pixels) in pixels.iter_mut().enumerate() {
+            for (j, pixel) in pixels.iter_mut().enumerate() {
+                let there = corner.wrapping_add(i * strides.row + j * strides.pixel);
+                let within = tile.row + i < self.map.height && tile.column + j < self.map.width;
+                *pixel = if within { there } else { beyond };
+            }
+        }
+        pixels
+    }
+
     /// Carries `count` filters of one tile: `FULL` where they are a whole vector.
     ///
     /// # Safety
-    /// The kernel was checked; tile `at` is one of its tiles, and there are such filters.
+    /// The kernel was checked; the tile is one of its tiles, and there are such filters.
     #[inline(always)]
-    unsafe fn square<S: Simd, const FULL: bool>(
+    unsafe fn square<S: Simd, const FULL: bool, const FINISH: bool>(
         &self,
         simd: S,
-        tile: Tile,
-        at: usize,
+        landing: &Landing<OUT>,
         filter: usize,
         count: usize,
     ) {
-        let from = self.products.as_ptr().wrapping_add(at * self.planes.channels + filter);
+        let from = landing.products.wrapping_add(filter);
         let mut half = [[simd.zero(); OUT]; IN];
         for (i, half) in half.iter_mut().enumerate() {
             let mut row = [simd.zero(); IN];
             for (j, number) in row.iter_mut().enumerate() {
-                let from = from.wrapping_add((i * IN + j) * self.planes.stride());
+                let from = from.wrapping_add((i * IN + j) * landing.stride);
                 // SAFETY: promised by the caller.
                 *number = unsafe { load::<S, FULL>(simd, from, count) };
             }
             *half = Output::apply(simd, row);
         }
-        let strides = self.map.strides();
-        let bias = match self.start {
-            // SAFETY: there is a bias for each filter, as checked.
-            Start::Bias(bias) => unsafe { load::<S, FULL>(simd, bias.as_ptr().wrapping_add(filter), count) },
-            _ => simd.zero(),
-        };
-        let rows = OUT.min(self.map.height - tile.row);
-        let columns = OUT.min(self.map.width - tile.column);
-        let first = tile.image * strides.image + tile.row * strides.row + tile.column * strides.pixel;
         for j in 0..OUT {
-            if j >= columns {
-                break;
-            }
-            let outputs = Output::apply(simd, column_of(simd, &half, j));
-            for (i, output) in outputs.into_iter().enumerate().take(rows) {
-                let pixel = first + i * strides.row + j * strides.pixel;
-                let sum = simd.add(output, bias);
-                // SAFETY: the pixel is within the outputs, and the filters are those of this kernel, as checked.
-                unsafe { self.store::<S, FULL>(simd, sum, pixel, filter, count) };
+            let sums = Output::apply(simd, column_of(simd, &half, j));
+            for (sum, pixels) in sums.into_iter().zip(&landing.pixels) {
+                let pixel = pixels[j].wrapping_add(filter);
+                // SAFETY: the pixel is within the outputs, and nobody else has these filters of the tile; or it is beyond them,
+                // where there is room for a panel.
+                unsafe {
+                    let sum = if FINISH {
+                        self.finish::<S, FULL>(simd, sum, landing.offset(pixel), filter, count)
+                    } else {
+                        sum
+                    };
+                    store::<S, FULL>(simd, sum, pixel, count);
+                }
             }
         }
     }
 
-    /// Stores `count` filters of a pixel's sums after what comes after.
+    /// What becomes of `count` filters of a pixel's sums, `offset` away from the first output.
     ///
     /// # Safety
-    /// The kernel was checked; the pixel is one of its tiles', and there are such filters.
+    /// The kernel was checked, and there are such filters.
     #[inline(always)]
-    unsafe fn store<S: Simd, const FULL: bool>(
+    unsafe fn finish<S: Simd, const FULL: bool>(
         &self,
         simd: S,
         sum: S::V,
-        pixel: usize,
+        offset: usize,
         filter: usize,
         count: usize,
-    ) {
+    ) -> S::V {
         let mut sum = sum;
-        // SAFETY: what comes after has as many numbers as there are filters or outputs, as checked; nobody else has these
-        // filters of the tiles.
+        // SAFETY: what comes after has as many numbers as there are filters or outputs, as checked.
         unsafe {
+            if let Start::Bias(bias) = self.start {
+                sum = simd.add(sum, load::<S, FULL>(simd, bias.as_ptr().add(filter), count));
+            }
             if let Some([scale, shift]) = self.after.before {
                 let scale = load::<S, FULL>(simd, scale.as_ptr().add(filter), count);
                 let shift = load::<S, FULL>(simd, shift.as_ptr().add(filter), count);
                 sum = simd.mul_add(sum, scale, shift);
             }
-            if let Some(residual) = self.after.residual {
-                sum = simd.add(sum, load::<S, FULL>(simd, residual.as_ptr().add(pixel + filter), count));
+            if let Some(residual) = self.after.residual.filter(|residual| offset < residual.len()) {
+                sum = simd.add(sum, load::<S, FULL>(simd, residual.as_ptr().add(offset), count));
             }
             sum = Bounds::of(self.after.activation).keep(simd, sum);
             if let Some([scale, shift]) = self.after.behind {
@@ -392,9 +429,27 @@ where
                 let shift = load::<S, FULL>(simd, shift.as_ptr().add(filter), count);
                 sum = simd.mul_add(sum, scale, shift);
             }
-            let first = pixel + self.filters.start + filter;
-            store::<S, FULL>(simd, sum, self.target.pointer(first..first + count), count);
         }
+        sum
+    }
+}
+
+/// Where one tile's products come from and its outputs go to.
+struct Landing<const OUT: usize> {
+    /// The tile's first product in the first plane, and the elements between planes.
+    products: *const f32,
+    stride: usize,
+    /// The first filter of the first output of all.
+    outputs: *mut f32,
+    /// The first filter of each output of the tile.
+    pixels: [[*mut f32; OUT]; OUT],
+}
+
+impl<const OUT: usize> Landing<OUT> {
+    /// How many elements a pixel lies behind the first output of all; beyond all outputs where it is none of them.
+    #[inline(always)]
+    fn offset(&self, pixel: *mut f32) -> usize {
+        pixel.addr().wrapping_sub(self.outputs.addr()) / size_of::<f32>()
     }
 }
 
