@@ -4,14 +4,10 @@ use super::cursor::{Cursor, Pixels};
 use super::taps::{Pieces, Taps};
 use super::target::{Last, begin, finish, store};
 use super::{
-    Ahead, Grid, Start, Strides, Target, even_pieces, multiply, multiply_in_turn, tile_rows, with_rows,
+    Ahead, Grid, PASS, Start, Strides, Target, even_pieces, multiply, multiply_in_turn, tile_rows, with_rows,
 };
 use crate::packing::PANEL;
 use crate::simd::{Product, ProductKernel, Simd};
-
-/// Taps of one pass over the pixels: their weights, 24 KiB, stay in the first-level cache (32 KiB at the least) while
-/// pixels stream by.
-const PASS: usize = 192;
 
 /// Multiplies what a window sees from each pixel of a grid with one panel of weights.
 pub(crate) struct PixelSweep<'a> {

@@ -1,13 +1,9 @@
 //! Matrices in planes: the products of Winograd's algorithm.
 
 use super::target::{Start, begin, store};
-use super::{Ahead, even_pieces, multiply, tile_rows, with_rows};
+use super::{Ahead, PASS, even_pieces, multiply, tile_rows, with_rows};
 use crate::packing::PANEL;
 use crate::simd::{Kernel, OfNumbers, Simd};
-
-/// Numbers of a row that are multiplied in one pass: what they are multiplied with, 16 KiB for two vectors of the widest
-/// instruction set, stays in the first-level cache while rows stream by.
-const PASS: usize = 256;
 
 /// How many elements apart the numbers of matrices lie, one matrix to a plane.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
