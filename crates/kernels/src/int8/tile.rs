@@ -2,7 +2,7 @@
 
 use super::filters::{QUAD, Runs};
 use super::path::{ByteKernel, ByteSimd};
-use crate::microkernel::{Grid, Strides, Taps};
+use crate::microkernel::{Grid, Strides, Taps, in_strips};
 use crate::packing::PANEL;
 
 /// Evaluates a call with `const R: usize`, chosen at run time from 1 to the rows of a path's tile. Higher tiles are not even
@@ -164,16 +164,7 @@ impl ByteKernel for Sweep<'_> {
             return;
         }
         self.check();
-        let mut place = 0;
-        while place < self.finish.columns {
-            if self.finish.columns - place > S::LANES {
-                self.strip::<S, 2>(simd, place);
-                place += 2 * S::LANES;
-            } else {
-                self.strip::<S, 1>(simd, place);
-                place += S::LANES;
-            }
-        }
+        in_strips!(self.finish.columns, S, |N, place| self.strip::<S, N>(simd, place));
     }
 }
 

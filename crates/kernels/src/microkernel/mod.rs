@@ -228,3 +228,22 @@ macro_rules! with_rows {
     };
 }
 use with_rows;
+
+/// Walks columns in strips of two vectors, and of one where no more are left: evaluates a call with `const N: usize` and the strip's first column.
+macro_rules! in_strips {
+    ($columns:expr, $simd:ident, |$n:ident, $first:ident| $call:expr) => {
+        let mut $first = 0;
+        while $first < $columns {
+            if $columns - $first > $simd::LANES {
+                const $n: usize = 2;
+                $call;
+                $first += $n * $simd::LANES;
+            } else {
+                const $n: usize = 1;
+                $call;
+                $first += $n * $simd::LANES;
+            }
+        }
+    };
+}
+pub(crate) use in_strips;

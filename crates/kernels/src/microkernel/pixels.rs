@@ -4,7 +4,8 @@ use super::cursor::{Cursor, Pixels};
 use super::taps::{Pieces, Taps};
 use super::target::{Last, begin, finish, store};
 use super::{
-    Ahead, Grid, PASS, Start, Strides, Target, even_pieces, multiply, multiply_in_turn, tile_rows, with_rows,
+    Ahead, Grid, PASS, Start, Strides, Target, even_pieces, in_strips, multiply, multiply_in_turn, tile_rows,
+    with_rows,
 };
 use crate::packing::PANEL;
 use crate::simd::{Product, ProductKernel, Simd};
@@ -38,16 +39,7 @@ impl ProductKernel for PixelSweep<'_> {
         }
         self.check();
         let columns = self.target.columns;
-        let mut column = 0;
-        while column < columns {
-            if columns - column > S::LANES {
-                self.strip::<S, P, 2>((simd, product), column);
-                column += 2 * S::LANES;
-            } else {
-                self.strip::<S, P, 1>((simd, product), column);
-                column += S::LANES;
-            }
-        }
+        in_strips!(columns, S, |N, column| self.strip::<S, P, N>((simd, product), column));
     }
 }
 

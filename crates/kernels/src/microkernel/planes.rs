@@ -1,7 +1,7 @@
 //! Matrices in planes: the products of Winograd's algorithm.
 
 use super::target::{Start, begin, store};
-use super::{Ahead, PASS, even_pieces, multiply, tile_rows, with_rows};
+use super::{Ahead, PASS, even_pieces, in_strips, multiply, tile_rows, with_rows};
 use crate::packing::PANEL;
 use crate::simd::{Kernel, OfNumbers, Simd};
 
@@ -42,16 +42,7 @@ impl Kernel for PlaneSweep<'_> {
         self.check();
         for plane in 0..self.planes {
             for first in (0..self.depth).step_by(PASS) {
-                let mut column = 0;
-                while column < self.columns {
-                    if self.columns - column > S::LANES {
-                        self.strip::<S, 2>(simd, plane, first, column);
-                        column += 2 * S::LANES;
-                    } else {
-                        self.strip::<S, 1>(simd, plane, first, column);
-                        column += S::LANES;
-                    }
-                }
+                in_strips!(self.columns, S, |N, column| self.strip::<S, N>(simd, plane, first, column));
             }
         }
     }
@@ -73,9 +64,8 @@ impl PlaneSweep<'_> {
         let Self { planes, rows, depth, strides, .. } = self;
         assert!(*planes > 0 && *rows > 0 && *depth > 0, "an empty sweep");
         assert!(self.columns <= PANEL, "{} columns of a panel", self.columns);
-        let last =
-            |of: MatrixStrides| (planes - 1) * of.plane + (rows - 1) * of.row + (depth - 1) * of.number;
-        assert!(last(*strides) < self.source.len(), "numbers beyond the source");
+        let last = (planes - 1) * strides.plane + (rows - 1) * strides.row + (depth - 1) * strides.number;
+        assert!(last < self.source.len(), "numbers beyond the source");
         assert!(
             (planes - 1) * self.panel_stride + depth * PANEL <= self.panels.len(),
             "fewer panels than planes"
@@ -93,10 +83,8 @@ impl PlaneSweep<'_> {
         let len = PASS.min(self.depth - first);
         let panel = self.panels.as_ptr().wrapping_add(plane * self.panel_stride + first * PANEL + column);
         // What this pass will read of the next plane.
-        let ahead = Ahead {
-            at: panel.wrapping_add(self.panel_stride),
-            step: (len * PANEL) / (self.rows.div_ceil(most) * len),
-        };
+        let ahead =
+            Ahead { at: panel.wrapping_add(self.panel_stride), step: PANEL / self.rows.div_ceil(most) };
         let source = self.source.as_ptr().wrapping_add(plane * strides.plane + first * strides.number);
         let mut pass = Pass { source, strides, panel, len, ahead };
         let mut target = self.target.as_mut_ptr().wrapping_add(plane * self.target_stride + column);

@@ -1,7 +1,7 @@
 //! Tiles whose rows are weights: convolution and dense backward to the weights.
 
 use super::target::{Start, begin, store};
-use super::{Ahead, even_pieces, multiply, tile_rows, with_rows};
+use super::{Ahead, even_pieces, in_strips, multiply, tile_rows, with_rows};
 use crate::packing::PANEL;
 use crate::simd::{Product, ProductKernel, Simd};
 
@@ -30,20 +30,8 @@ impl ProductKernel for WeightSweep<'_> {
     #[inline(always)]
     fn run_with<S: Simd, P: Product<S>>(mut self, simd: S, product: P) {
         self.check();
-        let mut column = 0;
-        while column < PANEL {
-            if column >= self.width {
-                self.clear(column);
-                return;
-            }
-            if self.width - column > S::LANES {
-                self.strip::<S, P, 2>((simd, product), column);
-                column += 2 * S::LANES;
-            } else {
-                self.strip::<S, P, 1>((simd, product), column);
-                column += S::LANES;
-            }
-        }
+        in_strips!(self.width, S, |N, column| self.strip::<S, P, N>((simd, product), column));
+        self.clear(self.width.next_multiple_of(S::LANES));
     }
 }
 
@@ -55,12 +43,13 @@ impl WeightSweep<'_> {
     /// Everything the raw pointers below rely on.
     fn check(&self) {
         assert!(self.rows > 0 && self.columns > 0 && self.weights() > 0, "an empty sweep");
+        assert!(self.width <= PANEL, "{} outputs of a panel", self.width);
         let last = (self.rows - 1) * self.row_stride + (self.columns - 1) * self.pixel_stride;
         assert!(last + self.weights() <= self.source.len(), "weights reach beyond the image");
         assert!(self.rows * self.columns * PANEL <= self.outputs.len(), "fewer outputs than pixels");
     }
 
-    /// The gradients of a panel's unused columns are zero.
+    /// The gradients of a panel's unused columns, from `column` on, are zero.
     fn clear(&mut self, column: usize) {
         if !self.add {
             self.gradient.chunks_exact_mut(PANEL).for_each(|weight| weight[column..].fill(0.0));

@@ -280,6 +280,8 @@ fn larger_shapes_agree_with_the_reference() {
         Conv2dShape { strides: (2, 2), ..square(1, 65, 36, 5, 3, 1) },
         // Several panels to a task, and several tasks to the weights.
         square(17, 7, 16, 100, 3, 1),
+        // Winograd's gradient to the weights: several blocks of tiles to a task, in squares of either size.
+        square(5, 16, 96, 70, 3, 1),
         // Pairs of bf16: several tasks to the weights of each pass, of which the last is short.
         square(2, 5, 66, 98, 3, 1),
         Conv2dShape { strides: (2, 2), ..square(3, 9, 34, 130, 3, 1) },

@@ -27,12 +27,47 @@ pub(super) struct Tiles {
     outputs: (usize, usize),
 }
 
-/// One tile: its image, and its first output's row and column.
+/// Where a square of an image begins.
 #[derive(Clone, Copy)]
-struct Tile {
+struct Corner {
     image: usize,
-    row: usize,
-    column: usize,
+    row: isize,
+    column: isize,
+}
+
+impl Corner {
+    fn moved(self, (rows, columns): (isize, isize)) -> Self {
+        Self { image: self.image, row: self.row + rows, column: self.column + columns }
+    }
+
+    /// Every pixel of a square of images that begin at `first`; those outside the image are at `beyond`.
+    #[inline(always)]
+    fn pixels<const SIDE: usize>(
+        self,
+        map: Map,
+        first: *const f32,
+        beyond: *const f32,
+    ) -> [[*const f32; SIDE]; SIDE] {
+        let strides = map.strides();
+        let corner = first
+            .wrapping_add(self.image * strides.image)
+            .wrapping_offset(self.row * strides.row.cast_signed())
+            .wrapping_offset(self.column * strides.pixel.cast_signed());
+        let within =
+            |first: isize, index: usize, end: usize| first.wrapping_add_unsigned(index).cast_unsigned() < end;
+        let mut pixels = [[beyond; SIDE]; SIDE];
+        for (i, pixels) in pixels.iter_mut().enumerate() {
+            if !within(self.row, i, map.height) {
+                continue;
+            }
+            let row = corner.wrapping_add(i * strides.row);
+            for (j, pixel) in pixels.iter_mut().enumerate() {
+                let there = row.wrapping_add(j * strides.pixel);
+                *pixel = if within(self.column, j, map.width) { there } else { beyond };
+            }
+        }
+        pixels
+    }
 }
 
 impl Tiles {
@@ -50,9 +85,11 @@ impl Tiles {
         self.batch * self.rows * self.columns
     }
 
-    fn tile(&self, index: usize) -> Tile {
+    /// A tile's first output.
+    fn corner(&self, index: usize) -> Corner {
         let (image, rest) = (index / (self.rows * self.columns), index % (self.rows * self.columns));
-        Tile { image, row: rest / self.columns * self.side, column: rest % self.columns * self.side }
+        let (row, column) = (rest / self.columns * self.side, rest % self.columns * self.side);
+        Corner { image, row: row.cast_signed(), column: column.cast_signed() }
     }
 }
 
@@ -96,29 +133,9 @@ pub(super) struct Source<'a> {
 impl Source<'_> {
     /// The first channel of every pixel of a tile's square.
     #[inline(always)]
-    fn pixels<const SIDE: usize>(&self, tile: Tile) -> [[*const f32; SIDE]; SIDE] {
-        let Map { height, width, .. } = self.map;
-        let strides = self.map.strides();
-        let (top, left) = (self.origin.0 + tile.row.cast_signed(), self.origin.1 + tile.column.cast_signed());
-        let image = self.images.as_ptr().wrapping_add(tile.image * strides.image + self.channels.start);
-        let corner = image
-            .wrapping_offset(top * strides.row.cast_signed())
-            .wrapping_offset(left * strides.pixel.cast_signed());
-        let zeros = self.zeros.as_ptr();
-        let within =
-            |first: isize, index: usize, end: usize| first.wrapping_add_unsigned(index).cast_unsigned() < end;
-        let mut pixels = [[zeros; SIDE]; SIDE];
-        for (i, pixels) in pixels.iter_mut().enumerate() {
-            if !within(top, i, height) {
-                continue;
-            }
-            let row = corner.wrapping_add(i * strides.row);
-            for (j, pixel) in pixels.iter_mut().enumerate() {
-                let there = row.wrapping_add(j * strides.pixel);
-                *pixel = if within(left, j, width) { there } else { zeros };
-            }
-        }
-        pixels
+    fn pixels<const SIDE: usize>(&self, tile: Corner) -> [[*const f32; SIDE]; SIDE] {
+        let first = self.images.as_ptr().wrapping_add(self.channels.start);
+        tile.moved(self.origin).pixels(self.map, first, self.zeros.as_ptr())
     }
 
     /// What the pointers of [`Self::pixels`] rely on.
@@ -178,10 +195,10 @@ impl Lift<'_> {
         assert!(self.target.len() >= self.planes.len(TO * TO), "room for planes");
         let channels = self.source.channels.len();
         let full = channels - channels % S::LANES;
-        let mut next = self.source.pixels::<FROM>(self.tiles.tile(self.range.start));
+        let mut next = self.source.pixels::<FROM>(self.tiles.corner(self.range.start));
         for (at, index) in self.range.clone().enumerate() {
             let pixels = next;
-            next = self.source.pixels(self.tiles.tile((index + 1).min(self.range.end - 1)));
+            next = self.source.pixels(self.tiles.corner((index + 1).min(self.range.end - 1)));
             // SAFETY: the pixels are within the images or the zeros, which have all channels, and tile `at` and its
             // channels are within every plane, as checked.
             unsafe {
@@ -318,13 +335,21 @@ where
         let filters = self.filters.len();
         let full = filters - filters % S::LANES;
         let outputs = self.target.pointer(0..self.target.len()).wrapping_add(self.filters.start);
-        let mut beyond = [0.0; PANEL];
+        // Where outputs beyond the image go, and what is added to them is read.
+        let (mut beyond, zeros) = ([0.0; PANEL], [0.0; PANEL]);
         for (at, index) in self.range.clone().enumerate() {
+            let tile = self.tiles.corner(index);
             let landing = Landing {
                 products: self.products.as_ptr().wrapping_add(at * self.planes.channels),
                 stride: self.planes.stride(),
-                outputs,
-                pixels: self.pixels(self.tiles.tile(index), outputs, beyond.as_mut_ptr()),
+                pixels: tile
+                    .pixels(self.map, outputs, beyond.as_mut_ptr())
+                    .map(|row| row.map(<*const f32>::cast_mut)),
+                residual: self
+                    .after
+                    .residual
+                    .filter(|_| FINISH)
+                    .map(|residual| tile.pixels(self.map, residual.as_ptr(), zeros.as_ptr())),
             };
             // SAFETY: there are such a tile and such filters in the products, as checked.
             unsafe {
@@ -336,23 +361,6 @@ where
                 }
             }
         }
-    }
-
-    /// This kernel's first filter of every output of a tile, of which those beyond the image go to `beyond`.
-    #[inline(always)]
-    fn pixels(&self, tile: Tile, outputs: *mut f32, beyond: *mut f32) -> [[*mut f32; OUT]; OUT] {
-        let strides = self.map.strides();
-        let corner = outputs
-            .wrapping_add(tile.image * strides.image + tile.row * strides.row + tile.column * strides.pixel);
-        let mut pixels = [[beyond; OUT]; OUT];
-        for (i, pixels) in pixels.iter_mut().enumerate() {
-            for (j, pixel) in pixels.iter_mut().enumerate() {
-                let there = corner.wrapping_add(i * strides.row + j * strides.pixel);
-                let within = tile.row + i < self.map.height && tile.column + j < self.map.width;
-                *pixel = if within { there } else { beyond };
-            }
-        }
-        pixels
     }
 
     /// Carries `count` filters of one tile: `FULL` where they are a whole vector.
@@ -380,32 +388,32 @@ where
         }
         for j in 0..OUT {
             let sums = Output::apply(simd, column_of(simd, &half, j));
-            for (sum, pixels) in sums.into_iter().zip(&landing.pixels) {
-                let pixel = pixels[j].wrapping_add(filter);
+            for (i, sum) in sums.into_iter().enumerate() {
                 // SAFETY: the pixel is within the outputs, and nobody else has these filters of the tile; or it is beyond them,
-                // where there is room for a panel.
+                // where there is room for a panel. What is added to it lies as it does.
                 unsafe {
                     let sum = if FINISH {
-                        self.finish::<S, FULL>(simd, sum, landing.offset(pixel), filter, count)
+                        let residual = landing.residual.map(|pixels| pixels[i][j]);
+                        self.finish::<S, FULL>(simd, sum, residual, filter, count)
                     } else {
                         sum
                     };
-                    store::<S, FULL>(simd, sum, pixel, count);
+                    store::<S, FULL>(simd, sum, landing.pixels[i][j].wrapping_add(filter), count);
                 }
             }
         }
     }
 
-    /// What becomes of `count` filters of a pixel's sums, `offset` away from the first output.
+    /// What becomes of `count` filters of a pixel's sums, to which those of `residual` are added.
     ///
     /// # Safety
-    /// The kernel was checked, and there are such filters.
+    /// The kernel was checked, and there are such filters, in the residual too.
     #[inline(always)]
     unsafe fn finish<S: Simd, const FULL: bool>(
         &self,
         simd: S,
         sum: S::V,
-        offset: usize,
+        residual: Option<*const f32>,
         filter: usize,
         count: usize,
     ) -> S::V {
@@ -420,8 +428,8 @@ where
                 let shift = load::<S, FULL>(simd, shift.as_ptr().add(filter), count);
                 sum = simd.mul_add(sum, scale, shift);
             }
-            if let Some(residual) = self.after.residual.filter(|residual| offset < residual.len()) {
-                sum = simd.add(sum, load::<S, FULL>(simd, residual.as_ptr().add(offset), count));
+            if let Some(residual) = residual {
+                sum = simd.add(sum, load::<S, FULL>(simd, residual.add(filter), count));
             }
             sum = Bounds::of(self.after.activation).keep(simd, sum);
             if let Some([scale, shift]) = self.after.behind {
@@ -439,18 +447,9 @@ struct Landing<const OUT: usize> {
     /// The tile's first product in the first plane, and the elements between planes.
     products: *const f32,
     stride: usize,
-    /// The first filter of the first output of all.
-    outputs: *mut f32,
-    /// The first filter of each output of the tile.
+    /// The first filter of each output of the tile, and of what is added to it.
     pixels: [[*mut f32; OUT]; OUT],
-}
-
-impl<const OUT: usize> Landing<OUT> {
-    /// How many elements a pixel lies behind the first output of all; beyond all outputs where it is none of them.
-    #[inline(always)]
-    fn offset(&self, pixel: *mut f32) -> usize {
-        pixel.addr().wrapping_sub(self.outputs.addr()) / size_of::<f32>()
-    }
+    residual: Option<[[*const f32; OUT]; OUT]>,
 }
 
 /// Transforms the weights of some channels of a panel: `G g G'`.
