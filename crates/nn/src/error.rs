@@ -20,15 +20,6 @@ pub enum ShapeError {
         /// What it may be.
         wanted: &'static str,
     },
-    /// First values that only the kernel of a convolution can have.
-    #[error(
-        "`{initializer}` makes filters pass channels on, which the kernel of a convolution alone can do; \
-         start other parameters with another, such as `glorot_uniform` for weights and `zeros` for a bias"
-    )]
-    KernelsOnly {
-        /// The initialiser's name.
-        initializer: &'static str,
-    },
     /// A layer for maps was given a vector.
     #[error(
         "needs a map (None, height, width, channels), found {found}; put it before the layer that flattens"

@@ -22,10 +22,8 @@ use crate::names::{UnknownName, name_and_number};
 /// | He | `2 / n_in` | He et al. 2015 |
 /// | Lecun | `1 / n_in` | Klambauer et al. 2017 |
 ///
-/// Two more are PyTorch's. `he_normal_fan_out`, from which torchvision's networks start, draws from a normal distribution of
-/// variance `2 / n_out` that is not cut off. `dirac`, for the kernels of convolutions alone, lets the layer pass on what it is given, as airbench does
-/// (Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU"): the first filters are those of `dirac_`, as many as there are channels, and the
-/// others, where there are more, are as a kernel has them by default, `glorot_uniform`.
+/// One more is PyTorch's, from which torchvision's networks start: `he_normal_fan_out` draws from a normal distribution of
+/// variance `2 / n_out` that is not cut off.
 ///
 /// In files it is a string: `"glorot_uniform"`, or `"random_normal(0.02)"` where a parameter is not the default.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -69,20 +67,6 @@ pub enum Initializer {
     LecunUniform,
     /// Truncated normal of variance `1 / n_in`.
     LecunNormal,
-    /// Of the kernel of a convolution the first filters of each group are 1 at the centre, size / 2 rounded down, of one channel each, the first of the
-    /// first, and 0 elsewhere: PyTorch's `dirac_`. Filters beyond the channels are as `GlorotUniform` draws them.
-    Dirac,
-}
-
-/// How the filters of a convolution are divided into groups, each of which sees channels of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FilterGroups {
-    /// Groups.
-    pub count: usize,
-    /// Channels that a group sees.
-    pub channels: usize,
-    /// Filters of a group.
-    pub filters: usize,
 }
 
 /// How many values one unit reads and is read by.
@@ -120,7 +104,7 @@ impl Fans {
 
 impl Initializer {
     /// Every initialiser, parameters at their defaults.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::Zeros,
         Self::Ones,
         Self::Constant { value: 0.0 },
@@ -134,7 +118,6 @@ impl Initializer {
         Self::HeNormalFanOut,
         Self::LecunUniform,
         Self::LecunNormal,
-        Self::Dirac,
     ];
 
     /// The name, without parameters.
@@ -153,14 +136,13 @@ impl Initializer {
             Self::HeNormalFanOut => "he_normal_fan_out",
             Self::LecunUniform => "lecun_uniform",
             Self::LecunNormal => "lecun_normal",
-            Self::Dirac => "dirac",
         }
     }
 
-    /// Fills `out`, a parameter of the given shape in Keras's layout, with the next values of `rng`; `groups` are those of the kernel of a convolution.
+    /// Fills `out`, a parameter of the given shape in Keras's layout, with the next values of `rng`.
     ///
     /// The same generator state gives the same values on every machine whose `ln` and `cos` round alike.
-    pub fn fill(&self, shape: &[usize], groups: Option<FilterGroups>, rng: &mut impl Rng, out: &mut [f32]) {
+    pub fn fill(&self, shape: &[usize], rng: &mut impl Rng, out: &mut [f32]) {
         let fans = Fans::of(shape);
         match *self {
             Self::Zeros => out.fill(0.0),
@@ -176,12 +158,6 @@ impl Initializer {
             Self::HeNormalFanOut => fill_normal((2.0 / fans.output).sqrt(), rng, out),
             Self::LecunUniform => fill_uniform((3.0 * fans.lecun()).sqrt(), rng, out),
             Self::LecunNormal => fill_scaled(fans.lecun(), rng, out),
-            Self::Dirac => {
-                Self::GlorotUniform.fill(shape, groups, rng, out);
-                if let Some(groups) = groups {
-                    pass_channels_on(shape, groups, out);
-                }
-            }
         }
     }
 
@@ -204,16 +180,8 @@ impl Initializer {
         }
     }
 
-    /// Refuses what makes no sense for a parameter that is no kernel of a convolution.
+    /// Refuses parameters that are no number, or a negative spread.
     pub(crate) fn check(self) -> Result<(), ShapeError> {
-        match self {
-            Self::Dirac => Err(ShapeError::KernelsOnly { initializer: self.name() }),
-            _ => self.check_for_kernel(),
-        }
-    }
-
-    /// Refuses, for the kernel of a convolution, parameters that are no number, or a negative spread.
-    pub(crate) fn check_for_kernel(self) -> Result<(), ShapeError> {
         let refuse = |number: f32, wanted| {
             Err(ShapeError::Setting { setting: self.name(), found: number.to_string(), wanted })
         };
@@ -262,21 +230,6 @@ fn fill_scaled(variance: f64, rng: &mut impl Rng, out: &mut [f32]) {
     /// Standard deviation of a standard normal cut off at ±2.
     const AFTER_CUT: f64 = 0.879_625_661_034_239_8;
     fill_truncated(variance.sqrt() / AFTER_CUT, rng, out);
-}
-
-/// Makes the first filters of each group pass on one channel each and nothing else; those beyond the channels stay.
-fn pass_channels_on(shape: &[usize], groups: FilterGroups, out: &mut [f32]) {
-    let FilterGroups { count, channels, filters } = groups;
-    let centre = shape[0] / 2 * shape[1] + shape[1] / 2;
-    for (tap, of_tap) in out.chunks_exact_mut(channels * count * filters).enumerate() {
-        for (channel, of_channel) in of_tap.chunks_exact_mut(count * filters).enumerate() {
-            for group in of_channel.chunks_exact_mut(filters) {
-                for (filter, value) in group.iter_mut().take(channels).enumerate() {
-                    *value = f32::from(u8::from(tap == centre && filter == channel));
-                }
-            }
-        }
-    }
 }
 
 impl fmt::Display for Initializer {
@@ -329,7 +282,7 @@ mod tests {
 
     fn sample(initializer: Initializer, shape: &[usize]) -> Sample {
         let mut values = vec![0.0_f32; shape.iter().product()];
-        initializer.fill(shape, None, &mut ChaCha8Rng::seed_from_u64(7), &mut values);
+        initializer.fill(shape, &mut ChaCha8Rng::seed_from_u64(7), &mut values);
         let n = values.len() as f64;
         let values = values.iter().map(|&value| f64::from(value));
         let mean = values.clone().sum::<f64>() / n;
@@ -397,8 +350,7 @@ mod tests {
     fn the_same_seed_gives_the_same_values() {
         let fill = |seed| {
             let mut values = [0.0_f32; 64];
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            Initializer::HeNormal.fill(&[8, 8], None, &mut rng, &mut values);
+            Initializer::HeNormal.fill(&[8, 8], &mut ChaCha8Rng::seed_from_u64(seed), &mut values);
             values
         };
         assert_eq!(fill(1), fill(1));

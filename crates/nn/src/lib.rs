@@ -60,7 +60,7 @@ pub use head::{
     Choice, Encoding, Head, HeadKind, LabelArray, LogitLine, Logits, Loss, LossWeights, Metric, Target,
     Targets, Task,
 };
-pub use initializer::{FilterGroups, Initializer};
+pub use initializer::Initializer;
 pub use layers::{
     ActivationLayer, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Concat, Conv2d, Dense, DepthwiseConv2d,
     Dropout, Flatten, GlobalAvgPool2d, GlobalMaxPool2d, Layer, MaxPool2d, Normalization, ParamRole,

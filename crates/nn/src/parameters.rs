@@ -220,8 +220,7 @@ impl Parameters {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(stream as u64);
             let mut values = vec![0.0; entry.spec.len()];
-            let ParamSpec { shape, groups, init, .. } = &entry.spec;
-            init.fill(shape, *groups, &mut rng, &mut values);
+            entry.spec.init.fill(&entry.spec.shape, &mut rng, &mut values);
             parameters.write(entry, &values);
         }
         parameters

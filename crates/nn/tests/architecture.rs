@@ -1,6 +1,6 @@
 //! The named architectures, and networks from files.
 
-use divvy_nn::{Architecture, ArchitectureError, BuildError, Graph, Head, Network, Shape, ShapeError, Task};
+use divvy_nn::{Architecture, ArchitectureError, BuildError, Graph, Head, Network, Shape, Task};
 
 fn head(task: Task, classes: usize) -> Head {
     Head::for_task(task, None, classes).unwrap()
@@ -148,51 +148,6 @@ fn where_size_is_not_the_trouble_none_is_told() {
         "a.toml, line 1: layer `dense`: needs a vector (None, features), found (None, 8, 8, 3); \
          put Flatten or GlobalAvgPool2d before it"
     );
-}
-
-#[test]
-fn what_only_kernels_of_convolutions_can_begin_with_is_refused_elsewhere() {
-    let build = |layer: &str| {
-        let text = format!(
-            "[[layer]]\ntype = \"conv2d\"\nfilters = 2\nkernel = 3\nkernel_initializer = \"dirac\"\n\
-             [[layer]]\n{layer}\n[[layer]]\ntype = \"flatten\""
-        );
-        Architecture::from_toml(&text, "a.toml").unwrap().graph([8, 8, 3], &head(Task::Binary, 2))
-    };
-    let conv2d = "type = \"conv2d\"\nfilters = 2\nkernel = 1";
-    let depthwise = "type = \"depthwise_conv2d\"\nkernel = 1";
-    let separable = "type = \"separable_conv2d\"\nfilters = 2\nkernel = 1";
-    let dense = "type = \"flatten\"\n[[layer]]\ntype = \"dense\"\nunits = 3";
-    for (layer, key, is_kernel) in [
-        (conv2d, "kernel", true),
-        (conv2d, "bias", false),
-        (depthwise, "depthwise", true),
-        (depthwise, "bias", false),
-        (separable, "depthwise", true),
-        (separable, "pointwise", true),
-        (separable, "bias", false),
-        (dense, "kernel", false),
-        (dense, "bias", false),
-        ("type = \"batch_norm\"", "gamma", false),
-        ("type = \"batch_norm\"", "beta", false),
-    ] {
-        let built = build(&format!("{layer}\n{key}_initializer = \"dirac\""));
-        assert_eq!(built.is_ok(), is_kernel, "{layer}, {key}");
-        if let Err(error) = built {
-            let ArchitectureError::Build { source, line: Some(6 | 8), .. } = &error else {
-                panic!("{error}")
-            };
-            let is_it = matches!(
-                **source,
-                BuildError::Layer { source: ShapeError::KernelsOnly { initializer: "dirac" }, .. }
-            );
-            let message = error.to_string();
-            assert!(
-                is_it && message.contains("`dirac`") && message.contains("such as `glorot_uniform`"),
-                "{message}"
-            );
-        }
-    }
 }
 
 #[test]

@@ -105,8 +105,7 @@ impl LayerRule for BatchNorm {
 
     fn parameters(&self, inputs: &[Shape]) -> Vec<ParamSpec> {
         let channels = inputs[0].channels();
-        let parameter =
-            |name, init, role| ParamSpec { name, shape: vec![channels], groups: None, init, role };
+        let parameter = |name, init, role| ParamSpec { name, shape: vec![channels], init, role };
         let gamma = self.scale.then(|| parameter("gamma", self.gamma_initializer, ParamRole::Scale));
         let beta = self.center.then(|| parameter("beta", self.beta_initializer, ParamRole::Bias));
         let statistics = [

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::{LayerRule, ParamRole, ParamSpec, at_least_one, only_map};
 use crate::activation::Activation;
 use crate::error::ShapeError;
-use crate::initializer::{FilterGroups, Initializer};
+use crate::initializer::Initializer;
 use crate::parameters::ParameterId;
 use crate::plan::lower::{Lowering, Value};
 use crate::plan::op::{ConvEpilogue, ConvOperand, Op};
@@ -148,7 +148,7 @@ impl Conv2d {
             });
         }
         self.activation.check()?;
-        self.kernel_initializer.check_for_kernel()?;
+        self.kernel_initializer.check()?;
         self.bias_initializer.check()
     }
 }
@@ -163,19 +163,15 @@ impl LayerRule for Conv2d {
 
     fn parameters(&self, inputs: &[Shape]) -> Vec<ParamSpec> {
         let [height, width] = self.kernel.into();
-        let channels = inputs[0].channels() / self.groups;
-        let groups = FilterGroups { count: self.groups, channels, filters: self.filters / self.groups };
         let kernel = ParamSpec {
             name: "kernel",
-            shape: vec![height, width, channels, self.filters],
-            groups: Some(groups),
+            shape: vec![height, width, inputs[0].channels() / self.groups, self.filters],
             init: self.kernel_initializer,
             role: ParamRole::Weight,
         };
         let bias = self.use_bias.then(|| ParamSpec {
             name: "bias",
             shape: vec![self.filters],
-            groups: None,
             init: self.bias_initializer,
             role: ParamRole::Bias,
         });

@@ -83,14 +83,12 @@ impl LayerRule for Dense {
         let kernel = ParamSpec {
             name: "kernel",
             shape: vec![inputs[0].channels(), self.units],
-            groups: None,
             init: self.kernel_initializer,
             role: ParamRole::Weight,
         };
         let bias = self.use_bias.then(|| ParamSpec {
             name: "bias",
             shape: vec![self.units],
-            groups: None,
             init: self.bias_initializer,
             role: ParamRole::Bias,
         });

@@ -4,7 +4,7 @@ use super::conv2d::{Conv2d, convolve, glorot_uniform, one, yes, zeros};
 use super::{LayerRule, ParamRole, ParamSpec, at_least_one, only_map};
 use crate::activation::Activation;
 use crate::error::ShapeError;
-use crate::initializer::{FilterGroups, Initializer};
+use crate::initializer::Initializer;
 use crate::plan::lower::{Lowering, Value};
 use crate::shape::{Padding, Shape, Size2d, Window};
 use divvy_kernels::WeightLayout;
@@ -143,7 +143,6 @@ impl DepthwiseConv2d {
         ParamSpec {
             name,
             shape: vec![self.kernel.height, self.kernel.width, channels, self.depth_multiplier],
-            groups: Some(FilterGroups { count: channels, channels: 1, filters: self.depth_multiplier }),
             init: self.depthwise_initializer,
             role: ParamRole::Weight,
         }
@@ -161,7 +160,7 @@ impl LayerRule for DepthwiseConv2d {
         let [height, width, channels] = only_map(inputs)?;
         at_least_one("depth_multiplier", self.depth_multiplier)?;
         self.activation.check()?;
-        self.depthwise_initializer.check_for_kernel()?;
+        self.depthwise_initializer.check()?;
         self.bias_initializer.check()?;
         let geometry = self.window().over(height, width, channels)?;
         Shape::map(geometry.height, geometry.width, self.filters(channels))
@@ -172,7 +171,6 @@ impl LayerRule for DepthwiseConv2d {
         let bias = self.use_bias.then(|| ParamSpec {
             name: "bias",
             shape: vec![self.filters(channels)],
-            groups: None,
             init: self.bias_initializer,
             role: ParamRole::Bias,
         });

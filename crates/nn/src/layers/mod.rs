@@ -44,7 +44,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ShapeError;
 use crate::graph::NamedLayer;
-use crate::initializer::{FilterGroups, Initializer};
+use crate::initializer::Initializer;
 use crate::plan::lower::{Lowering, Value};
 use crate::shape::Shape;
 
@@ -227,8 +227,6 @@ pub struct ParamSpec {
     /// Keras's layout: `[height, width, in / groups, out]` of a convolution, `[height, width, in, depth multiplier]` of a
     /// depthwise one, `[in, out]` of a dense layer, else `[channels]`.
     pub shape: Vec<usize>,
-    /// How the filters are divided, where it is the kernel of a convolution.
-    pub groups: Option<FilterGroups>,
     /// Its first values.
     pub init: Initializer,
     /// How it is trained.

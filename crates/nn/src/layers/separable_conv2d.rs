@@ -5,7 +5,7 @@ use super::depthwise_conv2d::one_each;
 use super::{DepthwiseConv2d, LayerRule, ParamRole, ParamSpec, at_least_one};
 use crate::activation::Activation;
 use crate::error::ShapeError;
-use crate::initializer::{FilterGroups, Initializer};
+use crate::initializer::Initializer;
 use crate::plan::lower::{Lowering, Value};
 use crate::shape::{Padding, Shape, Size2d, Window};
 use divvy_kernels::WeightLayout;
@@ -156,7 +156,7 @@ impl LayerRule for SeparableConv2d {
         let between = self.between(inputs)?;
         at_least_one("filters", self.filters)?;
         self.activation.check()?;
-        self.pointwise_initializer.check_for_kernel()?;
+        self.pointwise_initializer.check()?;
         self.bias_initializer.check()?;
         match between {
             Shape::Map { height, width, .. } => Shape::map(height, width, self.filters),
@@ -166,18 +166,15 @@ impl LayerRule for SeparableConv2d {
 
     fn parameters(&self, inputs: &[Shape]) -> Vec<ParamSpec> {
         let depthwise = self.depthwise().kernel_spec("depthwise_kernel", inputs[0].channels());
-        let channels = self.pointwise_channels(inputs);
         let pointwise = ParamSpec {
             name: "pointwise_kernel",
-            shape: vec![1, 1, channels, self.filters],
-            groups: Some(FilterGroups { count: 1, channels, filters: self.filters }),
+            shape: vec![1, 1, self.pointwise_channels(inputs), self.filters],
             init: self.pointwise_initializer,
             role: ParamRole::Weight,
         };
         let bias = self.use_bias.then(|| ParamSpec {
             name: "bias",
             shape: vec![self.filters],
-            groups: None,
             init: self.bias_initializer,
             role: ParamRole::Bias,
         });

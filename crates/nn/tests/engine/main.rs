@@ -11,7 +11,6 @@ mod explaining;
 mod finite_differences;
 mod folding;
 mod fusing;
-mod initializers;
 mod layers;
 mod logits;
 mod losses;

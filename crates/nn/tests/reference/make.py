@@ -7,12 +7,11 @@ Everything runs on the CPU in double precision, but for the float32 half of traj
 """
 
 import explanations
-import initializers
 import layers
 import losses
 import optimizers
 import schedules
 import trajectory
 
-for topic in (explanations, initializers, layers, losses, optimizers, schedules, trajectory):
+for topic in (explanations, layers, losses, optimizers, schedules, trajectory):
     topic.make()
