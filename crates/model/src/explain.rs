@@ -30,8 +30,8 @@ pub enum ExplainError {
 impl Classifier {
     /// Where in prepared pictures, `[pictures, height, width, channels]`, the classifier has found what speaks for a group, by its number;
     /// without `groups` for the one that each picture is most likely of. A map for each picture, on the grid of the network's last map:
-    /// Grad-CAM (Selvaraju et al., 2017), 0 where nothing speaks for the group. Several models give the mean of theirs, and so do the sides of
-    /// a picture that is looked at from several, by the weights that they have in its answer.
+    /// Grad-CAM (Selvaraju et al., 2017), 0 where nothing speaks for the group. Several models give the mean of theirs, and so do both sides of
+    /// a picture that is looked at from two.
     ///
     /// # Errors
     /// [`ExplainError`] for a model in 8 bits, for a network without such a map, and where there is no memory.

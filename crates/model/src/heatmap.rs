@@ -72,19 +72,7 @@ impl Heatmap {
     pub fn on_grid(&self, height: usize, width: usize) -> Self {
         let rows: Vec<_> = (0..height).map(|row| covered(row, height, self.height)).collect();
         let columns: Vec<_> = (0..width).map(|column| covered(column, width, self.width)).collect();
-        self.gathered(&rows, &columns)
-    }
-
-    /// Of each cell what lies so many cells below it and to its right, or parts of a cell. Beyond the border it is as at the border.
-    pub(crate) fn moved(&self, down: f64, right: f64) -> Self {
-        let rows: Vec<_> = (0..self.height).map(|row| beside(row, down, self.height)).collect();
-        let columns: Vec<_> = (0..self.width).map(|column| beside(column, right, self.width)).collect();
-        self.gathered(&rows, &columns)
-    }
-
-    /// The map whose cells are these parts of rows and of columns.
-    fn gathered(&self, rows: &[Parts], columns: &[Parts]) -> Self {
-        let cell = |row: &Parts, column: &Parts| -> f64 {
+        let cell = |row: &[(usize, f64)], column: &[(usize, f64)]| -> f64 {
             let of_row = |&(i, share): &(usize, f64)| -> f64 {
                 let weights = &self.weights[i * self.width..][..self.width];
                 share * column.iter().map(|&(j, share)| share * f64::from(weights[j])).sum::<f64>()
@@ -92,7 +80,7 @@ impl Heatmap {
             row.iter().map(of_row).sum()
         };
         let weights = rows.iter().flat_map(|row| columns.iter().map(|column| cell(row, column) as f32));
-        Self::new(rows.len(), columns.len(), weights.collect())
+        Self::new(height, width, weights.collect())
     }
 
     /// How far two maps agree on what counts more and what less: Spearman's rank correlation over the cells of the coarser grid, from −1
@@ -108,22 +96,13 @@ impl Heatmap {
     /// # Panics
     /// When there are none.
     pub(crate) fn mean(maps: &[&Self]) -> Self {
-        Self::weighted_mean(&maps.iter().map(|&map| (map, 1.0)).collect::<Vec<_>>())
-    }
-
-    /// The mean of maps, each as often as its number says, on the grid of the first.
-    ///
-    /// # Panics
-    /// When there are none.
-    pub(crate) fn weighted_mean(maps: &[(&Self, f64)]) -> Self {
-        let Self { height, width, .. } = *maps[0].0;
+        let Self { height, width, .. } = *maps[0];
         let mut sums = vec![0.0_f64; height * width];
-        for (map, times) in maps {
+        for map in maps {
             let map = map.on_grid(height, width);
-            sums.iter_mut().zip(map.weights).for_each(|(sum, weight)| *sum += times * f64::from(weight));
+            sums.iter_mut().zip(map.weights).for_each(|(sum, weight)| *sum += f64::from(weight));
         }
-        let all: f64 = maps.iter().map(|(_, times)| times).sum();
-        Self::new(height, width, sums.iter().map(|sum| (sum / all) as f32).collect())
+        Self::new(height, width, sums.iter().map(|sum| (sum / maps.len() as f64) as f32).collect())
     }
 }
 
@@ -145,11 +124,8 @@ impl From<Heatmap> for Record {
     }
 }
 
-/// What a cell is made of along an axis: cells, each with its share in it.
-type Parts = Vec<(usize, f64)>;
-
-/// The cells of an axis of `from` cells that one of `to` cells covers.
-fn covered(at: usize, to: usize, from: usize) -> Parts {
+/// The cells of an axis of `from` cells that one of `to` cells covers, each with its share in it.
+fn covered(at: usize, to: usize, from: usize) -> Vec<(usize, f64)> {
     // In units in which both kinds of cells have whole lengths.
     let (begin, end) = (at * from, (at + 1) * from);
     let cells = begin / to..end.div_ceil(to);
@@ -159,14 +135,6 @@ fn covered(at: usize, to: usize, from: usize) -> Parts {
             (cell, overlap as f64 / from as f64)
         })
         .collect()
-}
-
-/// The two cells of an axis of `len` cells between which one is that is so many further on.
-fn beside(at: usize, by: f64, len: usize) -> Parts {
-    let place = at as f64 + by;
-    let inside = |cell: f64| cell.clamp(0.0, (len - 1) as f64) as usize;
-    let share = place - place.floor();
-    vec![(inside(place.floor()), 1.0 - share), (inside(place.floor() + 1.0), share)]
 }
 
 /// The rank of each number, from 1; of equals the mean of theirs.
@@ -216,16 +184,6 @@ mod tests {
         };
         near(&fine.on_grid(2, 2), &[1.0 / 3.0, 5.0 / 3.0, 19.0 / 3.0, 29.0 / 3.0]);
         near(&map(1, 2, &[1.0, 3.0]).on_grid(2, 3), &[1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
-    }
-
-    #[test]
-    fn a_map_that_is_moved_shows_what_lies_there() {
-        let some = map(2, 3, &[0.0, 1.0, 2.0, 6.0, 7.0, 11.0]);
-        assert_eq!(some.moved(0.0, 0.0), some);
-        assert_eq!(some.moved(1.0, 0.0), map(2, 3, &[6.0, 7.0, 11.0, 6.0, 7.0, 11.0]));
-        assert_eq!(some.moved(-0.5, 0.0), map(2, 3, &[0.0, 1.0, 2.0, 3.0, 4.0, 6.5]));
-        assert_eq!(some.moved(0.0, 1.25), map(2, 3, &[1.25, 2.0, 2.0, 8.0, 11.0, 11.0]));
-        assert_eq!(some.moved(-9.0, 9.0), map(2, 3, &[2.0; 6]));
     }
 
     #[test]

@@ -97,16 +97,13 @@ fn one_unit_speaks_against_the_first_group() {
 }
 
 #[test]
-fn several_sides_and_several_models_give_the_mean() {
-    let images = spot(4, 3);
-    let mut expected = map_of_spot(4, 3, [2.0, 0.5], 5.0);
+fn two_sides_and_several_models_give_the_mean() {
+    let images = spot(4, 2);
+    let other_side = light([2.0, 1.0], &[-3.0, 5.0], &[0.0, 0.0]).with_views(Views::Mirrored);
+    let mut expected = map_of_spot(4, 2, [2.0, 0.5], 5.0);
     // Of the mirrored picture, what lies to the left there.
-    expected[4 * SIDE + 4] = 0.5 * 5.0 / 64.0;
-    // That it lies elsewhere in shifted pictures makes no difference.
-    for views in [Views::Mirrored, Views::Shifted] {
-        let sides = light([2.0, 1.0], &[-3.0, 5.0], &[0.0, 0.0]).with_views(views);
-        assert_is(&classifier(sides).explain(&images, Some(&[1])).unwrap()[0], &expected);
-    }
+    expected[4 * SIDE + 3] = 0.5 * 5.0 / 64.0;
+    assert_is(&classifier(other_side).explain(&images, Some(&[1])).unwrap()[0], &expected);
 
     // The second sees its pictures four times as light.
     let scaling = Scaling { mean: vec![0.0], std: vec![0.25] };
@@ -119,7 +116,7 @@ fn several_sides_and_several_models_give_the_mean() {
     let mut both = classifier(Ensemble::new(vec![first, second]).unwrap());
     let here = f32::midpoint(2.0 * 5.0, 4.0 * 6.0);
     let beside = f32::midpoint(1.0 * 5.0, 4.0 * 6.0);
-    assert_is(&both.explain(&images, None).unwrap()[0], &map_of_spot(4, 3, [here, beside], 1.0));
+    assert_is(&both.explain(&images, None).unwrap()[0], &map_of_spot(4, 2, [here, beside], 1.0));
 }
 
 #[test]

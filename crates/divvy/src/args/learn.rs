@@ -179,8 +179,8 @@ pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "HOW")]
     pub(crate) augment: Option<AugmentFlag>,
 
-    /// From how many sides the model looks at a picture: single; mirrored too, whose mean is the answer and takes twice the time; or shifted too,
-    /// by a pixel, in six times the time [default: mirrored where nothing speaks of groups that mirroring changes]
+    /// From how many sides the model looks at a picture: single, or mirrored too, whose mean is the answer and takes twice the time [default:
+    /// mirrored where nothing speaks of groups that mirroring changes]
     #[arg(long, value_name = "HOW", value_parser = views)]
     pub(crate) views: Option<Views>,
 

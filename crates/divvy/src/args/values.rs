@@ -91,8 +91,8 @@ pub(super) fn group_share(text: &str) -> Result<(String, f64), String> {
 }
 
 pub(super) fn views(text: &str) -> Result<Views, String> {
-    let known = Views::ALL.into_iter().find(|views| views.name() == text);
-    known.ok_or_else(|| "give single, mirrored or shifted".to_owned())
+    let known = [Views::Single, Views::Mirrored];
+    known.into_iter().find(|views| views.name() == text).ok_or_else(|| "give single or mirrored".to_owned())
 }
 
 pub(super) fn patience(text: &str) -> Result<NonZeroU32, String> {

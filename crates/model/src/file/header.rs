@@ -13,16 +13,13 @@ use crate::record::TrainingRecord;
 use crate::{Model, ModelError, Views, Weights};
 
 /// The newest version of the format. A model is written as the oldest version that can say it, so that older readers know it.
-pub(super) const NEWEST: u64 = SHIFTED;
+pub(super) const NEWEST: u64 = FAMILIARITY;
 
 /// The first version that holds several models.
 pub(super) const SEVERAL: u64 = 4;
 
 /// The first version that tells what the training pictures look like.
 const FAMILIARITY: u64 = 5;
-
-/// The first version of pictures that are looked at shifted.
-const SHIFTED: u64 = 6;
 
 /// The header of a file with one model.
 #[derive(Serialize)]
@@ -49,7 +46,7 @@ pub(super) struct Part<'a> {
     head: Head,
     classes: Cow<'a, [String]>,
     preprocess: Cow<'a, Preprocess>,
-    /// Since version 3, `shifted` since version 6; `single` where it is missing.
+    /// Since version 3; `single` where it is missing.
     #[serde(default, skip_serializing_if = "Views::is_single")]
     views: Views,
     graph: Cow<'a, Graph>,
@@ -140,13 +137,13 @@ impl<'a> Part<'a> {
 
     /// The first version that knows all of it.
     fn version(&self) -> u64 {
-        let of_views = match self.views {
-            Views::Single => 1,
-            Views::Mirrored => 3,
-            Views::Shifted => SHIFTED,
-        };
-        let of_familiarity = if self.familiarity { FAMILIARITY } else { 1 };
-        self.precision.version().max(of_views).max(of_familiarity)
+        if self.familiarity {
+            FAMILIARITY
+        } else if self.views.is_single() {
+            self.precision.version()
+        } else {
+            3
+        }
     }
 
     /// How many parameters the graph has.
