@@ -25,6 +25,9 @@ use crate::names::{UnknownName, name_and_number};
 /// One more is PyTorch's, from which torchvision's networks start: `he_normal_fan_out` draws from a normal distribution of
 /// variance `2 / n_out` that is not cut off.
 ///
+/// `whitening` is for the kernel of a convolution that reads the pictures: its filters follow from these ([`Whitening`](crate::Whitening)) and are left as they
+/// are by training. Until pictures were seen they are those of `glorot_uniform`.
+///
 /// In files it is a string: `"glorot_uniform"`, or `"random_normal(0.02)"` where a parameter is not the default.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -67,6 +70,8 @@ pub enum Initializer {
     LecunUniform,
     /// Truncated normal of variance `1 / n_in`.
     LecunNormal,
+    /// What makes patches of the pictures white, kept as it is.
+    Whitening,
 }
 
 /// How many values one unit reads and is read by.
@@ -104,7 +109,7 @@ impl Fans {
 
 impl Initializer {
     /// Every initialiser, parameters at their defaults.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Zeros,
         Self::Ones,
         Self::Constant { value: 0.0 },
@@ -118,6 +123,7 @@ impl Initializer {
         Self::HeNormalFanOut,
         Self::LecunUniform,
         Self::LecunNormal,
+        Self::Whitening,
     ];
 
     /// The name, without parameters.
@@ -136,6 +142,7 @@ impl Initializer {
             Self::HeNormalFanOut => "he_normal_fan_out",
             Self::LecunUniform => "lecun_uniform",
             Self::LecunNormal => "lecun_normal",
+            Self::Whitening => "whitening",
         }
     }
 
@@ -151,7 +158,7 @@ impl Initializer {
             Self::RandomUniform { limit } => fill_uniform(f64::from(limit), rng, out),
             Self::RandomNormal { deviation } => fill_normal(f64::from(deviation), rng, out),
             Self::TruncatedNormal { deviation } => fill_truncated(f64::from(deviation), rng, out),
-            Self::GlorotUniform => fill_uniform((3.0 * fans.glorot()).sqrt(), rng, out),
+            Self::GlorotUniform | Self::Whitening => fill_uniform((3.0 * fans.glorot()).sqrt(), rng, out),
             Self::GlorotNormal => fill_scaled(fans.glorot(), rng, out),
             Self::HeUniform => fill_uniform((3.0 * fans.he()).sqrt(), rng, out),
             Self::HeNormal => fill_scaled(fans.he(), rng, out),
@@ -180,13 +187,18 @@ impl Initializer {
         }
     }
 
-    /// Refuses parameters that are no number, or a negative spread.
+    /// Refuses parameters that are no number, or a negative spread, and what is for other parameters; [`Conv2d`](crate::Conv2d) checks itself what whitens.
     pub(crate) fn check(self) -> Result<(), ShapeError> {
         let refuse = |number: f32, wanted| {
             Err(ShapeError::Setting { setting: self.name(), found: number.to_string(), wanted })
         };
         match (self, self.parameter()) {
             (_, Some(number)) if !number.is_finite() => refuse(number, "a finite number"),
+            (Self::Whitening, _) => Err(ShapeError::Setting {
+                setting: "an initializer",
+                found: self.name().to_owned(),
+                wanted: "another: it is for the kernel of a conv2d that reads the pictures",
+            }),
             (Self::Constant { .. }, _) | (_, None) => Ok(()),
             (_, Some(spread)) if spread < 0.0 => refuse(spread, "a number of at least 0"),
             _ => Ok(()),
@@ -200,7 +212,7 @@ fn uniform(rng: &mut impl Rng) -> f64 {
 }
 
 /// Standard normal, by the transform of Box and Muller (1958).
-fn normal(rng: &mut impl Rng) -> f64 {
+pub(crate) fn normal(rng: &mut impl Rng) -> f64 {
     // 1 - u is never 0, so the logarithm is finite.
     let radius = (-2.0 * (1.0 - uniform(rng)).ln()).sqrt();
     radius * (TAU * uniform(rng)).cos()

@@ -45,6 +45,7 @@ mod schedule;
 mod shape;
 mod state_dict;
 mod summary;
+mod whitening;
 mod wiring;
 
 pub use activation::Activation;
@@ -82,4 +83,5 @@ pub use schedule::{Plateau, PlateauState, Schedule, Warmup};
 pub use shape::{Geometry, Margins, Padding, Shape, Size2d, Window};
 pub use state_dict::StateDict;
 pub use summary::{Summary, SummaryRow};
+pub use whitening::Whitening;
 pub use wiring::{Decision, LabelForm, LossName, MetricName, Wiring};

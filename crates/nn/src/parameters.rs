@@ -1,8 +1,8 @@
 //! The numbers of a network: where each parameter lies, and its values.
 //!
 //! All trained parameters lie in one slice, in the layout that kernels read ([`WeightLayout`]), so that the optimizer, an average
-//! or a norm is a single pass. Those that weight decay pulls at come first, biases last. The moving statistics of batch norms, which no
-//! gradient reaches, lie in a second slice. Everyone outside the engine sees Keras's layouts and names.
+//! or a norm is a single pass. Those that weight decay pulls at come first, biases last. What no gradient reaches, such as the moving statistics of
+//! batch norms, lies in a second slice. Everyone outside the engine sees Keras's layouts and names.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -75,10 +75,7 @@ impl ParameterTable {
                 graph.parameters(id).into_iter().map(move |spec| Entry {
                     node: id,
                     name: format!("{}/{}", node.name, spec.name),
-                    layout: node
-                        .layer
-                        .weight_layout(&inputs, spec.name)
-                        .filter(|_| spec.role == ParamRole::Weight),
+                    layout: node.layer.weight_layout(&inputs, spec.name).filter(|_| spec.is_kernel()),
                     spec,
                     range: 0..0,
                 })
@@ -103,6 +100,11 @@ impl ParameterTable {
     /// The parameter `name` of the layer at `node`.
     pub(crate) fn find(&self, node: NodeId, name: &str) -> Option<ParameterId> {
         self.entries.iter().position(|entry| entry.node == node && entry.spec.name == name).map(ParameterId)
+    }
+
+    /// Whether gradients change a parameter.
+    pub(crate) fn is_trained(&self, id: ParameterId) -> bool {
+        !self.entries[id.0].is_statistic()
     }
 
     /// Where a parameter lies in the slice of its kind.
@@ -343,6 +345,12 @@ impl Parameters {
     /// The trained parameters and the statistics.
     pub(crate) fn slices(&self) -> (&[f32], &[f32]) {
         (&self.values, &self.statistics)
+    }
+
+    /// Puts other values in place of those of one parameter, in Keras's layout.
+    pub(crate) fn set(&mut self, id: ParameterId, values: &[f32]) {
+        let table = Arc::clone(&self.table);
+        self.write(&table.entries[id.0], values);
     }
 
     /// The values of one parameter, as kernels read them.

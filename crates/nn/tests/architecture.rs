@@ -191,3 +191,33 @@ fn wiring_that_cannot_work_is_refused() {
         "[[layer]]\nname = \"stem\"\ntype = \"flatten\"\n[[layer]]\ntype = \"flatten\"\ninputs = [\"sten\"]";
     assert!(build(near).to_string().contains("did you mean `stem`?"));
 }
+
+#[test]
+fn kernels_that_whiten_stand_where_they_can_alone() {
+    let build = |text: &str| {
+        let architecture =
+            Architecture::from_toml(&format!("{text}\n[[layer]]\ntype = \"flatten\""), "a.toml");
+        architecture.unwrap().graph([32, 32, 3], &head(Task::Binary, 2)).map_err(|error| error.to_string())
+    };
+    let layer = |more: &str| {
+        format!("[[layer]]\ntype = \"conv2d\"\nfilters = 8\nkernel_initializer = \"whitening\"\n{more}")
+    };
+    let graph = build(&layer("kernel = 3")).unwrap();
+    let summary = graph.summary();
+    assert_eq!((summary.trainable, summary.non_trainable), (8 + 30 * 30 * 8 + 1, 3 * 3 * 3 * 8));
+    let behind = format!("[[layer]]\ntype = \"rescaling\"\nscale = 2.0\n{}", layer("kernel = 3"));
+    let biased = layer("kernel = 3\nbias_initializer = \"whitening\"");
+    let dense = "[[layer]]\ntype = \"flatten\"\n[[layer]]\ntype = \"dense\"\nunits = 4\nkernel_initializer = \"whitening\"";
+    for (text, said) in [
+        (layer("kernel = 10"), "at most 256 numbers"),
+        (layer("kernel = 3\ngroups = 1\nfilters = 6").replace("filters = 8\n", ""), ""),
+        (behind, "pictures alone are whitened"),
+        (biased, "conv2d"),
+        (dense.into(), "conv2d"),
+    ] {
+        match build(&text) {
+            Ok(_) => assert_eq!(said, "", "{text}"),
+            Err(error) => assert!(!said.is_empty() && error.contains(said), "{text}: {error}"),
+        }
+    }
+}

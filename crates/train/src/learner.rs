@@ -2,7 +2,7 @@
 
 use divvy_data::{Augment, Batch, Dataset, Loader};
 use divvy_model::targets;
-use divvy_nn::{Cpu, Engine, Head, Network, NotFinite};
+use divvy_nn::{Cpu, Engine, Head, Network, NotFinite, Whitening};
 
 use crate::balance::{Balanced, Correction};
 use crate::config::TrainConfig;
@@ -18,6 +18,8 @@ pub(crate) struct Learner {
 }
 
 impl Learner {
+    /// # Errors
+    /// [`TrainError::Data`] where pictures that its first weights follow from cannot be read any more.
     pub(crate) fn new(
         config: &TrainConfig,
         network: Network,
@@ -25,7 +27,7 @@ impl Learner {
         dataset: &Dataset,
         pictures: &Pictures,
         cpu: Cpu,
-    ) -> Self {
+    ) -> Result<Self, TrainError> {
         let Pictures { training, split, scaling, .. } = pictures;
         let (batch, seed, threads) = (config.batch, config.seed, cpu.threads());
         let Balanced { loss, drawn, correction } = config.balance.of(network.head(), dataset, &split.train);
@@ -35,8 +37,28 @@ impl Learner {
         };
         let mut engine = Engine::new(network, config.device(cpu), seed);
         engine.weigh_loss(loss);
-        Self { engine, batches: batches.with_threads(threads), correction }
+        if let Some(mut whitening) = engine.whitening() {
+            let unchanged =
+                Loader::for_training(training, &split.train, scaling, batch, seed, Augment::none());
+            gather(&mut whitening, &unchanged.with_threads(threads))?;
+            engine.whiten(&whitening);
+        }
+        Ok(Self { engine, batches: batches.with_threads(threads), correction })
     }
+}
+
+/// Lets it see as many pictures as are enough, if there are so many.
+fn gather(whitening: &mut Whitening, batches: &Loader) -> Result<(), TrainError> {
+    let (mut seen, enough) = (0, whitening.pictures());
+    for batch in batches.epoch(0) {
+        let batch = batch?;
+        whitening.see(batch.images());
+        seen += batch.len();
+        if seen >= enough {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// One step on a batch at this rate; its loss, or that its numbers ran away. `encoded` is room for what is to be answered.

@@ -3,23 +3,23 @@
 use divvy_kernels as kernels;
 use divvy_kernels::{Conv2dShape, ConvLink, ConvWeights, DenseShape, DenseWeights, Epilogue, InputMask};
 
+use super::access::Stored;
 use super::{Known, Memory};
 use crate::arena::parts;
-use crate::parameters::{ParameterId, ParameterTable};
+use crate::parameters::ParameterId;
 use crate::plan::chain::Chained;
 use crate::plan::op::{BufferId, ConvEpilogue, ConvOperand};
 use crate::plan::{Op, Step};
 
 /// Weights as a convolution reads them; `transformed` is the buffer that they may be in.
 fn weights_of<'a>(
-    values: &'a [f32],
-    table: &ParameterTable,
+    stored: &'a Stored<'_>,
     known: Known<'a>,
     operand: ConvOperand,
     transformed: &'a [f32],
 ) -> ConvWeights<'a> {
     match operand {
-        ConvOperand::Packed(id) => ConvWeights::Packed(&values[table.range(id)]),
+        ConvOperand::Packed(id) => ConvWeights::Packed(stored.get(id)),
         ConvOperand::Transformed(_, transform, _) => ConvWeights::Transformed(transform, transformed),
         ConvOperand::Prepared(_, transform, id) => ConvWeights::Transformed(transform, known.get(id)),
     }
@@ -27,14 +27,13 @@ fn weights_of<'a>(
 
 /// What becomes of sums; `residual` is the buffer that is added if one is.
 fn epilogue_of<'a>(
-    values: &'a [f32],
-    table: &ParameterTable,
+    stored: &'a Stored<'_>,
     known: Known<'a>,
     epilogue: ConvEpilogue,
     residual: &'a [f32],
 ) -> Epilogue<'a> {
     Epilogue {
-        bias: epilogue.bias.map(|id| &values[table.range(id)]),
+        bias: epilogue.bias.map(|id| stored.get(id)),
         before: epilogue.before.map(|id| known.norm(id)),
         residual: epilogue.residual.map(|_| residual),
         activation: epilogue.activation,
@@ -52,7 +51,7 @@ impl Memory<'_, '_> {
     ) {
         let reads = [Some(dy), weights.buffer()].map(|id| self.part(id));
         let ([dy, transformed], [dx]) = parts(self.arena, reads, [self.plan.buffer(dx)]);
-        let weights = weights_of(&self.values, self.table, self.constants, weights, transformed);
+        let weights = weights_of(&self.parameters, self.constants, weights, transformed);
         kernels::conv2d_backward_data(self.cpu, shape, dy, weights, dx, self.scratch);
     }
 
@@ -66,8 +65,8 @@ impl Memory<'_, '_> {
     ) {
         let reads = [Some(x), weights.buffer(), epilogue.residual].map(|id| self.part(id));
         let ([x, transformed, residual], [y]) = parts(self.arena, reads, [self.plan.buffer(y)]);
-        let weights = weights_of(&self.values, self.table, self.constants, weights, transformed);
-        let epilogue = epilogue_of(&self.values, self.table, self.constants, epilogue, residual);
+        let weights = weights_of(&self.parameters, self.constants, weights, transformed);
+        let epilogue = epilogue_of(&self.parameters, self.constants, epilogue, residual);
         kernels::conv2d_forward(self.cpu, shape, x, weights, &epilogue, y, self.scratch);
     }
 
@@ -79,7 +78,7 @@ impl Memory<'_, '_> {
             _ => unreachable!("a chain of convolutions"),
         };
         let (first, last) = (operands(&steps[0]), operands(&steps[steps.len() - 1]));
-        let (values, table, known, plan) = (&*self.values, self.table, self.constants, self.plan);
+        let (stored, known, plan) = (&self.parameters, self.constants, self.plan);
         let y = plan.buffer(last.3);
         let ([before, behind], [output]) =
             parts(self.arena, [0..y.start, y.end..plan.arena_len()], [y.clone()]);
@@ -91,8 +90,8 @@ impl Memory<'_, '_> {
             let (_, weights, epilogue, _) = operands(&steps[at]);
             let residual = epilogue.residual.map_or(&[][..], read);
             ConvLink {
-                weights: weights_of(values, table, known, weights, &[]),
-                epilogue: epilogue_of(values, table, known, epilogue, residual),
+                weights: weights_of(stored, known, weights, &[]),
+                epilogue: epilogue_of(stored, known, epilogue, residual),
             }
         };
         chain.run(self.cpu, read(first.0), link, output, self.scratch);
@@ -111,10 +110,14 @@ impl Memory<'_, '_> {
         let ([x, dy], [to]) = parts(self.arena, reads, [self.part(dx)]);
         let dx = dx.map(|_| to);
         let weights = match &mut self.updates {
-            None => DenseWeights::Gradient { w: &self.values[range.clone()], dw: &mut self.gradients[range] },
-            Some(updates) => {
-                DenseWeights::Update { update: updates.of(range.clone()), w: &mut self.values[range] }
-            }
+            None => DenseWeights::Gradient {
+                w: &self.parameters.values[range.clone()],
+                dw: &mut self.gradients[range],
+            },
+            Some(updates) => DenseWeights::Update {
+                update: updates.of(range.clone()),
+                w: &mut self.parameters.values[range],
+            },
         };
         let mask = mask.map(|scale| InputMask { scale });
         kernels::dense_backward(self.cpu, shape, x, dy, weights, mask, dx, self.scratch);

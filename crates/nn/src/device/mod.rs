@@ -13,12 +13,12 @@ use divvy_kernels::{Buffer, Cpu, DropoutKey, as_bytes, as_bytes_mut};
 use crate::arena::parts;
 use crate::head::LossWeights;
 use crate::optimizer::Updates;
-use crate::parameters::{ParameterId, ParameterTable, Parameters};
+use crate::parameters::{ParameterId, Parameters};
 use crate::plan::constant::{ConstantId, Constants, Places};
 use crate::plan::op::{BufferId, LossKind, Maxima, Moving};
 use crate::plan::{Algorithms, Op, Plan, PlanOptions};
 use crate::profile::Laps;
-use access::Access;
+use access::{Access, Stored};
 use tiled::Worker;
 
 /// A processor and the memory that plans run in. The memory grows to the largest plan that was run and is used again.
@@ -170,12 +170,14 @@ impl Device {
         let mut memory = Memory {
             cpu: &self.cpu,
             plan,
-            table: &table,
             arena: &mut self.arena,
             scratch: &mut self.scratch,
             constants,
-            values: Access::Write(values),
-            statistics: Access::Write(statistics),
+            parameters: Stored {
+                values: Access::Write(values),
+                statistics: Access::Write(statistics),
+                table: &table,
+            },
             gradients,
             randomness,
             loss_weights,
@@ -203,12 +205,10 @@ pub(crate) struct Context<'a, 'u> {
 struct Memory<'a, 'u> {
     cpu: &'a Cpu,
     plan: &'a Plan,
-    table: &'a ParameterTable,
     arena: &'a mut [f32],
     scratch: &'a mut [f32],
     constants: Known<'a>,
-    values: Access<'a>,
-    statistics: Access<'a>,
+    parameters: Stored<'a>,
     gradients: &'a mut [f32],
     randomness: Randomness,
     loss_weights: Option<&'a LossWeights>,
@@ -251,7 +251,7 @@ impl Memory<'_, '_> {
     }
 
     fn range(&self, id: ParameterId) -> Range<usize> {
-        self.table.range(id)
+        self.parameters.table.range(id)
     }
 
     fn dropout(&mut self, rate: f32, layer: u32, x: BufferId, y: BufferId) {
@@ -269,7 +269,7 @@ impl Memory<'_, '_> {
     #[expect(clippy::too_many_lines, reason = "one arm for each operation, each a call")]
     fn execute(&mut self, op: &Op) {
         let (cpu, plan) = (self.cpu, self.plan);
-        let value = |id: ParameterId| &self.values[self.table.range(id)];
+        let value = |id: ParameterId| self.parameters.get(id);
         match *op {
             Op::Conv2d { ref shape, x, weights, epilogue, y } => {
                 self.convolution(shape, x, weights, epilogue, y);
@@ -320,11 +320,19 @@ impl Memory<'_, '_> {
                 self.batch_norm_backward(op);
             }
             Op::BatchNormInfer { ref shape, epsilon, x, affine, moving: Moving { mean, variance }, y } => {
-                let (mean, variance) =
-                    (&self.statistics[self.range(mean)], &self.statistics[self.range(variance)]);
                 let [x, y] = buffers(self.arena, plan, [x, y]);
                 let (gamma, beta) = (affine.gamma.map(value), affine.beta.map(value));
-                kernels::batch_norm_infer(cpu, shape, epsilon, x, gamma, beta, mean, variance, y);
+                kernels::batch_norm_infer(
+                    cpu,
+                    shape,
+                    epsilon,
+                    x,
+                    gamma,
+                    beta,
+                    value(mean),
+                    value(variance),
+                    y,
+                );
             }
             Op::BatchNormInferBackward { ref shape, norm, dy, dx } => {
                 let [scale, _] = self.constants.norm(norm);

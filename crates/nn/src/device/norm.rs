@@ -7,14 +7,14 @@ use divvy_kernels::{
 };
 
 use super::Memory;
+use super::access::Stored;
 use crate::arena::parts;
-use crate::parameters::ParameterTable;
 use crate::plan::Op;
 use crate::plan::op::{Affine, BufferId, Moving, Statistics, norm_shape};
 
 /// Gamma and beta, where there are such.
-fn affine_of<'a>(values: &'a [f32], table: &ParameterTable, affine: Affine) -> [Option<&'a [f32]>; 2] {
-    [affine.gamma, affine.beta].map(|id| id.map(|id| &values[table.range(id)]))
+fn affine_of<'a>(stored: &'a Stored<'_>, affine: Affine) -> [Option<&'a [f32]>; 2] {
+    [affine.gamma, affine.beta].map(|id| id.map(|id| stored.get(id)))
 }
 
 impl Memory<'_, '_> {
@@ -36,7 +36,7 @@ impl Memory<'_, '_> {
                 let Statistics { mean, invstd } = statistics;
                 let reads = [Some(x), residual, Some(mean), Some(invstd)].map(|id| self.part(id));
                 let ([x, other, mean, invstd], [y]) = parts(self.arena, reads, [self.plan.buffer(y)]);
-                let [gamma, beta] = affine_of(&self.values, self.table, affine);
+                let [gamma, beta] = affine_of(&self.parameters, affine);
                 let norm = Normalisation { mean, invstd, gamma, beta };
                 let residual = residual.map(|_| other);
                 kernels::batch_norm_apply(self.cpu, shape, &norm, x, residual, activation, y);
@@ -57,7 +57,7 @@ impl Memory<'_, '_> {
                 let reads = [x, mean, invstd].map(|id| self.plan.buffer(id));
                 let writes = [argmax, y].map(|id| self.plan.buffer(id));
                 let ([x, mean, invstd], [argmax, y]) = parts(self.arena, reads, writes);
-                let [gamma, beta] = affine_of(&self.values, self.table, affine);
+                let [gamma, beta] = affine_of(&self.parameters, affine);
                 let norm = Normalisation { mean, invstd, gamma, beta };
                 let places = &mut as_bytes_mut(argmax)[..y.len()];
                 let scratch = &mut *self.scratch;
@@ -90,7 +90,7 @@ impl Memory<'_, '_> {
                 let writes = [Some(dgamma), Some(dbeta), dresidual, Some(dx)].map(|id| self.part(id));
                 let ([x, y, dy, mean, invstd], [of_gamma, of_beta, of_residual, dx]) =
                     parts(self.arena, reads, writes);
-                let [gamma, beta] = affine_of(&self.values, self.table, affine);
+                let [gamma, beta] = affine_of(&self.parameters, affine);
                 let norm = Normalisation { mean, invstd, gamma, beta };
                 let y = kept.map_or(NormOutput::FromInput, |_| NormOutput::Kept(y));
                 let output = output.map(|(activation, _)| (activation, y));
@@ -122,7 +122,7 @@ impl Memory<'_, '_> {
                 let writes = [dgamma, dbeta, dx].map(|id| self.plan.buffer(id));
                 let ([x, y, argmax, dy, mean, invstd], [of_gamma, of_beta, dx]) =
                     parts(self.arena, reads, writes);
-                let [gamma, beta] = affine_of(&self.values, self.table, affine);
+                let [gamma, beta] = affine_of(&self.parameters, affine);
                 let norm = Normalisation { mean, invstd, gamma, beta };
                 let argmax = &as_bytes(argmax)[..y.len()];
                 let operands = NormPoolBackward { x, y, argmax, dy, activation, input };
@@ -151,8 +151,11 @@ impl Memory<'_, '_> {
         Statistics { mean, invstd }: Statistics,
     ) {
         let moving = [self.range(moving.mean), self.range(moving.variance)];
-        let [moving_mean, moving_variance] =
-            self.statistics.get_disjoint_mut(moving).expect("each statistic has a place of its own");
+        let [moving_mean, moving_variance] = self
+            .parameters
+            .statistics
+            .get_disjoint_mut(moving)
+            .expect("each statistic has a place of its own");
         let writes = [mean, invstd].map(|id| self.plan.buffer(id));
         let ([x], [mean, invstd]) = parts(self.arena, [self.plan.buffer(x)], writes);
         let statistics = NormStatistics { mean, invstd, moving_mean, moving_variance };

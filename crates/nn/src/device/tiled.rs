@@ -2,7 +2,7 @@
 
 use divvy_kernels::Buffer;
 
-use super::access::Access;
+use super::access::{Access, Stored};
 use super::{Device, Known, Memory, Randomness};
 use crate::parameters::Parameters;
 use crate::plan::Plan;
@@ -47,12 +47,14 @@ impl Device {
             let mut memory = Memory {
                 cpu,
                 plan: &tiling.plan,
-                table,
                 arena: &mut worker.arena,
                 scratch: &mut worker.scratch,
                 constants,
-                values: Access::Read(values),
-                statistics: Access::Read(statistics),
+                parameters: Stored {
+                    values: Access::Read(values),
+                    statistics: Access::Read(statistics),
+                    table,
+                },
                 gradients: &mut [],
                 randomness: Randomness { seed: 0, step: 0 },
                 loss_weights: None,

@@ -20,6 +20,7 @@ use crate::optimizer::OptimizerState;
 use crate::parameters::{ParameterTable, Parameters};
 use crate::plan::constant::{Constants, Places};
 use crate::plan::{Mode, Plan};
+use crate::whitening::Whitening;
 
 pub use explain::Explained;
 pub use state::{StateError, StatePart, StateTensor, StepCounts};
@@ -128,6 +129,23 @@ impl Engine {
     /// optimizer keeps none ([`Optimizer::average`](crate::Optimizer::average)).
     pub fn average(&self) -> Option<&Parameters> {
         self.average.as_ref()
+    }
+
+    /// What is to be gathered of pictures before the first step, for [`Engine::whiten`]; none where no layer asks for it.
+    pub fn whitening(&self) -> Option<Whitening> {
+        Whitening::of(self.network.graph())
+    }
+
+    /// Gives the layers that whiten the kernels that follow from pictures.
+    ///
+    /// # Panics
+    /// When it was gathered for another network.
+    pub fn whiten(&mut self, gathered: &Whitening) {
+        for (node, kernel) in gathered.kernels(self.seed) {
+            let id = self.parameters.table().find(node, "kernel").expect("a convolution has a kernel");
+            self.parameters.set(id, &kernel);
+        }
+        self.constants.expire();
     }
 
     /// Sets how much each class counts in the loss; all the same by default.

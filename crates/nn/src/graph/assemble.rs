@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Graph, GraphNode, NodeId};
-use crate::error::BuildError;
+use crate::error::{BuildError, ShapeError};
+use crate::initializer::Initializer;
 use crate::layers::{Layer, ParamSpec};
 use crate::names::nearest;
 use crate::shape::Shape;
@@ -71,10 +72,11 @@ impl Graph {
         let mut parameters = 0_usize;
         for (position, (Draft { layer, inputs, .. }, name)) in drafts.into_iter().zip(names).enumerate() {
             let shapes: Vec<Shape> = inputs.iter().map(|&input| nodes[input].shape).collect();
-            let shape = match layer.output_shape(&shapes) {
-                Ok(shape) => shape,
-                Err(source) => return Err(BuildError::Layer { layer: name, position, source }),
-            };
+            let shape =
+                match layer.output_shape(&shapes).and_then(|shape| check_place(&layer, &inputs, shape)) {
+                    Ok(shape) => shape,
+                    Err(source) => return Err(BuildError::Layer { layer: name, position, source }),
+                };
             let own = layer.parameters(&shapes).iter().map(ParamSpec::len).fold(0, usize::saturating_add);
             parameters = parameters.saturating_add(own);
             if parameters > Self::MAX_PARAMETERS {
@@ -84,6 +86,20 @@ impl Graph {
             nodes.push(GraphNode { name, layer, inputs, shape });
         }
         Ok(Self { nodes })
+    }
+}
+
+/// Refuses a layer of a known shape that stands where it cannot work: one that whitens pictures must read them.
+fn check_place(layer: &Layer, inputs: &[usize], shape: Shape) -> Result<Shape, ShapeError> {
+    match layer {
+        Layer::Conv2d(conv) if conv.kernel_initializer == Initializer::Whitening && inputs != [0] => {
+            Err(ShapeError::Setting {
+                setting: "kernel_initializer",
+                found: "whitening behind another layer".into(),
+                wanted: "another, such as `glorot_uniform`: pictures alone are whitened",
+            })
+        }
+        _ => Ok(shape),
     }
 }
 

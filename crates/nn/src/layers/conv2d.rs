@@ -148,8 +148,35 @@ impl Conv2d {
             });
         }
         self.activation.check()?;
-        self.kernel_initializer.check()?;
+        self.check_kernel(channels)?;
         self.bias_initializer.check()
+    }
+}
+
+impl Conv2d {
+    fn whitens(&self) -> bool {
+        self.kernel_initializer == Initializer::Whitening
+    }
+
+    fn check_kernel(&self, channels: usize) -> Result<(), ShapeError> {
+        /// Numbers of a patch: more take long to find the directions of.
+        const LARGEST: usize = 256;
+        if !self.whitens() {
+            return self.kernel_initializer.check();
+        }
+        let patch = self.kernel.height.saturating_mul(self.kernel.width).saturating_mul(channels);
+        let refuse = |setting, found: String, wanted| Err(ShapeError::Setting { setting, found, wanted });
+        match (self.groups, patch) {
+            (1, ..=LARGEST) => Ok(()),
+            (1, _) => refuse(
+                "kernel",
+                format!("{} over {channels} channels", self.kernel),
+                "at most 256 numbers, channels included, where the kernel_initializer is `whitening`",
+            ),
+            (groups, _) => {
+                refuse("groups", groups.to_string(), "1 where the kernel_initializer is `whitening`")
+            }
+        }
     }
 }
 
@@ -167,7 +194,7 @@ impl LayerRule for Conv2d {
             name: "kernel",
             shape: vec![height, width, inputs[0].channels() / self.groups, self.filters],
             init: self.kernel_initializer,
-            role: ParamRole::Weight,
+            role: if self.whitens() { ParamRole::Statistic } else { ParamRole::Weight },
         };
         let bias = self.use_bias.then(|| ParamSpec {
             name: "bias",

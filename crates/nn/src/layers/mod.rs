@@ -58,8 +58,7 @@ pub(crate) trait LayerRule {
         Vec::new()
     }
 
-    /// How the weights of that name (a parameter whose role is [`ParamRole::Weight`]) are packed for the kernels; the others
-    /// lie as Keras has them.
+    /// How the kernel of that name ([`ParamSpec::is_kernel`]) is packed; other parameters lie as Keras has them.
     fn weight_layout(&self, _inputs: &[Shape], _name: &str) -> Option<WeightLayout> {
         None
     }
@@ -207,7 +206,7 @@ pub enum ParamRole {
     Bias,
     /// Multiplies normalised values; not decayed.
     Scale,
-    /// Gathered from the data rather than trained by gradients.
+    /// Gathered from the data rather than trained by gradients: moving statistics, and kernels that whiten.
     Statistic,
 }
 
@@ -234,6 +233,11 @@ pub struct ParamSpec {
 }
 
 impl ParamSpec {
+    /// Whether it is multiplied with what a layer reads, rather than a number for each channel.
+    pub fn is_kernel(&self) -> bool {
+        self.shape.len() > 1
+    }
+
     /// The number of values, at most `usize::MAX`.
     #[expect(clippy::len_without_is_empty, reason = "no parameter of a graph is empty")]
     pub fn len(&self) -> usize {

@@ -126,8 +126,19 @@ impl<'a, 'b> Backward<'a, 'b> {
 
     /// Whether what is sought is a parameter of an operation or lies upstream of it.
     fn concerns(&self, op: &Op) -> bool {
-        self.sought == Sought::Parameters && trains(op)
+        self.sought == Sought::Parameters && self.trains(op)
             || op.operands().reads.iter().any(|x| self.wanted[x.0])
+    }
+
+    /// Whether an operation has parameters of its own that learn.
+    fn trains(&self, op: &Op) -> bool {
+        match op {
+            Op::Conv2d { weights, epilogue, .. } => {
+                epilogue.bias.is_some() || self.lowering.is_trained(weights.parameter())
+            }
+            Op::Dense { .. } | Op::BatchNormTrain { .. } | Op::BatchNormMaxPool { .. } => true,
+            _ => false,
+        }
     }
 
     fn push(&mut self, op: Op) {
@@ -272,7 +283,9 @@ impl<'a, 'b> Backward<'a, 'b> {
         let rows = shape.batch * shape.out_height() * shape.out_width();
         self.bias(rows, shape.filters, dy, epilogue.bias);
         let (algorithm, parameter) = (ConvAlgorithm::Direct, weights.parameter());
-        self.learn(Op::Conv2dBackwardWeights { shape, algorithm, x, dy, weights: parameter });
+        if self.lowering.is_trained(parameter) {
+            self.learn(Op::Conv2dBackwardWeights { shape, algorithm, x, dy, weights: parameter });
+        }
         self.give(x, |dx| Op::Conv2dBackwardData { shape, dy, weights, dx });
         if let Some(residual) = epilogue.residual {
             self.receive(residual, dy);
@@ -424,12 +437,4 @@ fn one_pixel(DenseShape { batch, inputs, outputs }: DenseShape) -> Conv2dShape {
         groups: 1,
         padding: Padding::default(),
     }
-}
-
-/// Whether an operation has parameters of its own that learn.
-fn trains(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Conv2d { .. } | Op::Dense { .. } | Op::BatchNormTrain { .. } | Op::BatchNormMaxPool { .. }
-    )
 }

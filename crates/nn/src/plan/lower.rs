@@ -107,6 +107,11 @@ impl<'a> Lowering<'a> {
             .unwrap_or_else(|| panic!("a layer that lowers to {name} lists it in its parameters"))
     }
 
+    /// Whether gradients change a parameter.
+    pub(crate) fn is_trained(&self, id: ParameterId) -> bool {
+        self.table.is_trained(id)
+    }
+
     pub(crate) fn push(&mut self, op: Op) {
         self.ops.push(Step { node: self.node, op });
     }

@@ -27,3 +27,4 @@ mod support;
 mod tiled;
 mod torchvision;
 mod trajectory;
+mod whitening;

@@ -12,6 +12,7 @@ import losses
 import optimizers
 import schedules
 import trajectory
+import whitening
 
-for topic in (explanations, layers, losses, optimizers, schedules, trajectory):
+for topic in (explanations, layers, losses, optimizers, schedules, trajectory, whitening):
     topic.make()

@@ -107,7 +107,7 @@ pub fn test_range(
         Unwritten::open(config, resources.into(), stopwatch, listener, stop)?;
     let (network, augment, dataset) = (prepared.network, prepared.augment, prepared.dataset);
     let Learner { mut engine, batches, .. } =
-        Learner::new(config, network, &augment, &dataset, &pictures, cpu);
+        Learner::new(config, network, &augment, &dataset, &pictures, cpu)?;
 
     let begun = Instant::now();
     let (mut trials, mut encoded, mut images) = (Vec::new(), Vec::new(), 0);

@@ -24,7 +24,8 @@ impl<'a> Trainer<'a> {
     /// A training before its first step, whose first step begins now.
     ///
     /// # Errors
-    /// [`TrainError::Setting`] where copies that were put together left a group, of which a share is stated, without pictures.
+    /// [`TrainError::Setting`] where copies that were put together left a group, of which a share is stated, without pictures;
+    /// [`TrainError::Data`] where pictures cannot be read any more.
     pub(crate) fn new(
         config: &'a TrainConfig,
         run: &'a RunFolder,
@@ -40,7 +41,7 @@ impl<'a> Trainer<'a> {
         let prior = config.prior.of(network.head(), &dataset, &pictures.split)?;
         let familiarizer = Familiarizer::new(config, &dataset, &pictures, threads);
         let Learner { engine, batches: training, correction } =
-            Learner::new(config, network, &augment, &dataset, &pictures, cpu);
+            Learner::new(config, network, &augment, &dataset, &pictures, cpu)?;
         let Pictures { validation, split, scaling, reading, .. } = pictures;
         let validation = Loader::for_evaluation(&validation, &split.validation, &scaling, config.batch)
             .with_threads(threads);

@@ -84,7 +84,7 @@ pub(super) fn fly(
     let reading = stopwatch.elapsed().as_secs_f64();
 
     let (network, augment, dataset) = (prepared.network, prepared.augment, prepared.dataset);
-    let learner = Learner::new(config, network, &augment, &dataset, &pictures, cpu);
+    let learner = Learner::new(config, network, &augment, &dataset, &pictures, cpu)?;
     let most = LONGEST.min(Duration::from_secs_f64(minutes * 60.0 / 50.0));
     let picture = seconds_of_a_picture(config, learner, &dataset, most, stop)?;
     let split = pictures.split;
