@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::graph::{Graph, NodeId};
-use crate::initializer::{Initializer, normal};
+use crate::initializer::normal;
 use crate::layers::{Conv2d, Layer};
 use crate::shape::{Shape, Size2d};
 
@@ -19,7 +19,7 @@ const EPSILON: f64 = 5e-4;
 /// Patches that are enough: a million.
 const PATCHES: usize = 1 << 20;
 
-/// What pictures say of the filters of a network that begin as [`Initializer::Whitening`].
+/// What pictures say of the filters of a network that begin as [`Initializer::Whitening`](crate::Initializer::Whitening).
 #[derive(Clone, Debug)]
 pub struct Whitening {
     layers: Vec<(NodeId, Patches)>,
@@ -29,7 +29,7 @@ impl Whitening {
     /// What is to be gathered for a graph; none where no layer asks for it.
     pub(crate) fn of(graph: &Graph) -> Option<Self> {
         let asks = |(id, layer): (NodeId, &Layer)| match layer {
-            Layer::Conv2d(layer) if layer.kernel_initializer == Initializer::Whitening => {
+            Layer::Conv2d(layer) if layer.whitens() => {
                 let picture = graph.input_shape();
                 Some((id, Patches::new(layer, picture)))
             }

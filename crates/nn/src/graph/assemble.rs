@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Graph, GraphNode, NodeId};
 use crate::error::{BuildError, ShapeError};
-use crate::initializer::Initializer;
 use crate::layers::{Layer, ParamSpec};
 use crate::names::nearest;
 use crate::shape::Shape;
@@ -92,13 +91,11 @@ impl Graph {
 /// Refuses a layer of a known shape that stands where it cannot work: one that whitens pictures must read them.
 fn check_place(layer: &Layer, inputs: &[usize], shape: Shape) -> Result<Shape, ShapeError> {
     match layer {
-        Layer::Conv2d(conv) if conv.kernel_initializer == Initializer::Whitening && inputs != [0] => {
-            Err(ShapeError::Setting {
-                setting: "kernel_initializer",
-                found: "whitening behind another layer".into(),
-                wanted: "another, such as `glorot_uniform`: pictures alone are whitened",
-            })
-        }
+        Layer::Conv2d(conv) if conv.whitens() && inputs != [0] => Err(ShapeError::Setting {
+            setting: "kernel_initializer",
+            found: "whitening behind another layer".into(),
+            wanted: "another, such as `glorot_uniform`: pictures alone are whitened",
+        }),
         _ => Ok(shape),
     }
 }

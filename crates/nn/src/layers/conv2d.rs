@@ -151,10 +151,9 @@ impl Conv2d {
         self.check_kernel(channels)?;
         self.bias_initializer.check()
     }
-}
 
-impl Conv2d {
-    fn whitens(&self) -> bool {
+    /// Whether its kernel follows from the pictures, which it then reads.
+    pub(crate) fn whitens(&self) -> bool {
         self.kernel_initializer == Initializer::Whitening
     }
 
