@@ -11,7 +11,7 @@ use rand_chacha::rand_core::SeedableRng;
 use crate::graph::{Graph, NodeId};
 use crate::initializer::normal;
 use crate::layers::{Conv2d, Layer};
-use crate::shape::{Shape, Size2d};
+use crate::shape::{Padding, Shape, Size2d, Window};
 
 /// Added to eigenvalues: airbench's. Of pictures of variance 1 it is the variance that counts as nothing.
 const EPSILON: f64 = 5e-4;
@@ -69,6 +69,8 @@ struct Patches {
     filters: usize,
     /// Height, width and channels of a picture.
     picture: [usize; 3],
+    /// Rows and columns of places at which the whole kernel is within a picture.
+    places: [usize; 2],
     /// The lower triangle of the sum of `p pᵀ`, row by row.
     sums: Vec<f64>,
     count: u64,
@@ -81,34 +83,28 @@ impl Patches {
             unreachable!("the layer was checked: it reads a map")
         };
         let numbers = layer.kernel.height * layer.kernel.width * channels;
+        let everywhere = Window { strides: 1.into(), padding: Padding::Valid, ..layer.window() };
         Self {
             kernel: layer.kernel,
             dilation: layer.dilation,
             filters: layer.filters,
             picture: [height, width, channels],
+            // A kernel that is larger than a picture is nowhere within it.
+            places: everywhere.over(height, width, channels).map_or([0, 0], |at| [at.height, at.width]),
             sums: vec![0.0; numbers * (numbers + 1) / 2],
             count: 0,
             patch: vec![0.0; numbers],
         }
     }
 
-    /// Rows and columns of places at which the whole kernel is within a picture.
-    fn places(&self) -> [usize; 2] {
-        let [height, width, _] = self.picture;
-        let Self { kernel, dilation, .. } = self;
-        let places =
-            |size: usize, kernel: usize, dilation: usize| size.saturating_sub((kernel - 1) * dilation);
-        [places(height, kernel.height, dilation.height), places(width, kernel.width, dilation.width)]
-    }
-
     fn of_picture(&self) -> usize {
-        self.places().iter().product()
+        self.places.iter().product()
     }
 
     fn see(&mut self, images: &[f32]) {
         let len = self.picture.iter().product();
         assert!(images.len().is_multiple_of(len), "whole pictures");
-        let [rows, columns] = self.places();
+        let [rows, columns] = self.places;
         for image in images.chunks_exact(len) {
             for row in 0..rows {
                 for column in 0..columns {
@@ -198,16 +194,16 @@ fn eigen(mut a: Vec<Vec<f64>>) -> Vec<(f64, Vec<f64>)> {
     let mut vectors: Vec<Vec<f64>> =
         (0..n).map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect()).collect();
     for _ in 0..ROUNDS {
-        let mut turned = false;
+        let mut is_diagonal = true;
         for p in 0..n {
             for q in p + 1..n {
                 if a[p][q].abs() > f64::EPSILON * (a[p][p] * a[q][q]).abs().sqrt() {
                     turn(&mut a, &mut vectors, p, q);
-                    turned = true;
+                    is_diagonal = false;
                 }
             }
         }
-        if !turned {
+        if is_diagonal {
             break;
         }
     }
