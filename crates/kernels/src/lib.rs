@@ -56,8 +56,9 @@ pub use bias::{bias_gradient, bias_gradient_scratch};
 pub use buffer::Buffer;
 pub use bytes::{as_bytes, as_bytes_mut};
 pub use conv::{
-    Conv2dShape, ConvAlgorithm, ConvChain, ConvLink, ConvPass, ConvWeights, Epilogue, WeightTransform,
-    WinogradTile, conv2d_backward_data, conv2d_backward_weights, conv2d_forward, transform_weights,
+    Conv2dShape, ConvAlgorithm, ConvChain, ConvLink, ConvOutput, ConvPass, ConvWeights, Epilogue,
+    WeightTransform, WinogradTile, conv2d_backward_data, conv2d_backward_weights, conv2d_forward,
+    transform_weights,
 };
 pub use cpu::Cpu;
 pub use dense::{DenseShape, DenseWeights, InputMask, dense_backward, dense_forward};
@@ -72,7 +73,7 @@ pub use moves::{PadShape, add, put_channels, take_channels, zero_pad_backward, z
 pub use norm::{
     NormBackward, NormGradients, NormOutput, NormSettings, NormShape, NormStatistics, Normalisation,
     batch_norm_affine, batch_norm_apply, batch_norm_gradients, batch_norm_infer, batch_statistics,
-    batch_statistics_from_sums, scale_shift_backward, scale_shift_forward,
+    batch_statistics_from_moments, scale_shift_backward, scale_shift_forward,
 };
 pub use optimize::{
     Adam, Average, RmsProp, Rule, Sgd, Update, follow, sum_of_squares, sum_of_squares_scratch, update,

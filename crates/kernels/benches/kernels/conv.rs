@@ -109,7 +109,7 @@ fn forward(bencher: Bencher<'_, '_>, layer: &Layer) {
         (numbers(shape.input_len()), numbers(shape.output_len()), weights.scratch());
     bencher.counter(ItemsCount::new(shape.flops())).bench_local(|| {
         let weights = weights.ready(&mut scratch);
-        conv2d_forward(&CPU, shape, &x, weights, &Epilogue::default(), &mut y, &mut scratch);
+        conv2d_forward(&CPU, shape, &x, weights, &Epilogue::default(), y.as_mut_slice().into(), &mut scratch);
     });
 }
 

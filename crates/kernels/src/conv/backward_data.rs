@@ -250,7 +250,7 @@ fn correlate_all(
         let of_class;
         (of_class, weights) =
             weights.split_at(operands.windows(&c).panels() * operands.windows(&c).panel_len());
-        correlate(cpu, operands, &c, dy, of_class, &Epilogue::default(), dx, halos);
+        correlate(cpu, operands, &c, dy, of_class, &Epilogue::default(), dx.into(), halos);
     }
 }
 
@@ -276,7 +276,7 @@ fn run_depthwise(
             Some(Pass { correlation: class.correlation(shape), weights })
         })
     };
-    depthwise::correlate(cpu, passes, dy, &Epilogue::default(), dx);
+    depthwise::correlate(cpu, passes, dy, &Epilogue::default(), dx.into());
 }
 
 /// Writes the class's elements of a depthwise convolution's weights, `[taps][channel]`.

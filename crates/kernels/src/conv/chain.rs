@@ -131,7 +131,7 @@ impl ConvChain {
                 } else {
                     &mut to[..shape.output_len()]
                 };
-                conv2d_forward(cpu, &shape, x, weights, &epilogue, y, inner);
+                conv2d_forward(cpu, &shape, x, weights, &epilogue, y.into(), inner);
                 std::mem::swap(&mut from, &mut to);
             }
         });

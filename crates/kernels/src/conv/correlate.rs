@@ -1,13 +1,15 @@
 //! Sums over windows times weights: what the forward pass and the backward pass to the data have in common.
 
+use std::iter::once;
 use std::ops::Range;
 
-use super::Epilogue;
 use super::correlation::{Block, Correlation, Panel};
+use super::moments::{BLOCK_OUTPUTS, Outputs};
 use super::operands::Operands;
+use super::{ConvOutput, Epilogue};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::microkernel::{PixelSweep, Target, tasks_for};
+use crate::microkernel::{PixelSweep, TASKS, Target, tasks_for};
 
 /// Elements of a block's source: 512 KiB, which stay in the second-level cache while all panels of weights pass by.
 const BLOCK_SOURCE: usize = 128 * 1024;
@@ -29,8 +31,23 @@ impl Cut {
     /// Tasks are as large as the cache allows, but as many as that number of threads asks for if possible. What there is more of,
     /// weights or source, is divided first, since each task reads all of the other.
     fn of(c: &Correlation, threads: usize) -> Self {
-        let tasks = tasks_for(threads);
-        let mut cut = Self { panels: c.panels(), ..Self::of_source(c) };
+        Self::of_source(c).divided(c, tasks_for(threads))
+    }
+
+    /// The same where moments are gathered, a part for each block: the outputs of a task stay in the cache, too, and nothing depends on
+    /// the threads.
+    fn with_moments(c: &Correlation) -> Self {
+        let (image, row) = (c.output_len(c.outputs.0), c.output_len(1));
+        let Self { images, rows, panels } = Self::of_source(c);
+        let cut = match BLOCK_OUTPUTS / image {
+            0 => Self { images: 1, rows: rows.min((BLOCK_OUTPUTS / row).max(1)), panels },
+            most => Self { images: images.min(most), rows, panels },
+        };
+        cut.divided(c, TASKS)
+    }
+
+    fn divided(self, c: &Correlation, tasks: usize) -> Self {
+        let mut cut = self;
         let source = c.source_len(cut.images, cut.rows);
         if c.panels() * c.panel_len() > source {
             cut.divide_panels(c, tasks);
@@ -42,11 +59,11 @@ impl Cut {
 
     /// As many images, or rows of one, as the cache has room for.
     fn of_source(c: &Correlation) -> Self {
-        let image = c.source_len(1, c.outputs.0);
+        let (image, panels) = (c.source_len(1, c.outputs.0), c.panels());
         if image <= BLOCK_SOURCE {
-            return Self { images: (BLOCK_SOURCE / image).min(c.batch), rows: c.outputs.0, panels: 0 };
+            return Self { images: (BLOCK_SOURCE / image).min(c.batch), rows: c.outputs.0, panels };
         }
-        Self { images: 1, rows: c.rows_within(BLOCK_SOURCE), panels: 0 }
+        Self { images: 1, rows: c.rows_within(BLOCK_SOURCE), panels }
     }
 
     fn divide_panels(&mut self, c: &Correlation, tasks: usize) {
@@ -101,7 +118,17 @@ fn is_empty(c: &Correlation) -> bool {
 /// Elements of scratch that [`correlate`] needs on so many threads.
 pub(super) fn scratch(operands: Operands, c: &Correlation, threads: usize) -> usize {
     let c = &operands.windows(c);
-    if is_empty(c) { 0 } else { threads * Cut::of(c, threads).halo_len(operands, c) }
+    if is_empty(c) {
+        return 0;
+    }
+    let either = [Cut::of(c, threads), Cut::with_moments(c)].map(|cut| cut.halo_len(operands, c));
+    threads * either[0].max(either[1])
+}
+
+/// Parts of the moments that [`correlate`] gathers, of windows that are not none.
+pub(super) fn parts(operands: Operands, c: &Correlation) -> usize {
+    let c = &operands.windows(c);
+    Cut::with_moments(c).blocks(c)
 }
 
 /// Elements of the source that all tasks of several threads together copy, where each copies its own.
@@ -114,7 +141,7 @@ pub(super) fn copied(operands: Operands, c: &Correlation) -> usize {
     cut.blocks(c) * cut.parts(c) * c.source_len(cut.images, cut.rows)
 }
 
-/// Writes what `epilogue` makes of the sums over all windows of `x` to the places of `y` that `c` tells.
+/// Writes what `epilogue` makes of the sums over all windows of `x` to the places of `output` that `c` tells.
 ///
 /// `weights` are packed, `[group][panel][taps.0][taps.1][depth][PANEL]`, and made of the operands.
 pub(super) fn correlate(
@@ -124,26 +151,26 @@ pub(super) fn correlate(
     x: &[f32],
     weights: &[f32],
     epilogue: &Epilogue<'_>,
-    y: &mut [f32],
+    output: ConvOutput<'_>,
     scratch: &mut [f32],
 ) {
     let c = &operands.windows(c);
     if is_empty(c) {
         return;
     }
-    let cut = Cut::of(c, cpu.threads());
+    let cut = if output.moments.is_some() { Cut::with_moments(c) } else { Cut::of(c, cpu.threads()) };
     let halo_len = cut.halo_len(operands, c);
-    let (y, scratch) = (Disjoint::new(y), Disjoint::new(scratch));
+    let (outputs, scratch) = (Outputs::new(c, output), Disjoint::new(scratch));
     cpu.team().run(cut.tasks(c), |member, task| {
         let (block, panels) = cut.task(c, task);
         // SAFETY: each member has a part of its own.
         let halo = unsafe { scratch.part(member * halo_len..(member + 1) * halo_len) };
         let view = operands.view(c, x, &block, c.channels(&panels), halo);
-        for panel in panels {
+        for panel in panels.clone() {
             let (weights, next) = weights[panel * c.panel_len()..].split_at(c.panel_len());
             let Panel { channel, filter, filters } = c.panel(panel);
             // SAFETY: what is written are the panel's filters of the block's pixels; no other task has both.
-            let target = unsafe { target(c, &y, &block, filter, filters, epilogue) };
+            let target = unsafe { target(c, &outputs.y, &block, filter, filters, epilogue) };
             let sweep = PixelSweep {
                 grid: c.grid(&block),
                 source: view.channel(channel),
@@ -157,6 +184,8 @@ pub(super) fn correlate(
             };
             operands.run(cpu, sweep);
         }
+        // SAFETY: the outputs are the task's own, and so is this part of the moments, for the filters of its panels.
+        unsafe { outputs.gather(cpu, task / cut.parts(c), once(c.pixels(&block)), c.filters_of(&panels)) };
     });
 }
 

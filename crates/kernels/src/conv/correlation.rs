@@ -108,6 +108,17 @@ impl Correlation {
         self.panel(panels.start).channel..last.channel + self.depth()
     }
 
+    /// The target channels of some panels.
+    pub(super) fn filters_of(&self, panels: &Range<usize>) -> Range<usize> {
+        let last = self.panel(panels.end - 1);
+        self.panel(panels.start).filter..last.filter + last.filters
+    }
+
+    /// Elements of so many rows of outputs of one image.
+    pub(super) fn output_len(&self, rows: usize) -> usize {
+        rows * self.outputs.1 * self.target.channels
+    }
+
     pub(super) fn panel(&self, panel: usize) -> Panel {
         let panels = self.filters().div_ceil(PANEL);
         let (group, first) = (panel / panels, panel % panels * PANEL);

@@ -4,11 +4,12 @@
 
 use std::ops::Range;
 
-use super::Epilogue;
 use super::correlation::{Block, Correlation};
+use super::moments::{BLOCK_OUTPUTS, Outputs};
+use super::{ConvOutput, Epilogue};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::microkernel::{ChannelSweep, Target, tasks_for};
+use crate::microkernel::{ChannelSweep, TASKS, Target, tasks_for};
 
 /// Channels of a task at the least, if there are so many: what lies in one piece is read ahead by the processor.
 const LEAST_CHANNELS: usize = 128;
@@ -32,31 +33,47 @@ struct Cut {
 
 impl Cut {
     /// Rows are divided before channels, because neighbouring channels lie side by side.
-    fn of(batch: usize, rows: usize, channels: usize, threads: usize) -> Self {
-        let missing = tasks_for(threads).div_ceil(batch);
+    fn of(batch: usize, rows: usize, channels: usize, tasks: usize) -> Self {
+        let missing = tasks.div_ceil(batch);
         let band = rows.div_ceil(missing).max(1).next_multiple_of(PAIR);
         let bands = rows.div_ceil(band);
         let parts = missing.div_ceil(bands).min(channels / LEAST_CHANNELS).max(1);
         let part = channels.div_ceil(parts).next_multiple_of(LEAST_CHANNELS / 8);
         Self { bands, rows: band, parts: channels.div_ceil(part), channels: part }
     }
+
+    /// The same where moments are gathered, a part for each band: a task's outputs stay in the cache, and nothing depends on the threads.
+    fn with_moments(c: &Correlation) -> Self {
+        let cut = Self::of(c.batch, c.outputs.0, c.source.channels, TASKS);
+        let near = BLOCK_OUTPUTS / (c.outputs.1 * cut.channels) / PAIR * PAIR;
+        let rows = cut.rows.min(near.max(PAIR));
+        Self { bands: c.outputs.0.div_ceil(rows), rows, ..cut }
+    }
 }
 
-/// Writes what `epilogue` makes of the sums of all passes to their places of `y`. Passes have the same images and channels.
+/// Parts of the moments that [`correlate`] gathers, of a convolution that has outputs.
+pub(super) fn parts(c: &Correlation) -> usize {
+    c.batch * Cut::with_moments(c).bands
+}
+
+/// Writes what `epilogue` makes of the sums of all passes to their places of `output`. Passes have the same images and channels.
 pub(super) fn correlate<'a, P: Iterator<Item = Pass<'a>>>(
     cpu: &Cpu,
     passes: impl Fn() -> P + Sync,
     x: &[f32],
     epilogue: &Epilogue<'_>,
-    y: &mut [f32],
+    output: ConvOutput<'_>,
 ) {
     let most_rows = passes().map(|pass| pass.correlation.outputs.0).max();
     let (Some(rows), Some(Pass { correlation: c, .. })) = (most_rows, passes().next()) else { return };
-    if y.is_empty() {
+    if output.y.is_empty() {
         return;
     }
-    let cut = Cut::of(c.batch, rows, c.source.channels, cpu.threads());
-    let y = Disjoint::new(y);
+    let cut = match output.moments {
+        Some(_) => Cut::with_moments(&c),
+        None => Cut::of(c.batch, rows, c.source.channels, tasks_for(cpu.threads())),
+    };
+    let outputs = Outputs::new(&c, output);
     cpu.team().run(c.batch * cut.bands * cut.parts, |_, task| {
         let part = task % cut.parts * cut.channels;
         let channels = part..c.source.channels.min(part + cut.channels);
@@ -65,7 +82,10 @@ pub(super) fn correlate<'a, P: Iterator<Item = Pass<'a>>>(
             let rows = pass.correlation.outputs.0;
             let block = Block { images: image..image + 1, rows: band.min(rows)..rows.min(band + cut.rows) };
             // SAFETY: what is written are the part's channels of the block's outputs; no other task or pass has both.
-            unsafe { sweep(cpu, &pass, &block, channels.clone(), x, epilogue, &y) };
+            unsafe { sweep(cpu, &pass, &block, channels.clone(), x, epilogue, &outputs.y) };
+            let pixels = std::iter::once(pass.correlation.pixels(&block));
+            // SAFETY: so are these moments, of the only pass there is where they are asked for.
+            unsafe { outputs.gather(cpu, task / cut.parts, pixels, channels.clone()) };
         }
     });
 }

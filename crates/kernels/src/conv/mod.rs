@@ -5,6 +5,7 @@
 //! | `shape` | [`Conv2dShape`], what callers say |
 //! | `correlation` | windows over images: the geometry of every pass |
 //! | `epilogue` | what becomes of sums before they are stored |
+//! | `moments` | what batch norms ask of outputs |
 //! | `operands` | numbers, or pairs of bf16: two channels side by side |
 //! | `pixel_pairs` | pairs of bf16 of two pixels, for sums over pixels |
 //! | `view` | what windows see: images in place, or copies with the zeros around them |
@@ -30,6 +31,7 @@ mod correlation;
 mod depthwise;
 mod depthwise_weights;
 mod epilogue;
+mod moments;
 mod operands;
 mod partial;
 mod pixel_pairs;
@@ -42,6 +44,7 @@ mod winograd;
 pub use algorithm::{ConvAlgorithm, ConvPass, ConvWeights, WeightTransform};
 pub use chain::{ConvChain, ConvLink};
 pub use epilogue::Epilogue;
+pub use moments::ConvOutput;
 pub use shape::Conv2dShape;
 pub use winograd::WinogradTile;
 
@@ -49,9 +52,9 @@ use crate::Cpu;
 use depthwise::Pass;
 use operands::Operands;
 
-/// `y = convolution(x, w)` and what `epilogue` makes of it.
+/// `y = convolution(x, w)` and what `epilogue` makes of it, and if `output` asks for them its moments.
 ///
-/// `x` is `[batch, height, width, channels]`, `y` `[batch, out_height, out_width, filters]`; `scratch` has at least
+/// `x` is `[batch, height, width, channels]`; `scratch` has at least
 /// [`Conv2dShape::scratch`] elements of any value.
 ///
 /// # Panics
@@ -62,27 +65,30 @@ pub fn conv2d_forward(
     x: &[f32],
     weights: ConvWeights<'_>,
     epilogue: &Epilogue<'_>,
-    y: &mut [f32],
+    output: ConvOutput<'_>,
     scratch: &mut [f32],
 ) {
-    check(shape, x, y);
+    check(shape, x, output.y);
     weights.check(shape, ConvPass::Forward);
-    epilogue.check(shape.filters, y.len());
+    epilogue.check(shape.filters, output.y.len());
+    if let Some(moments) = &output.moments {
+        assert_eq!(moments.len(), shape.moments_len(weights.algorithm()), "a convolution's moments");
+    }
     check_scratch(scratch, shape.scratch(ConvPass::Forward, weights.algorithm(), cpu.threads()));
     let correlation = shape.correlation();
     match weights {
         ConvWeights::Packed(weights) if shape.is_depthwise() => {
             let pass = || std::iter::once(Pass { correlation, weights });
-            depthwise::correlate(cpu, pass, x, epilogue, y);
+            depthwise::correlate(cpu, pass, x, epilogue, output);
         }
         ConvWeights::Packed(w) => {
-            correlate::correlate(cpu, Operands::Numbers, &correlation, x, w, epilogue, y, scratch);
+            correlate::correlate(cpu, Operands::Numbers, &correlation, x, w, epilogue, output, scratch);
         }
         ConvWeights::Transformed(WeightTransform::Winograd(tile), u) => {
-            winograd::forward(cpu, &correlation, tile, x, u, epilogue, y, scratch);
+            winograd::forward(cpu, &correlation, tile, x, u, epilogue, output, scratch);
         }
         ConvWeights::Transformed(WeightTransform::Bf16(bf16), w) => {
-            correlate::correlate(cpu, Operands::Pairs(bf16), &correlation, x, w, epilogue, y, scratch);
+            correlate::correlate(cpu, Operands::Pairs(bf16), &correlation, x, w, epilogue, output, scratch);
         }
     }
 }
@@ -109,7 +115,7 @@ pub fn conv2d_backward_data(
         ConvWeights::Packed(w) => backward_data::run(cpu, shape, dy, w, dx, scratch),
         ConvWeights::Transformed(WeightTransform::Winograd(tile), u) => {
             let c = backward_data::whole(shape);
-            winograd::forward(cpu, &c, tile, dy, u, &Epilogue::default(), dx, scratch);
+            winograd::forward(cpu, &c, tile, dy, u, &Epilogue::default(), dx.into(), scratch);
         }
         ConvWeights::Transformed(WeightTransform::Bf16(bf16), w) => {
             backward_data::run_pairs(cpu, bf16, shape, dy, w, dx, scratch);

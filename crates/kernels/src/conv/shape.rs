@@ -2,7 +2,7 @@
 
 use super::algorithm::{ConvAlgorithm, ConvPass, WeightTransform};
 use super::operands::Operands;
-use super::{backward_data, backward_weights, correlate, depthwise_weights, winograd};
+use super::{backward_data, backward_weights, correlate, depthwise, depthwise_weights, moments, winograd};
 use crate::Bf16;
 use crate::packing::{WeightLayout, is_depthwise};
 use crate::shape::{Padding, windows};
@@ -117,6 +117,25 @@ impl Conv2dShape {
                 backward_weights::scratch(Operands::Pairs(bf16), self, threads)
             }
         }
+    }
+
+    /// Elements of the [moments](crate::ConvOutput) that an algorithm gathers of the outputs, if it is asked for them. They are cut by the shape alone.
+    ///
+    /// # Panics
+    /// When the algorithm is not one for this shape.
+    pub fn moments_len(&self, algorithm: ConvAlgorithm) -> usize {
+        algorithm.check(self);
+        if self.output_len() == 0 {
+            return 0;
+        }
+        let c = self.correlation();
+        let parts = match algorithm {
+            ConvAlgorithm::Direct if self.is_depthwise() => depthwise::parts(&c),
+            ConvAlgorithm::Direct => correlate::parts(Operands::Numbers, &c),
+            ConvAlgorithm::Bf16(bf16) => correlate::parts(Operands::Pairs(bf16), &c),
+            ConvAlgorithm::Winograd(tile) => winograd::blocks(&c, tile).count,
+        };
+        moments::moments_len(parts, self.filters)
     }
 
     /// Elements of the weights as they are transformed for a pass.

@@ -31,7 +31,10 @@ impl ProductKernel for WeightSweep<'_> {
     fn run_with<S: Simd, P: Product<S>>(mut self, simd: S, product: P) {
         self.check();
         in_strips!(self.width, S, |N, column| self.strip::<S, P, N>((simd, product), column));
-        self.clear(self.width.next_multiple_of(S::LANES));
+        let unused = self.width.next_multiple_of(S::LANES);
+        if unused < PANEL && !self.add {
+            self.clear(unused);
+        }
     }
 }
 
@@ -51,9 +54,7 @@ impl WeightSweep<'_> {
 
     /// The gradients of a panel's unused columns, from `column` on, are zero.
     fn clear(&mut self, column: usize) {
-        if !self.add {
-            self.gradient.chunks_exact_mut(PANEL).for_each(|weight| weight[column..].fill(0.0));
-        }
+        self.gradient.chunks_exact_mut(PANEL).for_each(|weight| weight[column..].fill(0.0));
     }
 
     /// Computes `N` vectors of columns from `column` on.

@@ -14,7 +14,7 @@ pub use backward::{NormBackward, NormGradients, NormOutput, batch_norm_gradients
 pub(crate) use forward::Normalise;
 pub use forward::{batch_norm_apply, batch_norm_infer};
 pub use scale_shift::{scale_shift_backward, scale_shift_forward};
-pub use statistics::{NormStatistics, batch_statistics, batch_statistics_from_sums};
+pub use statistics::{NormStatistics, batch_statistics, batch_statistics_from_moments};
 
 use crate::columns::{Grid, column_sums_scratch};
 

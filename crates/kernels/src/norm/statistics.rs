@@ -2,7 +2,7 @@
 
 use super::{NormSettings, NormShape, assert_per_channel, inverse_deviation};
 use crate::Cpu;
-use crate::columns::{Fold, Grid, PANEL, Sum, column_sums, fold_piece};
+use crate::columns::{Fold, Grid, MOMENTS, PANEL, Sum, column_sums, fold_piece};
 use crate::simd::Simd;
 
 /// What the statistics of a batch are written to: a number of each channel, each.
@@ -41,42 +41,58 @@ pub fn batch_statistics(
         let guess = &*statistics.mean;
         column_sums(cpu, grid, Moments, |channel| [guess[channel]], [x], scratch)
     };
+    let rows = shape.rows as f64;
     totals.for_each(|channel, sums| {
-        statistics.set(shape.rows, *settings, channel, statistics.mean[channel], sums);
+        let [off, squares] = sums.map(|sum| sum / rows);
+        statistics.set(*settings, channel, f64::from(statistics.mean[channel]) + off, squares - off * off);
     });
 }
 
-/// The same from sums that whoever made `x` added up: `sums` is `[parts][2][channels]`, in each part the sums over some of the rows
-/// of `x - shift` and of `(x - shift)^2`, with a `shift` of each channel near its mean. Parts are added in order, in `f64`.
+/// The same from moments that whoever made `x` has gathered: `[parts][3][channels]`, in each part of some of the rows how many they are, their
+/// mean, and the sum of the squares of the differences from it (Chan, Golub and `LeVeque` 1983, "Algorithms for computing the sample variance"). Parts are
+/// added in order, in `f64`.
 ///
 /// # Panics
-/// When there are no rows, or a slice's length does not fit the shape.
-pub fn batch_statistics_from_sums(
+/// When there are no rows, or a slice's length or the moments' count of rows does not fit the shape.
+pub fn batch_statistics_from_moments(
     shape: &NormShape,
     settings: &NormSettings,
-    sums: &[f32],
-    shift: &[f32],
+    moments: &[f32],
     mut statistics: NormStatistics<'_>,
 ) {
     statistics.check(shape);
-    let channels = shape.channels;
-    assert_per_channel(channels, &[shift]);
-    assert!(sums.len().is_multiple_of((2 * channels).max(1)), "two sums of each of {channels} channels");
+    let (channels, rows) = (shape.channels, shape.rows as f64);
+    assert!(moments.len().is_multiple_of((MOMENTS * channels).max(1)), "moments of {channels} channels");
     for first in (0..channels).step_by(BLOCK) {
         let block = first..channels.min(first + BLOCK);
-        let mut totals = [[0.0; BLOCK]; 2];
-        for part in sums.chunks_exact(2 * channels) {
-            for (totals, sums) in totals.iter_mut().zip(part.chunks_exact(channels)) {
-                totals
-                    .iter_mut()
-                    .zip(&sums[block.clone()])
-                    .for_each(|(total, sum)| *total += f64::from(*sum));
-            }
-        }
+        let parts = || {
+            moments.chunks_exact(MOMENTS * channels).map(|part| {
+                std::array::from_fn(|moment| &part[moment * channels + block.start..][..block.len()])
+            })
+        };
+        let samples = total(parts(), |_, [samples, ..]| samples);
+        assert!(samples[..block.len()].iter().all(|&samples| samples == rows), "moments of {rows} rows");
+        let means = total(parts(), |_, [samples, mean, _]| samples * mean).map(|sum| sum / rows);
+        let squares =
+            total(parts(), |i, [samples, mean, squares]| squares + samples * (mean - means[i]).powi(2));
         for (i, channel) in block.enumerate() {
-            statistics.set(shape.rows, *settings, channel, shift[channel], totals.map(|sums| sums[i]));
+            statistics.set(*settings, channel, means[i], squares[i] / rows);
         }
     }
+}
+
+/// Adds up over parts what `of` makes of the moments of each of a block's channels, of which it is told the number in the block.
+fn total<'a>(
+    parts: impl Iterator<Item = [&'a [f32]; MOMENTS]>,
+    of: impl Fn(usize, [f64; MOMENTS]) -> f64,
+) -> [f64; BLOCK] {
+    let mut totals = [0.0; BLOCK];
+    for part in parts {
+        for (i, total) in totals.iter_mut().enumerate().take(part[0].len()) {
+            *total += of(i, part.map(|moment| f64::from(moment[i])));
+        }
+    }
+    totals
 }
 
 /// Channels that are totalled together.
@@ -88,19 +104,10 @@ impl NormStatistics<'_> {
         assert_per_channel(shape.channels, &[self.mean, self.invstd, self.moving_mean, self.moving_variance]);
     }
 
-    /// Sets those of a channel from the sums of the differences from `shift`, and of their squares.
-    fn set(
-        &mut self,
-        rows: usize,
-        settings: NormSettings,
-        channel: usize,
-        shift: f32,
-        [sum, squares]: [f64; 2],
-    ) {
-        let off = sum / rows as f64;
-        let mean = f64::from(shift) + off;
+    /// Sets those of a channel.
+    fn set(&mut self, settings: NormSettings, channel: usize, mean: f64, variance: f64) {
         // Rounding may leave a constant channel just below zero; `clamp`, unlike `max`, lets what is not a number through.
-        let variance = (squares / rows as f64 - off * off).clamp(0.0, f64::INFINITY);
+        let variance = variance.clamp(0.0, f64::INFINITY);
         self.mean[channel] = mean as f32;
         self.invstd[channel] = inverse_deviation(variance, settings.epsilon) as f32;
         let momentum = f64::from(settings.momentum);

@@ -1,7 +1,9 @@
 //! Convolutions and dense layers: operations with weights.
 
 use divvy_kernels as kernels;
-use divvy_kernels::{Conv2dShape, ConvLink, ConvWeights, DenseShape, DenseWeights, Epilogue, InputMask};
+use divvy_kernels::{
+    Conv2dShape, ConvLink, ConvOutput, ConvWeights, DenseShape, DenseWeights, Epilogue, InputMask,
+};
 
 use super::access::Stored;
 use super::{Known, Memory};
@@ -61,13 +63,15 @@ impl Memory<'_, '_> {
         x: BufferId,
         weights: ConvOperand,
         epilogue: ConvEpilogue,
-        y: BufferId,
+        (y, moments): (BufferId, Option<BufferId>),
     ) {
         let reads = [Some(x), weights.buffer(), epilogue.residual].map(|id| self.part(id));
-        let ([x, transformed, residual], [y]) = parts(self.arena, reads, [self.plan.buffer(y)]);
+        let writes = [Some(y), moments].map(|id| self.part(id));
+        let ([x, transformed, residual], [y, gathered]) = parts(self.arena, reads, writes);
         let weights = weights_of(&self.parameters, self.constants, weights, transformed);
         let epilogue = epilogue_of(&self.parameters, self.constants, epilogue, residual);
-        kernels::conv2d_forward(self.cpu, shape, x, weights, &epilogue, y, self.scratch);
+        let output = ConvOutput { y, moments: moments.map(|_| gathered) };
+        kernels::conv2d_forward(self.cpu, shape, x, weights, &epilogue, output, self.scratch);
     }
 
     /// Runs convolutions as a chain; what lies between them is not written to the arena.

@@ -271,8 +271,8 @@ impl Memory<'_, '_> {
         let (cpu, plan) = (self.cpu, self.plan);
         let value = |id: ParameterId| self.parameters.get(id);
         match *op {
-            Op::Conv2d { ref shape, x, weights, epilogue, y } => {
-                self.convolution(shape, x, weights, epilogue, y);
+            Op::Conv2d { ref shape, x, weights, epilogue, y, moments } => {
+                self.convolution(shape, x, weights, epilogue, (y, moments));
             }
             Op::Conv2dBackwardData { ref shape, dy, weights, dx } => {
                 self.convolution_backward_data(shape, dy, weights, dx);

@@ -25,6 +25,7 @@ impl Memory<'_, '_> {
                 ref shape,
                 settings,
                 x,
+                moments,
                 affine,
                 moving,
                 statistics,
@@ -32,7 +33,7 @@ impl Memory<'_, '_> {
                 activation,
                 y,
             } => {
-                self.batch_statistics(shape, settings, x, moving, statistics);
+                self.batch_statistics(shape, settings, (x, moments), moving, statistics);
                 let Statistics { mean, invstd } = statistics;
                 let reads = [Some(x), residual, Some(mean), Some(invstd)].map(|id| self.part(id));
                 let ([x, other, mean, invstd], [y]) = parts(self.arena, reads, [self.plan.buffer(y)]);
@@ -45,6 +46,7 @@ impl Memory<'_, '_> {
                 ref shape,
                 settings,
                 x,
+                moments,
                 affine,
                 moving,
                 statistics,
@@ -52,7 +54,7 @@ impl Memory<'_, '_> {
                 argmax,
                 y,
             } => {
-                self.batch_statistics(&norm_shape(shape), settings, x, moving, statistics);
+                self.batch_statistics(&norm_shape(shape), settings, (x, moments), moving, statistics);
                 let Statistics { mean, invstd } = statistics;
                 let reads = [x, mean, invstd].map(|id| self.plan.buffer(id));
                 let writes = [argmax, y].map(|id| self.plan.buffer(id));
@@ -146,7 +148,7 @@ impl Memory<'_, '_> {
         &mut self,
         shape: &kernels::NormShape,
         settings: kernels::NormSettings,
-        x: BufferId,
+        (x, moments): (BufferId, Option<BufferId>),
         moving: Moving,
         Statistics { mean, invstd }: Statistics,
     ) {
@@ -157,9 +159,13 @@ impl Memory<'_, '_> {
             .get_disjoint_mut(moving)
             .expect("each statistic has a place of its own");
         let writes = [mean, invstd].map(|id| self.plan.buffer(id));
-        let ([x], [mean, invstd]) = parts(self.arena, [self.plan.buffer(x)], writes);
+        let read = self.plan.buffer(moments.unwrap_or(x));
+        let ([read], [mean, invstd]) = parts(self.arena, [read], writes);
         let statistics = NormStatistics { mean, invstd, moving_mean, moving_variance };
-        kernels::batch_statistics(self.cpu, shape, &settings, x, statistics, self.scratch);
+        match moments {
+            Some(_) => kernels::batch_statistics_from_moments(shape, &settings, read, statistics),
+            None => kernels::batch_statistics(self.cpu, shape, &settings, read, statistics, self.scratch),
+        }
     }
 
     /// Copies the gradients of gamma and beta to those of the parameters, where there are such.

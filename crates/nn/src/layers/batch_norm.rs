@@ -130,6 +130,7 @@ impl LayerRule for BatchNorm {
                     shape,
                     settings: NormSettings { epsilon, momentum },
                     x,
+                    moments: None,
                     affine,
                     moving,
                     statistics: Statistics { mean, invstd },

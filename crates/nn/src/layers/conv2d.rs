@@ -232,6 +232,7 @@ pub(super) fn convolve(
         weights: ConvOperand::Packed(weights),
         epilogue: ConvEpilogue { bias, ..ConvEpilogue::default() },
         y: y.buffer,
+        moments: None,
     }
 }
 

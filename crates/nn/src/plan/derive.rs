@@ -325,7 +325,7 @@ impl<'a, 'b> Backward<'a, 'b> {
         let Some(gradient) = op.operands().writes.last().and_then(|y| self.gradients[y.0]) else { return };
         let dy = gradient.buffer;
         match *op {
-            Op::Conv2d { shape, x, weights, epilogue, y } => {
+            Op::Conv2d { shape, x, weights, epilogue, y, .. } => {
                 let dy = self.before(epilogue.activation, y, gradient);
                 self.convolution(shape, x, weights, epilogue, dy);
             }

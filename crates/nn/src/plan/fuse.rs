@@ -136,13 +136,31 @@ impl Fusing<'_> {
     fn pool(&mut self, shape: PoolShape, x: BufferId, argmax: BufferId, y: BufferId) -> Option<usize> {
         let at = self.only_for_this(x)?;
         let Op::BatchNormTrain {
-            settings, x, affine, moving, statistics, residual: None, activation, ..
+            settings,
+            x,
+            moments,
+            affine,
+            moving,
+            statistics,
+            residual: None,
+            activation,
+            ..
         } = self.steps[at].op
         else {
             return None;
         };
-        self.steps[at].op =
-            Op::BatchNormMaxPool { shape, settings, x, affine, moving, statistics, activation, argmax, y };
+        self.steps[at].op = Op::BatchNormMaxPool {
+            shape,
+            settings,
+            x,
+            moments,
+            affine,
+            moving,
+            statistics,
+            activation,
+            argmax,
+            y,
+        };
         Some(at)
     }
 }

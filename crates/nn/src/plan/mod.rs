@@ -7,6 +7,7 @@ mod derive;
 mod display;
 mod fuse;
 pub(crate) mod lower;
+mod moments;
 pub(crate) mod op;
 pub(crate) mod place;
 pub(crate) mod tiling;
@@ -30,6 +31,7 @@ use crate::network::Network;
 use crate::optimizer::Optimizer;
 use crate::parameters::{ParameterId, ParameterTable};
 use lower::{BufferSpec, Lowering, Value};
+use moments::gather_moments;
 use place::{Interval, place};
 use tiling::Tiling;
 
@@ -239,6 +241,9 @@ impl Plan {
             Part::Whole | Part::First { .. } => None,
         };
         choose_algorithms(&mut lowering, options, &mut constants);
+        if options.fused {
+            gather_moments(&mut lowering);
+        }
         let Lowering { ops: steps, buffers, .. } = lowering;
         let bands = mode == Mode::Infer && options.fused;
         let chains = if bands { chains(&steps, &buffers) } else { Vec::new() };

@@ -83,7 +83,7 @@ proptest! {
                 let ConvLink { weights, epilogue } = link(at);
                 let scratch = case.shape.scratch(ConvPass::Forward, ConvAlgorithm::Direct, 1);
                 let mut y = vec![f32::NAN; case.shape.output_len()];
-                conv2d_forward(&alone, &case.shape, &truth, weights, &epilogue, &mut y, &mut vec![f32::NAN; scratch]);
+                conv2d_forward(&alone, &case.shape, &truth, weights, &epilogue, y.as_mut_slice().into(), &mut vec![f32::NAN; scratch]);
                 truth = y;
             }
             for threads in [1, 2, 3].into_iter().filter(|&threads| chain.occupies(threads)) {

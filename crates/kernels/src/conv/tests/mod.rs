@@ -1,4 +1,5 @@
 mod chain;
+mod moments;
 
 use super::*;
 use crate::reference::bf16::nearest;
@@ -37,6 +38,7 @@ impl Case {
     fn check(&self) {
         for algorithm in ConvAlgorithm::all(&self.shape, Isa::best().bf16()) {
             self.check_forward(algorithm);
+            self.check_moments(algorithm);
             self.check_backward_data(algorithm);
             self.check_backward_weights(algorithm);
         }
@@ -68,7 +70,7 @@ impl Case {
                 |cpu, y, scratch| {
                     self.with_weights(cpu, ConvPass::Forward, algorithm, |weights| {
                         let epilogue = Epilogue::bias(given);
-                        conv2d_forward(cpu, shape, &self.x, weights, &epilogue, y, scratch);
+                        conv2d_forward(cpu, shape, &self.x, weights, &epilogue, y.into(), scratch);
                     });
                 },
             );
@@ -349,7 +351,7 @@ proptest! {
                 on_every_cpu(
                     |threads| (shape.output_len(), shape.scratch(ConvPass::Forward, algorithm, threads)),
                     |cpu, y, scratch| case.with_weights(cpu, ConvPass::Forward, algorithm, |weights| {
-                        conv2d_forward(cpu, &shape, &case.x, weights, epilogue, y, scratch);
+                        conv2d_forward(cpu, &shape, &case.x, weights, epilogue, y.into(), scratch);
                     }),
                 )
             };
@@ -400,7 +402,7 @@ fn winograd_of_512_channels_is_right_to_a_ten_thousandth_of_the_result() {
             |threads| (shape.output_len(), scratch(ConvPass::Forward, threads)),
             |cpu, y, scratch| {
                 case.with_weights(cpu, ConvPass::Forward, algorithm, |weights| {
-                    conv2d_forward(cpu, shape, &case.x, weights, &Epilogue::default(), y, scratch);
+                    conv2d_forward(cpu, shape, &case.x, weights, &Epilogue::default(), y.into(), scratch);
                 });
             },
         );
@@ -457,5 +459,13 @@ fn slices_are_checked() {
     let mut scratch = vec![0.0; case.shape.scratch(ConvPass::Forward, ConvAlgorithm::Direct, 1)];
     let (packed, epilogue) = (case.packed(), Epilogue::default());
     let weights = ConvWeights::Packed(&packed);
-    conv2d_forward(&Cpu::new(1), &case.shape, &case.x[1..], weights, &epilogue, &mut y, &mut scratch);
+    conv2d_forward(
+        &Cpu::new(1),
+        &case.shape,
+        &case.x[1..],
+        weights,
+        &epilogue,
+        y.as_mut_slice().into(),
+        &mut scratch,
+    );
 }

@@ -6,8 +6,9 @@ use super::tiles::{Lift, LiftInput, Lower, Planes, Source, Tiles};
 use super::transform::{Input, LinearMap, Output};
 use super::{BLOCK, Blocks, WinogradTile, weight_planes, with_sides, zeros_len};
 use crate::Cpu;
-use crate::conv::Epilogue;
 use crate::conv::correlation::{Correlation, Panel};
+use crate::conv::moments::Outputs;
+use crate::conv::{ConvOutput, Epilogue};
 use crate::disjoint::Disjoint;
 use crate::microkernel::{MatrixStrides, PlaneSweep, TASKS};
 use crate::packing::PANEL;
@@ -70,7 +71,7 @@ pub(in crate::conv) fn scratch(c: &Correlation, tile: WinogradTile, threads: usi
     threads * Cut::of(c, &tiles, tile.planes()).worker(c, tile.planes())
 }
 
-/// Writes what `epilogue` makes of the sums over all windows of `x` to `y`; `u` are the transformed weights.
+/// Writes what `epilogue` makes of the sums over all windows of `x` to `output`; `u` are the transformed weights.
 pub(in crate::conv) fn run(
     cpu: &Cpu,
     c: &Correlation,
@@ -78,10 +79,10 @@ pub(in crate::conv) fn run(
     x: &[f32],
     u: &[f32],
     epilogue: &Epilogue<'_>,
-    y: &mut [f32],
+    output: ConvOutput<'_>,
     scratch: &mut [f32],
 ) {
-    with_sides!(tile, run_with(cpu, c, x, u, epilogue, y, scratch));
+    with_sides!(tile, run_with(cpu, c, x, u, epilogue, output, scratch));
 }
 
 fn run_with<const OUT: usize, const IN: usize>(
@@ -90,7 +91,7 @@ fn run_with<const OUT: usize, const IN: usize>(
     x: &[f32],
     u: &[f32],
     epilogue: &Epilogue<'_>,
-    y: &mut [f32],
+    output: ConvOutput<'_>,
     scratch: &mut [f32],
 ) where
     Input: LinearMap<IN, IN>,
@@ -103,7 +104,7 @@ fn run_with<const OUT: usize, const IN: usize>(
     let cut = Cut::of(c, &tiles, IN * IN);
     let ([squares, products], weights) = (cut.planes(c), weight_planes(c));
     let worker = cut.worker(c, IN * IN);
-    let (y, workers) = (Disjoint::new(y), Disjoint::new(scratch));
+    let (outputs, workers) = (Outputs::new(c, output), Disjoint::new(scratch));
     cpu.team().run(cut.blocks(&tiles) * cut.parts(c), |member, task| {
         let (range, panels) = cut.task(c, &tiles, task);
         // SAFETY: each member has a part of its own.
@@ -115,7 +116,7 @@ fn run_with<const OUT: usize, const IN: usize>(
             Source { images: x, map: c.source, origin: c.origin, channels: 0..c.source.channels, zeros };
         let lift = Lift { tiles, range: range.clone(), source, planes: squares, target: lifted };
         cpu.isa().call(LiftInput::<IN>(lift));
-        for panel in panels {
+        for panel in panels.clone() {
             let Panel { filter, filters, .. } = c.panel(panel);
             let of_panel = &u[panel * weights.len(IN * IN)..];
             cpu.isa().call(PlaneSweep {
@@ -136,12 +137,14 @@ fn run_with<const OUT: usize, const IN: usize>(
                 range: range.clone(),
                 planes: products,
                 products: scratch,
-                target: &y,
+                target: &outputs.y,
                 map: c.target,
                 filters: filter..filter + filters,
                 start: epilogue.start(filter, filters),
                 after: epilogue.after(filter, filter, filters),
             });
         }
+        // SAFETY: the outputs are the task's own, and so is this part of the moments, for the filters of its panels.
+        unsafe { outputs.gather(cpu, task / cut.parts(c), tiles.pixels(range), c.filters_of(&panels)) };
     });
 }

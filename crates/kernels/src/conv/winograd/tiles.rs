@@ -85,6 +85,20 @@ impl Tiles {
         self.batch * self.rows * self.columns
     }
 
+    /// The outputs of some tiles, as runs of neighbours, counted over the whole batch.
+    pub(super) fn pixels(self, range: Range<usize>) -> impl Iterator<Item = Range<usize>> + Clone {
+        let Self { rows, columns, side, outputs: (height, width), .. } = self;
+        (range.start / columns..range.end.div_ceil(columns)).flat_map(move |line| {
+            let (image, top) = (line / rows, line % rows * side);
+            let of_line = |tile: usize| tile.saturating_sub(line * columns).min(columns);
+            let (left, right) = (of_line(range.start) * side, width.min(of_line(range.end) * side));
+            (top..height.min(top + side)).map(move |row| {
+                let first = (image * height + row) * width;
+                first + left..first + right
+            })
+        })
+    }
+
     /// A tile's first output.
     fn corner(&self, index: usize) -> Corner {
         let (image, rest) = (index / (self.rows * self.columns), index % (self.rows * self.columns));

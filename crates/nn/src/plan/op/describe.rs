@@ -142,8 +142,10 @@ impl Op {
             Self::BiasGradient { rows, channels, .. } => {
                 divvy_kernels::bias_gradient_scratch(*rows, *channels)
             }
+            Self::BatchNormTrain { moments: Some(_), .. } => 0,
             Self::BatchNormTrain { shape, .. } => shape.train_scratch(),
             Self::BatchNormBackward { shape, .. } => shape.backward_scratch(),
+            Self::BatchNormMaxPool { shape, moments: Some(_), .. } => shape.norm_forward_scratch(),
             Self::BatchNormMaxPool { shape, .. } => {
                 norm_shape(shape).train_scratch().max(shape.norm_forward_scratch())
             }

@@ -34,8 +34,15 @@ pub enum LossKind {
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the fields are the operands of the formula above each variant")]
 pub enum Op {
-    /// `y = epilogue(conv(x, weights))`
-    Conv2d { shape: Conv2dShape, x: BufferId, weights: ConvOperand, epilogue: ConvEpilogue, y: BufferId },
+    /// `y = epilogue(conv(x, weights))`, and the moments of y for those who read them
+    Conv2d {
+        shape: Conv2dShape,
+        x: BufferId,
+        weights: ConvOperand,
+        epilogue: ConvEpilogue,
+        y: BufferId,
+        moments: Option<BufferId>,
+    },
     /// `dx = conv^T(dy, weights)`
     Conv2dBackwardData { shape: Conv2dShape, dy: BufferId, weights: ConvOperand, dx: BufferId },
     /// `d weights = sum over pixels of x (patches) times dy`
@@ -76,11 +83,13 @@ pub enum Op {
     Softmax { rows: usize, columns: usize, x: BufferId, y: BufferId },
     /// `dx = y (dy - sum(dy y))` over each row
     SoftmaxBackward { rows: usize, columns: usize, y: BufferId, dy: BufferId, dx: BufferId },
-    /// `y = activation(gamma (x - mean) invstd + beta + residual)` with the batch's own statistics, which move the moving ones
+    /// `y = activation(gamma (x - mean) invstd + beta + residual)` with the batch's own statistics, which follow from the moments of x if
+    /// there are such, and move the moving ones
     BatchNormTrain {
         shape: NormShape,
         settings: NormSettings,
         x: BufferId,
+        moments: Option<BufferId>,
         affine: Affine,
         moving: Moving,
         statistics: Statistics,
@@ -93,6 +102,7 @@ pub enum Op {
         shape: PoolShape,
         settings: NormSettings,
         x: BufferId,
+        moments: Option<BufferId>,
         affine: Affine,
         moving: Moving,
         statistics: Statistics,

@@ -41,10 +41,10 @@ impl Op {
     /// The buffers that this operation touches.
     pub(crate) fn operands(&self) -> Operands {
         match *self {
-            Self::Conv2d { x, weights, epilogue, y, .. } => {
-                let also = weights.buffer().into_iter().chain(epilogue.residual);
-                Operands::new(&[x], &[y]).and_reads(also)
-            }
+            Self::Conv2d { x, weights, epilogue, y, moments, .. } => Operands {
+                reads: [x].into_iter().chain(weights.buffer()).chain(epilogue.residual).collect(),
+                writes: [y].into_iter().chain(moments).collect(),
+            },
             Self::Conv2dBackwardData { dy, weights, dx, .. } => {
                 Operands::new(&[dy], &[dx]).and_reads(weights.buffer())
             }
@@ -63,12 +63,12 @@ impl Op {
             | Self::TakeChannels { x, y, .. } => Operands::new(&[x], &[y]),
             // What is put beside the channels written before must not be seen as dead until then.
             Self::PutChannels { x, y, .. } => Operands::new(&[x, y], &[y]),
-            Self::BatchNormTrain { x, statistics: Statistics { mean, invstd }, residual, y, .. } => {
-                Operands::new(&[x], &[mean, invstd, y]).and_reads(residual)
-            }
-            Self::BatchNormMaxPool { x, statistics: Statistics { mean, invstd }, argmax, y, .. } => {
-                Operands::new(&[x], &[mean, invstd, argmax, y])
-            }
+            Self::BatchNormTrain {
+                x, moments, statistics: Statistics { mean, invstd }, residual, y, ..
+            } => Operands::new(&[x], &[mean, invstd, y]).and_reads(moments.into_iter().chain(residual)),
+            Self::BatchNormMaxPool {
+                x, moments, statistics: Statistics { mean, invstd }, argmax, y, ..
+            } => Operands::new(&[x], &[mean, invstd, argmax, y]).and_reads(moments),
             Self::MaxPool { x, argmax, y, .. } => {
                 Operands { reads: vec![x], writes: argmax.into_iter().chain([y]).collect() }
             }
