@@ -31,12 +31,15 @@ pub struct TrainConfig {
     /// The group that binary metrics are about; by default the second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive: Option<String>,
-    /// The height and width that pictures are resized to, in pixels.
+    /// The height and width of the pictures that are classified, in pixels; those that are learnt from may be smaller.
     pub size: usize,
-    /// The side that training pictures begin with, in pixels, to grow to `size`: two thirds of the training cost less so. None by default: all are of
+    /// The side that training pictures begin with, in pixels, to grow to `end_size`: two thirds of the training cost less so. None by default: all are of
     /// one size. The network must have the same parameters for all sizes, as one that ends in a global pool has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_size: Option<usize>,
+    /// The side that training pictures come to, in pixels; by default `size`, which it may not exceed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_size: Option<usize>,
     /// Pictures in a step.
     pub batch: usize,
     /// In how many parts a step is computed, one after the other, whose gradients are added up: it takes as many times less memory, and batch
@@ -193,6 +196,7 @@ impl TrainConfig {
             positive: None,
             size: 64,
             start_size: None,
+            end_size: None,
             batch: 32,
             accumulate: NonZeroUsize::MIN,
             precision: Precision::F32,
@@ -286,6 +290,7 @@ mod tests {
         config.prior = StatedPrior::new([("dogs".to_owned(), 0.01)]).unwrap();
         config.exact = true;
         config.start_size = Some(48);
+        config.end_size = Some(56);
         config.channels = Some(Channels::Grey);
         config.read.labels_from_name = true;
         config.read.limits.max_pixels = 1000;

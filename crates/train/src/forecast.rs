@@ -94,8 +94,8 @@ pub(crate) fn forecast(
     cpu: &Cpu,
     elapsed: Duration,
 ) -> Event {
-    let Prepared { network, dataset, .. } = prepared;
-    let needed = || needed(config, network, config.most_at_once(), cpu.isa(), cpu.threads());
+    let Prepared { network, growth, dataset, .. } = prepared;
+    let needed = || needed(config, growth.largest(network), config.most_at_once(), cpu.isa(), cpu.threads());
     let memory = held_memory().map(|held| held + needed());
     let (training, validation) = (&pictures.split.train, pictures.split.validation.len());
     let mut target = Vec::new();
@@ -110,7 +110,7 @@ pub(crate) fn forecast(
         _ => 0.0,
     };
     let is_by_time = matches!(config.length, Length::Minutes(_));
-    let learning = training.len() as f64 * prepared.growth.mean_cost(is_by_time);
+    let learning = training.len() as f64 * growth.mean_cost(is_by_time);
     let looking = validation as f64 * config.views.count() as f64 * LOOKING;
     let epoch_seconds = of_picture * (learning + looking);
     let look = Duration::try_from_secs_f64(of_picture * LOOKING).unwrap_or_default();

@@ -61,7 +61,7 @@ pub(crate) fn prepare(config: &TrainConfig, cpu: &Cpu) -> Result<Prepared, Train
     let network = architecture.network(preprocess.shape(), head)?;
     let of_side = |side| architecture.network([side, side, preprocess.shape()[2]], head);
     let growth = Growth::new(config, &network, of_side)?;
-    forecast::require_memory(config, &network, |side| of_side(side).ok(), cpu)?;
+    forecast::require_memory(config, growth.largest(&network), |side| of_side(side).ok(), cpu)?;
     let split = first_split(config, &dataset)?;
     let notes = notes(config, &dataset, &split);
     let augment = config.augment.settings(&dataset);

@@ -19,8 +19,10 @@ const LOOKED_AT: usize = 100;
 const SMALL: usize = 64;
 /// The least side that the network for small pictures is given.
 const LEAST: usize = 16;
-/// The side that photos are brought to.
+/// The side that photos are brought to, to be learnt from and to be classified.
 const PHOTO: usize = 96;
+/// The same for those that are classified where those that are learnt from are enlarged parts: the mean of 1/sqrt(a) over shares a from a half to 1 is 1.17.
+const WHOLE_PHOTO: usize = 112;
 /// The network for them.
 const PHOTO_NETWORK: &str = "resnet9_photo";
 /// The network for small pictures.
@@ -65,6 +67,11 @@ impl Facts {
         let (classes, free_memory) = (dataset.classes().len(), free_memory());
         Self { images, side, mirrors, classes, exclusive, free_memory }
     }
+
+    /// Whether parts of pictures are enlarged, as is stated or as a recipe does with few pictures.
+    fn crops(&self, stated: &Stated) -> bool {
+        stated.augment.map_or(self.images < FEW, AugmentChoice::crops)
+    }
 }
 
 /// What someone has said already of what a recipe would choose.
@@ -78,6 +85,8 @@ pub struct Stated {
     pub task: Option<Task>,
     /// What is said of the head.
     pub wiring: Wiring,
+    /// How pictures are changed.
+    pub augment: Option<AugmentChoice>,
 }
 
 /// One choice and what speaks for it.
@@ -109,7 +118,7 @@ impl Recipe {
     pub fn choose(facts: &Facts, stated: &Stated) -> Self {
         let mut recipe = Self { config: TrainConfig::default(), choices: Vec::new() };
         recipe.choose_network(facts, stated);
-        recipe.choose_growth();
+        recipe.choose_growth(facts, stated);
         recipe.choose_steps(facts);
         recipe.choose_parts(facts, stated);
         recipe.choose_changes(facts, stated);
@@ -141,7 +150,12 @@ impl Recipe {
             (None, Some(side)) => format!("the pictures' short side is {side} pixels, in the median"),
             (None, None) => "no picture's size could be read".to_owned(),
         };
-        self.config.size = stated.size.unwrap_or(if is_small { side.max(LEAST) } else { PHOTO });
+        let fitting = match is_small {
+            true => side.max(LEAST),
+            false if facts.crops(stated) => WHOLE_PHOTO,
+            false => PHOTO,
+        };
+        self.config.size = stated.size.unwrap_or(fitting);
         if stated.size.is_none() {
             self.note("size", self.config.size, seen.clone());
         }
@@ -153,14 +167,16 @@ impl Recipe {
     }
 
     /// Photos are learnt from in small first.
-    fn choose_growth(&mut self) {
-        self.config.start_size = start_size(&self.config.architecture, self.config.size);
-        if let Some(start) = self.config.start_size {
-            self.note(
-                "start_size",
-                start,
-                "pictures grow while it learns, in three stages: more epochs in the same time",
-            );
+    fn choose_growth(&mut self, facts: &Facts, stated: &Stated) {
+        let sides = learnt_sides(&self.config.architecture, self.config.size, facts.crops(stated));
+        (self.config.start_size, self.config.end_size) = sides;
+        if let Some(start) = sides.0 {
+            let why = "pictures grow while it learns, in three stages: more epochs in the same time";
+            self.note("start_size", start, why);
+        }
+        if let Some(end) = sides.1 {
+            let why = "what is learnt from are enlarged parts: things look as large in whole pictures that are larger";
+            self.note("end_size", end, why);
         }
     }
 
@@ -278,12 +294,18 @@ impl Recipe {
     }
 }
 
-/// The side that pictures begin with for a network, to grow to `size`: two thirds of it for photos, none for others.
-pub(crate) fn start_size(architecture: &str, size: usize) -> Option<usize> {
-    /// What it is a multiple of.
+/// The sides that pictures begin with and come to while a network learns to classify pictures of `size`: none where all are of that one. Where parts
+/// of photos are enlarged (`crops`), six sevenths of it are as much as they come to; they begin with two thirds of that.
+pub(crate) fn learnt_sides(architecture: &str, size: usize, crops: bool) -> (Option<usize>, Option<usize>) {
+    /// What they are multiples of.
     const GRAIN: usize = 8;
-    let start = size * 2 / 3 / GRAIN * GRAIN;
-    (architecture == PHOTO_NETWORK && start >= LEAST).then_some(start)
+    let in_grains = |side: usize| side / GRAIN * GRAIN;
+    let end = if crops { in_grains(size * 6 / 7) } else { size };
+    let start = in_grains(end * 2 / 3);
+    if architecture != PHOTO_NETWORK || start < LEAST {
+        return (None, None);
+    }
+    (Some(start), crops.then_some(end))
 }
 
 /// Mirroring, unless the groups' names forbid it, and small shifts.
@@ -353,11 +375,24 @@ mod tests {
             Recipe::choose(&Facts { exclusive, ..facts(1000, Some(side)) }, &Stated::default()).config
         };
         let (photo, small, tagged) = (config(500, true), config(32, true), config(500, false));
-        assert_eq!((photo.start_size, small.start_size, tagged.start_size), (Some(64), None, Some(64)));
+        let sides = |config: &TrainConfig| (config.start_size, config.end_size, config.size);
+        assert_eq!([&photo, &tagged].map(sides), [(Some(64), Some(96), 112); 2]);
+        assert_eq!(sides(&small), (None, None, 32));
         assert_eq!((photo.augment, tagged.augment), (mixing(), Preset::Standard.into()));
         assert!(photo.optimizer.weight_decay > small.optimizer.weight_decay);
         let stated = Stated { size: Some(200), ..Stated::default() };
-        assert_eq!(Recipe::choose(&facts(1000, Some(500)), &stated).config.start_size, Some(128));
+        let of_size = Recipe::choose(&facts(1000, Some(500)), &stated).config;
+        assert_eq!(sides(&of_size), (Some(112), Some(168), 200));
+    }
+
+    #[test]
+    fn photos_end_as_they_are_classified_where_no_parts_are_enlarged() {
+        let many = Recipe::choose(&facts(FEW, Some(500)), &Stated::default()).config;
+        let stated = Stated { augment: Some(Preset::Light.into()), ..Stated::default() };
+        let light = Recipe::choose(&facts(1000, Some(500)), &stated).config;
+        for config in [many, light] {
+            assert_eq!((config.start_size, config.end_size, config.size), (Some(64), None, 96));
+        }
     }
 
     #[test]
@@ -402,6 +437,7 @@ mod tests {
                 "size",
                 "architecture",
                 "start_size",
+                "end_size",
                 "batch",
                 "optimizer",
                 "learning_rate",
@@ -412,7 +448,7 @@ mod tests {
         );
         assert_eq!(
             recipe.choices[0].to_string(),
-            "size 96: the pictures' short side is 300 pixels, in the median"
+            "size 112: the pictures' short side is 300 pixels, in the median"
         );
     }
 }

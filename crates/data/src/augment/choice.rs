@@ -87,6 +87,11 @@ impl AugmentChoice {
         })
     }
 
+    /// Whether parts of pictures are enlarged to the whole.
+    pub fn crops(self) -> bool {
+        self.all().crop.is_some()
+    }
+
     /// All settings, for pictures of this dataset.
     pub fn settings(self, dataset: &Dataset) -> Augment {
         if self.leaves_out_flips() { self.all().suited_to(dataset) } else { self.all() }

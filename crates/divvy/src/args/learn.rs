@@ -139,14 +139,19 @@ pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) split: Option<PathBuf>,
 
-    /// Height and width that pictures are resized to, in pixels [default: their own up to 64, else 96]
+    /// Height and width that pictures are resized to, in pixels [default: their own up to 64, else 112, or 96 where none are enlarged]
     #[arg(long, value_name = "PIXELS", value_parser = side)]
     pub(crate) size: Option<usize>,
 
-    /// Height and width that training pictures begin with, to grow to the size above: the same accuracy or a better one in less time
+    /// Height and width that training pictures begin with, to grow to the size below: the same accuracy or a better one in less time
     /// [default: 64 for photos]
     #[arg(long, value_name = "PIXELS", value_parser = side)]
     pub(crate) start_size: Option<usize>,
+
+    /// Height and width that training pictures come to, if not to the size above: where parts of them are enlarged (`crop` of --augment), things look
+    /// as large in whole pictures that are larger [default: 96 for photos]
+    #[arg(long, value_name = "PIXELS", value_parser = side)]
+    pub(crate) end_size: Option<usize>,
 
     /// Pictures in a step [default: 64, of fewer than 500 pictures 16]
     #[arg(long, value_name = "N", value_parser = batch)]

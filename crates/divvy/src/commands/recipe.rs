@@ -32,6 +32,7 @@ impl RecipeArgs {
             size: self.size,
             task: self.task.and_then(TaskChoice::task),
             wiring: self.wiring(),
+            augment: self.augment.clone().map(AugmentFlag::choice).transpose()?,
         };
         let recipe = Recipe::choose(&facts, &stated);
         let is_open = |choice: &&Choice| self.is_open(choice.setting);
@@ -43,6 +44,7 @@ impl RecipeArgs {
     fn is_open(&self, setting: &str) -> bool {
         match setting {
             "start_size" => self.start_size.is_none(),
+            "end_size" => self.end_size.is_none(),
             "batch" => self.batch.is_none(),
             "accumulate" => self.accumulate.is_none(),
             "optimizer" | "learning_rate" => self.optimizer.is_none(),
@@ -74,6 +76,10 @@ impl RecipeArgs {
             None => (base.optimizer, base.learning_rate),
         };
         let optimizer = Optimizer { average: self.average.or(base.optimizer.average), ..optimizer };
+        let size = self.size.unwrap_or(base.size);
+        // Pictures that are told to begin larger than they were to end do not grow.
+        let least_end = self.start_size.map_or(0, |start| start.min(size));
+        let end_size = base.end_size.map(|end| end.max(least_end));
         let mut allow = base.allow;
         let read = self.group_by.options(self.read.options(base.read));
         allow.extend(self.policy.allow);
@@ -89,8 +95,9 @@ impl RecipeArgs {
             exact: base.exact || self.compute.exact,
             read,
             channels: self.channels.map(ChannelsFlag::channels).or(base.channels),
-            size: self.size.unwrap_or(base.size),
+            size,
             start_size: self.start_size.or(base.start_size),
+            end_size: self.end_size.or(end_size),
             batch: self.batch.unwrap_or(base.batch),
             accumulate: self.accumulate.unwrap_or(base.accumulate),
             precision: self.precision.unwrap_or(base.precision),

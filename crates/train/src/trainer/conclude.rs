@@ -95,7 +95,8 @@ impl Trainer<'_> {
             return Duration::ZERO;
         }
         // The first epoch has the smallest pictures.
-        let learning = running.time.as_secs_f64() / running.images as f64 * self.growth.last_beside(0.0);
+        let learning =
+            running.time.as_secs_f64() / running.images as f64 * self.growth.classified_beside(0.0);
         Duration::try_from_secs_f64(LOOKING * learning).unwrap_or(Duration::MAX)
     }
 

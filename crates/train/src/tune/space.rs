@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::config::TrainConfig;
-use crate::recipe::{Facts, Recipe, Stated, start_size};
+use crate::recipe::{Facts, Recipe, Stated, learnt_sides};
 
 /// By how much a learning rate is at most above or below the usual one.
 const REACH: f64 = 4.0;
@@ -28,8 +28,8 @@ pub struct Held {
     pub architecture: bool,
     /// The height and width that pictures are brought to.
     pub size: bool,
-    /// The side that pictures begin with, which else follows from network and size.
-    pub start_size: bool,
+    /// The sides that training pictures begin with and come to, which else follow from network, size and changes.
+    pub sides: bool,
     /// The learning rate.
     pub learning_rate: bool,
     /// The optimizer, which else follows from the network.
@@ -91,7 +91,7 @@ impl Space<'_> {
         let size = pick(&self.sizes(), size);
         let architecture = pick(&self.architectures(size), architecture);
         let augment = pick(&self.augments(), augment);
-        let mut drawn = TrainConfig { augment, ..self.with_network(architecture, size) };
+        let mut drawn = self.with_network(architecture, size, &augment);
         if self.held.learning_rate {
             drawn.learning_rate = self.base.learning_rate;
         } else {
@@ -101,14 +101,16 @@ impl Space<'_> {
     }
 
     /// The base with another network: its optimizer and learning rate go with it as the recipe has them, unless they were stated.
-    fn with_network(&self, architecture: String, size: usize) -> TrainConfig {
-        let is_usual = size == self.base.size && architecture == self.base.architecture;
-        let start_size = if self.held.start_size || is_usual {
-            self.base.start_size
+    fn with_network(&self, architecture: String, size: usize, augment: &AugmentChoice) -> TrainConfig {
+        let is_usual = size == self.base.size
+            && architecture == self.base.architecture
+            && augment.crops() == self.base.augment.crops();
+        let (start_size, end_size) = if self.held.sides || is_usual {
+            (self.base.start_size, self.base.end_size)
         } else {
-            start_size(&architecture, size)
+            learnt_sides(&architecture, size, augment.crops())
         };
-        let base = TrainConfig { size, start_size, ..self.base.clone() };
+        let base = TrainConfig { size, start_size, end_size, augment: *augment, ..self.base.clone() };
         if architecture == base.architecture {
             return base;
         }
@@ -117,6 +119,7 @@ impl Space<'_> {
             size: Some(size),
             task: base.task,
             wiring: base.wiring.clone(),
+            augment: Some(*augment),
         };
         let usual = Recipe::choose(self.facts, &stated).into_config();
         let (optimizer, learning_rate) = if self.held.optimizer {
@@ -134,8 +137,9 @@ impl Space<'_> {
         if !self.held.size {
             let most = self.facts.side.unwrap_or(usual);
             let near = [usual * 3 / 4, usual * 4 / 3].map(|size| size.next_multiple_of(GRAIN));
-            let start = self.base.start_size.filter(|_| self.held.start_size).unwrap_or(LEAST);
-            sizes.extend(near.into_iter().filter(|size| (start..=most).contains(size) && *size != usual));
+            let stated = self.base.end_size.or(self.base.start_size).filter(|_| self.held.sides);
+            let least = stated.unwrap_or(LEAST);
+            sizes.extend(near.into_iter().filter(|size| (least..=most).contains(size) && *size != usual));
         }
         sizes
     }
@@ -144,8 +148,8 @@ impl Space<'_> {
     fn architectures(&self, size: usize) -> Vec<String> {
         let mut architectures = vec![self.base.architecture.clone()];
         if !self.held.architecture {
-            // `classic` is another network for each size, and so for pictures that grow.
-            let grows = self.held.start_size && self.base.start_size.is_some();
+            // `classic` is another network for each size, and so for pictures that grow, or are classified larger.
+            let grows = self.held.sides && (self.base.start_size, self.base.end_size) != (None, None);
             let suited =
                 [("resnet8", size <= 96), ("resnet9_photo", size >= 48), ("classic", size <= 128 && !grows)];
             let others = suited.into_iter().filter(|(name, suits)| *suits && *name != self.base.architecture);
@@ -249,9 +253,11 @@ mod tests {
         let candidates = drawn(&facts, Held::default(), 0);
         assert_eq!(candidates.len(), 60);
         assert_eq!(candidates[0], Recipe::choose(&facts, &Stated::default()).into_config());
-        for TrainConfig { architecture, size, start_size, .. } in &candidates {
-            let expected = (architecture == "resnet9_photo").then(|| size * 2 / 3 / 8 * 8);
-            assert_eq!(*start_size, expected, "{architecture} at {size}");
+        for TrainConfig { architecture, size, start_size, end_size, augment, .. } in &candidates {
+            let grows = architecture == "resnet9_photo";
+            let end = if augment.crops() { size * 6 / 7 / 8 * 8 } else { *size };
+            assert_eq!(*start_size, grows.then_some(end * 2 / 3 / 8 * 8), "{architecture} at {size}");
+            assert_eq!(*end_size, (grows && augment.crops()).then_some(end), "{architecture} at {size}");
         }
         for (index, candidate) in candidates.iter().enumerate() {
             assert!(!candidates[..index].contains(candidate), "{candidate:?}");
@@ -289,13 +295,14 @@ mod tests {
         }
         let rules = drawn(&facts, Held { optimizer: true, ..Held::default() }, 0);
         assert!(rules.iter().all(|candidate| candidate.optimizer == base.optimizer));
-        let starts = drawn(&facts, Held { start_size: true, ..Held::default() }, 0);
-        assert!(starts.iter().all(|candidate| candidate.start_size == base.start_size));
-        assert!(starts.iter().all(|candidate| candidate.size >= 64 && candidate.architecture != "classic"));
+        let grown = drawn(&facts, Held { sides: true, ..Held::default() }, 0);
+        let sides = |config: &TrainConfig| (config.start_size, config.end_size);
+        assert!(grown.iter().all(|candidate| sides(candidate) == sides(base)));
+        assert!(grown.iter().all(|candidate| candidate.size >= 96 && candidate.architecture != "classic"));
         let all = Held {
             architecture: true,
             size: true,
-            start_size: true,
+            sides: true,
             learning_rate: true,
             optimizer: true,
             augment: true,

@@ -32,6 +32,7 @@ fn with_everything(config: &TrainConfig, folder: &Path) -> TrainConfig {
     TrainConfig {
         architecture: layers.display().to_string(),
         start_size: Some(config.size / 2),
+        end_size: Some(config.size * 3 / 4),
         accumulate: NonZeroUsize::new(2).unwrap(),
         augment: Augment { mix, ..Augment::standard() }.into(),
         balance: Balance::Oversample,

@@ -93,11 +93,11 @@ fn resources(recipe: &RecipeArgs) -> impl Fn() -> Resources + use<> {
 
 /// What was typed, and is not searched.
 fn held(args: &TuneArgs) -> Held {
-    let RecipeArgs { arch, size, start_size, optimizer, augment, .. } = &args.recipe;
+    let RecipeArgs { arch, size, start_size, end_size, optimizer, augment, .. } = &args.recipe;
     Held {
         architecture: arch.as_ref().is_some_and(|name| name != AUTO),
         size: size.is_some(),
-        start_size: start_size.is_some() || args.config.is_some(),
+        sides: start_size.is_some() || end_size.is_some() || args.config.is_some(),
         learning_rate: args.lr.is_some(),
         // A file states it, too.
         optimizer: optimizer.is_some() || args.config.is_some(),
