@@ -225,7 +225,8 @@ impl Recipe {
         else {
             return;
         };
-        let shape = [self.config.size, self.config.size, 3];
+        let side = self.config.end_size.unwrap_or(self.config.size);
+        let shape = [side, side, 3];
         let Ok(network) = architecture.network(shape, &head) else { return };
         let threads = available_parallelism().map_or(1, NonZeroUsize::get);
         let in_parts = |parts| TrainConfig { accumulate: parts, ..self.config.clone() };

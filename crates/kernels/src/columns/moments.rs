@@ -6,15 +6,16 @@ use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::simd::{Kernel, Simd};
 
-/// Numbers of each channel: how many samples there are, their mean, and the sum of the squares of their differences from it.
-pub(crate) const MOMENTS: usize = 3;
+/// Numbers of each channel: how many samples there are, a number near their mean, and the sums of their differences from it and of the squares of
+/// these, which keep their digits where the mean is large.
+pub(crate) const MOMENTS: usize = 4;
 
-/// Rows that the first guess at a mean is made of.
-const GUESS: usize = 8;
+/// Rows whose mean is near enough to that of all.
+const NEAR: usize = 8;
+/// Rows whose sums are added up before they are added to those of others: of so few, little is lost to rounding.
+const FEW: usize = 64;
 
 /// Writes the moments of some columns of a matrix `[rows, stride]` over some of its rows to `out`.
-///
-/// The squares are of differences from a guess, so they keep their digits where the mean is large.
 ///
 /// # Safety
 /// Nobody writes these columns of these rows meanwhile.
@@ -35,6 +36,33 @@ pub(crate) unsafe fn column_moments<R: Iterator<Item = Range<usize>> + Clone>(
     assert!(samples > 0, "moments of no rows");
     let first = matrix.pointer(0..last * stride).wrapping_add(columns.start);
     cpu.isa().call(ColumnMoments { first, stride, rows, samples, out });
+}
+
+/// A sum and what it has lost to rounding (Knuth's two-sum).
+#[derive(Clone, Copy)]
+struct Compensated<V> {
+    sum: V,
+    lost: V,
+}
+
+impl<V: Copy> Compensated<V> {
+    #[inline(always)]
+    fn zero<S: Simd<V = V>>(simd: S) -> Self {
+        Self { sum: simd.zero(), lost: simd.zero() }
+    }
+
+    #[inline(always)]
+    fn add<S: Simd<V = V>>(&mut self, simd: S, number: V) {
+        let sum = simd.add(self.sum, number);
+        let added = simd.sub(sum, self.sum);
+        let lost = simd.add(simd.sub(self.sum, simd.sub(sum, added)), simd.sub(number, added));
+        *self = Self { sum, lost: simd.add(self.lost, lost) };
+    }
+
+    #[inline(always)]
+    fn total<S: Simd<V = V>>(self, simd: S) -> V {
+        simd.add(self.sum, self.lost)
+    }
 }
 
 /// `first` points to the first column of row 0.
@@ -77,9 +105,9 @@ impl<R: Iterator<Item = Range<usize>> + Clone> ColumnMoments<'_, R> {
     /// There are `W` vectors of `n` columns from `at` on; `n` is 1 to `LANES`.
     #[inline(always)]
     unsafe fn columns<S: Simd, const W: usize>(&mut self, simd: S, at: usize, n: usize) {
-        let guess = {
+        let near = {
             let first = self.rows.clone().next().unwrap_or_default();
-            let some = first.start..first.end.min(first.start + GUESS);
+            let some = first.start..first.end.min(first.start + NEAR);
             let share = simd.splat(1.0 / some.len() as f32);
             let mut sums = [simd.zero(); W];
             for row in some {
@@ -89,22 +117,28 @@ impl<R: Iterator<Item = Range<usize>> + Clone> ColumnMoments<'_, R> {
             }
             sums.map(|sum| simd.mul(sum, share))
         };
-        let (mut sums, mut squares) = ([simd.zero(); W], [simd.zero(); W]);
+        let (mut sums, mut squares) = ([Compensated::zero(simd); W], [Compensated::zero(simd); W]);
         for run in self.rows.clone() {
-            for row in run {
-                // SAFETY: as above.
-                let x = unsafe { self.load::<S, W>(simd, row, at, n) };
+            for first in run.clone().step_by(FEW) {
+                let (mut of_few, mut squares_of_few) = ([simd.zero(); W], [simd.zero(); W]);
+                for row in first..run.end.min(first + FEW) {
+                    // SAFETY: as above.
+                    let x = unsafe { self.load::<S, W>(simd, row, at, n) };
+                    for w in 0..W {
+                        let off = simd.sub(x[w], near[w]);
+                        of_few[w] = simd.add(of_few[w], off);
+                        squares_of_few[w] = simd.mul_add(off, off, squares_of_few[w]);
+                    }
+                }
                 for w in 0..W {
-                    let off = simd.sub(x[w], guess[w]);
-                    sums[w] = simd.add(sums[w], off);
-                    squares[w] = simd.mul_add(off, off, squares[w]);
+                    sums[w].add(simd, of_few[w]);
+                    squares[w].add(simd, squares_of_few[w]);
                 }
             }
         }
-        let (samples, share) = (simd.splat(self.samples as f32), simd.splat(1.0 / self.samples as f32));
+        let samples = simd.splat(self.samples as f32);
         for w in 0..W {
-            let off = simd.mul(sums[w], share);
-            let moments = [samples, simd.add(guess[w], off), simd.sub(squares[w], simd.mul(sums[w], off))];
+            let moments = [samples, near[w], sums[w].total(simd), squares[w].total(simd)];
             for (to, moment) in self.out.iter_mut().zip(moments) {
                 // SAFETY: there is room for each column.
                 unsafe { simd.store_first(moment, to.as_mut_ptr().add(at + w * S::LANES), n) };

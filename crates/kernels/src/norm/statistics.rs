@@ -48,9 +48,8 @@ pub fn batch_statistics(
     });
 }
 
-/// The same from moments that whoever made `x` has gathered: `[parts][3][channels]`, in each part of some of the rows how many they are, their
-/// mean, and the sum of the squares of the differences from it (Chan, Golub and `LeVeque` 1983, "Algorithms for computing the sample variance"). Parts are
-/// added in order, in `f64`.
+/// The same from moments that whoever made `x` has gathered: `[parts][4][channels]`, in each part of some of the rows how many they are, a number near their
+/// mean, and the sums of their differences from it and of the squares of these. Parts are added in order, in `f64`.
 ///
 /// # Panics
 /// When there are no rows, or a slice's length or the moments' count of rows does not fit the shape.
@@ -72,9 +71,11 @@ pub fn batch_statistics_from_moments(
         };
         let samples = total(parts(), |_, [samples, ..]| samples);
         assert!(samples[..block.len()].iter().all(|&samples| samples == rows), "moments of {rows} rows");
-        let means = total(parts(), |_, [samples, mean, _]| samples * mean).map(|sum| sum / rows);
-        let squares =
-            total(parts(), |i, [samples, mean, squares]| squares + samples * (mean - means[i]).powi(2));
+        let means = total(parts(), |_, [samples, near, sum, _]| samples * near + sum).map(|sum| sum / rows);
+        let squares = total(parts(), |i, [samples, near, sum, squares]| {
+            let off = near - means[i];
+            squares + off * (2.0 * sum + samples * off)
+        });
         for (i, channel) in block.enumerate() {
             statistics.set(*settings, channel, means[i], squares[i] / rows);
         }

@@ -17,6 +17,10 @@ const BATCH: usize = 2;
 /// Of a tensor's length: what single precision leaves after 50 layers that normalise over 8 values each.
 const TOLERANCE: f64 = 1e-4;
 
+/// The same for gradients, which have gone back through them. Ways to sum that are equally good (statistics 4e-7 off at the most) are between 4e-5 and
+/// 2e-4 off in `mobilenet_v2`'s worst one, and 2e-5 in the median.
+const OF_GRADIENTS: f64 = 5e-4;
+
 /// What `torchvision_networks.py` wrote of a network.
 #[derive(Deserialize)]
 struct Expected {
@@ -47,11 +51,11 @@ impl Sketch {
     /// Asserts that they differ by at most the tolerated share of the expected length or, where that is 0 because what is
     /// gained here is taken away by the next batch norm, of the largest length in the network.
     #[track_caller]
-    fn assert_near(&self, expected: &Self, largest: f64, place: &str) {
+    fn assert_near(&self, expected: &Self, largest: f64, tolerance: f64, place: &str) {
         let length = if expected.0[0] > 0.0 { expected.0[0] } else { largest };
         for (ours, theirs) in self.0.iter().zip(expected.0) {
             let off = (ours - theirs).abs() / length;
-            assert!(off <= TOLERANCE, "{place}: off by {off:.1e} of its length; {self:?}, not {expected:?}");
+            assert!(off <= tolerance, "{place}: off by {off:.1e} of its length; {self:?}, not {expected:?}");
         }
     }
 }
@@ -102,13 +106,20 @@ fn parameters_of_formula(graph: &Graph, expected: &Expected) -> Vec<Tensor> {
     there.into_iter().enumerate().map(with_formula).collect()
 }
 
-fn assert_sketches(graph: &Graph, ours: &[Tensor], expected: &BTreeMap<String, Sketch>, place: &str) {
+fn assert_sketches(
+    graph: &Graph,
+    ours: &[Tensor],
+    expected: &BTreeMap<String, Sketch>,
+    tolerance: f64,
+    place: &str,
+) {
     let names = StateDict::of(graph);
     assert_eq!(ours.len(), expected.len(), "{place}");
     let largest = expected.values().map(|sketch| sketch.0[0]).fold(0.0, f64::max);
     for tensor in ours {
         let there = names.export(tensor).expect("torchvision has it");
-        Sketch::of(&there).assert_near(&expected[&there.name], largest, &format!("{place}, {}", there.name));
+        let place = format!("{place}, {}", there.name);
+        Sketch::of(&there).assert_near(&expected[&there.name], largest, tolerance, &place);
     }
 }
 
@@ -127,9 +138,9 @@ fn check(name: &str, isa: Isa) {
     assert_near(engine.logits(&batch.images, BATCH), &expected.logits, TOLERANCE, &place("logits"));
     let (loss, gradients) = loss_and_gradients(&mut engine, &batch);
     assert_near(&[loss], &[expected.loss], TOLERANCE, &place("loss"));
-    assert_sketches(network.graph(), &gradients, &expected.gradients, &place("gradients"));
+    assert_sketches(network.graph(), &gradients, &expected.gradients, OF_GRADIENTS, &place("gradients"));
     let statistics: Vec<Tensor> = parameters(&engine).into_iter().filter(|it| !is_trained(it)).collect();
-    assert_sketches(network.graph(), &statistics, &expected.statistics, &place("statistics"));
+    assert_sketches(network.graph(), &statistics, &expected.statistics, TOLERANCE, &place("statistics"));
 }
 
 /// Deep networks are slow on the plainer instruction sets; resnet18 stands for all of them there.
@@ -177,13 +188,15 @@ fn coloured(size: usize, count: usize) -> Batch {
 
 #[test]
 fn each_network_learns_from_its_own_first_values() {
-    const STEPS: usize = 10;
-    for name in ["resnet18", "resnet34", "resnet50", "mobilenet_v2", "vgg11"] {
+    // How mobilenet_v2 begins is chance: after 10 steps the loss lies by 2 to 12 % lower, as the last bits of sums fall; after 20 it has halved.
+    for (name, steps) in
+        [("resnet18", 10), ("resnet34", 10), ("resnet50", 10), ("mobilenet_v2", 20), ("vgg11", 10)]
+    {
         let batch = coloured(64, 10);
         let mut engine = Engine::new(network(name, [64, 64]), Device::new(Cpu::new(2)), 1);
         let mut train = || step(&mut engine, &batch, &Optimizer::sgd(0.9), 0.005);
-        let losses: Vec<f32> = (0..STEPS).map(|_| train()).collect();
-        let end = losses[STEPS - 3..].iter().sum::<f32>() / 3.0;
+        let losses: Vec<f32> = (0..steps).map(|_| train()).collect();
+        let end = losses[steps - 3..].iter().sum::<f32>() / 3.0;
         assert!(end < 0.97 * losses[0], "{name}: {losses:?}");
     }
 }

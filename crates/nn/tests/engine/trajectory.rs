@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use divvy_nn::{Algorithms, Cpu, Device, Isa, Network, Optimizer, ParameterTable, Parameters, Tensor};
+use divvy_nn::{
+    Algorithms, Cpu, Device, Isa, Network, Optimizer, ParameterTable, Parameters, Tensor, WinogradTile,
+};
 
 use crate::noise::noise;
 use crate::reference::Reference;
@@ -14,6 +16,10 @@ const RATE: f64 = 1.0 / 32768.0;
 
 /// PyTorch's own two precisions are 3e-6 apart.
 const TOLERANCE: f64 = 1e-4;
+
+/// The same where outputs are computed in tiles of 4 x 4, which rounds about ten times as coarsely: now and then a unit that is next to nothing is cut off a step
+/// earlier or later, after which losses are 9e-5 to 5e-4 apart, with batch norms fused or not.
+const COARSE_TOLERANCE: f64 = 1e-3;
 
 /// How far the logits of two ways to compute may be apart after ten steps.
 const AGREEMENT: f64 = 2e-5;
@@ -66,14 +72,16 @@ fn fifty_losses_agree_with_pytorch_on_every_instruction_set_by_every_algorithm_a
     let batches = batches(&network, STEPS);
     for (isa, algorithms) in ways() {
         let device = |threads| Device::new(Cpu::with_isa(isa, threads)).algorithms(algorithms);
+        let may_be_coarse = matches!(algorithms, Algorithms::Fastest | Algorithms::Only(WinogradTile::Four));
+        let tolerance = if may_be_coarse { COARSE_TOLERANCE } else { TOLERANCE };
         let (losses, logits) = train(&network, &batches, device(1));
         for case in reference.cases() {
             let place = format!("{}, {}, {algorithms:?}", case.name, isa.name());
             let narrow = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect::<Vec<_>>();
             for (step, (ours, theirs)) in losses.iter().zip(narrow(case.f64("losses"))).enumerate() {
-                assert_near(&[*ours], &[theirs], TOLERANCE, &format!("loss {step}, {place}"));
+                assert_near(&[*ours], &[theirs], tolerance, &format!("loss {step}, {place}"));
             }
-            assert_near(&logits, &narrow(case.f64("logits")), TOLERANCE, &format!("logits, {place}"));
+            assert_near(&logits, &narrow(case.f64("logits")), tolerance, &format!("logits, {place}"));
         }
         let place = format!("two threads on {}, {algorithms:?}", isa.name());
         assert_eq!(train(&network, &batches, device(2)), (losses, logits), "{place}");

@@ -29,22 +29,23 @@ impl Case {
             for filter in 0..if len == 0 { 0 } else { shape.filters } {
                 let of_filter: Vec<f64> =
                     y.iter().skip(filter).step_by(shape.filters).map(|&y| f64::from(y)).collect();
-                let parts = moments.chunks_exact(3 * shape.filters);
+                let parts = moments.chunks_exact(4 * shape.filters);
                 let parts =
-                    parts.map(|part| [0, 1, 2].map(|of| f64::from(part[of * shape.filters + filter])));
+                    parts.map(|part| [0, 1, 2, 3].map(|of| f64::from(part[of * shape.filters + filter])));
                 assert_put_together(&parts.collect::<Vec<_>>(), &of_filter);
             }
         }
     }
 }
 
-/// `parts` are samples, mean and squares of parts of `all`.
-fn assert_put_together(parts: &[[f64; 3]], all: &[f64]) {
+/// `parts` are samples of `all`, a number near their mean, and sums of their differences from it and of the squares of these.
+fn assert_put_together(parts: &[[f64; 4]], all: &[f64]) {
     let rows = all.len() as f64;
     assert_eq!(parts.iter().map(|[samples, ..]| samples).sum::<f64>(), rows, "samples");
-    let mean = parts.iter().map(|[samples, mean, _]| samples * mean).sum::<f64>() / rows;
-    let squares =
-        parts.iter().map(|[samples, of_part, squares]| squares + samples * (of_part - mean).powi(2));
+    let mean = parts.iter().map(|[samples, near, sum, _]| samples * near + sum).sum::<f64>() / rows;
+    let squares = parts.iter().map(|[samples, near, sum, squares]| {
+        squares + 2.0 * (near - mean) * sum + samples * (near - mean).powi(2)
+    });
     let (squares, truth) = (squares.sum::<f64>(), all.iter().sum::<f64>() / rows);
     let size = all.iter().map(|y| y.abs()).fold(1e-3, f64::max);
     assert!((mean - truth).abs() < 1e-6 * size, "a mean of {mean}, not {truth}");
@@ -65,7 +66,7 @@ fn parts_of_all_kinds_make_up_the_outputs() {
     for (seed, shape) in shapes.into_iter().enumerate() {
         let case = Case::new(shape, seed as u64);
         for algorithm in ConvAlgorithm::all(&shape, Isa::best().bf16()) {
-            let parts = shape.moments_len(algorithm) / (3 * shape.filters);
+            let parts = shape.moments_len(algorithm) / (4 * shape.filters);
             assert!(parts > 1, "{algorithm:?}: {parts} parts");
             case.check_moments(algorithm);
         }

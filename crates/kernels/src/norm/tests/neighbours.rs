@@ -169,15 +169,16 @@ fn large_batches_agree_with_the_definition() {
     }
 }
 
-/// How many rows there are, their mean and the squares of their differences from it, by the definition.
+/// How many rows there are, a number near their mean, and the sums of their differences from it and of the squares of these, by the definition.
 fn moments(channels: usize, x: &[f32]) -> Vec<f32> {
     let of_channel = |channel: usize| {
         let x: Vec<f64> = x.iter().skip(channel).step_by(channels).map(|&x| f64::from(x)).collect();
-        let (rows, sum) = (x.len() as f64, x.iter().sum::<f64>());
-        [rows, sum / rows, x.iter().map(|x| (x - sum / rows).powi(2)).sum()]
+        let near = f64::from(x[0] as f32 + 0.5);
+        let off = || x.iter().map(|x| x - near);
+        [x.len() as f64, near, off().sum(), off().map(|off| off * off).sum()]
     };
-    let of_channels: Vec<[f64; 3]> = (0..channels).map(of_channel).collect();
-    (0..3).flat_map(|moment| of_channels.iter().map(move |of| of[moment] as f32)).collect()
+    let of_channels: Vec<[f64; 4]> = (0..channels).map(of_channel).collect();
+    (0..4).flat_map(|moment| of_channels.iter().map(move |of| of[moment] as f32)).collect()
 }
 
 proptest! {
