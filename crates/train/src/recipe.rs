@@ -21,7 +21,7 @@ const SMALL: usize = 64;
 const LEAST: usize = 16;
 /// The side that photos are brought to, to be learnt from and to be classified.
 const PHOTO: usize = 96;
-/// The same for those that are classified where those that are learnt from are enlarged parts: the mean of 1/sqrt(a) over shares a from a half to 1 is 1.17.
+/// The same for those that are classified where their network learns from enlarged parts: the mean of 1/sqrt(a) over shares a from a half to 1 is 1.17.
 const WHOLE_PHOTO: usize = 112;
 /// The network for them.
 const PHOTO_NETWORK: &str = "resnet9_photo";
@@ -150,17 +150,16 @@ impl Recipe {
             (None, Some(side)) => format!("the pictures' short side is {side} pixels, in the median"),
             (None, None) => "no picture's size could be read".to_owned(),
         };
-        let fitting = match is_small {
+        let fitting = if is_small { SMALL_NETWORK } else { PHOTO_NETWORK };
+        self.config.architecture = stated.architecture.clone().unwrap_or_else(|| fitting.to_owned());
+        self.config.size = stated.size.unwrap_or_else(|| match is_small {
             true => side.max(LEAST),
-            false if facts.crops(stated) => WHOLE_PHOTO,
+            false if self.is_photo_network() && facts.crops(stated) => WHOLE_PHOTO,
             false => PHOTO,
-        };
-        self.config.size = stated.size.unwrap_or(fitting);
+        });
         if stated.size.is_none() {
             self.note("size", self.config.size, seen.clone());
         }
-        let fitting = if is_small { SMALL_NETWORK } else { PHOTO_NETWORK };
-        self.config.architecture = stated.architecture.clone().unwrap_or_else(|| fitting.to_owned());
         if stated.architecture.is_none() {
             self.note("architecture", fitting, seen);
         }
@@ -336,9 +335,9 @@ mod tests {
             (Some(28), 28, "resnet8"),
             (Some(8), 16, "resnet8"),
             (Some(64), 64, "resnet8"),
-            (Some(65), 96, "resnet9_photo"),
-            (Some(3000), 96, "resnet9_photo"),
-            (None, 96, "resnet9_photo"),
+            (Some(65), 112, "resnet9_photo"),
+            (Some(3000), 112, "resnet9_photo"),
+            (None, 112, "resnet9_photo"),
         ] {
             let config = Recipe::choose(&facts(1000, side), &Stated::default()).config;
             assert_eq!((config.size, config.architecture.as_str()), (size, architecture), "{side:?}");

@@ -139,7 +139,7 @@ pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) split: Option<PathBuf>,
 
-    /// Height and width that pictures are resized to, in pixels [default: their own up to 64, else 112, or 96 where none are enlarged]
+    /// Height and width that pictures are resized to, in pixels [default: their own up to 64, else 112, or 96 without end size]
     #[arg(long, value_name = "PIXELS", value_parser = side)]
     pub(crate) size: Option<usize>,
 
