@@ -154,23 +154,32 @@ fn a_model_knows_what_its_training_pictures_look_like() {
     assert_eq!(of_noise, 1.0 / (n + 1) as f64);
 }
 
-/// Steps end so early that what follows them lies within the minutes, for the most part at the least: the machine may be busy with other things.
+/// Steps end so early that what follows them lies within the minutes, for the most part at the least, and in one of several trainings: the machine may be
+/// busy with other things.
 #[test]
 fn minutes_hold_what_comes_after_the_last_epoch() {
+    const MINUTES: f64 = 0.05;
     let (folder, config) = setting(300);
-    let minutes = 0.05;
-    let config = TrainConfig { size: 64, length: Length::Minutes(minutes), ..config };
+    let config = TrainConfig { size: 64, length: Length::Minutes(MINUTES), ..config };
+    let holds = |attempt: u32| {
+        let (after, took) = until_and_after_the_last_epoch(&config, &folder.path().join(attempt.to_string()));
+        println!("{after:.3} s until the last epoch was over, {took:.3} s after it, of {MINUTES} minutes");
+        60.0 * MINUTES - after > 0.5 * took
+    };
+    assert!((0..4).any(holds));
+}
+
+/// Seconds that a training takes until its last epoch is over, and after that.
+fn until_and_after_the_last_epoch(config: &TrainConfig, run: &Path) -> (f64, f64) {
     let (begun, mut after) = (Instant::now(), None);
     let mut listener = |event: &Event| {
         if let Event::Familiarizing { done: 0, .. } = event {
             after = Some(begun.elapsed().as_secs_f64());
         }
     };
-    let outcome = train(&config, &folder.path().join("run"), Cpu::new(2), &mut listener, &no_stop()).unwrap();
+    train(config, run, Cpu::new(2), &mut listener, &no_stop()).unwrap();
     let (end, after) = (begun.elapsed().as_secs_f64(), after.expect("it is told"));
-    let (wanted, took) = (60.0 * minutes, end - after);
-    println!("{after:.3} s until the last epoch was over, {took:.3} s after it, of {wanted} s; {outcome:?}");
-    assert!(wanted - after > 0.5 * took, "{after} s until the last epoch was over, {took} s after it");
+    (after, end - after)
 }
 
 #[test]
@@ -312,6 +321,7 @@ fn statistics_that_run_away_are_noticed_though_the_loss_is_finite() {
     let layers = r#"
         layer = [
             { type = "conv2d", filters = 2, kernel = 3, activation = "linear" },
+            { type = "max_pool2d", pool = 2 },
             { type = "batch_norm", scale = false },
             { type = "global_avg_pool2d" },
         ]"#;
