@@ -136,15 +136,7 @@ impl Fusing<'_> {
     fn pool(&mut self, shape: PoolShape, x: BufferId, argmax: BufferId, y: BufferId) -> Option<usize> {
         let at = self.only_for_this(x)?;
         let Op::BatchNormTrain {
-            settings,
-            x,
-            moments,
-            affine,
-            moving,
-            statistics,
-            residual: None,
-            activation,
-            ..
+            settings, x, affine, moving, statistics, residual: None, activation, ..
         } = self.steps[at].op
         else {
             return None;
@@ -153,7 +145,8 @@ impl Fusing<'_> {
             shape,
             settings,
             x,
-            moments,
+            // Who gathers them is found later.
+            moments: None,
             affine,
             moving,
             statistics,
