@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::root;
-use crate::stage;
+use crate::stage::{self, host};
 
 /// What there is to run, and where the files to begin with lie.
 const TARGETS: [(&str, &str); 10] = [
@@ -48,9 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         bail!("there is no such target; give one of {}", known.join(", "));
     }
     let fuzz = root().join("fuzz");
-    let host =
-        Command::new("rustc").args(["--print", "host-tuple"]).output().context("`rustc` does not start")?;
-    let host = String::from_utf8_lossy(&host.stdout).trim().to_owned();
+    let host = host()?;
     let mut build = Command::new("cargo");
     build.args(["build", "--release", "--bins", "--target", &host]).current_dir(&fuzz);
     // The sanitizer is not yet a stable option, though the compiler that is in use has it.

@@ -1,31 +1,35 @@
-//! `cargo xtask sanitize`: the kernels' tests under tools that see wrong uses of memory, which need a nightly Rust.
+//! `cargo xtask sanitize`: the kernels' tests under tools that see wrong uses of memory.
 
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
 use crate::root;
-use crate::stage::{self, answers};
+use crate::stage::{self, answers, cargo, host};
 
 /// Runs every tool there is and says which there are not.
 pub(crate) fn run() -> Result<()> {
-    if !answers(nightly(&["cargo", "--version"])) {
-        bail!("a nightly Rust is missing; install it with `rustup toolchain install nightly`");
-    }
-    // Sanitizers want a target by name, or what runs while compiling would be changed too.
-    let host = nightly(&["rustc", "--print", "host-tuple"]).output().context("`rustc` does not start")?;
-    let host = String::from_utf8_lossy(&host.stdout);
-    let kernels = ["cargo", "test", "-p", "divvy-kernels", "--lib", "--release", "--quiet"];
-    let mut address = nightly(&kernels);
-    address.args(["--target", host.trim(), "--target-dir", "target/sanitize"]);
-    address.env("RUSTFLAGS", "-Zsanitizer=address");
-    stage::run("address", address)?;
+    stage::run("address", address()?)?;
     if !answers(nightly(&["cargo", "miri", "--version"])) {
-        stage::leave_out("miri", "`rustup component add miri --toolchain nightly` adds it");
+        let how = "`rustup toolchain install nightly --component miri` adds it";
+        stage::leave_out("miri", how);
         return Ok(());
     }
     // Only what needs no instruction of its own: Miri knows none of them.
     stage::run("miri", nightly(&["cargo", "miri", "test", "-p", "divvy-kernels", "--lib", "packing::"]))
+}
+
+/// All tests of the kernels under the address sanitizer, compiled so that it takes minutes rather than hours.
+fn address() -> Result<Command> {
+    let mut address = cargo(&["test", "-p", "divvy-kernels", "--lib", "--release", "--quiet"]);
+    // Sanitizers want a target by name, or what runs while compiling would be changed too.
+    address.args(["--target", &host()?, "--target-dir", "target/sanitize"]);
+    // The sanitizer is not yet a stable option, though the compiler that is in use has it.
+    address.env("RUSTFLAGS", "-Zsanitizer=address").env("RUSTC_BOOTSTRAP", "1");
+    for (setting, value) in [("LTO", "off"), ("CODEGEN_UNITS", "16"), ("OPT_LEVEL", "1")] {
+        address.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
+    }
+    Ok(address)
 }
 
 /// A command of the nightly toolchain, whichever one is in use.

@@ -15,6 +15,12 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// The target that the compiler in use compiles for, by name.
+pub(crate) fn host() -> Result<String> {
+    let printed = Command::new("rustc").args(["--print", "host-tuple"]).output();
+    Ok(String::from_utf8_lossy(&printed.context("`rustc` does not start")?.stdout).trim().to_owned())
+}
+
 /// Whether a command can be run at all.
 pub(crate) fn answers(mut command: Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())

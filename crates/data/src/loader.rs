@@ -199,6 +199,14 @@ impl Loader {
         self.inner.batches()
     }
 
+    /// Batches in an epoch of so many training pictures: one that would be alone in the last joins the batch before it.
+    ///
+    /// # Panics
+    /// When `batch_size` is 0.
+    pub fn training_batches(images: usize, batch_size: usize) -> usize {
+        images.div_ceil(batch_size) - usize::from(leaves_one(images, batch_size))
+    }
+
     /// The size of the largest batch, which may be one above the batch size asked for.
     pub fn largest_batch(&self) -> usize {
         (0..self.batches()).map(|batch| self.inner.range(batch).len()).max().unwrap_or(0)
@@ -255,11 +263,15 @@ impl fmt::Debug for Loader {
     }
 }
 
+/// Whether the last of so many images would be alone in its batch.
+fn leaves_one(images: usize, batch_size: usize) -> bool {
+    batch_size > 1 && images > batch_size && images % batch_size == 1
+}
+
 impl Inner {
     /// True where the last image would be alone and joins the batch before it.
     fn merges_last(&self) -> bool {
-        let (n, size) = (self.samples.len(), self.batch_size);
-        self.order.is_shuffled() && size > 1 && n > size && n % size == 1
+        self.order.is_shuffled() && leaves_one(self.samples.len(), self.batch_size)
     }
 
     fn batches(&self) -> usize {

@@ -14,6 +14,7 @@ use crate::architecture::open_architecture;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::event::Event;
+use crate::recipe::Parts;
 use crate::run::RunFolder;
 use crate::watch::Watch;
 
@@ -201,8 +202,8 @@ pub fn check_data(
     let options = StoreOptions { progress: Some(&progress), ..options };
     let copies = check::Copies::find(&survey, &options)?;
     findings.extend(check::shortcut(&survey, &copies));
-    let usual = TrainConfig::new(dataset.root());
-    let split = Split::keeping_together(dataset, usual.validation_share, usual.seed, &copies.together())?;
+    let (share, seed) = (Parts::of(dataset).validation_share(), TrainConfig::new(dataset.root()).seed);
+    let split = Split::keeping_together(dataset, share, seed, &copies.together())?;
     findings.extend(check::split(dataset, &split).into_iter().map(Finding::from));
     let unreadable: Vec<usize> = survey.unreadable().iter().map(|bad| bad.sample).collect();
     // What cannot be read is no copy, and in no share of copies.

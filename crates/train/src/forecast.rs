@@ -18,7 +18,7 @@ use crate::prepare::Prepared;
 const LEAST_SIZE: usize = 16;
 /// Pictures of the first look at the speed.
 const GLANCE: usize = 2;
-/// How long a step may take for a whole batch to be tried.
+/// How long a step may take that is tried, of as many pictures of a batch as go into that.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// What looking at a picture takes beside learning from it: a forward pass of the three passes that a step is.
 pub(crate) const LOOKING: f64 = 1.0 / 3.0;
@@ -167,12 +167,11 @@ fn seconds_of_picture(config: &TrainConfig, network: Network, picture: MadeUp<'_
         step();
         step().min(step())
     };
-    let glance = of_batch(GLANCE.min(config.batch));
-    let of_picture = glance.as_secs_f64() / GLANCE.min(config.batch) as f64;
-    if glance * (config.batch as u32) / (GLANCE as u32) > PATIENCE {
-        return of_picture;
-    }
-    of_batch(config.batch).as_secs_f64() / config.batch as f64
+    let mut of_picture = |batch: usize| of_batch(batch).as_secs_f64() / batch as f64;
+    let glance = of_picture(GLANCE.min(config.batch));
+    let in_time = (PATIENCE.as_secs_f64() / glance) as usize;
+    // Of few pictures each costs more than it will: what is done once a step falls on them.
+    if in_time > GLANCE { of_picture(in_time.min(config.batch)) } else { glance }
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ pub use outcome::Outcome;
 pub use prior::StatedPrior;
 pub use quantize::{Quantization, quantize};
 pub use range_test::{Basis, RangeEnd, RangeTest, Reading, Sweep, Trial, read_trials, test_range};
-pub use recipe::{Choice, Facts, Recipe, Stated};
+pub use recipe::{Choice, Facts, Machine, Parts, Recipe, Stated};
 pub use relabel::{RankedLabel, Relabelled, Relabelling};
 pub use report::{
     Abstaining, Against, Calibrated, DataTable, DoubtfulLabel, DoubtfulLabels, EpochFigures, FalseAlarms,

@@ -119,13 +119,29 @@ fn notes(config: &TrainConfig, dataset: &Dataset, split: &Split) -> Vec<String> 
     let joined = config.folds.filter(|_| own > 0 && config.split.is_none()).map(|_| {
         format!("the {own} pictures of the data's own validation part are dealt into folds with the others")
     });
+    let usual = TrainConfig::default().validation_share;
+    let is_drawn = config.split.is_none() && config.folds.is_none();
+    let idle = (own > 0 && is_drawn && config.validation_share.to_bits() != usual.to_bits()).then(|| {
+        format!(
+            "the data has a validation part of {own} pictures, so that the validation share is not asked for"
+        )
+    });
     let prior = config.prior.in_words().map(|shares| {
         format!(
             "probabilities will hold where {shares}; the score counts the validation pictures as they are"
         )
     });
     let left_out = dataset.skipped().iter().map(|skipped| format!("left out: {skipped}"));
-    dataset.conversions().iter().cloned().chain(joined).chain(unlisted).chain(prior).chain(left_out).collect()
+    dataset
+        .conversions()
+        .iter()
+        .cloned()
+        .chain(joined)
+        .chain(idle)
+        .chain(unlisted)
+        .chain(prior)
+        .chain(left_out)
+        .collect()
 }
 
 /// Refuses settings of the augmentation out of their range, and mixed pictures where labels are numbers.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use divvy_data::Loader;
 use divvy_nn::Cpu;
 
 use crate::checkpoint::{Bond, Checkpoint, Keeper, Latest, Slots};
@@ -228,7 +229,7 @@ fn started(config: &TrainConfig, run: &RunFolder, prepared: &Prepared) -> Event 
             Length::Minutes(minutes) => Some(minutes),
             Length::Auto | Length::Epochs(_) => None,
         },
-        steps_per_epoch: split.train.len().div_ceil(config.batch),
+        steps_per_epoch: Loader::training_batches(split.train.len(), config.batch),
         precision: config.precision,
         balance: config.balance,
     }

@@ -88,7 +88,7 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Measure how fast a network trains or classifies, or what the machine can do at most
     Bench(BenchArgs),
-    /// See the whole path on pictures drawn for the purpose, in under a minute
+    /// See the whole path on pictures drawn for the purpose, in about a minute
     Demo(DemoArgs),
 }
 

@@ -81,6 +81,12 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "give a number from 0 to below 1".to_owned())
 }
 
+/// A share of what is divided into it and a rest.
+pub(super) fn part(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| 0.0 < *number && *number < 1.0);
+    number.ok_or_else(|| "give a number above 0 and below 1".to_owned())
+}
+
 /// A group and its share; the group's name may hold an `=`.
 pub(super) fn group_share(text: &str) -> Result<(String, f64), String> {
     let stated = text.rsplit_once('=').filter(|(group, _)| !group.is_empty());

@@ -32,7 +32,7 @@ use anyhow::Result;
 use divvy::data::DataError;
 use divvy::model::{Classifier, Model, Prediction, Trained, Weights};
 use divvy::nn::{Algorithms, Device, Precision, PrecisionError};
-use divvy::train::TrainError;
+use divvy::train::{Machine, TrainError};
 use divvy::{Cpu, Isa};
 
 use crate::args::{ComputeArgs, PrecisionArgs, ProcessorArgs, ThreadArgs};
@@ -57,6 +57,11 @@ impl ProcessorArgs {
     /// The processor with that many threads and the instruction set asked for, or its best.
     fn cpu(&self) -> Cpu {
         Cpu::with_isa(self.isa(), self.threads())
+    }
+
+    /// What there is to train with.
+    fn machine(&self) -> Machine {
+        Machine::new(self.isa(), self.threads())
     }
 
     /// The instruction set asked for, or the machine's best.

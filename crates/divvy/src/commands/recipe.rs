@@ -15,24 +15,29 @@ use crate::args::{
 pub(super) const AUTO: &str = "auto";
 
 impl RecipeArgs {
-    /// What holds where nothing is typed: the file of settings that was named, or else what the pictures speak for, with the choices that nobody
-    /// has made.
+    /// What holds where nothing is typed: the file of settings that was named, or else what the pictures and the `minutes` of a training speak for, with the
+    /// choices that nobody has made.
     pub(super) fn base(
         &self,
         photos: Option<&Path>,
         file: Option<&Path>,
+        minutes: Option<f64>,
     ) -> Result<(TrainConfig, Vec<Choice>)> {
         if let Some(file) = file {
             return Ok((TrainConfig::read(file)?, Vec::new()));
         }
         let read = self.group_by.options(self.read.options(OpenOptions::default()));
-        let facts = Facts::of(&Dataset::open(photos.unwrap_or(Path::new("")), &read)?);
+        let dataset = Dataset::open(photos.unwrap_or(Path::new("")), &read)?;
+        let facts = Facts::of(&dataset, self.compute.processor.machine());
         let stated = Stated {
             architecture: self.arch.clone().filter(|name| name != AUTO),
             size: self.size,
+            start_size: self.start_size,
+            end_size: self.end_size,
             task: self.task.and_then(TaskChoice::task),
             wiring: self.wiring(),
             augment: self.augment.clone().map(AugmentFlag::choice).transpose()?,
+            minutes,
         };
         let recipe = Recipe::choose(&facts, &stated);
         let is_open = |choice: &&Choice| self.is_open(choice.setting);
@@ -43,8 +48,7 @@ impl RecipeArgs {
     /// Whether nothing was typed of a setting that a recipe chooses whatever is stated.
     fn is_open(&self, setting: &str) -> bool {
         match setting {
-            "start_size" => self.start_size.is_none(),
-            "end_size" => self.end_size.is_none(),
+            "validation_share" => self.validation_share.is_none() && self.split.is_none(),
             "batch" => self.batch.is_none(),
             "accumulate" => self.accumulate.is_none(),
             "optimizer" | "learning_rate" => self.optimizer.is_none(),
@@ -76,10 +80,6 @@ impl RecipeArgs {
             None => (base.optimizer, base.learning_rate),
         };
         let optimizer = Optimizer { average: self.average.or(base.optimizer.average), ..optimizer };
-        let size = self.size.unwrap_or(base.size);
-        // Pictures that are told to begin larger than they were to end do not grow.
-        let least_end = self.start_size.map_or(0, |start| start.min(size));
-        let end_size = base.end_size.map(|end| end.max(least_end));
         let mut allow = base.allow;
         let read = self.group_by.options(self.read.options(base.read));
         allow.extend(self.policy.allow);
@@ -89,15 +89,16 @@ impl RecipeArgs {
             task: self.task.map_or(base.task, TaskChoice::task),
             wiring: stated.or(&base.wiring),
             positive: self.positive.or(base.positive),
+            validation_share: self.validation_share.unwrap_or(base.validation_share),
             split: self.split.or(base.split),
             allow,
             deny_warnings: base.deny_warnings || self.policy.deny == Some(Denied::Warnings),
             exact: base.exact || self.compute.exact,
             read,
             channels: self.channels.map(ChannelsFlag::channels).or(base.channels),
-            size,
+            size: self.size.unwrap_or(base.size),
             start_size: self.start_size.or(base.start_size),
-            end_size: self.end_size.or(end_size),
+            end_size: self.end_size.or(base.end_size),
             batch: self.batch.unwrap_or(base.batch),
             accumulate: self.accumulate.unwrap_or(base.accumulate),
             precision: self.precision.unwrap_or(base.precision),

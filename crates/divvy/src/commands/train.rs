@@ -37,8 +37,13 @@ pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status
         });
         (run, begun.data, seen)
     } else {
-        let (base, choices) = args.recipe.base(args.photos.as_deref(), args.config.as_deref())?;
-        let is_open = |choice: &&Choice| choice.setting != "learning_rate" || args.lr.is_none();
+        let minutes = args.minutes.map(|all| all / args.folds.unwrap_or(1) as f64);
+        let (base, choices) = args.recipe.base(args.photos.as_deref(), args.config.as_deref(), minutes)?;
+        let is_open = |choice: &&Choice| match choice.setting {
+            "learning_rate" => args.lr.is_none(),
+            "validation_share" => args.folds.is_none(),
+            _ => true,
+        };
         for choice in choices.iter().filter(is_open) {
             terminal.tell(choice);
         }

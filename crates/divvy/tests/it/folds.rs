@@ -125,6 +125,7 @@ fn what_takes_one_network_says_so_of_several() {
         (&["--folds", "1"][..], "2 to 20"),
         (&["--folds", "21"], "2 to 20"),
         (&["--folds", "3", "--split", "run/fold-1/split.csv"], "--split"),
+        (&["--folds", "3", "--validation-share", "0.3"], "--validation-share"),
     ] {
         let message = refusal({
             let mut command = desk.divvy(&["train", "photos", "--out", "other"]);

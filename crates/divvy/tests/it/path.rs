@@ -139,6 +139,31 @@ fn a_test_part_is_left_to_evaluation() {
 }
 
 #[test]
+fn the_share_that_validates_can_be_stated() {
+    let desk = Desk::with_photos();
+    let validating = |run: &str| {
+        let split = fs::read_to_string(desk.path(run).join("split.csv")).unwrap();
+        split.lines().filter(|line| line.starts_with("validation,")).count()
+    };
+    desk.train("photos", "half", &["--validation-share", "0.5", "--epochs", "1"]).assert().success();
+    desk.train("photos", "usual", &["--epochs", "1"]).assert().success();
+    assert_eq!((validating("half"), validating("usual")), (30, 12));
+    let again = ["train", "--config", "half/config.toml", "--out", "again"];
+    desk.divvy(&again).assert().success();
+    assert_eq!(validating("again"), 30, "the run's settings hold it");
+    for share in ["0", "1", "-0.1", "half"] {
+        let message = desk.refuses(&["train", "photos", "--validation-share", share]);
+        assert!(message.contains("above 0 and below 1"), "{share}: {message}");
+    }
+    desk.photos("parts/train", 20);
+    desk.photos("parts/val", 8);
+    let own = desk.train("parts", "own", &["--validation-share", "0.5", "--epochs", "1"]).assert().success();
+    let said = String::from_utf8_lossy(&own.get_output().stderr).into_owned();
+    assert!(said.contains("validation part of 16 pictures"), "{said}");
+    assert_eq!(validating("own"), 16);
+}
+
+#[test]
 fn figures_on_what_was_trained_on_come_with_a_warning() {
     let desk = Desk::with_model();
     desk.photos("new", 5);

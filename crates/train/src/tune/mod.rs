@@ -138,7 +138,7 @@ fn check_minutes(minutes: f64) -> Result<(), TrainError> {
 
 /// Draws the candidates, and gives them the time that is left.
 fn plan(config: &TuneConfig, pilot: &Pilot, begun: Instant) -> Result<TunePlan, TrainError> {
-    let facts = Facts::of(&pilot.dataset);
+    let facts = Facts::of(&pilot.dataset, pilot.machine);
     // What was left open about mirroring is decided: a file has no word for it.
     let augment = match config.base.augment {
         preset @ AugmentChoice::Preset(_) => preset,

@@ -13,6 +13,7 @@ use crate::error::TrainError;
 use crate::event::Listener;
 use crate::forecast::LOOKING;
 use crate::learner::{self, Learner};
+use crate::recipe::Machine;
 use crate::resources::Resources;
 use crate::unwritten::Unwritten;
 
@@ -31,6 +32,8 @@ pub(super) struct Pilot {
     /// How pictures are divided in all trainings: copies on one side, and none that cannot be read.
     pub(super) split: Split,
     pub(super) pace: Pace,
+    /// What was flown with.
+    pub(super) machine: Machine,
 }
 
 /// How fast the first choice is, in seconds.
@@ -82,6 +85,7 @@ pub(super) fn fly(
     let Unwritten { prepared, pictures, cpu, .. } =
         Unwritten::open(config, resources, stopwatch, listener, stop)?;
     let reading = stopwatch.elapsed().as_secs_f64();
+    let machine = Machine::new(cpu.isa(), cpu.threads());
 
     let (network, augment, dataset) = (prepared.network, prepared.augment, prepared.dataset);
     let learner = Learner::new(config, network, &augment, &dataset, &pictures, cpu)?;
@@ -97,7 +101,7 @@ pub(super) fn fly(
         after: after.as_secs_f64(),
         images: split.train.len(),
     };
-    Ok(Pilot { dataset, split, pace })
+    Ok(Pilot { dataset, split, pace, machine })
 }
 
 /// The time that a step takes for each of its pictures.

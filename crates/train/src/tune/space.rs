@@ -120,6 +120,7 @@ impl Space<'_> {
             task: base.task,
             wiring: base.wiring.clone(),
             augment: Some(*augment),
+            ..Stated::default()
         };
         let usual = Recipe::choose(self.facts, &stated).into_config();
         let (optimizer, learning_rate) = if self.held.optimizer {
@@ -235,10 +236,15 @@ impl fmt::Display for Settings {
 
 #[cfg(test)]
 mod tests {
+    use divvy_nn::Isa;
+
     use super::*;
+    use crate::recipe::{Machine, Parts};
 
     fn facts(images: usize, side: usize) -> Facts {
-        Facts { images, side: Some(side), mirrors: true, classes: 3, exclusive: true, free_memory: None }
+        let machine = Machine { isa: Isa::best(), threads: 2, free_memory: None };
+        let parts = Parts { images, validating: 0, testing: 0 };
+        Facts { parts, side: Some(side), mirrors: true, classes: 3, exclusive: true, machine }
     }
 
     fn drawn(facts: &Facts, held: Held, seed: u64) -> Vec<TrainConfig> {

@@ -49,7 +49,8 @@ pub(crate) fn run(args: &DemoArgs, terminal: &mut Terminal) -> Result<Status> {
     // Few pictures validate; what is told in the end is measured on others.
     let allow = BTreeSet::from([Rule::V06]);
     let exact = args.compute.exact;
-    let facts = Facts::of(&Dataset::open(&album.photos, &OpenOptions::default())?);
+    let facts =
+        Facts::of(&Dataset::open(&album.photos, &OpenOptions::default())?, args.compute.processor.machine());
     let recipe = Recipe::choose(&facts, &Stated::default()).into_config();
     let data = album.photos.clone();
     let config = TrainConfig { data, length: Length::Epochs(EPOCHS), allow, exact, ..recipe };
