@@ -170,7 +170,7 @@ pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "N", value_parser = seed)]
     pub(crate) seed: Option<u64>,
 
-    /// The rule by which weights move [default: adamw, for resnet8, resnet9 and resnet9_photo of 20,000 pictures and more sgd]
+    /// The rule by which weights move [default: adamw, for `resnet8`, `resnet9` and `resnet9_photo` of 20,000 pictures and more sgd]
     #[arg(long, value_name = "RULE")]
     pub(crate) optimizer: Option<OptimizerChoice>,
 

@@ -23,7 +23,7 @@ use crate::forecast::needed;
 
 /// The short side, in pixels, up to which pictures are small: they are taken as they are, by a network without an early pool.
 const SMALL: usize = 64;
-/// The least side that the network for small pictures is given.
+/// The least side that pictures are brought to.
 const LEAST: usize = 16;
 /// The side that photos are brought to for a network of which nothing is known.
 const PHOTO: usize = 96;
@@ -125,7 +125,7 @@ impl Recipe {
         let (start, end) = learnt_sides(&self.config.architecture, size, facts.crops(stated));
         // Pictures that are to begin larger than they would end do not grow.
         let least = stated.start_size.map_or(0, |start| start.min(size));
-        let start = start.map(|start| stated.end_size.map_or(start, begun_with));
+        let start = start.and_then(|start| stated.end_size.map_or(Some(start), begun_with));
         let end = end.map(|end| end.max(least));
         self.config.start_size = stated.start_size.or(start);
         self.config.end_size = stated.end_size.or(end);

@@ -53,16 +53,15 @@ pub(super) fn photo_size(time: Option<Time>, crops: bool) -> (usize, bool) {
 /// of photos are enlarged (`crops`), six sevenths of it are as much as they come to.
 pub(crate) fn learnt_sides(architecture: &str, size: usize, crops: bool) -> (Option<usize>, Option<usize>) {
     let end = if crops { in_grains(size * 6 / 7) } else { size };
-    let start = begun_with(end);
-    if architecture != PHOTO_NETWORK || start < LEAST {
-        return (None, None);
+    match begun_with(end) {
+        Some(start) if architecture == PHOTO_NETWORK => (Some(start), crops.then_some(end)),
+        _ => (None, None),
     }
-    (Some(start), crops.then_some(end))
 }
 
-/// The side that pictures begin with which come to `end`: two thirds of it.
-pub(super) fn begun_with(end: usize) -> usize {
-    in_grains(end * 2 / 3)
+/// The side that pictures begin with which come to `end`: two thirds of it, unless that is too small.
+pub(super) fn begun_with(end: usize) -> Option<usize> {
+    Some(in_grains(end * 2 / 3)).filter(|start| *start >= LEAST)
 }
 
 /// Sides are multiples of eight, where nobody has stated them.

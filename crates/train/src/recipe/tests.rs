@@ -90,6 +90,7 @@ fn sides_that_are_stated_stay_and_the_others_go_with_them() {
     assert_eq!(chosen(Some(104), None), (Some(104), Some(104), lines("end_size 104")));
     assert_eq!(chosen(Some(200), None).1, Some(112), "what exceeds the size is left to be refused");
     assert_eq!(chosen(None, Some(48)), (Some(32), Some(48), lines("start_size 32")));
+    assert_eq!(chosen(None, Some(20)), (None, Some(20), String::new()), "too small to begin smaller");
     assert_eq!(chosen(Some(48), Some(80)), (Some(48), Some(80), String::new()));
 }
 
@@ -101,7 +102,7 @@ fn photos_are_as_large_as_the_time_allows() {
     let size = |images, minutes, augment: Option<Preset>| {
         let facts = Facts { machine, ..facts(images, Some(500)) };
         let augment = augment.map(AugmentChoice::from);
-        let recipe = Recipe::choose(&facts, &Stated { minutes, augment, ..Stated::default() });
+        let recipe = Recipe::choose(&facts, &Stated { augment, minutes, ..Stated::default() });
         (recipe.config.size, recipe.choices[0].reason.contains("the time"))
     };
     assert_eq!(size(2000, None, None), (112, false));
