@@ -151,7 +151,7 @@ fn the_share_that_validates_can_be_stated() {
     let again = ["train", "--config", "half/config.toml", "--out", "again"];
     desk.divvy(&again).assert().success();
     assert_eq!(validating("again"), 30, "the run's settings hold it");
-    for share in ["0", "1", "-0.1", "half"] {
+    for share in ["0", "1", "1.5", "half"] {
         let message = desk.refuses(&["train", "photos", "--validation-share", share]);
         assert!(message.contains("above 0 and below 1"), "{share}: {message}");
     }
