@@ -187,6 +187,9 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// The share of the training pictures that is set aside for validation where nothing speaks for less.
+    pub const VALIDATION_SHARE: f64 = 0.2;
+
     /// The defaults for the pictures at `data`.
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
@@ -201,7 +204,7 @@ impl TrainConfig {
             accumulate: NonZeroUsize::MIN,
             precision: Precision::F32,
             seed: 0,
-            validation_share: 0.2,
+            validation_share: Self::VALIDATION_SHARE,
             split: None,
             folds: None,
             allow: BTreeSet::new(),

@@ -119,7 +119,7 @@ fn notes(config: &TrainConfig, dataset: &Dataset, split: &Split) -> Vec<String> 
     let joined = config.folds.filter(|_| own > 0 && config.split.is_none()).map(|_| {
         format!("the {own} pictures of the data's own validation part are dealt into folds with the others")
     });
-    let usual = TrainConfig::default().validation_share;
+    let usual = TrainConfig::VALIDATION_SHARE;
     let is_drawn = config.split.is_none() && config.folds.is_none();
     let idle = (own > 0 && is_drawn && config.validation_share.to_bits() != usual.to_bits()).then(|| {
         format!(

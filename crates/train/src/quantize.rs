@@ -138,10 +138,7 @@ pub fn quantize(
 fn split(folder: &RunFolder, dataset: &Dataset, seed: u64) -> Result<(Split, bool), TrainError> {
     match Split::read_csv(&folder.split(), dataset) {
         Ok(split) if !split.train.is_empty() && !split.validation.is_empty() => Ok((split, true)),
-        _ => {
-            let share = TrainConfig::new(dataset.root()).validation_share;
-            Ok((Split::new(dataset, share, seed)?, false))
-        }
+        _ => Ok((Split::new(dataset, TrainConfig::VALIDATION_SHARE, seed)?, false)),
     }
 }
 

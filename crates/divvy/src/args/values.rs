@@ -91,9 +91,8 @@ pub(super) fn part(text: &str) -> Result<f64, String> {
 pub(super) fn group_share(text: &str) -> Result<(String, f64), String> {
     let stated = text.rsplit_once('=').filter(|(group, _)| !group.is_empty());
     let (group, number) = stated.ok_or("give a group and its share, such as spotted=0.01")?;
-    let number = number.trim().parse().ok().filter(|number| 0.0 < *number && *number < 1.0);
-    let number = number.ok_or("give a share above 0 and below 1, such as spotted=0.01")?;
-    Ok((group.to_owned(), number))
+    let share = part(number.trim()).map_err(|_| "give a share above 0 and below 1, such as spotted=0.01")?;
+    Ok((group.to_owned(), share))
 }
 
 pub(super) fn views(text: &str) -> Result<Views, String> {

@@ -4,13 +4,12 @@ use divvy_data::{AugmentChoice, Dataset, LabelKind, Part, Preset};
 use divvy_nn::{Isa, Task, Wiring, free_memory};
 
 use super::FEW;
+use crate::config::TrainConfig;
 
 /// Pictures whose sizes are looked at.
 const LOOKED_AT: usize = 100;
 /// The share of the training pictures that validate at the least, where a test part says how good the model is.
 const LEAST_VALIDATE: f64 = 0.1;
-/// The share at the most, and where there is no such part.
-pub(super) const MOST_VALIDATE: f64 = 0.2;
 /// Pictures that are enough to choose an epoch and to calibrate by.
 const ENOUGH_VALIDATE: f64 = 200.0;
 
@@ -77,9 +76,10 @@ impl Parts {
     /// then those that validate only choose its epoch and calibrate it, and of many, fewer are kept from training.
     pub(crate) fn validation_share(self) -> f64 {
         if self.validating > 0 || self.testing == 0 {
-            return MOST_VALIDATE;
+            return TrainConfig::VALIDATION_SHARE;
         }
-        let enough = (ENOUGH_VALIDATE / self.images.max(1) as f64).clamp(LEAST_VALIDATE, MOST_VALIDATE);
+        let enough = ENOUGH_VALIDATE / self.images.max(1) as f64;
+        let enough = enough.clamp(LEAST_VALIDATE, TrainConfig::VALIDATION_SHARE);
         (enough * 1e3).round() / 1e3
     }
 }

@@ -13,7 +13,6 @@ use divvy_data::{Augment, AugmentChoice, Mix, Preset};
 use divvy_model::Views;
 use divvy_nn::{Architecture, Head, Optimizer, Schedule, Task};
 
-use self::facts::MOST_VALIDATE;
 pub use self::facts::{Facts, Machine, Parts, Stated};
 pub(crate) use self::sides::learnt_sides;
 use self::sides::{Time, begun_with, photo_size};
@@ -143,7 +142,7 @@ impl Recipe {
     fn choose_validation(&mut self, facts: &Facts) {
         let share = facts.parts.validation_share();
         self.config.validation_share = share;
-        if share < MOST_VALIDATE {
+        if share < TrainConfig::VALIDATION_SHARE {
             let why = "test pictures say how good the model is: these only choose its epoch and calibrate it";
             self.note("validation_share", share, why);
         }
