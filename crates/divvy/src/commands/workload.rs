@@ -65,7 +65,8 @@ impl Workload {
         });
     }
 
-    fn step(&mut self) {
+    /// One step, or one batch to classify.
+    pub(super) fn step(&mut self) {
         match self.mode {
             Mode::Infer => {
                 std::hint::black_box(self.engine.logits(&self.images, self.batch));

@@ -265,7 +265,7 @@ fn networks_can_be_looked_at_without_training() {
     let bench =
         desk.divvy(&bench).args(["--precision", "f32", "--json"]).assert().success().get_output().clone();
     let bench = json(&bench.stdout);
-    for key in ["images_per_second", "ms_per_batch"] {
+    for key in ["images_per_second", "ms_per_batch", "first_step_ms"] {
         assert!(bench[key].as_f64().unwrap() > 0.0, "{bench}");
     }
     assert!(bench["peak_rss_mib"].is_u64() || !Path::new("/proc/self/status").exists(), "{bench}");

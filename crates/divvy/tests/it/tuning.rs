@@ -254,6 +254,27 @@ fn a_candidate_that_does_not_fit_is_a_line_and_not_the_end() {
 }
 
 #[test]
+fn the_first_choice_suits_the_time_that_the_last_training_has() {
+    let desk = Desk::new();
+    for group in ["blue", "red"] {
+        for number in 0..600_u16 {
+            let picture = RgbImage::from_pixel(
+                120,
+                120,
+                Rgb([(number % 256) as u8, (number / 256) as u8, group.len() as u8]),
+            );
+            let path = desk.path(&format!("photos/{group}/{number}.bmp"));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            picture.save(path).unwrap();
+        }
+    }
+    // Too short to search in: what is looked at is said before.
+    let said = desk.refuses(&["tune", "photos", "--minutes", "0.001"]);
+    assert!(said.contains("size 64: ") && said.contains("too seldom in the time"), "{said}");
+    assert!(said.contains("give more --minutes"), "{said}");
+}
+
+#[test]
 fn where_every_training_runs_away_that_is_said() {
     let desk = desk();
     let command = [&TUNE[..], &["--minutes", "0.1", "--lr", "1e30", "--out", "tuned"]].concat();

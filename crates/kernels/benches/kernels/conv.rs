@@ -53,6 +53,7 @@ fn layers() -> Vec<Layer> {
         conv("resnet 5: 7x7x512 -> 512", [8, 7, 512, 512], 3, 1, 1),
         conv("resnet: 14x14x256 -> 512, 1x1/2", [8, 14, 256, 512], 1, 2, 1),
         conv("mobilenet: 14x14x96 -> 576, 1x1", [8, 14, 96, 576], 1, 1, 1),
+        conv("mobilenet: 14x14x576 -> 96, 1x1", [8, 14, 576, 96], 1, 1, 1),
         conv("mobilenet: 112x112x32 depthwise", [8, 112, 32, 32], 3, 1, 32),
         conv("mobilenet: 112x112x96 depthwise/2", [8, 112, 96, 96], 3, 2, 96),
         conv("mobilenet: 56x56x144 depthwise", [8, 56, 144, 144], 3, 1, 144),

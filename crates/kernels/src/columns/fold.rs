@@ -1,6 +1,6 @@
 //! Sums, or other folds, of each channel over the rows.
 
-use super::{Grid, PANEL, Piece};
+use super::{Grid, PANEL, Piece, in_vectors};
 use crate::Cpu;
 use crate::simd::{Kernel, Simd};
 
@@ -135,22 +135,8 @@ impl<F: Fold<IN, P, OUT>, const IN: usize, const P: usize, const OUT: usize> Ker
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let width = self.piece.width;
-        let mut at = 0;
-        while at + 4 * S::LANES <= width {
-            // SAFETY: four vectors of columns, checked just now.
-            unsafe { self.columns::<S, 4>(simd, at, S::LANES) };
-            at += 4 * S::LANES;
-        }
-        while at + S::LANES <= width {
-            // SAFETY: a vector of columns, checked just now.
-            unsafe { self.columns::<S, 1>(simd, at, S::LANES) };
-            at += S::LANES;
-        }
-        if at < width {
-            // SAFETY: the rest of the columns, fewer than a vector.
-            unsafe { self.columns::<S, 1>(simd, at, width - at) };
-        }
+        // SAFETY: the macro walks within the columns.
+        in_vectors!(self.piece.width, S, |W, at, n| unsafe { self.columns::<S, W>(simd, at, n) });
         for at in (0..self.piece.tail).step_by(S::LANES) {
             // SAFETY: columns of the tail, a vector or the rest.
             unsafe { self.tail(simd, at, S::LANES.min(self.piece.tail - at)) };

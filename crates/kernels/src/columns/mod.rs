@@ -14,6 +14,32 @@ pub(crate) use moments::{MOMENTS, column_moments};
 
 use crate::elementwise::CHUNK;
 
+/// Walks columns, four vectors at a time, then one, then what is left of one: evaluates a call with `const W: usize`, the first column and the lanes of
+/// each vector that count.
+macro_rules! in_vectors {
+    ($columns:expr, $simd:ident, |$w:ident, $at:ident, $n:ident| $call:expr) => {
+        let (columns, mut $at) = ($columns, 0);
+        while $at + 4 * $simd::LANES <= columns {
+            const $w: usize = 4;
+            let $n = $simd::LANES;
+            $call;
+            $at += $w * $n;
+        }
+        while $at + $simd::LANES <= columns {
+            const $w: usize = 1;
+            let $n = $simd::LANES;
+            $call;
+            $at += $w * $n;
+        }
+        if $at < columns {
+            const $w: usize = 1;
+            let $n = columns - $at;
+            $call;
+        }
+    };
+}
+use in_vectors;
+
 /// The most columns of a piece; a few numbers of each of them lie on the stack.
 pub(crate) const PANEL: usize = 1024;
 /// Long rows have at least this many columns: enough vectors to keep the adders busy.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::in_vectors;
 use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::simd::{Kernel, Simd};
@@ -80,21 +81,8 @@ impl<R: Iterator<Item = Range<usize>> + Clone> Kernel for ColumnMoments<'_, R> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
         let columns = self.out[0].len();
-        let mut at = 0;
-        while at + 4 * S::LANES <= columns {
-            // SAFETY: four vectors of columns, checked just now.
-            unsafe { self.columns::<S, 4>(simd, at, S::LANES) };
-            at += 4 * S::LANES;
-        }
-        while at + S::LANES <= columns {
-            // SAFETY: a vector of columns, checked just now.
-            unsafe { self.columns::<S, 1>(simd, at, S::LANES) };
-            at += S::LANES;
-        }
-        if at < columns {
-            // SAFETY: the rest of the columns, fewer than a vector.
-            unsafe { self.columns::<S, 1>(simd, at, columns - at) };
-        }
+        // SAFETY: the macro walks within the columns.
+        in_vectors!(columns, S, |W, at, n| unsafe { self.columns::<S, W>(simd, at, n) });
     }
 }
 

@@ -267,6 +267,31 @@ pub(super) unsafe fn store<S: Simd, const R: usize, const N: usize>(
     pixels: &[*mut f32],
     columns: usize,
 ) {
+    if columns != N * S::LANES {
+        // SAFETY: promised by the caller.
+        unsafe { store_some(simd, *sums, pixels, columns) };
+        return;
+    }
+    unrolled!(R, |r| {
+        for n in 0..N {
+            // SAFETY: promised by the caller: all columns are wanted.
+            unsafe { simd.store_ptr(sums[r][n], pixels[r].add(n * S::LANES)) };
+        }
+    });
+}
+
+/// [`store`] where not all columns are wanted. It has sums of its own: those of the tile stay in registers, though these are indexed by
+/// a variable.
+///
+/// # Safety
+/// As for [`store`].
+#[inline(always)]
+unsafe fn store_some<S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    sums: [[S::V; N]; R],
+    pixels: &[*mut f32],
+    columns: usize,
+) {
     for (sums, pixel) in sums.iter().zip(pixels) {
         for (n, sum) in sums.iter().enumerate() {
             // SAFETY: promised by the caller.
@@ -295,13 +320,14 @@ pub(super) unsafe fn finish<S: Simd, const R: usize, const N: usize>(
             shift[n] = load_columns(simd, last.shift, n, columns);
         }
     }
+    let mut sums = *sums;
     unrolled!(R, |r| {
         for n in 0..N {
-            let sum = last.bounds.keep(simd, simd.mul_add(sums[r][n], scale[n], shift[n]));
-            // SAFETY: promised by the caller.
-            unsafe { store_columns(simd, sum, pixels[r], n, columns) };
+            sums[r][n] = last.bounds.keep(simd, simd.mul_add(sums[r][n], scale[n], shift[n]));
         }
     });
+    // SAFETY: promised by the caller.
+    unsafe { store(simd, &sums, pixels, columns) };
     if let Some(further) = &last.further {
         for pixel in &pixels[..R] {
             for n in 0..N {

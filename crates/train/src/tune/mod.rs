@@ -57,6 +57,12 @@ pub struct TuneConfig {
     pub minutes: f64,
 }
 
+impl TuneConfig {
+    /// The share of the time that the last training has, roughly: from three fifths of a short search to a sixth of a long one. The choice that a search begins from
+    /// should suit a training of that length.
+    pub const LAST_SHARE: f64 = 1.0 / 3.0;
+}
+
 /// How far a tune is.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 pub struct TuneTurn {

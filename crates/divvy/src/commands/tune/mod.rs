@@ -47,7 +47,8 @@ fn begun(args: TuneArgs, terminal: &mut Terminal) -> Result<Tuning> {
     let (resources, json, minutes) = (resources(&args.recipe), args.json, args.minutes.unwrap_or_default());
     let held = held(&args);
     let origin = if args.config.is_some() { Origin::File } else { Origin::Recipe };
-    let (base, choices) = args.recipe.base(args.photos.as_deref(), args.config.as_deref(), None)?;
+    let last = minutes * TuneConfig::LAST_SHARE;
+    let (base, choices) = args.recipe.base(args.photos.as_deref(), args.config.as_deref(), Some(last))?;
     let is_open = |setting: &str| setting != "learning_rate" || args.lr.is_none();
     for choice in choices.iter().filter(|choice| !json && is_open(choice.setting)) {
         terminal.tell(choice);
