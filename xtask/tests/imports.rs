@@ -22,14 +22,15 @@ const LAYERS: [(&str, &[&str]); 10] = [
 ];
 
 /// Crates that are welcome in few places: what serves HTTP is for the server, what talks to a person for the command.
-const KEPT_APART: [(&str, &[&str]); 8] = [
+const KEPT_APART: [(&str, &[&str]); 9] = [
     ("tokio", &["divvy-serve"]),
     ("axum", &["divvy-serve"]),
     ("hyper", &["divvy-serve"]),
     ("clap", &["divvy", "xtask"]),
     ("indicatif", &["divvy", "xtask"]),
     ("anyhow", &["divvy", "xtask"]),
-    ("ctrlc", &["divvy", "xtask"]),
+    ("ctrlc", &["divvy"]),
+    ("signal-hook", &["divvy"]),
     ("cargo_metadata", &["xtask"]),
 ];
 

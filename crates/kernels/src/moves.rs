@@ -2,6 +2,7 @@
 
 use crate::elementwise::{CHUNK, Elementwise, elementwise};
 use crate::rectifier::Bounds;
+use crate::shape::elements;
 use crate::simd::Simd;
 use crate::{Cpu, Padding, Rectifier};
 
@@ -33,12 +34,12 @@ impl PadShape {
 
     /// Elements of the input.
     pub fn input_len(&self) -> usize {
-        self.batch * self.height * self.width * self.channels
+        elements([self.batch, self.height, self.width, self.channels])
     }
 
     /// Elements of the output.
     pub fn output_len(&self) -> usize {
-        self.batch * self.out_height() * self.out_width() * self.channels
+        elements([self.batch, self.out_height(), self.out_width(), self.channels])
     }
 }
 

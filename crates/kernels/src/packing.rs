@@ -14,6 +14,8 @@
 //! Depthwise convolutions (as many groups as input channels and as outputs) keep Keras's own layout, `[kernel
 //! row][kernel column][channel]`: there is no sum over channels to pack for.
 
+use crate::shape::elements;
+
 /// Outputs in a panel: two vectors of the widest instruction set.
 pub const PANEL: usize = 32;
 
@@ -56,13 +58,13 @@ impl WeightLayout {
 
     /// Elements of the tensor in Keras's layout.
     pub fn keras_len(&self) -> usize {
-        self.groups * self.depth * self.outputs
+        elements([self.groups, self.depth, self.outputs])
     }
 
     /// Elements of the packed tensor, zeros included.
     pub fn packed_len(&self) -> usize {
         if self.packed {
-            self.groups * self.outputs.div_ceil(PANEL) * self.depth * PANEL
+            elements([self.groups, self.outputs.div_ceil(PANEL), self.depth, PANEL])
         } else {
             self.keras_len()
         }

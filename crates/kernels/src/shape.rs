@@ -18,6 +18,11 @@ impl Padding {
     pub const NONE: Self = Self { top: 0, bottom: 0, left: 0, right: 0 };
 }
 
+/// The elements of a tensor with such sides. Where no number holds them it is the largest there is, which is the length of no slice.
+pub(crate) fn elements<const N: usize>(sides: [usize; N]) -> usize {
+    sides.into_iter().fold(1, usize::saturating_mul)
+}
+
 /// How many windows of `window` pixels, `stride` apart, fit into `extent` pixels.
 ///
 /// # Panics

@@ -2,6 +2,7 @@
 //! would end the program instead of refusing.
 
 use std::fs;
+use std::path::Path;
 
 use thiserror::Error;
 
@@ -65,9 +66,29 @@ pub fn check_free(needed: u64, batch: usize) -> Result<(), OutOfMemory> {
     }
 }
 
-/// Bytes that a program could take without others being pushed out, where the system tells (Linux).
+/// Bytes that a program could take without others being pushed out, where the system tells (Linux): of the machine, and of what the program's group may have, as in
+/// a container.
 pub fn free_memory() -> Option<u64> {
-    bytes("/proc/meminfo", "MemAvailable:")
+    let machine = bytes("/proc/meminfo", "MemAvailable:")?;
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    Some(free_of_groups(Path::new("/sys/fs/cgroup"), &groups).map_or(machine, |group| group.min(machine)))
+}
+
+/// What is left of the least that a control group (version 2) and those around it may have; none where no limit is set. `groups` is the program's
+/// `/proc/self/cgroup`.
+fn free_of_groups(root: &Path, groups: &str) -> Option<u64> {
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    root.join(own).ancestors().take_while(|group| group.starts_with(root)).filter_map(free_of_group).min()
+}
+
+/// What a control group may have beyond what it holds. Pages of files that were not read of late are given up first, and so are free.
+fn free_of_group(group: &Path) -> Option<u64> {
+    let number = |file: &str| fs::read_to_string(group.join(file)).ok()?.trim().parse::<u64>().ok();
+    let most = number("memory.max")?;
+    let statistics = fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
+    let of_files = statistics.lines().find_map(|line| line.strip_prefix("inactive_file ")?.parse().ok());
+    let held = number("memory.current")?.saturating_sub(of_files.unwrap_or(0));
+    Some(most.saturating_sub(held))
 }
 
 /// The bytes of memory that this process holds now, where the system tells (Linux).
@@ -92,6 +113,30 @@ fn bytes(file: &str, key: &str) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::{Architecture, Head, Task};
+
+    #[test]
+    fn a_group_has_what_it_and_those_around_it_leave() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let write = |file: &str, text: &str| {
+            let path = root.join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        assert_eq!(free_of_groups(root, "0::/\n"), None, "no limit");
+        write("a/b/memory.max", "max\n");
+        write("a/b/memory.current", "900\n");
+        assert_eq!(free_of_groups(root, "1:cpu:/x\n0::/a/b\n"), None);
+        write("a/memory.max", "5000\n");
+        write("a/memory.current", "1000\n");
+        assert_eq!(free_of_groups(root, "0::/a/b\n"), Some(4000), "that of the group around it");
+        write("a/b/memory.max", "2000\n");
+        write("a/b/memory.stat", "anon 600\ninactive_file 300\nactive_file 0\n");
+        assert_eq!(free_of_groups(root, "0::/a/b\n"), Some(1400));
+        write("a/b/memory.current", "9000\n");
+        assert_eq!(free_of_groups(root, "0::/a/b\n"), Some(0));
+        assert_eq!(free_of_groups(root, "8:memory:/a/b\n"), None, "version 1 has no such line");
+    }
 
     #[test]
     fn a_batch_beyond_any_memory_is_refused() {

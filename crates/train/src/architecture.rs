@@ -16,8 +16,14 @@ const MOST: u64 = 16 << 20;
 /// # Errors
 /// [`TrainError::Architecture`] with the names there are or what is wrong in the file, [`TrainError::Data`] when it cannot be read.
 pub fn open_architecture(name: &str) -> Result<Architecture, TrainError> {
-    if !Architecture::is_toml(name) && !name.contains(std::path::MAIN_SEPARATOR) {
-        return Ok(Architecture::by_name(name)?);
-    }
-    Ok(Architecture::from_toml(&read_text_limited(Path::new(name), MOST)?, name)?)
+    Ok(match layers_of(name)? {
+        Some(layers) => Architecture::from_toml(&layers, name)?,
+        None => Architecture::by_name(name)?,
+    })
+}
+
+/// The text of the TOML file that someone names; none where it is not the path of one.
+pub(crate) fn layers_of(name: &str) -> Result<Option<String>, TrainError> {
+    let is_file = Architecture::is_toml(name) || name.contains(std::path::MAIN_SEPARATOR);
+    Ok(is_file.then(|| read_text_limited(Path::new(name), MOST)).transpose()?)
 }

@@ -270,6 +270,16 @@ impl TrainConfig {
         (self.batch + 1).div_ceil(self.accumulate.get())
     }
 
+    /// The same with the pictures divided as a file says that divvy has written. Where it has drawn the division, nobody has divided series of pictures and could be asked about
+    /// that (V03).
+    pub(crate) fn divided_by(&self, split: PathBuf) -> Self {
+        let mut divided = self.clone();
+        if divided.split.replace(split).is_none() {
+            divided.allow.insert(Rule::V03);
+        }
+        divided
+    }
+
     /// What is to be done about findings.
     pub(crate) fn policy(&self) -> Policy {
         Policy { allow: self.allow.clone(), deny_warnings: self.deny_warnings }

@@ -74,7 +74,7 @@ pub fn resume(
     run.remove_temporary();
     let config = run.read_config()?;
     let start = Start::new(&config, resources.into(), stopwatch, stop)?;
-    match Slots::latest(&run) {
+    match Slots::latest(&run, |state| state.bond.has_files_of(&run)) {
         Latest::Usable { checkpoint, path, slots, passed_over } => {
             tell(listener, &passed_over, "the training goes on from the one before");
             start.go_on(&run, &path, *checkpoint, slots, listener)
@@ -141,7 +141,7 @@ impl<'a> Start<'a> {
         prepared.tell(&mut recorder)?;
         let pictures = Pictures::load(self.config, &prepared, &self.reader, &mut recorder)?;
         pictures.split.write_csv(&run.split(), &prepared.dataset)?;
-        let bond = Bond::of(run, &pictures, self.cpu.isa())?;
+        let bond = Bond::of(run, self.config, &pictures, self.cpu.isa())?;
         let keeper = Keeper::new(Slots::new(run), bond, self.checkpoint_every);
         let closing = Closing::of(&pictures.split, self.config.views, self.afterwards);
         let elapsed = self.stopwatch.elapsed();
@@ -166,11 +166,11 @@ impl<'a> Start<'a> {
         let refused = |fault| TrainError::Checkpoint { path: path.to_owned(), fault };
         let state = &checkpoint.state;
         state.bond.check_files(run, path)?;
-        let divided = TrainConfig { split: Some(run.split()), ..self.config.clone() };
+        let divided = self.config.divided_by(run.split());
         let prepared = prepare(&divided, &self.cpu)?;
         listener.on(&started(self.config, run, &prepared));
         let pictures = Pictures::load_again(&prepared, &self.reader, listener)?;
-        let bond = Bond::of(run, &pictures, self.cpu.isa())?;
+        let bond = Bond::of(run, self.config, &pictures, self.cpu.isa())?;
         let differences = state.bond.differences(&bond).map_err(refused)?;
         let stopwatch = self.stopwatch.after(state.taken);
         let (events, watch, policy) = (state.events, state.watch.clone(), prepared.policy.clone());

@@ -189,8 +189,7 @@ fn signals_end_a_training_in_good_order_and_it_is_said_how_to_go_on() {
         let mut child = begin(&desk, &run);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         assert!(lines.any(|line| line.starts_with("epoch   2")), "two epochs are seen");
-        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        send(signal, &child);
         let after = lines.collect::<Vec<_>>().join("\n");
         assert_eq!(child.wait().unwrap().code(), Some(1), "{signal}");
         let command = format!("train --resume 'my run{signal}'");
@@ -204,6 +203,91 @@ fn signals_end_a_training_in_good_order_and_it_is_said_how_to_go_on() {
         assert_eq!(code, Some(0), "{said}");
         assert!(said.contains("has come to its end already") && said.contains("best epoch"), "{said}");
     }
+}
+
+/// A training in a run's folder that would take hours.
+fn long(run: &str) -> [&str; 11] {
+    ["train", "photos", "--arch", "net.toml", "--size", "16", "--epochs", "1000000", "--out", run, "--quiet"]
+}
+
+fn send(signal: &str, child: &Child) {
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Waits until a run has a model.
+fn until_there_is_a_model(desk: &Desk, run: &str) {
+    let begun = Instant::now();
+    while !desk.path(run).join("model.divvy").exists() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "no model");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_system_that_sends_signals_again_and_again_gets_a_checkpoint_as_well() {
+    let desk = desk();
+    let child = start(&desk, &long("run"));
+    until_there_is_a_model(&desk, "run");
+    for signal in ["-TERM", "-HUP", "-TERM", "-HUP"] {
+        send(signal, &child);
+    }
+    let (code, said) = ended(child);
+    assert_eq!(code, Some(1), "{said}");
+    let events = fs::read_to_string(desk.path("run/events.jsonl")).unwrap();
+    assert!(events.lines().last().unwrap().contains("interrupted"), "it came to its end: {said}");
+}
+
+/// As under `nohup`.
+#[test]
+fn a_hangup_that_is_to_be_ignored_is_ignored() {
+    if !Path::new("/proc/self/status").exists() {
+        return;
+    }
+    let desk = desk();
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(program()).args(long("run"));
+    command.current_dir(desk.path("")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    until_there_is_a_model(&desk, "run");
+    send("-HUP", &child);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    send("-TERM", &child);
+    let (code, said) = ended(child);
+    assert_eq!(code, Some(1), "{said}");
+}
+
+/// The largest file that a process may write stands for a full disk.
+#[test]
+fn a_training_that_is_stopped_and_cannot_write_its_checkpoint_says_so() {
+    let desk = desk();
+    // Settings, the list of pictures and the model fit, not a checkpoint with the optimizer's memory.
+    let script = "trap '' XFSZ; ulimit -f 5; exec \"$0\" \"$@\"";
+    let mut command = Command::new("bash");
+    command.args(["-c", script]).arg(program()).args(long("run"));
+    command.current_dir(desk.path("")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    until_there_is_a_model(&desk, "run");
+    send("-TERM", &child);
+    let (code, said) = ended(child);
+    assert_eq!(code, Some(2), "what was learnt since the last checkpoint is lost: {said}");
+    assert!(said.contains("error: run/") && !said.contains("goes on where it was interrupted"), "{said}");
+}
+
+#[test]
+fn a_report_that_is_there_stays_when_there_is_nothing_to_go_on_with() {
+    let desk = desk();
+    let (code, said) = ended(begin(&desk, "run"));
+    assert_eq!(code, Some(0), "{said}");
+    fs::write(desk.path("run/report.html"), "asked for with other costs").unwrap();
+    let (code, said) = ended(go_on(&desk, "run"));
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(fs::read_to_string(desk.path("run/report.html")).unwrap(), "asked for with other costs");
+    fs::remove_file(desk.path("run/report.html")).unwrap();
+    let (code, said) = ended(go_on(&desk, "run"));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(desk.path("run/report.html").exists(), "one that is missing is written: {said}");
 }
 
 /// A run that was interrupted in its third epoch.

@@ -210,7 +210,7 @@ impl Cost {
 }
 
 impl Conv2dShape {
-    /// The algorithms for a pass and what each is reckoned to cost on one core, in clock cycles: the fastest first. `prepared` tells
+    /// The algorithms for a pass and what each is reckoned to cost on one core, in clock cycles: the fastest first; of nothing to compute, the direct one alone. `prepared` tells
     /// whether weights are transformed beforehand, as where they do not change; with `bf16`, operands may be rounded to that.
     pub fn algorithms(
         &self,
@@ -219,6 +219,9 @@ impl Conv2dShape {
         prepared: bool,
         bf16: Option<Bf16>,
     ) -> Vec<(ConvAlgorithm, f64)> {
+        if self.output_len() == 0 {
+            return vec![(ConvAlgorithm::Direct, 0.0)];
+        }
         let cost = Cost { lanes: isa.lanes() as f64 };
         let weights = if prepared { 0 } else { self.weights_len() };
         let of = |algorithm| match (algorithm, pass) {

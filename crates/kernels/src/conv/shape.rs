@@ -5,7 +5,7 @@ use super::operands::Operands;
 use super::{backward_data, backward_weights, correlate, depthwise, depthwise_weights, moments, winograd};
 use crate::Bf16;
 use crate::packing::{WeightLayout, is_depthwise};
-use crate::shape::{Padding, windows};
+use crate::shape::{Padding, elements, windows};
 
 /// A two-dimensional convolution (cross-correlation, as everywhere in the field) of a batch of images:
 ///
@@ -52,12 +52,12 @@ impl Conv2dShape {
 
     /// Elements of the input, `[batch, height, width, channels]`.
     pub fn input_len(&self) -> usize {
-        self.batch * self.height * self.width * self.channels
+        elements([self.batch, self.height, self.width, self.channels])
     }
 
     /// Elements of the output, `[batch, out_height, out_width, filters]`.
     pub fn output_len(&self) -> usize {
-        self.batch * self.out_height() * self.out_width() * self.filters
+        elements([self.batch, self.out_height(), self.out_width(), self.filters])
     }
 
     /// How the weights are packed.

@@ -15,6 +15,7 @@ mod write;
 use backward::ToInput;
 
 use crate::packing::{PANEL, WeightLayout};
+use crate::shape::elements;
 use crate::{Cpu, Update};
 
 /// A dense layer: `y[b, o] = bias[o] + sum over i of x[b, i] * w[i, o]`.
@@ -31,12 +32,12 @@ pub struct DenseShape {
 impl DenseShape {
     /// Elements of the input, `[batch, inputs]`.
     pub fn input_len(&self) -> usize {
-        self.batch * self.inputs
+        elements([self.batch, self.inputs])
     }
 
     /// Elements of the output, `[batch, outputs]`.
     pub fn output_len(&self) -> usize {
-        self.batch * self.outputs
+        elements([self.batch, self.outputs])
     }
 
     /// How the weights are packed.

@@ -273,9 +273,9 @@ pub(super) unsafe fn store<S: Simd, const R: usize, const N: usize>(
         return;
     }
     unrolled!(R, |r| {
-        for n in 0..N {
+        for (n, sum) in sums[r].iter().enumerate() {
             // SAFETY: promised by the caller: all columns are wanted.
-            unsafe { simd.store_ptr(sums[r][n], pixels[r].add(n * S::LANES)) };
+            unsafe { simd.store_ptr(*sum, pixels[r].add(n * S::LANES)) };
         }
     });
 }

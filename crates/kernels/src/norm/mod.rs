@@ -17,6 +17,7 @@ pub use scale_shift::{scale_shift_backward, scale_shift_forward};
 pub use statistics::{NormStatistics, batch_statistics, batch_statistics_from_moments};
 
 use crate::columns::{Grid, column_sums_scratch};
+use crate::shape::elements;
 
 /// What is normalised: `rows` (batch, height and width together) times `channels`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +31,7 @@ pub struct NormShape {
 impl NormShape {
     /// Elements of the input and of the output.
     pub fn len(&self) -> usize {
-        self.rows * self.channels
+        elements([self.rows, self.channels])
     }
 
     /// Whether there are none.

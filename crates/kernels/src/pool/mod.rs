@@ -18,7 +18,7 @@ pub use normalised::{NormPoolBackward, batch_norm_max_pool_backward, batch_norm_
 pub use pixels::max_pool_argmax_backward;
 
 use crate::Padding;
-use crate::shape::windows;
+use crate::shape::{elements, windows};
 
 /// Windows over a batch of maps.
 ///
@@ -55,12 +55,12 @@ impl PoolShape {
 
     /// Elements of the input.
     pub fn input_len(&self) -> usize {
-        self.batch * self.height * self.width * self.channels
+        elements([self.batch, self.height, self.width, self.channels])
     }
 
     /// Elements of the output.
     pub fn output_len(&self) -> usize {
-        self.batch * self.out_height() * self.out_width() * self.channels
+        elements([self.batch, self.out_height(), self.out_width(), self.channels])
     }
 
     /// Whether a byte can tell the pixels of a window apart.

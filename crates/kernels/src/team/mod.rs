@@ -142,8 +142,9 @@ impl Team {
         self.open(job);
         let outcome = catch_unwind(AssertUnwindSafe(|| self.shared.work_through(job, 0)));
         self.close();
-        let panic = outcome.err().or_else(|| self.shared.take_panic());
-        if let Some(panic) = panic {
+        // A helper's is taken in any case: left behind, it would come out of the next run.
+        let of_helper = self.shared.take_panic();
+        if let Some(panic) = outcome.err().or(of_helper) {
             resume_unwind(panic);
         }
     }
@@ -349,13 +350,21 @@ mod tests {
     #[test]
     fn a_panic_reaches_the_caller_and_leaves_the_team_usable() {
         let team = Team::new(3);
-        let outcome = catch_unwind(AssertUnwindSafe(|| team.run(50, |_, task| assert_ne!(task, 17))));
-        assert!(outcome.is_err());
-        let ran = AtomicUsize::new(0);
-        team.run(50, |_, _| {
-            ran.fetch_add(1, Ordering::Relaxed);
-        });
-        assert_eq!(ran.into_inner(), 50);
+        // One of them panics, or all do, on each thread: after some time, so that each has a task.
+        let one = |task: usize| assert_ne!(task, 17);
+        let all = |_: usize| {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            panic!("on purpose")
+        };
+        for panics in [&one as &(dyn Fn(usize) + Sync), &all] {
+            let outcome = catch_unwind(AssertUnwindSafe(|| team.run(50, |_, task| panics(task))));
+            assert!(outcome.is_err());
+            let ran = AtomicUsize::new(0);
+            team.run(50, |_, _| {
+                ran.fetch_add(1, Ordering::Relaxed);
+            });
+            assert_eq!(ran.into_inner(), 50);
+        }
     }
 
     #[test]

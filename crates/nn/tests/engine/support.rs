@@ -99,10 +99,9 @@ pub(crate) fn loss_and_gradients(engine: &mut Engine, batch: &Batch) -> (f32, Ve
 /// The largest difference, as a share of the largest of their values.
 pub(crate) fn distance(ours: &[f32], theirs: &[f32]) -> f64 {
     assert_eq!(ours.len(), theirs.len());
-    let largest = |values: &mut dyn Iterator<Item = f64>| {
-        values
-            .fold(0.0_f64, |largest, value| if value.is_nan() { f64::NAN } else { largest.max(value.abs()) })
-    };
+    // What is not a number comes above all that are.
+    let largest =
+        |values: &mut dyn Iterator<Item = f64>| values.map(f64::abs).max_by(f64::total_cmp).unwrap_or(0.0);
     let scale = largest(&mut theirs.iter().copied().map(f64::from));
     assert!(scale > 0.0, "zeros prove nothing");
     largest(&mut ours.iter().zip(theirs).map(|(&x, &y)| f64::from(x) - f64::from(y))) / scale

@@ -3,6 +3,7 @@
 use divvy_nn::{Architecture, Cpu, Device, Engine, Head, Isa, Mode, Network, Task};
 
 use crate::noise::noise;
+use crate::support::assert_near;
 
 #[test]
 fn a_batch_in_parts_is_classified_as_its_pictures_are() {
@@ -19,9 +20,7 @@ fn a_batch_in_parts_is_classified_as_its_pictures_are() {
             let units = together.len() / batch;
             for (picture, logits) in images.chunks_exact(size * size * 3).zip(together.chunks_exact(units)) {
                 let alone = engine.logits(picture, 1);
-                let off = alone.iter().zip(logits).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                let size = alone.iter().map(|x| x.abs()).fold(0.0, f32::max);
-                assert!(off <= 1e-4 * size, "{name} on {threads} threads: {alone:?} and {logits:?}");
+                assert_near(logits, alone, 1e-4, &format!("{name} on {threads} threads"));
             }
         }
     }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::CheckpointFault;
+use crate::architecture::layers_of;
+use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::pictures::Pictures;
 use crate::run::RunFolder;
@@ -19,7 +21,10 @@ pub(crate) struct Bond {
     config: String,
     /// The hash of split.csv.
     split: String,
-    /// The hash of the scaling, which is measured on all training pictures and differs where one of them does.
+    /// The hash of the file of layers; none of a named network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    layers: Option<String>,
+    /// The hash of the scaling, which differs where one of the training pictures does that it is measured on.
     pictures: String,
     /// The hash of the pictures' places in the data, on which their random changes hang.
     places: String,
@@ -32,14 +37,26 @@ impl Bond {
     ///
     /// # Errors
     /// [`TrainError::Data`] where they cannot be read.
-    pub(crate) fn of(run: &RunFolder, pictures: &Pictures, isa: Isa) -> Result<Self, TrainError> {
+    pub(crate) fn of(
+        run: &RunFolder,
+        config: &TrainConfig,
+        pictures: &Pictures,
+        isa: Isa,
+    ) -> Result<Self, TrainError> {
+        let layers = layers_of(&config.architecture)?;
         Ok(Self {
             config: of_file(&run.config())?,
             split: of_file(&run.split())?,
+            layers: layers.map(|layers| format!("{:x}", Sha256::digest(layers))),
             pictures: of_scaling(&pictures.scaling),
             places: of_places(&pictures.split),
             isa: isa.name().to_owned(),
         })
+    }
+
+    /// Whether config and split of `run` are those of the checkpoint.
+    pub(crate) fn has_files_of(&self, run: &RunFolder) -> bool {
+        self.check_files(run, Path::new("")).is_ok()
     }
 
     /// Refuses a run whose config or split is another than that of the checkpoint at `path`.
@@ -64,8 +81,11 @@ impl Bond {
     /// What of this is otherwise in `now`, of the same run: why the training does not come to the same bits, in sentences.
     ///
     /// # Errors
-    /// [`CheckpointFault::Other`] where it is of other pictures.
+    /// [`CheckpointFault::Other`] where it is of other layers or pictures.
     pub(crate) fn differences(&self, now: &Self) -> Result<Vec<String>, CheckpointFault> {
+        if self.layers != now.layers {
+            return Err(CheckpointFault::Other { what: "the layers in the architecture's file" });
+        }
         if self.pictures != now.pictures {
             return Err(CheckpointFault::Other { what: "the content of the training pictures" });
         }

@@ -13,8 +13,8 @@ pub(crate) struct Keeper {
     slots: Slots,
     bond: Bond,
     pace: Pace,
-    /// Whether the last one could not be written, which was told.
-    failing: bool,
+    /// What kept the last one from being written, which was told.
+    failure: Option<TrainError>,
 }
 
 /// How often, by the steady clock.
@@ -30,7 +30,7 @@ impl Keeper {
     /// Writes to `slots`, at the latest after the time given.
     pub(crate) fn new(slots: Slots, bond: Bond, every: Duration) -> Self {
         let pace = Pace { every, last: Instant::now(), cost: Duration::ZERO };
-        Self { slots, bond, pace, failing: false }
+        Self { slots, bond, pace, failure: None }
     }
 
     /// Whether it is time for one in the middle of an epoch.
@@ -57,10 +57,19 @@ impl Keeper {
         let result = attempt(&mut self.slots);
         self.pace.last = Instant::now();
         self.pace.cost = self.pace.last - begun;
-        let was_failing = std::mem::replace(&mut self.failing, result.is_err());
-        let error = result.err().filter(|_| !was_failing)?;
+        let was_failing = self.failure.is_some();
+        self.failure = result.err();
+        let error = self.failure.as_ref().filter(|_| !was_failing)?;
         Some(format!(
-            "no checkpoint could be written: {error}; the training goes on, and it is tried again later"
+            "no checkpoint could be written: {error}; it is tried again later while the training goes on"
         ))
+    }
+
+    /// What a training that stops here relies on.
+    ///
+    /// # Errors
+    /// What kept the last checkpoint from being written: without it, the steps since the one before are lost.
+    pub(crate) fn last_was_written(&mut self) -> Result<(), TrainError> {
+        self.failure.take().map_or(Ok(()), Err)
     }
 }

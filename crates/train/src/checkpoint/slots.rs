@@ -41,19 +41,24 @@ impl Slots {
         Self { paths: run.checkpoints(), next: 0, serial: 1 }
     }
 
-    /// Looks for the newest checkpoint that is whole.
-    pub(crate) fn latest(run: &RunFolder) -> Latest {
+    /// Looks for the newest checkpoint that is whole and of this training, as `is_own` says; where none is, for the newest that is whole.
+    pub(crate) fn latest(run: &RunFolder, is_own: impl Fn(&State) -> bool) -> Latest {
         let mut passed_over = Vec::new();
         let mut opened = Vec::new();
         for (place, path) in run.checkpoints().into_iter().enumerate() {
             match open(&path) {
-                Ok(Some(file)) => opened.push((file, place, path)),
+                Ok(Some(file)) => opened.push((is_own(&file.state), file, place, path)),
                 Ok(None) => {}
                 Err(fault) => passed_over.push(told(&path, &fault)),
             }
         }
-        opened.sort_by_key(|(file, ..)| std::cmp::Reverse(file.state.serial));
-        for (file, place, path) in opened {
+        opened.sort_by_key(|(is_own, file, ..)| std::cmp::Reverse((*is_own, file.state.serial)));
+        if opened.iter().any(|(is_own, ..)| *is_own) {
+            let others = opened.iter().filter(|(is_own, ..)| !is_own);
+            passed_over
+                .extend(others.map(|(.., path)| format!("{}: it is of another training", path.display())));
+        }
+        for (_, file, place, path) in opened {
             match file.tensors() {
                 Ok((state, tensors)) => {
                     let slots =

@@ -28,7 +28,7 @@ pub(super) fn all(config: &CompareConfig, out: &Path) -> Vec<Training> {
             contender,
             seed,
             run: RunFolder::at(&out.join(&given.name).join(format!("seed-{seed}"))),
-            settings: TrainConfig { seed, split: Some(out.join(divide::LIST)), ..given.config.clone() },
+            settings: TrainConfig { seed, ..given.config.divided_by(out.join(divide::LIST)) },
         })
     };
     (0..config.seeds).flat_map(of_seed).collect()

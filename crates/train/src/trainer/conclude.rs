@@ -33,6 +33,9 @@ impl Trainer<'_> {
                 ending
             }
         };
+        if ending == Ending::Interrupted {
+            self.keeper.last_was_written()?;
+        }
         let (epochs, seconds) = (self.progress.epochs, self.clock.elapsed().as_secs_f64());
         recorder.record(&Event::Finished { ending, epochs, best_epoch, validation, seconds })?;
         recorder.settle()?;
@@ -64,9 +67,7 @@ impl Trainer<'_> {
             Ok(()) => Ok(false),
             Err(TrainError::Interrupted) => {
                 // An epoch that time cut short was put on record before it was judged.
-                if self.is_between_epochs() {
-                    self.checkpoint(recorder)?;
-                }
+                self.checkpoint(recorder)?;
                 Ok(true)
             }
             Err(error) => {

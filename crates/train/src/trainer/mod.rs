@@ -151,8 +151,8 @@ impl Trainer<'_> {
         Ok(loss)
     }
 
-    /// Whether a checkpoint can be written of what there is: an epoch that was cut short and judged cannot be gone on with.
-    fn is_between_epochs(&self) -> bool {
+    /// Whether what there is can be gone on with: an epoch that was cut short and judged cannot.
+    fn can_be_gone_on_with(&self) -> bool {
         let (batches, images) = (self.training.batches(), self.training.samples().len());
         self.progress.fault(self.steps_taken(), batches, images).is_none()
     }

@@ -7,11 +7,15 @@ use crate::event::Event;
 use crate::recorder::Recorder;
 
 impl Trainer<'_> {
-    /// Writes a checkpoint. One that cannot be written is told, and the training goes on.
+    /// Writes a checkpoint, unless there is an epoch that was cut short and judged, which cannot be gone on with. One that cannot be written is told, and the training
+    /// goes on.
     ///
     /// # Errors
     /// [`TrainError::Finding`] as for any note.
     pub(crate) fn checkpoint(&mut self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {
+        if !self.can_be_gone_on_with() {
+            return Ok(());
+        }
         let Self { engine, progress, clock, models, keeper, .. } = self;
         let (serial, bond) = keeper.stamp();
         let trouble = keeper.write(|slots| {

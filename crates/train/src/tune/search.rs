@@ -82,11 +82,8 @@ impl Search<'_> {
     /// Trains one candidate for so many seconds.
     fn train(&self, turn: TuneTurn, seconds: f64, told: &mut Told<'_>) -> Result<TuneTrial, TrainError> {
         let TuneTurn { rung, candidate, .. } = turn;
-        let config = TrainConfig {
-            split: Some(self.folder.split()),
-            length: Length::Minutes(seconds / 60.0),
-            ..self.plan.candidates[candidate].clone()
-        };
+        let divided = self.plan.candidates[candidate].divided_by(self.folder.split());
+        let config = TrainConfig { length: Length::Minutes(seconds / 60.0), ..divided };
         let mut listener = |event: &Event| told(TuneEvent::During(turn, event));
         let run = self.folder.run(rung, candidate);
         let (result, seconds) = trial::run(&config, &run, (self.resources)(), &mut listener, self.stop)?;
@@ -130,7 +127,7 @@ impl Search<'_> {
             verdict,
             trials: report::tried(plan, trials),
         };
-        let config = TrainConfig { split: Some(folder.split()), ..winner.clone() };
+        let config = winner.divided_by(folder.split());
         folder.finish(&folder.run(best.rung, best.candidate), &config, &tuning)?;
         folder.remove_working();
         Ok(tuning)

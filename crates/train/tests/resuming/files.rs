@@ -172,6 +172,27 @@ fn a_checkpoint_of_another_training_is_refused() {
 }
 
 #[test]
+fn a_checkpoint_of_another_training_beside_an_own_one_is_passed_over() {
+    let made = interrupted();
+    let foreign = made.folder.path().join("foreign");
+    // Of more steps than the own one.
+    let further = made.whole.steps.len() - 1;
+    begin(&TrainConfig { seed: 5, ..made.config.clone() }, &foreign, resources(1, true), Some(further));
+    let run = made.copy("one of another's");
+    let older = &by_age(&run)[1];
+    fs::copy(&by_age(&foreign)[0], older).unwrap();
+    let heard = go_on(&run, resources(1, false), None);
+    assert_eq!(heard.ending(), Ending::Completed);
+    let notes = heard.notes();
+    let older = older.display().to_string();
+    assert!(
+        matches!(notes[..], [note] if note.contains(&older) && note.contains("another training")),
+        "{notes:?}"
+    );
+    made.whole.assert_same(&run, "with another's checkpoint");
+}
+
+#[test]
 fn pictures_that_changed_are_noticed() {
     let made = interrupted();
     let split = fs::read_to_string(made.run.join("split.csv")).unwrap();

@@ -24,7 +24,7 @@ use crate::{Status, interrupt};
 use album::Album;
 
 /// Times that every picture is looked at: enough to learn the task, few enough for a minute in all.
-const EPOCHS: u32 = 14;
+const EPOCHS: u32 = 12;
 
 /// Draws, trains, evaluates and sorts.
 pub(crate) fn run(args: &DemoArgs, terminal: &mut Terminal) -> Result<Status> {

@@ -62,10 +62,14 @@ impl Means {
     }
 }
 
-/// Writes the report of a run that has just come to its end, and says the first of it. The run is as good without: what keeps the report from being
-/// written is a warning.
+/// Writes the report of a run that has come to its end, and says the first of it. One that is there stays: it may be of what someone has asked for. The run is as
+/// good without: what keeps the report from being written is a warning.
 pub(super) fn after_training(config: &ReportConfig, means: &Means, terminal: &mut Terminal) {
     let files = Files::of(&config.run, None);
+    if files.page.is_file() && files.json.is_file() {
+        terminal.tell(format_args!("report: {}", quoted(&files.page)));
+        return;
+    }
     let written = gathered(config, means, terminal)
         .and_then(|reported| files.write(&reported, means.threads, terminal).map(|()| reported));
     match written {

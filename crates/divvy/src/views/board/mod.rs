@@ -2,7 +2,7 @@
 
 mod record;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -121,20 +121,22 @@ fn begun(run: &RunFolder, at: f64, step: u64) -> io::Result<BufWriter<File>> {
     Ok(file)
 }
 
-/// A name that sorts by time, as TensorBoard reads the files of a run one after the other.
+/// A name that sorts behind those of the files that are there, as TensorBoard reads the files of a run one after the other: by time, also where a clock was set back.
 fn new_path(run: &RunFolder, at: f64) -> PathBuf {
-    /// Nobody begins a run so often in a moment.
-    const MOST: u64 = 1000;
-    let first = at as u64;
-    let name = |seconds: u64| run.path().join(format!("{}{seconds:010}.divvy", RunFolder::BOARD));
-    (first..first + MOST).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(first))
+    const END: &str = ".divvy";
+    let entries = fs::read_dir(run.path()).into_iter().flatten().flatten();
+    let seconds = entries.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        name.strip_prefix(RunFolder::BOARD)?.strip_suffix(END)?.parse::<u64>().ok()
+    });
+    let newest = seconds.max().map_or(0, |newest| newest.saturating_add(1));
+    run.path().join(format!("{}{:010}{END}", RunFolder::BOARD, newest.max(at as u64)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::views::testing::{answers, epoch, started_in, step};
-    use std::fs;
 
     #[test]
     fn a_training_that_goes_on_writes_a_file_that_begins_at_its_step() {
@@ -155,6 +157,20 @@ mod tests {
         let first = 8 + 4 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize + 4;
         let start = &bytes[first + 12 + 9..];
         assert_eq!(start[..6], [0x10, 10, 0x3a, 2, 0x08, 1]);
+    }
+
+    #[test]
+    fn where_the_clock_was_set_back_a_file_comes_behind_those_that_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::at(folder.path());
+        let mut written = Vec::new();
+        for at in [2e9, 1e9, 1e9] {
+            let path = new_path(&run, at);
+            fs::write(&path, "").unwrap();
+            written.push(path);
+        }
+        assert!(written.is_sorted() && written[0] < written[1] && written[1] < written[2], "{written:?}");
+        assert!(written[0].to_str().unwrap().contains("2000000000"), "{written:?}");
     }
 
     #[test]

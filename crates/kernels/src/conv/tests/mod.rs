@@ -469,3 +469,23 @@ fn slices_are_checked() {
         &mut scratch,
     );
 }
+
+#[test]
+fn of_nothing_to_compute_the_direct_algorithm_is_taken() {
+    let none = Padding::NONE;
+    let shape = Conv2dShape {
+        batch: 1,
+        height: 2,
+        width: 2,
+        channels: 4,
+        filters: 4,
+        kernel: (3, 3),
+        strides: (1, 1),
+        dilation: (1, 1),
+        groups: 1,
+        padding: none,
+    };
+    for pass in [ConvPass::Forward, ConvPass::BackwardData, ConvPass::BackwardWeights] {
+        assert_eq!(shape.algorithms(pass, Isa::best(), false, None), [(ConvAlgorithm::Direct, 0.0)]);
+    }
+}

@@ -240,3 +240,10 @@ fn a_window_of_nothing_but_padding_is_refused() {
     let shape = PoolShape { padding, ..shape_of(1, (4, 4), 1, (2, 2), (2, 2)) };
     max_pool_forward(&Cpu::new(1), &shape, &[0.0; 16], &mut [0.0; 6]);
 }
+
+#[test]
+#[should_panic(expected = "input")]
+fn a_shape_that_no_number_holds_fits_no_slice() {
+    let shape = shape_of(1 << (usize::BITS - 1), (1, 2), 1, (1, 1), (1, 1));
+    max_pool_forward(&Cpu::new(1), &shape, &[], &mut []);
+}
