@@ -2,7 +2,7 @@
 //!
 //! A kernel is a function of a [`Cpu`], a shape and slices. It knows nothing of graphs, plans or files; it allocates
 //! nothing (what it needs besides its arguments comes in as `scratch`), and it gives the same bits whatever the
-//! number of threads: work is cut by shape alone, and partial sums are added in a fixed order.
+//! number of threads: sums are cut by shape alone, and their parts are added in a fixed order.
 //!
 //! ```
 //! use divvy_kernels::{Cpu, Isa};
