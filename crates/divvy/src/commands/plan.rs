@@ -60,7 +60,7 @@ fn profile(network: Network, mode: Mode, args: &PlanArgs, device: Device) -> Res
 /// The limits of the processor, measured on memory that is given back before the network takes its own.
 fn limits(cpu: &Cpu) -> Result<Limits> {
     let caches = Caches::of_this_machine();
-    refuse_more_than_free(caches.memory_len())?;
+    refuse_more_than_free((caches.memory_len() * size_of::<f32>()) as u64)?;
     // Ones, so that every page is there before it is measured.
     let mut memory = vec![1.0; caches.memory_len()];
     Ok(Limits::measure(cpu, caches, &mut memory))

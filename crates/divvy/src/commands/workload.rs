@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use divvy::nn::{
-    Device, Engine, Mode, Network, Optimizer, ParameterTable, Plan, PlanOptions, free_memory, peak_memory,
+    Device, Engine, Mode, Network, Optimizer, PlanOptions, free_memory, needed_memory, peak_memory,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -104,22 +104,17 @@ pub(super) fn refuse_too_large(
     options: PlanOptions,
     threads: usize,
 ) -> Result<(), Failure> {
-    let table = ParameterTable::new(network.graph());
-    let plan = Plan::compile(network, &table, mode, batch, options);
-    // Parameters with their gradients and Adam's two moments; the pictures once here and once in the arena.
-    let pictures = batch * network.graph().input_shape().len();
-    let numbers = plan.arena_len()
-        + plan.scratch_len(threads)
-        + plan.constants_len()
-        + 4 * table.values_len()
-        + pictures;
-    refuse_more_than_free(numbers).map_err(|failure| failure.help("give a smaller --batch or --size"))
+    let optimizer = (mode == Mode::Train).then(Workload::optimizer);
+    let needed = needed_memory(network, optimizer.as_ref(), batch, options, threads);
+    // The pictures are once here and once in the plan's buffers.
+    let pictures = (batch * network.graph().input_shape().len() * size_of::<f32>()) as u64;
+    refuse_more_than_free(needed + pictures)
+        .map_err(|failure| failure.help("give a smaller --batch or --size"))
 }
 
-/// Refuses to take more memory than is free, where the system tells.
-pub(super) fn refuse_more_than_free(numbers: usize) -> Result<(), Failure> {
+/// Refuses to take more bytes of memory than are free, where the system tells.
+pub(super) fn refuse_more_than_free(needed: u64) -> Result<(), Failure> {
     let Some(available) = free_memory() else { return Ok(()) };
-    let needed = numbers as u64 * size_of::<f32>() as u64;
     if needed <= available {
         return Ok(());
     }

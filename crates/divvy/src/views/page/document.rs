@@ -40,7 +40,7 @@ pub(super) fn document(course: &Course, moment: &Moment) -> Markup {
         header {
             p.by { "divvy train" }
             h1 { bdi { (data) } }
-            p.lead { (standing(course)) }
+            p.lead { (standing(course, moment.is_live)) }
             @if moment.is_live { (live(course, moment)) }
         }
         main #main {
@@ -55,8 +55,8 @@ pub(super) fn document(course: &Course, moment: &Moment) -> Markup {
     page::document(&Head { title: &title, policy: POLICY, style: &style }, &body)
 }
 
-/// How far the training is, in a sentence.
-fn standing(course: &Course) -> String {
+/// How far the training is, in a sentence. One that is not under way and has not come to its end was ended by an error.
+fn standing(course: &Course, is_live: bool) -> String {
     let best = course.best().map(|best| {
         format!(
             "; the best is epoch {2} with {0} {1:.4}",
@@ -80,9 +80,11 @@ fn standing(course: &Course) -> String {
         }
         (None, Some(step)) => {
             let of = step.epochs.map(|epochs| format!(" of {epochs}")).unwrap_or_default();
-            format!("In epoch {}{of}, step {} of {}{best}.", step.epoch, step.step, step.steps)
+            let how = if is_live { "In" } else { "Ended by an error in" };
+            format!("{how} epoch {}{of}, step {} of {}{best}.", step.epoch, step.step, step.steps)
         }
-        (None, None) => "The first step is still to come.".to_owned(),
+        (None, None) if is_live => "The first step is still to come.".to_owned(),
+        (None, None) => "Ended by an error before the first step.".to_owned(),
     }
 }
 
@@ -281,6 +283,12 @@ mod tests {
             !page.contains("<script") && !page.contains("<progress") && !page.contains("<button"),
             "{page}"
         );
+    }
+
+    #[test]
+    fn a_training_that_an_error_ended_is_not_shown_as_under_way() {
+        let told = |is_live| written(&["a", "b"], is_live);
+        assert!(told(true).contains(">In epoch 1") && told(false).contains(">Ended by an error in epoch 1"));
     }
 
     #[test]
