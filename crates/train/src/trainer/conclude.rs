@@ -23,7 +23,7 @@ impl Trainer<'_> {
     ) -> Result<Outcome, TrainError> {
         let Judged { epoch: best_epoch, score: validation } =
             self.progress.best.ok_or(TrainError::Interrupted)?;
-        self.models.save_at_last()?;
+        self.save_models(ending)?;
         let ending = match ending {
             Ending::Interrupted => ending,
             _ if self.is_stopped_familiarizing(recorder, stop)? => Ending::Interrupted,
@@ -46,6 +46,17 @@ impl Trainer<'_> {
         let validation_images = self.validation.samples().len();
         let run = self.run.clone();
         Ok(Outcome { run, ending, epochs, best_epoch, validation, validation_images, seconds })
+    }
+
+    /// Saves the models that are held. Where the best one is gone, the last one is still at hand and is kept in its stead.
+    fn save_models(&mut self, ending: Ending) -> Result<(), TrainError> {
+        let saved = self.models.save_at_last();
+        if saved.is_err() && ending != Ending::Interrupted {
+            self.keep_last();
+            // What keeps the best one from being there is the error that is told.
+            let _ = self.models.save_at_last();
+        }
+        Ok(saved?)
     }
 
     /// Lets the best model know what its training pictures look like, without which it is as good as before; whether someone asked to stop meanwhile.

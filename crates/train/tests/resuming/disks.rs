@@ -123,6 +123,7 @@ fn a_model_that_was_deleted_after_it_was_saved_is_not_said_to_be_there() {
     match heard.outcome {
         Err(error) => {
             assert!(best == 1 && error.to_string().contains("deleted while the training went on"), "{error}");
+            assert!(run.join("last.divvy").is_file(), "the last one was at hand");
         }
         Ok(_) => assert!(best == 2 && run.join("model.divvy").is_file()),
     }
