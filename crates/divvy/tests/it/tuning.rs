@@ -269,7 +269,8 @@ fn the_first_choice_suits_the_time_that_the_last_training_has() {
         }
     }
     // Too short to search in: what is looked at is said before.
-    let said = desk.refuses(&["tune", "photos", "--minutes", "0.001"]);
+    let (code, _, said) = say(&desk, &["tune", "photos", "--minutes", "0.001"]);
+    assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("size 64: ") && said.contains("too seldom in the time"), "{said}");
     assert!(said.contains("give more --minutes"), "{said}");
 }
