@@ -269,9 +269,9 @@ fn the_first_choice_suits_the_time_that_the_last_training_has() {
         }
     }
     // Too short to search in: what is looked at is said before.
-    let (code, _, said) = say(&desk, &["tune", "photos", "--minutes", "0.001"]);
+    let (code, told, said) = say(&desk, &["tune", "photos", "--minutes", "0.001"]);
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("size 64: ") && said.contains("too seldom in the time"), "{said}");
+    assert!(told.contains("size 64: ") && told.contains("too seldom in the time"), "{told}");
     assert!(said.contains("give more --minutes"), "{said}");
 }
 
