@@ -6,7 +6,7 @@ use divvy::nn::machine::{Caches, Limits};
 use divvy::nn::{Device, Mode, Network, ParameterTable, Plan, Profile, StepTimes};
 use serde::Serialize;
 
-use super::workload::{Workload, refuse_more_than_free};
+use super::workload::{Workload, refuse_without_room_to_measure};
 use crate::Status;
 use crate::args::PlanArgs;
 use crate::terminal::Terminal;
@@ -60,7 +60,7 @@ fn profile(network: Network, mode: Mode, args: &PlanArgs, device: Device) -> Res
 /// The limits of the processor, measured on memory that is given back before the network takes its own.
 fn limits(cpu: &Cpu) -> Result<Limits> {
     let caches = Caches::of_this_machine();
-    refuse_more_than_free((caches.memory_len() * size_of::<f32>()) as u64)?;
+    refuse_without_room_to_measure(&caches)?;
     // Ones, so that every page is there before it is measured.
     let mut memory = vec![1.0; caches.memory_len()];
     Ok(Limits::measure(cpu, caches, &mut memory))

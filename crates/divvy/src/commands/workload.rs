@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use divvy::nn::machine::Caches;
 use divvy::nn::{
     Device, Engine, Mode, Network, Optimizer, PlanOptions, free_memory, needed_memory, peak_memory,
 };
@@ -112,8 +113,13 @@ pub(super) fn refuse_too_large(
         .map_err(|failure| failure.help("give a smaller --batch or --size"))
 }
 
+/// Refuses where the memory is not free that the machine's limits are measured in.
+pub(super) fn refuse_without_room_to_measure(caches: &Caches) -> Result<(), Failure> {
+    refuse_more_than_free((caches.memory_len() * size_of::<f32>()) as u64)
+}
+
 /// Refuses to take more bytes of memory than are free, where the system tells.
-pub(super) fn refuse_more_than_free(needed: u64) -> Result<(), Failure> {
+fn refuse_more_than_free(needed: u64) -> Result<(), Failure> {
     let Some(available) = free_memory() else { return Ok(()) };
     if needed <= available {
         return Ok(());

@@ -75,8 +75,17 @@ fn begin(desk: &Desk, run: &str) -> Child {
 }
 
 fn start(desk: &Desk, arguments: &[&str]) -> Child {
-    let mut command = Command::new(program());
-    command.args(arguments).current_dir(desk.path("")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    spawn(desk, Command::new(program()).args(arguments))
+}
+
+/// Starts the program from a shell, after what `before` does there.
+fn start_after(desk: &Desk, before: &str, arguments: &[&str]) -> Child {
+    let script = format!("{before}; exec \"$0\" \"$@\"");
+    spawn(desk, Command::new("bash").args(["-c", &script]).arg(program()).args(arguments))
+}
+
+fn spawn(desk: &Desk, command: &mut Command) -> Child {
+    command.current_dir(desk.path("")).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
 
@@ -254,10 +263,7 @@ fn a_hangup_that_is_to_be_ignored_is_ignored() {
         return;
     }
     let desk = desk();
-    let mut command = Command::new("sh");
-    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(program()).args(long("run"));
-    command.current_dir(desk.path("")).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
+    let mut child = start_after(&desk, "trap '' HUP", &long("run"));
     until_there_is_a_model(&desk, "run");
     send("-HUP", &child);
     std::thread::sleep(Duration::from_millis(300));
@@ -272,11 +278,7 @@ fn a_hangup_that_is_to_be_ignored_is_ignored() {
 fn a_training_that_is_stopped_and_cannot_write_its_checkpoint_says_so() {
     let desk = desk();
     // Settings, the list of pictures and the model fit, not a checkpoint with the optimizer's memory.
-    let script = "trap '' XFSZ; ulimit -f 5; exec \"$0\" \"$@\"";
-    let mut command = Command::new("bash");
-    command.args(["-c", script]).arg(program()).args(long("run"));
-    command.current_dir(desk.path("")).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().unwrap();
+    let child = start_after(&desk, "trap '' XFSZ; ulimit -f 5", &long("run"));
     until_there_is_a_model(&desk, "run");
     send("-TERM", &child);
     let (code, said) = ended(child);
@@ -364,10 +366,8 @@ fn a_disk_that_is_full_in_the_end_is_an_error_and_with_room_the_training_goes_on
     let desk = desk();
     desk.divvy(&[TRAIN.as_slice(), &["--out", "whole"]].concat()).assert().success();
     // Settings, the list of pictures and the model fit, not a checkpoint with the optimizer's memory, nor all events.
-    let script = format!("trap '' XFSZ; ulimit -f 5; exec \"$0\" {} --out run", TRAIN.join(" "));
-    let mut command = assert_cmd::Command::new("bash");
-    command.args(["-c", &script]).arg(program()).current_dir(desk.path(""));
-    let output = command.output().unwrap();
+    let arguments = [TRAIN.as_slice(), &["--out", "run"]].concat();
+    let output = start_after(&desk, "trap '' XFSZ; ulimit -f 5", &arguments).wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
     for told in [

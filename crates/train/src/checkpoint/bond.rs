@@ -56,7 +56,20 @@ impl Bond {
 
     /// Whether config and split of `run` are those of the checkpoint.
     pub(crate) fn has_files_of(&self, run: &RunFolder) -> bool {
-        self.check_files(run, Path::new("")).is_ok()
+        matches!(self.other_file(run), Ok(None))
+    }
+
+    /// Which of config and split of `run` is another than that of the checkpoint.
+    fn other_file(&self, run: &RunFolder) -> Result<Option<&'static str>, TrainError> {
+        for (file, hash, what) in [
+            (run.config(), &self.config, "the settings in config.toml"),
+            (run.split(), &self.split, "the pictures in split.csv"),
+        ] {
+            if of_file(&file)? != *hash {
+                return Ok(Some(what));
+            }
+        }
+        Ok(None)
     }
 
     /// Refuses a run whose config or split is another than that of the checkpoint at `path`.
@@ -64,18 +77,9 @@ impl Bond {
     /// # Errors
     /// [`TrainError::Checkpoint`], and [`TrainError::Data`] where they cannot be read.
     pub(crate) fn check_files(&self, run: &RunFolder, path: &Path) -> Result<(), TrainError> {
-        for (file, hash, what) in [
-            (run.config(), &self.config, "the settings in config.toml"),
-            (run.split(), &self.split, "the pictures in split.csv"),
-        ] {
-            if of_file(&file)? != *hash {
-                return Err(TrainError::Checkpoint {
-                    path: path.to_owned(),
-                    fault: CheckpointFault::Other { what },
-                });
-            }
-        }
-        Ok(())
+        let refused =
+            |what| TrainError::Checkpoint { path: path.to_owned(), fault: CheckpointFault::Other { what } };
+        self.other_file(run)?.map_or(Ok(()), |what| Err(refused(what)))
     }
 
     /// What of this is otherwise in `now`, of the same run: why the training does not come to the same bits, in sentences.

@@ -9,7 +9,7 @@ use divvy::nn::machine::{
 use divvy::nn::{Cpu, Isa};
 use serde::Serialize;
 
-use super::super::workload::refuse_more_than_free;
+use super::super::workload::refuse_without_room_to_measure;
 use crate::Status;
 use crate::args::MachineArgs;
 use crate::interrupt;
@@ -70,7 +70,7 @@ struct Barrier {
 /// Measures for some seconds and prints the figures.
 pub(crate) fn run(args: &MachineArgs, terminal: &mut Terminal) -> Result<Status> {
     let caches = Caches::of_this_machine();
-    refuse_more_than_free((caches.memory_len() * size_of::<f32>()) as u64)?;
+    refuse_without_room_to_measure(&caches)?;
     let isas = args.processor.isa.map_or_else(Isa::present, |isa| vec![isa]);
     let threads = match args.processor.threads() {
         // The threads asked for are what is wanted; without, one thread beside all of them.
