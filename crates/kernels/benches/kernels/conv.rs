@@ -3,8 +3,9 @@
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use divvy_kernels::{
-    Conv2dShape, ConvAlgorithm, ConvPass, ConvWeights, Epilogue, Padding, conv2d_backward_data,
-    conv2d_backward_weights, conv2d_forward, transform_weights,
+    Conv2dShape, ConvAlgorithm, ConvOutput, ConvPass, ConvWeights, Epilogue, NormSettings, NormShape,
+    NormStatistics, Padding, batch_statistics_from_moments, conv2d_backward_data, conv2d_backward_weights,
+    conv2d_forward, transform_weights,
 };
 
 use crate::case::{CPU, Case, chosen, numbers};
@@ -111,6 +112,33 @@ fn forward(bencher: Bencher<'_, '_>, layer: &Layer) {
     bencher.counter(ItemsCount::new(shape.flops())).bench_local(|| {
         let weights = weights.ready(&mut scratch);
         conv2d_forward(&CPU, shape, &x, weights, &Epilogue::default(), y.as_mut_slice().into(), &mut scratch);
+    });
+}
+
+/// The outputs, and the moments that batch statistics are made of.
+#[divan::bench(args = layers())]
+fn forward_with_moments(bencher: Bencher<'_, '_>, layer: &Layer) {
+    let (shape, algorithm) = &layer.shape;
+    let mut weights = Weights::new(&layer.shape, ConvPass::Forward);
+    let (x, mut y, mut scratch) =
+        (numbers(shape.input_len()), numbers(shape.output_len()), weights.scratch());
+    let mut moments = numbers(shape.moments_len(*algorithm));
+    let norm = NormShape { rows: shape.output_len() / shape.filters, channels: shape.filters };
+    let channel = || vec![1.0; shape.filters];
+    let (mut mean, mut invstd, mut moving_mean, mut moving_variance) =
+        (channel(), channel(), channel(), channel());
+    bencher.counter(ItemsCount::new(shape.flops())).bench_local(|| {
+        let weights = weights.ready(&mut scratch);
+        let output = ConvOutput { y: &mut y, moments: Some(&mut moments) };
+        conv2d_forward(&CPU, shape, &x, weights, &Epilogue::default(), output, &mut scratch);
+        let statistics = NormStatistics {
+            mean: &mut mean,
+            invstd: &mut invstd,
+            moving_mean: &mut moving_mean,
+            moving_variance: &mut moving_variance,
+        };
+        let settings = NormSettings { epsilon: 1e-3, momentum: 0.99 };
+        batch_statistics_from_moments(&norm, &settings, &moments, statistics);
     });
 }
 

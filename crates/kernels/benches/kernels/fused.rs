@@ -3,7 +3,7 @@
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use divvy_kernels::{
-    Adam, DenseShape, DenseWeights, InputMask, NormBackward, NormGradients, NormOutput, NormPoolBackward,
+    DenseShape, DenseWeights, InputMask, NormBackward, NormGradients, NormOutput, NormPoolBackward,
     Normalisation, PoolShape, Rectifier, Rule, Update, batch_norm_apply, batch_norm_gradients,
     batch_norm_max_pool_backward, batch_norm_max_pool_forward, dense_backward, mask_backward,
     max_pool_argmax_backward, max_pool_argmax_forward,
@@ -12,9 +12,7 @@ use divvy_kernels::{
 use crate::case::{CPU, Case, bytes, numbers};
 use crate::dense::layers;
 use crate::memory::{maps, norm};
-
-const ADAM: Adam =
-    Adam { lr: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0, decoupled: false, step: 10 };
+use crate::optimize::ADAM;
 
 /// Both gradients, with the mask of what came before the layer.
 #[divan::bench(args = layers())]

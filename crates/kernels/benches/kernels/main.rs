@@ -10,11 +10,15 @@
 //! `divvy bench machine` prints.
 
 mod case;
+mod chain;
 mod conv;
 mod dense;
 mod fused;
+mod heads;
 mod int8;
 mod memory;
+mod optimize;
+mod pools;
 mod team;
 
 fn main() {

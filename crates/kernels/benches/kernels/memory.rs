@@ -1,11 +1,12 @@
-//! The kernels that are as fast as memory: norms, pools, activations, dropout, sums, the optimizer.
+//! The kernels that are as fast as memory: norms, pools, activations, dropout, sums, moves.
 
 use divan::Bencher;
 use divvy_kernels::{
-    Activation, Adam, DropoutKey, NormBackward, NormGradients, NormSettings, NormShape, NormStatistics,
-    Normalisation, Padding, PoolShape, Rule, Update, activation_backward, activation_forward, add,
-    batch_norm_apply, batch_norm_gradients, batch_statistics, bias_gradient, bias_gradient_scratch, dropout,
-    max_pool_backward, max_pool_forward, update,
+    Activation, DropoutKey, NormBackward, NormGradients, NormSettings, NormShape, NormStatistics,
+    Normalisation, PadShape, Padding, PoolShape, activation_backward, activation_forward, add,
+    batch_norm_apply, batch_norm_gradients, batch_norm_infer, batch_statistics, bias_gradient,
+    bias_gradient_scratch, dropout, put_channels, scale_shift_backward, scale_shift_forward, take_channels,
+    zero_pad_backward, zero_pad_forward,
 };
 
 use crate::case::{CPU, Case, bytes, chosen, numbers};
@@ -30,22 +31,42 @@ pub(crate) fn norm(shape: &PoolShape) -> NormShape {
     NormShape { rows: shape.batch * shape.height * shape.width, channels: shape.channels }
 }
 
-#[divan::bench(args = maps())]
-fn relu_forward(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
-    let x = numbers(map.shape.input_len());
+/// What a backward pass reads of them is the output or the input, as long as each other.
+const ACTIVATIONS: [Activation; 9] = [
+    Activation::Relu,
+    Activation::Relu6,
+    Activation::LeakyRelu { alpha: 0.1 },
+    Activation::Elu { alpha: 1.0 },
+    Activation::Gelu,
+    Activation::Silu,
+    Activation::HardSwish,
+    Activation::Tanh,
+    Activation::Sigmoid,
+];
+
+fn activations() -> Vec<Case<Activation>> {
+    chosen(ACTIVATIONS.map(|shape| Case { name: format!("{shape:?}"), shape }).into())
+}
+
+/// Elements of the maps after the second convolution of `classic`.
+const MAP: usize = 32 * 32 * 32 * 64;
+
+#[divan::bench(args = activations())]
+fn activating(bencher: Bencher<'_, '_>, activation: &Case<Activation>) {
+    let x = numbers(MAP);
     let mut y = x.clone();
     bencher
         .counter(bytes(2 * x.len()))
-        .bench_local(|| activation_forward(&CPU, Activation::Relu, &x, &mut y));
+        .bench_local(|| activation_forward(&CPU, activation.shape, &x, &mut y));
 }
 
-#[divan::bench(args = maps())]
-fn relu_backward(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
-    let (saved, dy) = (numbers(map.shape.input_len()), numbers(map.shape.input_len()));
+#[divan::bench(args = activations())]
+fn activating_backward(bencher: Bencher<'_, '_>, activation: &Case<Activation>) {
+    let (saved, dy) = (numbers(MAP), numbers(MAP));
     let mut dx = dy.clone();
     bencher
         .counter(bytes(3 * dy.len()))
-        .bench_local(|| activation_backward(&CPU, Activation::Relu, &saved, &dy, &mut dx));
+        .bench_local(|| activation_backward(&CPU, activation.shape, &saved, &dy, &mut dx));
 }
 
 #[divan::bench(args = maps())]
@@ -88,19 +109,33 @@ fn norm_backward(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
 }
 
 #[divan::bench(args = maps())]
-fn pool_forward(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
-    let (x, mut y) = (numbers(map.shape.input_len()), numbers(map.shape.output_len()));
-    bencher.counter(bytes(x.len() + y.len())).bench_local(|| max_pool_forward(&CPU, &map.shape, &x, &mut y));
+fn norm_at_use(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
+    let shape = norm(&map.shape);
+    let (x, ones) = (numbers(shape.len()), vec![1.0; shape.channels]);
+    let mut y = x.clone();
+    bencher.counter(bytes(2 * x.len())).bench_local(|| {
+        batch_norm_infer(&CPU, &shape, 1e-3, &x, Some(&ones), Some(&ones), &ones, &ones, &mut y);
+    });
 }
 
 #[divan::bench(args = maps())]
-fn pool_backward(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
-    let (x, dy) = (numbers(map.shape.input_len()), numbers(map.shape.output_len()));
-    let (mut y, mut dx) = (dy.clone(), x.clone());
-    max_pool_forward(&CPU, &map.shape, &x, &mut y);
+fn scale_and_shift(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
+    let NormShape { rows, channels } = norm(&map.shape);
+    let (x, ones) = (numbers(rows * channels), vec![1.0; channels]);
+    let mut y = x.clone();
     bencher
-        .counter(bytes(2 * x.len() + 2 * y.len()))
-        .bench_local(|| max_pool_backward(&CPU, &map.shape, &x, &y, &dy, &mut dx));
+        .counter(bytes(2 * x.len()))
+        .bench_local(|| scale_shift_forward(&CPU, rows, channels, &x, &ones, &ones, &mut y));
+}
+
+#[divan::bench(args = maps())]
+fn scale_and_shift_backward(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
+    let NormShape { rows, channels } = norm(&map.shape);
+    let (dy, ones) = (numbers(rows * channels), vec![1.0; channels]);
+    let mut dx = dy.clone();
+    bencher
+        .counter(bytes(2 * dy.len()))
+        .bench_local(|| scale_shift_backward(&CPU, rows, channels, &dy, &ones, &mut dx));
 }
 
 #[divan::bench(args = maps())]
@@ -128,25 +163,44 @@ fn adding(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
     bencher.counter(bytes(3 * a.len())).bench_local(|| add(&CPU, &a, &b, None, &mut y));
 }
 
-/// The parameters of a small layer, and those of `classic`.
-#[divan::bench(args = [73_856, 8_523_586])]
-fn adam(bencher: Bencher<'_, '_>, parameters: usize) {
-    let gradients = numbers(parameters);
-    let (mut values, mut first) = (gradients.clone(), vec![0.0; parameters]);
-    let mut second = first.clone();
-    let mut adam = Adam {
-        lr: 1e-3,
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-        weight_decay: 0.0,
-        decoupled: false,
-        step: 0,
-    };
-    bencher.counter(bytes(7 * parameters)).bench_local(|| {
-        adam.step += 1;
-        let state = [&mut first[..], &mut second];
-        let step = Update { rule: Rule::Adam(adam), gradient_scale: 1.0, state, average: None };
-        update(&CPU, step, &mut values, &gradients);
-    });
+/// A border of one pixel around maps.
+fn bordered(map: &PoolShape) -> PadShape {
+    let PoolShape { batch, height, width, channels, .. } = *map;
+    let padding = Padding { top: 1, bottom: 1, left: 1, right: 1 };
+    PadShape { batch, height, width, channels, padding }
+}
+
+#[divan::bench(args = maps())]
+fn zero_pad(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
+    let shape = bordered(&map.shape);
+    let (x, mut y) = (numbers(shape.input_len()), numbers(shape.output_len()));
+    bencher.counter(bytes(x.len() + y.len())).bench_local(|| zero_pad_forward(&CPU, &shape, &x, &mut y));
+}
+
+#[divan::bench(args = maps())]
+fn zero_pad_gradient(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
+    let shape = bordered(&map.shape);
+    let (dy, mut dx) = (numbers(shape.output_len()), numbers(shape.input_len()));
+    bencher.counter(bytes(2 * dx.len())).bench_local(|| zero_pad_backward(&CPU, &shape, &dy, &mut dx));
+}
+
+/// Maps into the second half of twice as many channels.
+#[divan::bench(args = maps())]
+fn concatenating(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
+    let NormShape { rows, channels } = norm(&map.shape);
+    let (x, mut y) = (numbers(rows * channels), numbers(2 * rows * channels));
+    bencher
+        .counter(bytes(2 * x.len()))
+        .bench_local(|| put_channels(&CPU, rows, channels, 2 * channels, channels, &x, &mut y));
+}
+
+/// The second half of the channels.
+#[divan::bench(args = maps())]
+fn taking_apart(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
+    let NormShape { rows, channels } = norm(&map.shape);
+    let half = channels / 2;
+    let (x, mut y) = (numbers(rows * channels), numbers(rows * half));
+    bencher
+        .counter(bytes(2 * y.len()))
+        .bench_local(|| take_channels(&CPU, rows, channels, half, half, &x, &mut y));
 }
