@@ -1,5 +1,7 @@
 //! What the weights reach on pictures that are not trained on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use divvy_data::{Dataset, Label, Loader};
 use divvy_eval::ConfusionMatrix;
 use divvy_model::{Calibration, Prediction, Views, targets};
@@ -12,12 +14,16 @@ use crate::event::{Answers, Score};
 
 /// Runs the validation pictures through the network as it is, looked at as pictures will be at use. What is decided is decided by probabilities that were made to
 /// come true on them; the loss is that of the network before.
+///
+/// # Errors
+/// [`TrainError::Interrupted`] after `stop` was set, when a batch has been looked at.
 pub(crate) fn validate(
     engine: &mut Engine,
     views: Views,
     dataset: &Dataset,
     loader: &Loader,
     metric: Metric,
+    stop: Option<&AtomicBool>,
 ) -> Result<Validated, TrainError> {
     let head = *engine.network().head();
     let mut gathered = Gathered { head, logits: Vec::new(), losses: 0.0, labels: Vec::new() };
@@ -34,6 +40,9 @@ pub(crate) fn validate(
         logits.clear();
         views.logits(batch.images(), shape, &mut network, &mut logits);
         gathered.take(&logits, &encoded, labels());
+        if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            return Err(TrainError::Interrupted);
+        }
     }
     let calibration = gathered.calibrate(engine.network())?;
     let answers = gathered.answers(dataset.classes())?;

@@ -10,6 +10,7 @@ use crate::error::DataError;
 use crate::fingerprint::Fingerprint;
 use crate::preprocess::Preprocess;
 use crate::store::{StoreOptions, Unreadable};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// What one look at pictures of a dataset gives: what their files say of themselves, and what their pixels come to. The pixels
@@ -178,6 +179,14 @@ impl Survey {
             light: measures.light,
             sharpness: measures.sharpness,
         })
+    }
+
+    /// The SHA-256 of what the pictures show, in the order of samples, in hexadecimal digits: another where a pixel of one differs, the same for
+    /// other files that decode to the same.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        self.facts.iter().for_each(|facts| hash.update(facts.fingerprint.to_bytes()));
+        format!("{:x}", hash.finalize())
     }
 
     pub(crate) fn facts(&self) -> &[Facts] {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use divvy_data::{Scaling, Split, read_limited};
+use divvy_data::{Split, read_limited};
 use divvy_nn::Isa;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -24,7 +24,7 @@ pub(crate) struct Bond {
     /// The hash of the file of layers; none of a named network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     layers: Option<String>,
-    /// The hash of the scaling, which differs where one of the training pictures does that it is measured on.
+    /// The hash of what all pictures show, those among them that validate.
     pictures: String,
     /// The hash of the pictures' places in the data, on which their random changes hang.
     places: String,
@@ -48,7 +48,7 @@ impl Bond {
             config: of_file(&run.config())?,
             split: of_file(&run.split())?,
             layers: layers.map(|layers| format!("{:x}", Sha256::digest(layers))),
-            pictures: of_scaling(&pictures.scaling),
+            pictures: pictures.training.survey().digest(),
             places: of_places(&pictures.split),
             isa: isa.name().to_owned(),
         })
@@ -91,7 +91,7 @@ impl Bond {
             return Err(CheckpointFault::Other { what: "the layers in the architecture's file" });
         }
         if self.pictures != now.pictures {
-            return Err(CheckpointFault::Other { what: "the content of the training pictures" });
+            return Err(CheckpointFault::Other { what: "the content of the pictures" });
         }
         let places = (self.places != now.places).then(|| {
             "pictures were added to the data or taken from it, so that those of the training are changed at random in another way: the \
@@ -113,14 +113,6 @@ fn of_file(path: &Path) -> Result<String, TrainError> {
     /// As for a split.
     const MOST: u64 = 1 << 30;
     Ok(format!("{:x}", Sha256::digest(read_limited(path, MOST)?)))
-}
-
-fn of_scaling(scaling: &Scaling) -> String {
-    let mut hash = Sha256::new();
-    for value in scaling.mean.iter().chain(&scaling.std) {
-        hash.update(value.to_le_bytes());
-    }
-    format!("{:x}", hash.finalize())
 }
 
 fn of_places(split: &Split) -> String {

@@ -1,5 +1,6 @@
 //! After an epoch: what the weights reach on the validation pictures, and whether they are the best so far.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use divvy_nn::peak_memory;
@@ -13,8 +14,15 @@ use crate::validate::{Validated, validate};
 
 impl Trainer<'_> {
     /// Looks at the validation pictures, and keeps the model if it is the best so far: both with the weights as they are at use.
-    pub(super) fn judge(&mut self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {
-        self.at_use(|trainer| trainer.judge_present(recorder))
+    ///
+    /// # Errors
+    /// [`TrainError::Interrupted`] where `stop` is set meanwhile; the epoch is then as if it had not been judged.
+    pub(super) fn judge(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        stop: Option<&AtomicBool>,
+    ) -> Result<(), TrainError> {
+        self.at_use(|trainer| trainer.judge_present(recorder, stop))
     }
 
     /// Keeps the model after the last epoch, unless that is the best one.
@@ -41,11 +49,15 @@ impl Trainer<'_> {
         result
     }
 
-    fn judge_present(&mut self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {
+    fn judge_present(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        stop: Option<&AtomicBool>,
+    ) -> Result<(), TrainError> {
         let begun = Instant::now();
         let views = self.config.views;
         let Validated { score, answers, calibration } =
-            validate(&mut self.engine, views, &self.dataset, &self.validation, self.metric)?;
+            validate(&mut self.engine, views, &self.dataset, &self.validation, self.metric, stop)?;
         self.refuse_ran_away(score.loss)?;
         self.progress.validation_time = begun.elapsed();
         self.keep_time_back();

@@ -76,7 +76,15 @@ impl Trainer<'_> {
             if cut_short == Some(Ending::Interrupted) && self.progress.best.is_some() {
                 return Ok(Ending::Interrupted);
             }
-            self.judge(recorder)?;
+            // Until there is a model, who asks to stop waits for one.
+            let heeded = self.progress.best.map(|_| stop);
+            match self.judge(recorder, heeded) {
+                Err(TrainError::Interrupted) => {
+                    self.checkpoint(recorder)?;
+                    return Ok(Ending::Interrupted);
+                }
+                judged => judged?,
+            }
             if let Some(ending) = cut_short {
                 return Ok(ending);
             }

@@ -215,9 +215,26 @@ fn pictures_that_changed_are_noticed() {
     );
     image::RgbImage::from_pixel(16, 16, image::Rgb([9, 8, 7])).save(&picture).unwrap();
     let error = refusal();
-    let of_pictures = CheckpointFault::Other { what: "the content of the training pictures" };
+    let of_pictures = CheckpointFault::Other { what: "the content of the pictures" };
     assert!(matches!(&error, TrainError::Checkpoint { fault, .. } if *fault == of_pictures), "{error}");
     fs::rename(&moved, &picture).unwrap();
+
+    // Two that change places leave their mean and their spread as they were.
+    for part in ["train", "validation"] {
+        let [one, other] = ["lower", "upper"].map(|group| {
+            let listed = split.lines().find_map(|line| line.strip_prefix(&format!("{part},{group},")));
+            made.config.data.join(listed.unwrap())
+        });
+        let swap = || {
+            fs::rename(&one, &moved).unwrap();
+            fs::rename(&other, &one).unwrap();
+            fs::rename(&moved, &other).unwrap();
+        };
+        swap();
+        let error = refusal();
+        assert!(matches!(&error, TrainError::Checkpoint { fault, .. } if *fault == of_pictures), "{error}");
+        swap();
+    }
 
     // One that came since is no reason to stop, but is told of: places in the list have moved.
     let added = made.config.data.join("lower/0-first.png");

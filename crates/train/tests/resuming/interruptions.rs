@@ -3,8 +3,10 @@
 use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use divvy_data::{Augment, CacheOptions, CachePlace, Mix};
 use divvy_model::Model;
@@ -14,7 +16,7 @@ use divvy_train::{
 };
 
 use crate::common::{no_stop, setting};
-use crate::support::{Whole, begin, contents, go_on, hear, names, resources, steps_of};
+use crate::support::{Heard, Whole, begin, contents, go_on, hear, names, resources, steps_of};
 
 /// Everything that a training keeps from one step to the next: moments, an average, a warm-up, a plateau, a patience, groups that are used
 /// up in turn, mixed pictures that grow, steps in parts.
@@ -111,6 +113,39 @@ fn a_training_that_is_stopped_after_each_step_comes_to_its_end() {
     }
     assert_eq!(heard, whole.steps);
     whole.assert_same(&run, "stopped after each step");
+}
+
+#[test]
+fn a_training_that_is_stopped_while_it_looks_at_validation_pictures_goes_on_to_the_same_bits() {
+    const EPOCHS: usize = 3;
+    let (folder, config) = setting(400);
+    let config = TrainConfig { validation_share: 0.95, length: Length::Epochs(EPOCHS as u32), ..config };
+    let whole = Whole::train(&config, &folder.path().join("whole"));
+    let second_epoch = 2 * whole.steps.len() / EPOCHS;
+    let stopped_while_looking = |attempt: usize| {
+        let run = folder.path().join(format!("run-{attempt}"));
+        let (stop, mut events) = (Arc::new(no_stop()), Vec::new());
+        let mut listener = |event: &Event| {
+            if matches!(event, Event::Step { epoch: 2, step, steps, .. } if step == steps) {
+                let stop = Arc::clone(&stop);
+                thread::spawn(move || {
+                    thread::sleep(Duration::from_millis(3));
+                    stop.store(true, Ordering::Relaxed);
+                });
+            }
+            events.push(event.clone());
+        };
+        let outcome = train(&config, &run, resources(2, false), &mut listener, &stop);
+        let heard = Heard { events, outcome };
+        (heard.ending() == Ending::Interrupted && heard.steps() == second_epoch).then_some((run, heard))
+    };
+    // The look takes as long as it takes: of many times the one or other is asked meanwhile.
+    let (run, first) = (0..50).find_map(stopped_while_looking).expect("who asks is not heard while it looks");
+    assert!(RunFolder::at(&run).is_resumable());
+    let second = go_on(&run, resources(1, false), None);
+    assert_eq!(second.ending(), Ending::Completed);
+    assert_eq!([steps_of(&first.events), steps_of(&second.events)].concat(), whole.steps);
+    whole.assert_same(&run, "stopped while it looked at validation pictures");
 }
 
 /// Trains until the model has seen so many pictures after the last epoch, then asks to stop.
