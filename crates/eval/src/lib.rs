@@ -17,7 +17,7 @@
 //!
 //! Two classifiers, heads or optimizers are compared on the same samples by [`McNemar`], across seeds by [`PairedT`], and by
 //! how far their probabilities can be believed with [`Calibration`]. What is learnt on validation data makes them come true:
-//! a [`Temperature`] for a softmax, [`Platt`] for a sigmoid. [`Reliability`] gathers what
+//! a [`BiasedTemperature`] for a softmax, [`Platt`] for a sigmoid. [`Reliability`] gathers what
 //! probabilities cost and whether they came true; a [`Ranking`] draws the [`Curve`]s of all thresholds.
 //! Labels that are likely wrong are found by [`LabelErrors`]. A [`ThresholdCurve`] gives the threshold for an [`Aim`], a
 //! [`CostMatrix`] the decisions of least cost. [`RiskCoverage`] tells from which confidence on a stated accuracy holds,
@@ -94,7 +94,7 @@ pub use paired::PairedT;
 pub use ranking::{BandPoint, Curve, CurvePoint, Ranking};
 pub use reliability::Reliability;
 pub use report::{Report, Task};
-pub use scaling::{Platt, Temperature};
+pub use scaling::{BiasedTemperature, Platt};
 pub use slices::{Attribute, AttributeValues, Slice, SliceRange, Slices};
 pub use tally::{ClassScores, Tally};
 pub use threshold::{

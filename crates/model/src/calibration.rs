@@ -1,5 +1,7 @@
 //! By what probabilities were made to come true.
 
+use std::iter::repeat;
+
 use divvy_nn::LogitLine;
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +10,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case")]
 pub enum Calibration {
-    /// The logits of a softmax are divided by one number (Guo et al. 2017).
+    /// The logits of a softmax are divided by one number (Guo et al. 2017), and one is added to those of each class (Alexandari et al. 2020).
     Temperature {
         /// Above 0; above 1 it makes answers less sure.
         temperature: f64,
+        /// One a class, added after the division; nothing is where there are none.
+        #[serde(default)]
+        biases: Vec<f64>,
     },
     /// The logit of each sigmoid moves along a line of its own (Platt 1999).
     Platt {
@@ -24,8 +29,11 @@ impl Calibration {
     /// The line of each of so many units.
     pub fn lines(&self, units: usize) -> Vec<LogitLine> {
         match self {
-            Self::Temperature { temperature } => {
-                vec![LogitLine { slope: temperature.recip() as f32, intercept: 0.0 }; units]
+            Self::Temperature { temperature, biases } => {
+                let intercepts = biases.iter().copied().chain(repeat(0.0)).take(units);
+                let line =
+                    |bias: f64| LogitLine { slope: temperature.recip() as f32, intercept: bias as f32 };
+                intercepts.map(line).collect()
             }
             Self::Platt { lines } => lines.clone(),
         }
@@ -37,8 +45,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_temperature_divides_every_logit() {
-        let lines = Calibration::Temperature { temperature: 4.0 }.lines(3);
-        assert_eq!(lines, [LogitLine { slope: 0.25, intercept: 0.0 }; 3]);
+    fn a_temperature_divides_every_logit_and_biases_are_added() {
+        let line = |intercept| LogitLine { slope: 0.25, intercept };
+        let lines =
+            |biases: &[f64]| Calibration::Temperature { temperature: 4.0, biases: biases.to_vec() }.lines(3);
+        assert_eq!(lines(&[]), [line(0.0); 3]);
+        assert_eq!(lines(&[0.5, -0.75, 0.25]), [line(0.5), line(-0.75), line(0.25)]);
     }
 }

@@ -1,13 +1,14 @@
 //! Probabilities made to come true, by what the validation pictures say.
 
 use divvy_data::Label;
-use divvy_eval::{Platt, Temperature};
+use divvy_eval::{BiasedTemperature, Platt};
 use divvy_model::Calibration;
 use divvy_nn::{Head, HeadKind, LogitLine, Task};
 
 use crate::error::TrainError;
 
-/// What makes the probabilities of logits `[pictures, units]` come true for pictures with these labels: one temperature for a softmax, a line for each sigmoid.
+/// What makes the probabilities of logits `[pictures, units]` come true for pictures with these labels: one temperature and a bias for
+/// each class for a softmax, a line for each sigmoid.
 /// None for a head without probabilities.
 ///
 /// # Errors
@@ -18,8 +19,9 @@ pub(crate) fn fit(head: &Head, logits: &[f32], labels: &[&Label]) -> Result<Opti
         (HeadKind::Softmax, units) => {
             let truth: Vec<usize> =
                 labels.iter().filter_map(|label| label.indices().first().copied()).collect();
-            let temperature = Temperature::fit(logits, units, &truth)?.value();
-            Some(Calibration::Temperature { temperature })
+            let fitted = BiasedTemperature::fit(logits, units, &truth)?;
+            let (temperature, biases) = (fitted.temperature(), fitted.biases().to_vec());
+            Some(Calibration::Temperature { temperature, biases })
         }
         (HeadKind::Sigmoid, units) => {
             let column = |unit| logits.iter().skip(unit).step_by(units).copied().collect::<Vec<f32>>();
@@ -54,12 +56,13 @@ mod tests {
         let labels: Vec<&Label> = labels.iter().collect();
         let for_second = |i: usize| if i % 8 < 4 { 6.0 } else { -6.0 };
         let two: Vec<f32> = (0..40).flat_map(|i| [0.0, for_second(i)]).collect();
-        let Some(Calibration::Temperature { temperature }) =
+        let Some(Calibration::Temperature { temperature, biases }) =
             fit(&head(Task::Binary, HeadKind::Softmax, 2), &two, &labels).unwrap()
         else {
             panic!("a softmax has a temperature")
         };
         assert!((temperature - 6.0 / 3.0_f64.ln()).abs() < 1e-3, "{temperature}");
+        assert!(biases.iter().all(|bias| bias.abs() < 1e-6), "{biases:?}");
 
         let one: Vec<f32> = (0..40).map(for_second).collect();
         let Some(Calibration::Platt { lines }) =

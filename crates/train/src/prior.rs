@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use divvy_data::{Dataset, Split};
 use divvy_model::Prior;
-use divvy_nn::{Head, HeadKind, Task};
+use divvy_nn::{Head, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -13,7 +13,7 @@ use crate::error::TrainError;
 const TOLERANCE: f64 = 1e-6;
 
 /// In which share each group comes where the model is to be used, as far as that is stated. Groups of which it is not share what is left as they do among the
-/// training pictures; labels of which it is not are as frequent as among these.
+/// validation pictures; labels of which it is not are as frequent as among these.
 #[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StatedPrior(BTreeMap<String, f64>);
@@ -65,7 +65,7 @@ impl StatedPrior {
             let found = format!("stated of {head}, whose output is no probability");
             return refuse(found, "leave it out, or take a sigmoid or a softmax");
         }
-        let learnt_from = learnt_from(head, dataset, split);
+        let learnt_from = learnt_from(dataset, split);
         let mut stated = vec![None; learnt_from.len()];
         for (group, &share) in &self.0 {
             let class = dataset.class_index(group)?;
@@ -118,15 +118,10 @@ fn completed(stated: &[Option<f64>], learnt_from: &[f64]) -> Result<Vec<f64>, Tr
     Ok(stated.iter().zip(learnt_from).map(|(share, own)| share.unwrap_or(own * left)).collect())
 }
 
-/// The share of each group among the pictures that probabilities are learnt from: of a softmax the training pictures; of sigmoids, whose intercept is fitted on them,
-/// the validation pictures.
-fn learnt_from(head: &Head, dataset: &Dataset, split: &Split) -> Vec<f64> {
-    let pictures = match head.kind() {
-        HeadKind::Sigmoid => &split.validation,
-        HeadKind::Softmax | HeadKind::Linear => &split.train,
-    };
-    let counts = dataset.class_counts(pictures);
-    counts.into_iter().map(|count| count as f64 / pictures.len() as f64).collect()
+/// The share of each group among the pictures for which probabilities hold: those to validate, on which intercepts and biases are fitted.
+fn learnt_from(dataset: &Dataset, split: &Split) -> Vec<f64> {
+    let counts = dataset.class_counts(&split.validation);
+    counts.into_iter().map(|count| count as f64 / split.validation.len() as f64).collect()
 }
 
 /// Whether there are pictures of a group with this share, and others.

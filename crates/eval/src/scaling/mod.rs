@@ -1,10 +1,10 @@
 //! Stated probabilities made to come true: what is learnt of a classifier's logits on validation data.
 
+mod biased_temperature;
 mod platt;
-mod temperature;
 
+pub use biased_temperature::BiasedTemperature;
 pub use platt::Platt;
-pub use temperature::Temperature;
 
 /// Logits are made smaller or larger by no more than this factor, which is far beyond what calibration asks for.
 const LARGEST_FACTOR: f64 = 1000.0;

@@ -9,7 +9,7 @@ use crate::{EvalError, check};
 /// `logit ↦ slope × logit + intercept` before a sigmoid, with a slope above zero, so that the order of samples stays (Platt 1999,
 /// *Advances in Large Margin Classifiers*, "Probabilistic outputs for support vector machines").
 ///
-/// Unlike a [`Temperature`](crate::Temperature) it moves the decision at one half. Of several labels each has its own.
+/// It moves the decision at one half. Of several labels each has its own.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stated")]
 pub struct Platt {

@@ -98,7 +98,7 @@ fn averaged_weights_are_judged_and_saved_while_the_training_goes_its_way() {
     assert_ne!(values(&averaged), values(&plain));
 
     // What was judged is what was saved, but for the calibration.
-    let Some(Calibration::Temperature { temperature }) = averaged.record().calibration else {
+    let Some(Calibration::Temperature { temperature, biases }) = averaged.record().calibration.clone() else {
         panic!("a softmax is calibrated")
     };
     let options = OpenOptions::default();
@@ -111,9 +111,10 @@ fn averaged_weights_are_judged_and_saved_while_the_training_goes_its_way() {
     let (mut sum, mut at) = (0.0, 0);
     classifier
         .classify_files(paths, |_, prediction| -> Result<(), divvy_data::ImageError> {
-            // A temperature is a power of the probabilities, to which they are brought back.
-            let powers: Vec<f64> =
-                prediction?.probabilities.unwrap().iter().map(|&p| f64::from(p).powf(temperature)).collect();
+            // A bias is a factor of the probabilities, a temperature a power of them: they are brought back to what they were.
+            let probabilities = prediction?.probabilities.unwrap();
+            let unbiased = probabilities.iter().zip(&biases).map(|(&p, bias)| f64::from(p) / bias.exp());
+            let powers: Vec<f64> = unbiased.map(|p| p.powf(temperature)).collect();
             sum -= (powers[labels[at]] / powers.iter().sum::<f64>()).ln();
             at += 1;
             Ok(())

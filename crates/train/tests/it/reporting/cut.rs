@@ -39,11 +39,14 @@ fn what_is_chosen_on_validation_pictures_is_measured_on_test_pictures() {
     let expected = mean(upper.iter().zip(groups).map(cost));
     assert!((costs.mean_cost.value - expected).abs() < 1e-9, "{costs:?}, {expected}");
 
-    // Before, logits were as many times larger as the temperature says that they were divided by.
+    // Before, logits were without the biases, and as many times larger as the temperature says that they were divided by.
     let calibrated = report.how_sure.unwrap().calibrated.unwrap();
-    let Calibration::Temperature { temperature } = calibrated.by else { panic!("{:?}", calibrated.by) };
+    let Calibration::Temperature { temperature, biases } = calibrated.by else {
+        panic!("{:?}", calibrated.by)
+    };
+    let bias_of_upper = biases[1] - biases[0];
     let loss = |(p, group): (&f32, &String)| {
-        let logit = (f64::from(*p) / (1.0 - f64::from(*p))).ln() * temperature;
+        let logit = ((f64::from(*p) / (1.0 - f64::from(*p))).ln() - bias_of_upper) * temperature;
         let of_upper = 1.0 / (1.0 + (-logit).exp());
         surprise(if group == "upper" { of_upper } else { 1.0 - of_upper })
     };

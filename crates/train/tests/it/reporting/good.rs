@@ -12,7 +12,7 @@ use crate::common::{no_stop, photos, setting};
 
 #[test]
 fn the_figures_are_those_of_the_models_own_answers() {
-    let (folder, config) = setting(30);
+    let (folder, config) = setting(60);
     let run = folder.path().join("run");
     // Some are in the wrong group, so that there is something to be got wrong.
     let photos = folder.path().join("photos");

@@ -88,8 +88,9 @@ fn before(calibrated: &Calibrated) -> Markup {
         p.note {
             "The model is calibrated: so that probabilities come true, its logits were "
             @match &calibrated.by {
-                Calibration::Temperature { temperature } => {
+                Calibration::Temperature { temperature, biases } => {
                     "divided by " (number("/how_sure/calibrated/temperature", *temperature, Form::Figure))
+                    @if !biases.is_empty() { " and shifted by group" }
                 }
                 Calibration::Platt { .. } => "multiplied and shifted (Platt)",
             }
