@@ -344,6 +344,11 @@ impl TrainError {
         }
     }
 
+    /// Whether nothing is wrong but that someone asked to stop.
+    pub(crate) fn is_interruption(&self) -> bool {
+        matches!(self, Self::Interrupted | Self::Data(DataError::Interrupted))
+    }
+
     /// The broken rule that the error is about.
     ///
     /// # Errors

@@ -59,6 +59,13 @@ pub(crate) fn require_memory(
     })
 }
 
+/// Bytes of memory that are left for pictures beside what training takes; none where the system does not tell.
+pub(crate) fn room_for_pictures(config: &TrainConfig, prepared: &Prepared, cpu: &Cpu) -> Option<usize> {
+    let Prepared { network, growth, .. } = prepared;
+    let needed = needed(config, growth.largest(network), config.most_at_once(), cpu.isa(), cpu.threads());
+    Some(usize::try_from(free_memory()?.saturating_sub(needed)).unwrap_or(usize::MAX))
+}
+
 /// What to type so that a training fits: fewer pictures at once, or else smaller ones.
 fn fix(
     config: &TrainConfig,

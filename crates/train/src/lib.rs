@@ -57,8 +57,8 @@ pub use check::{DataCheck, DataFindings, NetworkQuestion, check_data, check_netw
 pub use checkpoint::{Checkpoint, CheckpointFault};
 pub use closing::Afterwards;
 pub use compare::{
-    CompareConfig, Comparison, Contender, Difference, McNemarOfSeed, RunFigures, Spread, Standing, Turn,
-    compare,
+    AtOnce, CompareConfig, Comparison, Contender, Difference, McNemarOfSeed, RunFigures, Spread, Standing,
+    Turn, compare,
 };
 pub use config::{Folds, Length, TrainConfig};
 pub use course::{Course, EpochRecord, LookRecord, StepRecord};

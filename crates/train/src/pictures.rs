@@ -93,9 +93,19 @@ impl Pictures {
         let validation = match Detail::for_augment(&prepared.augment) {
             Detail::Fitted => Arc::clone(&training),
             // Validation pictures are judged as pictures will be at use: fitted from what their files hold.
-            Detail::Larger(_) => reader.read(prepared, &split.validation, Detail::Fitted, &mut |_| {})?.store,
+            Detail::Larger(_) => {
+                let beside = reader.with_memory_for(reader.cache.memory.saturating_sub(training.memory()));
+                beside.read(prepared, &split.validation, Detail::Fitted, &mut |_| {})?.store
+            }
         };
         Ok(Self { training, validation, split, scaling, reading })
+    }
+
+    /// Bytes of memory that the pictures of a training take at the most, where nothing else is said of it.
+    pub(crate) fn memory(prepared: &Prepared) -> usize {
+        let Prepared { augment, preprocess, split, .. } = prepared;
+        let options = StoreOptions { detail: Detail::for_augment(augment), ..StoreOptions::default() };
+        options.memory(preprocess, split.used().len() + split.validation.len())
     }
 }
 
@@ -113,6 +123,12 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// The same with so many bytes of memory for pictures at the most.
+    pub(crate) fn with_memory_for(&self, most: usize) -> Self {
+        let memory = self.cache.memory.min(most);
+        Self { cache: CacheOptions { memory, ..self.cache.clone() }, ..*self }
+    }
+
     fn options(&self) -> StoreOptions<'_> {
         StoreOptions {
             threads: self.threads,

@@ -13,7 +13,7 @@ use crate::closing::{Afterwards, Closing};
 use crate::config::{Length, TrainConfig};
 use crate::error::TrainError;
 use crate::event::{Event, Listener};
-use crate::forecast::forecast;
+use crate::forecast::{forecast, room_for_pictures};
 use crate::log::Log;
 use crate::outcome::Outcome;
 use crate::pictures::{Pictures, Reader};
@@ -124,6 +124,12 @@ impl<'a> Start<'a> {
         Ok(Self { config, cpu, reader, checkpoint_every, afterwards, stopwatch })
     }
 
+    /// Reads pictures into as much memory as there is beside what training takes.
+    fn reader_beside(&self, prepared: &Prepared) -> Reader<'a> {
+        let room = room_for_pictures(self.config, prepared, &self.cpu);
+        self.reader.with_memory_for(room.unwrap_or(usize::MAX))
+    }
+
     /// Trains from the first step, in a folder that holds nothing else.
     fn begin(
         self,
@@ -139,7 +145,7 @@ impl<'a> Start<'a> {
             Recorder::new(log, Watch::new(), listener, self.stopwatch, prepared.policy.clone());
         recorder.record(&started(self.config, run, &prepared))?;
         prepared.tell(&mut recorder)?;
-        let pictures = Pictures::load(self.config, &prepared, &self.reader, &mut recorder)?;
+        let pictures = Pictures::load(self.config, &prepared, &self.reader_beside(&prepared), &mut recorder)?;
         pictures.split.write_csv(&run.split(), &prepared.dataset)?;
         let bond = Bond::of(run, self.config, &pictures, self.cpu.isa())?;
         let keeper = Keeper::new(Slots::new(run), bond, self.checkpoint_every);
@@ -169,7 +175,7 @@ impl<'a> Start<'a> {
         let divided = self.config.divided_by(run.split());
         let prepared = prepare(&divided, &self.cpu)?;
         listener.on(&started(self.config, run, &prepared));
-        let pictures = Pictures::load_again(&prepared, &self.reader, listener)?;
+        let pictures = Pictures::load_again(&prepared, &self.reader_beside(&prepared), listener)?;
         let bond = Bond::of(run, self.config, &pictures, self.cpu.isa())?;
         let differences = state.bond.differences(&bond).map_err(refused)?;
         let stopwatch = self.stopwatch.after(state.taken);

@@ -79,6 +79,11 @@ impl<'a> StoreOptions<'a> {
     pub(crate) fn crew(&self) -> Crew<'a> {
         Crew { threads: self.threads, progress: self.progress, cancel: self.cancel }
     }
+
+    /// Bytes of memory that so many samples take as they are kept, about.
+    pub fn memory(&self, recipe: &Preprocess, samples: usize) -> usize {
+        self.cache.in_memory().min(samples.saturating_mul(self.detail.image_len(recipe)))
+    }
 }
 
 /// As many threads as the machine runs at once.
@@ -218,6 +223,12 @@ impl ImageStore {
     /// True where all samples are in memory.
     pub fn is_all_in_memory(&self) -> bool {
         !self.samples.iter().any(|kept| matches!(kept, Kept::OnDisk(_) | Kept::AtSource))
+    }
+
+    /// Bytes of pictures that memory holds.
+    pub fn memory(&self) -> usize {
+        let held = |kept: &Kept| if let Kept::InMemory(pixels) = kept { pixels.as_bytes().len() } else { 0 };
+        self.samples.iter().map(held).sum()
     }
 
     /// Why pictures could not be kept on disk, a sentence; they are decoded again instead.

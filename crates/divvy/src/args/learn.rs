@@ -284,6 +284,10 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub(crate) seeds: u64,
 
+    /// Trainings that go on side by side, each on a part of the threads [default: as many as end soonest and fit into memory]
+    #[arg(long, value_name = "N")]
+    pub(crate) at_once: Option<NonZeroUsize>,
+
     /// The folder for the trainings and compare.json; what is there of the same comparison is used again
     /// [default: runs/NAME-compare, after PHOTOS]
     #[arg(long, value_name = "DIR")]

@@ -69,7 +69,12 @@ pub(crate) struct Randomness {
 
 /// The same processor once more, with as many threads of its own.
 pub fn another_cpu(cpu: &Cpu) -> Cpu {
-    let another = Cpu::with_isa(cpu.isa(), cpu.threads());
+    part_of_cpu(cpu, cpu.threads())
+}
+
+/// The same processor once more, with so many threads of its own.
+pub fn part_of_cpu(cpu: &Cpu, threads: usize) -> Cpu {
+    let another = Cpu::with_isa(cpu.isa(), threads);
     match cpu.bf16() {
         Some(bf16) => another.with_bf16(bf16),
         None => another,

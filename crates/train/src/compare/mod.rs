@@ -3,27 +3,33 @@
 //! All runs share the split, and for one seed also the order of pictures, their augmentation, dropout, and the first weights below
 //! the head: what is left is the difference that is asked about, and chance, which several seeds measure.
 
+mod crew;
 mod difference;
 mod divide;
 mod measure;
 mod standing;
 mod training;
 
+use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
-use divvy_data::{DataError, Dataset, Preprocess};
-use divvy_nn::{Cpu, Task};
+use divvy_data::{Dataset, Preprocess};
+use divvy_nn::{Cpu, Task, free_memory, part_of_cpu};
 use serde::Serialize;
 
+pub use crew::AtOnce;
 pub use difference::{Difference, McNemarOfSeed};
 pub use standing::{Comparison, RunFigures, Spread, Standing};
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::event::Event;
+use crate::forecast::needed;
+use crate::pictures::Pictures;
 use crate::prepare::{Prepared, prepare};
+use crew::Piece;
 use measure::Measured;
 use training::Training;
 
@@ -46,6 +52,8 @@ pub struct CompareConfig {
     pub seeds: u64,
     /// The share of the training pictures that is kept for the comparison where the data has no test part.
     pub test_share: f64,
+    /// How many trainings may go on side by side; none leaves it to threads and memory, which have a say in any case.
+    pub at_once: Option<NonZeroUsize>,
 }
 
 /// How far a comparison is.
@@ -64,8 +72,8 @@ pub struct Turn<'a> {
 /// Trains every contender with every seed below `out` and compares them on pictures that none has seen. What an earlier call with the
 /// same settings has trained to the end there is used again; what it has begun only is trained anew.
 ///
-/// `told` hears of every event of every training; the threads of a [`Cpu`] are made by `cpu` anew for each. Copies of a picture are
-/// all trained on, all validated on or all tested on, as far as the parts are drawn here.
+/// Trainings go on side by side, on a part of the threads of `cpu` each, where that brings all to their end sooner and there is memory for it. `told` hears of every event of
+/// every training, one after the other. Copies of a picture are all trained on, all validated on or all tested on, as far as the parts are drawn here.
 ///
 /// # Errors
 /// A [`TrainError`] as for [`train`](crate::train); and before anything is trained [`TrainError::Setting`] for what cannot be compared, and
@@ -73,18 +81,18 @@ pub struct Turn<'a> {
 pub fn compare(
     config: &CompareConfig,
     out: &Path,
-    cpu: &dyn Fn() -> Cpu,
+    cpu: &Cpu,
     told: &mut (dyn FnMut(Turn<'_>, &Event) + Send),
     stop: &AtomicBool,
 ) -> Result<Comparison, TrainError> {
     check(config)?;
     let trainings = training::all(config, out);
-    all(config, &trainings, out, cpu, told, stop).map_err(|error| match error {
-        TrainError::Interrupted | TrainError::Data(DataError::Interrupted) => {
-            let done = trainings.iter().filter(|training| training.is_done()).count();
-            TrainError::ComparisonStopped { done, of: trainings.len() }
+    all(config, &trainings, out, cpu, told, stop).map_err(|error| {
+        if !error.is_interruption() {
+            return error;
         }
-        other => other,
+        let done = trainings.iter().filter(|training| training.is_done()).count();
+        TrainError::ComparisonStopped { done, of: trainings.len() }
     })
 }
 
@@ -93,31 +101,43 @@ fn all(
     config: &CompareConfig,
     trainings: &[Training],
     out: &Path,
-    cpu: &dyn Fn() -> Cpu,
+    cpu: &Cpu,
     told: &mut (dyn FnMut(Turn<'_>, &Event) + Send),
     stop: &AtomicBool,
 ) -> Result<Comparison, TrainError> {
     let base = &config.contenders[0].config;
-    let first = cpu();
-    let (dataset, preprocess) = prepare_all(&config.contenders, &first)?;
-    let split = divide::divide(&dataset, &preprocess, base, config.test_share, first.threads(), stop)?;
-    drop(first);
+    let Shared { dataset, preprocess, memory } = Shared::of(&config.contenders, cpu)?;
+    let split = divide::divide(&dataset, &preprocess, base, config.test_share, cpu.threads(), stop)?;
     divide::write(out, &split, &dataset)?;
 
-    let mut measured: Vec<Vec<Measured>> = config.contenders.iter().map(|_| Vec::new()).collect();
-    for (number, training) in trainings.iter().enumerate() {
-        let contender = &config.contenders[training.contender].name;
-        let turn = Turn { contender, seed: training.seed, number, of: trainings.len() };
-        let reused = training.once(cpu, &mut |event: &Event| told(turn, event), stop)?;
-        let latest = measure::run(training, reused, &dataset, &split.test, cpu(), stop)?;
-        if measured[0].first().is_some_and(|first| first.samples != latest.samples) {
+    let fitting =
+        free_memory().map_or(usize::MAX, |free| usize::try_from(free / memory).unwrap_or(usize::MAX));
+    let most = config.at_once.map_or(fitting, |stated| fitting.min(stated.get()));
+    let at_once = AtOnce::soonest(trainings.len(), cpu.threads(), most);
+    let turn = |number: usize| {
+        let Training { contender, seed, .. } = trainings[number];
+        Turn { contender: &config.contenders[contender].name, seed, number, of: trainings.len() }
+    };
+    let samples = OnceLock::new();
+    let work = |piece: &Piece<'_>| {
+        let (training, cpu) = (&trainings[piece.number], || part_of_cpu(cpu, at_once.threads));
+        let reused = training.once(&cpu, &mut |event: &Event| piece.tell(event), piece.stop())?;
+        let measured = measure::run(training, reused, &dataset, &split.test, cpu(), piece.stop())?;
+        if *samples.get_or_init(|| measured.samples.clone()) != measured.samples {
             return Err(TrainError::PicturesChanged { data: base.data.clone() });
         }
+        Ok(measured)
+    };
+    let mut told = |number: usize, event: &Event| told(turn(number), event);
+    let came = crew::all(trainings.len(), at_once.trainings, work, &mut told, stop)?;
+
+    let mut measured: Vec<Vec<Measured>> = config.contenders.iter().map(|_| Vec::new()).collect();
+    for (training, latest) in trainings.iter().zip(came) {
         measured[training.contender].push(latest);
     }
     let names = config.contenders.iter().map(|contender| contender.name.clone());
     let contenders: Vec<_> = names.zip(measured).collect();
-    Ok(Comparison::new(&base.data, &contenders))
+    Ok(Comparison::new(&base.data, &contenders, at_once))
 }
 
 /// Makes sure, before hours are spent, that there is something to compare and that it is comparable.
@@ -168,22 +188,38 @@ fn require_same(
     Err(TrainError::Setting { setting, found, wanted: "give all that are compared the same" })
 }
 
-/// Builds the network of each contender, so that the last is not found to be wrong after the others were trained. Gives the
-/// pictures that all share, and the smallest size that any network sees them at, at which the most are copies.
-fn prepare_all(contenders: &[Contender], cpu: &Cpu) -> Result<(Arc<Dataset>, Preprocess), TrainError> {
-    // Warnings are judged in the training, with the split that it is given.
-    let prepared = contenders.iter().map(|contender| {
-        let config = TrainConfig { split: None, deny_warnings: false, ..contender.config.clone() };
-        prepare(&config, cpu)
-    });
-    let mut prepared = prepared.collect::<Result<Vec<_>, _>>()?;
-    let has_labels = |prepared: &Prepared| prepared.network.head().task() == Task::MultiLabel;
-    let first = has_labels(&prepared[0]);
-    for (other, contender) in prepared.iter().zip(contenders) {
-        let score = "the score (accuracy, or macro F1 of several labels)";
-        require_same(score, has_labels(other) == first, &contenders[0], contender)?;
+/// What all contenders share.
+struct Shared {
+    dataset: Arc<Dataset>,
+    /// As the network sees pictures that sees them smallest, at which the most are copies.
+    preprocess: Preprocess,
+    /// Bytes of memory that a training takes at the most; at least one.
+    memory: u64,
+}
+
+impl Shared {
+    /// Builds the network of each contender, so that the last is not found to be wrong after the others were trained.
+    fn of(contenders: &[Contender], cpu: &Cpu) -> Result<Self, TrainError> {
+        // Warnings are judged in the training, with the split that it is given.
+        let prepared = contenders.iter().map(|contender| {
+            let config = TrainConfig { split: None, deny_warnings: false, ..contender.config.clone() };
+            prepare(&config, cpu)
+        });
+        let mut prepared = prepared.collect::<Result<Vec<_>, _>>()?;
+        let has_labels = |prepared: &Prepared| prepared.network.head().task() == Task::MultiLabel;
+        let first = has_labels(&prepared[0]);
+        for (other, contender) in prepared.iter().zip(contenders) {
+            let score = "the score (accuracy, or macro F1 of several labels)";
+            require_same(score, has_labels(other) == first, &contenders[0], contender)?;
+        }
+        let memory_of = |(prepared, contender): (&Prepared, &Contender)| {
+            let (config, largest) = (&contender.config, prepared.growth.largest(&prepared.network));
+            let learning = needed(config, largest, config.most_at_once(), cpu.isa(), cpu.threads());
+            learning + Pictures::memory(prepared) as u64
+        };
+        let memory = prepared.iter().zip(contenders).map(memory_of).max().unwrap_or(0).max(1);
+        prepared.sort_by_key(|prepared| prepared.preprocess.image_len());
+        let Prepared { dataset, preprocess, .. } = prepared.swap_remove(0);
+        Ok(Self { dataset, preprocess, memory })
     }
-    prepared.sort_by_key(|prepared| prepared.preprocess.image_len());
-    let smallest = prepared.swap_remove(0);
-    Ok((smallest.dataset, smallest.preprocess))
 }

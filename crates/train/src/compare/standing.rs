@@ -6,6 +6,7 @@ use divvy_eval::{Interval, MeanInterval, PairedT};
 use divvy_nn::Metric;
 use serde::Serialize;
 
+use super::crew::AtOnce;
 use super::difference::{Difference, difference, mark_found};
 use super::measure::Measured;
 
@@ -20,6 +21,8 @@ pub struct Comparison {
     pub test_images: usize,
     /// Pictures that were kept for it and could not be read, a sentence each.
     pub left_out: Vec<String>,
+    /// How many trainings went on side by side, which the time of an epoch hangs on.
+    pub at_once: AtOnce,
     /// The contenders in the order given.
     pub contenders: Vec<Standing>,
     /// Each contender but the first against the first.
@@ -76,7 +79,7 @@ pub struct Spread {
 
 impl Comparison {
     /// Sums up contenders, each with a training for each seed.
-    pub(super) fn new(data: &Path, contenders: &[(String, Vec<Measured>)]) -> Self {
+    pub(super) fn new(data: &Path, contenders: &[(String, Vec<Measured>)], at_once: AtOnce) -> Self {
         let (_, first) = &contenders[0];
         let (metric, test_images, left_out) =
             (first[0].metric, first[0].right.len(), first[0].unreadable.clone());
@@ -84,7 +87,8 @@ impl Comparison {
             contenders[1..].iter().map(|other| difference(&contenders[0], other)).collect();
         mark_found(&mut differences);
         let standings = contenders.iter().map(|(name, runs)| Standing::new(name, runs)).collect();
-        Self { data: data.to_owned(), metric, test_images, left_out, contenders: standings, differences }
+        let (data, contenders) = (data.to_owned(), standings);
+        Self { data, metric, test_images, left_out, at_once, contenders, differences }
     }
 
     /// What was found, a sentence a difference.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use divvy_data::{DataError, Dataset, Fold};
+use divvy_data::{Dataset, Fold};
 use divvy_model::{Ensemble, Model};
 use divvy_nn::ParameterTable;
 
@@ -153,14 +153,10 @@ impl<'a> FoldsTraining<'a> {
                     share.take(training, fold.answered.time);
                     done.push(fold);
                 }
-                Err(TrainError::Interrupted | TrainError::Data(DataError::Interrupted))
-                    if !done.is_empty() || run.is_resumable() =>
-                {
+                Err(error) if error.is_interruption() && (!done.is_empty() || run.is_resumable()) => {
                     return Ok(FoldsOutcome::Interrupted { done: done.len(), of: self.folds.len() });
                 }
-                Err(error @ (TrainError::Interrupted | TrainError::Data(DataError::Interrupted))) => {
-                    return Err(error);
-                }
+                Err(error) if error.is_interruption() => return Err(error),
                 Err(source) => return Err(TrainError::Fold { fold, source: Box::new(source) }),
             }
             if done.last().map(|last| &last.answered.used) != done.first().map(|first| &first.answered.used) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use divvy_data::{DataError, Split};
+use divvy_data::Split;
 
 use super::folder::{TuneFolder, TunePlan};
 use super::report::{self, Tuning};
@@ -35,12 +35,12 @@ impl Search<'_> {
         told(TuneEvent::Planned(self.plan));
         let mut trials = self.done()?;
         let searched = self.climb(&mut trials, told).and_then(|()| self.conclude(&trials));
-        match searched {
-            Err(TrainError::Interrupted | TrainError::Data(DataError::Interrupted)) => {
-                Err(TrainError::TuneStopped { path: self.folder.path().to_owned(), done: trials.len() })
+        searched.map_err(|error| {
+            if !error.is_interruption() {
+                return error;
             }
-            other => other,
-        }
+            TrainError::TuneStopped { path: self.folder.path().to_owned(), done: trials.len() }
+        })
     }
 
     /// The trainings that need not be done again: those that failed, and those whose model is there.

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use divvy_data::{Augment, Dataset, OpenOptions, Part, Preset, Split};
 use divvy_model::Model;
 use divvy_nn::{Activation, Cpu, Diagnostic, Task, Tensor, Wiring};
 use divvy_train::{
-    CompareConfig, Comparison, Contender, Event, Length, Standing, TrainConfig, TrainError, Turn, compare,
+    AtOnce, CompareConfig, Comparison, Contender, Event, Length, Standing, TrainConfig, TrainError, Turn,
+    compare,
 };
 
 /// A network that trains in a blink.
@@ -59,7 +61,7 @@ fn three_heads(folder: &Path, seeds: u64) -> CompareConfig {
         contender("sigmoid1", Activation::Sigmoid, 1),
         contender("linear1", Activation::Linear, 1),
     ];
-    CompareConfig { contenders, seeds, test_share: 0.2 }
+    CompareConfig { contenders, seeds, test_share: 0.2, at_once: None }
 }
 
 /// Compares, and counts the trainings that this needed.
@@ -67,7 +69,7 @@ fn run(config: &CompareConfig, out: &Path) -> (Result<Comparison, TrainError>, u
     let mut started = 0;
     let mut told =
         |_: Turn<'_>, event: &Event| started += usize::from(matches!(event, Event::Started { .. }));
-    let compared = compare(config, out, &|| Cpu::new(1), &mut told, &AtomicBool::new(false));
+    let compared = compare(config, out, &Cpu::new(1), &mut told, &AtomicBool::new(false));
     (compared, started)
 }
 
@@ -118,6 +120,40 @@ fn heads_are_compared_on_pictures_that_none_has_seen() {
         assert!(std::mem::replace(&mut run.reused, false));
     }
     assert_eq!((again, trainings), (comparison, 0));
+}
+
+#[test]
+fn trainings_side_by_side_come_to_the_same_as_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = three_heads(folder.path(), 2);
+    let compared = |name: &str, at_once: Option<usize>| {
+        let config = CompareConfig { at_once: at_once.and_then(NonZeroUsize::new), ..config.clone() };
+        let (out, most) = (folder.path().join(name), AtomicUsize::new(0));
+        let mut going_on = BTreeSet::new();
+        let mut told = |turn: Turn<'_>, event: &Event| {
+            match event {
+                Event::Started { .. } => going_on.insert(turn.number),
+                Event::Finished { .. } => going_on.remove(&turn.number),
+                _ => false,
+            };
+            most.fetch_max(going_on.len(), Ordering::Relaxed);
+        };
+        let mut comparison =
+            compare(&config, &out, &Cpu::new(2), &mut told, &AtomicBool::new(false)).unwrap();
+        for run in comparison.contenders.iter_mut().flat_map(|standing| &mut standing.runs) {
+            run.seconds_per_epoch = 0.0;
+        }
+        let models =
+            ["softmax2/seed-0", "sigmoid1/seed-1"].map(|run| fs::read(out.join(run).join("model.divvy")));
+        let runs: Vec<_> = comparison.contenders.iter().map(|standing| standing.runs.clone()).collect();
+        (comparison.at_once, most.into_inner(), runs, models.map(Result::unwrap))
+    };
+    let (side_by_side, at_once, runs, models) = compared("side by side", None);
+    assert_eq!((side_by_side, at_once), (AtOnce { trainings: 2, threads: 1 }, 2));
+    let (alone, at_once, expected_runs, expected_models) = compared("alone", Some(1));
+    assert_eq!((alone, at_once), (AtOnce { trainings: 1, threads: 2 }, 1));
+    assert_eq!(runs, expected_runs);
+    assert!(models == expected_models);
 }
 
 #[test]
@@ -178,7 +214,7 @@ fn trainings_of_one_seed_see_the_same_pictures_in_the_same_order() {
         }
     };
     let out = folder.path().join("out");
-    compare(&config, &out, &|| Cpu::new(1), &mut told, &AtomicBool::new(false)).unwrap();
+    compare(&config, &out, &Cpu::new(1), &mut told, &AtomicBool::new(false)).unwrap();
     // Of 60 pictures 12 validate and 10 test: five steps of 8 for 38, in each of two epochs.
     assert_eq!(losses.iter().map(Vec::len).collect::<Vec<_>>(), [10; 4]);
     assert_eq!(losses[0], losses[1], "two contenders, seed 0");
@@ -281,7 +317,7 @@ fn test_pictures_that_cannot_be_read_are_told() {
         }
     };
     fs::remove_dir_all(&out).unwrap();
-    let compared = compare(&config, &out, &|| Cpu::new(1), &mut told, &AtomicBool::new(false));
+    let compared = compare(&config, &out, &Cpu::new(1), &mut told, &AtomicBool::new(false));
     assert!(matches!(compared, Err(TrainError::PicturesChanged { .. })), "{compared:?}");
 }
 
@@ -386,7 +422,7 @@ fn what_cannot_be_compared_is_refused_and_what_is_stopped_goes_on() {
             stop.store(true, Ordering::Relaxed);
         }
     };
-    let stopped = compare(&config, &out, &|| Cpu::new(1), &mut told, &stop);
+    let stopped = compare(&config, &out, &Cpu::new(1), &mut told, &stop);
     let stopped = stopped.unwrap_err();
     assert!(matches!(stopped, TrainError::ComparisonStopped { done: 1, of: 6 }), "{stopped:?}");
     assert_eq!(stopped.to_string(), "stopped; 1 of 6 trainings is done and will be used again");
@@ -398,9 +434,9 @@ fn what_cannot_be_compared_is_refused_and_what_is_stopped_goes_on() {
             stop.store(true, Ordering::Relaxed);
         }
     };
-    let stopped = compare(&config, &out, &|| Cpu::new(1), &mut told, &stop).unwrap_err();
+    let stopped = compare(&config, &out, &Cpu::new(1), &mut told, &stop).unwrap_err();
     assert_eq!(stopped.to_string(), "stopped; 2 of 6 trainings are done and will be used again");
-    let at_once = compare(&config, &folder.path().join("other"), &|| Cpu::new(1), &mut |_, _| {}, &stop);
+    let at_once = compare(&config, &folder.path().join("other"), &Cpu::new(1), &mut |_, _| {}, &stop);
     assert_eq!(at_once.unwrap_err().to_string(), "stopped; none of the 6 trainings is done yet");
     let (comparison, trainings) = run(&config, &out);
     assert_eq!((comparison.unwrap().contenders.len(), trainings), (3, 4));

@@ -2,6 +2,7 @@
 
 mod table;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -26,12 +27,13 @@ const TEST_SHARE: f64 = 0.2;
 /// Trains every contender with every seed, prints the table and what can be said.
 pub(crate) fn run(args: &CompareArgs, terminal: &mut Terminal) -> Result<Status> {
     let out = args.out.clone().unwrap_or_else(|| default_out(&args.photos));
-    let config = CompareConfig { contenders: contenders(args)?, seeds: args.seeds, test_share: TEST_SHARE };
+    let CompareArgs { seeds, at_once, .. } = *args;
+    let config = CompareConfig { contenders: contenders(args)?, seeds, test_share: TEST_SHARE, at_once };
     let compared = {
         terminal.start("comparing");
-        let mut screen = Screen { terminal: &mut *terminal, found: Vec::new() };
+        let mut screen = Screen { terminal: &mut *terminal, running: BTreeMap::new(), found: Vec::new() };
         let mut told = |turn: Turn<'_>, event: &Event| screen.show(turn, event);
-        compare(&config, &out, &|| args.compute.processor.cpu(), &mut told, interrupt::asked())
+        compare(&config, &out, &args.compute.processor.cpu(), &mut told, interrupt::asked())
     };
     terminal.stop();
     let comparison = compared?;
@@ -64,23 +66,31 @@ fn default_out(photos: &Path) -> PathBuf {
 /// A bar over all trainings, and a line for what someone should know of one.
 struct Screen<'a> {
     terminal: &'a mut Terminal,
+    /// The trainings that go on, by their number.
+    running: BTreeMap<usize, Running>,
     /// What was told already.
     found: Vec<Diagnostic>,
+}
+
+/// How far a training is.
+struct Running {
+    /// The share of it that is done.
+    progress: f64,
+    images_per_second: f64,
+    /// Which it is, and its loss.
+    words: String,
 }
 
 impl Screen<'_> {
     fn show(&mut self, turn: Turn<'_>, event: &Event) {
         match event {
-            Event::Step { progress, loss, images_per_second, .. } => {
-                let done = (turn.number as f64 + progress) / turn.of as f64;
-                let words = format!(
-                    "{} of {}: {}, seed {}, loss {loss:.4}, {images_per_second:.0} images/s",
-                    turn.number + 1,
-                    turn.of,
-                    turn.contender,
-                    turn.seed
-                );
-                self.terminal.progress().show(done, &words);
+            &Event::Step { progress, loss, images_per_second, .. } => {
+                let words = format!("{}, seed {}, loss {loss:.4}", turn.contender, turn.seed);
+                self.running.insert(turn.number, Running { progress, images_per_second, words });
+                self.draw(turn);
+            }
+            Event::Finished { .. } => {
+                self.running.remove(&turn.number);
             }
             // The same for every training: told once.
             Event::Note { text } if turn.number == 0 => Terminal::warn(text),
@@ -88,6 +98,21 @@ impl Screen<'_> {
             Event::Finding { finding } if !finding.is_error() => self.find(turn, finding),
             _ => {}
         }
+    }
+
+    /// Draws the bar upon the news of a training. All that were begun before it and do not go on are over.
+    fn draw(&mut self, Turn { number, of, .. }: Turn<'_>) {
+        let latest = self.running.keys().next_back().map_or(number, |&last| last.max(number));
+        let over = latest + 1 - self.running.len();
+        let done = over as f64 + self.running.values().map(|running| running.progress).sum::<f64>();
+        let speed: f64 = self.running.values().map(|running| running.images_per_second).sum();
+        let what = match self.running.iter().next() {
+            Some((number, only)) if self.running.len() == 1 => {
+                format!("{} of {of}: {}", number + 1, only.words)
+            }
+            _ => format!("{over} of {of} done, {} go on", self.running.len()),
+        };
+        self.terminal.progress().show(done / of as f64, &format!("{what}, {speed:.0} images/s"));
     }
 
     /// How a training goes is told of each; what follows from network or pictures is the same with every seed, and told once.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use divvy::train::{Comparison, Spread, Standing};
+use divvy::train::{AtOnce, Comparison, Spread, Standing};
 
 use crate::terminal::{thousands, write_aligned};
 
@@ -13,7 +13,7 @@ pub(super) struct Table<'a>(pub(super) &'a Comparison);
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Comparison { test_images, contenders, metric, .. } = self.0;
+        let Comparison { test_images, contenders, metric, at_once, .. } = self.0;
         let seeds = contenders[0].runs.len();
         let trainings = if seeds == 1 { "one training".to_owned() } else { format!("{seeds} trainings") };
         writeln!(
@@ -28,6 +28,14 @@ impl fmt::Display for Table<'_> {
         if reused > 0 {
             let all = seeds * contenders.len();
             writeln!(f, "\n{reused} of {all} trainings, and their times, are of an earlier call")?;
+        }
+        let AtOnce { trainings: side_by_side, threads } = *at_once;
+        if side_by_side > 1 {
+            let threads = if threads == 1 { "a thread".to_owned() } else { format!("{threads} threads") };
+            writeln!(
+                f,
+                "\n{side_by_side} trainings went on side by side, on {threads} each, which times hang on"
+            )?;
         }
         self.write_differences(f)?;
         self.write_disagreements(f)

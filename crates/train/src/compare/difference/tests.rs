@@ -1,7 +1,11 @@
 use divvy_eval::Estimate;
 
+use super::super::crew::AtOnce;
 use super::super::standing::{Comparison, Standing};
 use super::*;
+
+/// One training after the other.
+const ALONE: AtOnce = AtOnce { trainings: 1, threads: 2 };
 
 /// A training whose answers to ten pictures are right where `right` has a 1.
 fn training(seed: u64, right: &str) -> Measured {
@@ -34,7 +38,7 @@ fn contender(name: &str, answers: &[&str]) -> (String, Vec<Measured>) {
 }
 
 fn compared(baseline: &[&str], other: &[&str]) -> Comparison {
-    Comparison::new("photos".as_ref(), &[contender("a", baseline), contender("b", other)])
+    Comparison::new("photos".as_ref(), &[contender("a", baseline), contender("b", other)], ALONE)
 }
 
 /// As of trainings on pictures with several labels.
@@ -181,7 +185,7 @@ fn one_seed_is_tested_on_the_pictures() {
 #[test]
 fn macro_f1_of_one_seed_is_not_tested() {
     let (a, b) = (contender("a", &["1000000000"]), contender("b", &["1111111110"]));
-    let one = Comparison::new("photos".as_ref(), &[of_labels(a), of_labels(b)]);
+    let one = Comparison::new("photos".as_ref(), &[of_labels(a), of_labels(b)], ALONE);
     let difference = &one.differences[0];
     assert_eq!((difference.p, difference.found, difference.score.ci95), (None, false, None));
     assert!(one.contenders[0].score.ci95.is_none());
@@ -195,7 +199,7 @@ fn macro_f1_of_one_seed_is_not_tested() {
     // With several seeds it is tested as accuracy is.
     let worse = contender("a", &["1000000000", "1100000000", "1000000000"]);
     let better = contender("b", &["1111111000", "1111111110", "1111111100"]);
-    let several = Comparison::new("photos".as_ref(), &[of_labels(worse), of_labels(better)]);
+    let several = Comparison::new("photos".as_ref(), &[of_labels(worse), of_labels(better)], ALONE);
     assert_eq!(
         several.sentences(),
         ["b does better than a: macro F1 differs by 0.6667 (95 % interval +0.5232 to +0.8101, p = 0.0025)"]
