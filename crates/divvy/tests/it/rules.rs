@@ -373,10 +373,11 @@ fn variants_are_compared() {
     let usual = ["--size", "16", "--epochs", "6", "--lr", "0.02", "--batch", "16"];
     let heads =
         [&["compare", "photos", "--heads", "softmax2,sigmoid1", "--arch", "small.toml"], &usual[..]].concat();
-    let compare = [&heads[..], &["--seeds", "2", "--out", "cmp"]].concat();
+    let compare = [&heads[..], &["--seeds", "2", "--threads", "2", "--out", "cmp"]].concat();
     let (code, text, said) = say(&desk, &compare);
     assert_eq!(code, 0, "{said}");
-    for part in ["parameters", "s an epoch", "less softmax2", "calibration error"] {
+    let side_by_side = "2 trainings went on side by side, on a thread each";
+    for part in ["parameters", "s an epoch", "less softmax2", "calibration error", side_by_side] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     let widest = text
@@ -397,6 +398,15 @@ fn variants_are_compared() {
     assert!(
         again.contains(same) && again.contains("4 of 4 trainings, and their times, are of an earlier call"),
         "{again}"
+    );
+    assert!(!again.contains(side_by_side), "{again}");
+    let alone =
+        [&heads[..], &["--seeds", "1", "--threads", "2", "--at-once", "1", "--out", "alone"]].concat();
+    let (code, text, _) = say(&desk, &alone);
+    assert!(code == 0 && !text.contains("side by side"), "{text}");
+    assert!(
+        fs::read(desk.path("alone/softmax2/seed-0/model.divvy")).unwrap()
+            == fs::read(desk.path("cmp/softmax2/seed-0/model.divvy")).unwrap()
     );
     let (_, again, _) = say(&desk, &[&compare[..], &["--json"]].concat());
     let again = json(&again);

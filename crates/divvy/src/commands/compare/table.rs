@@ -25,12 +25,12 @@ impl fmt::Display for Table<'_> {
         rows.extend(contenders.iter().map(row));
         write_aligned(f, &rows, 1)?;
         let reused = contenders.iter().flat_map(|standing| &standing.runs).filter(|run| run.reused).count();
+        let all = seeds * contenders.len();
         if reused > 0 {
-            let all = seeds * contenders.len();
             writeln!(f, "\n{reused} of {all} trainings, and their times, are of an earlier call")?;
         }
         let AtOnce { trainings: side_by_side, threads } = *at_once;
-        if side_by_side > 1 {
+        if side_by_side > 1 && reused < all {
             let threads = if threads == 1 { "a thread".to_owned() } else { format!("{threads} threads") };
             writeln!(
                 f,
