@@ -30,10 +30,13 @@ impl Calibration {
     pub fn lines(&self, units: usize) -> Vec<LogitLine> {
         match self {
             Self::Temperature { temperature, biases } => {
-                let intercepts = biases.iter().copied().chain(repeat(0.0)).take(units);
                 let line =
                     |bias: f64| LogitLine { slope: temperature.recip() as f32, intercept: bias as f32 };
-                intercepts.map(line).collect()
+                match (units, biases.as_slice()) {
+                    // A softmax of two that was converted to a sigmoid, which speaks for the second.
+                    (1, [first, second]) => vec![line(second - first)],
+                    _ => biases.iter().copied().chain(repeat(0.0)).take(units).map(line).collect(),
+                }
             }
             Self::Platt { lines } => lines.clone(),
         }
@@ -51,5 +54,7 @@ mod tests {
             |biases: &[f64]| Calibration::Temperature { temperature: 4.0, biases: biases.to_vec() }.lines(3);
         assert_eq!(lines(&[]), [line(0.0); 3]);
         assert_eq!(lines(&[0.5, -0.75, 0.25]), [line(0.5), line(-0.75), line(0.25)]);
+        let of_two = Calibration::Temperature { temperature: 4.0, biases: vec![0.5, -0.5] };
+        assert_eq!((of_two.lines(2), of_two.lines(1)), (vec![line(0.5), line(-0.5)], vec![line(-1.0)]));
     }
 }

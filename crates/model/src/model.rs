@@ -4,7 +4,7 @@ use divvy_data::Preprocess;
 use divvy_nn::{Network, Parameters, Quantized};
 
 use crate::record::TrainingRecord;
-use crate::{Familiarity, Views};
+use crate::{Calibration, Familiarity, Views};
 
 /// The numbers of a model.
 #[derive(Clone, Debug)]
@@ -70,6 +70,24 @@ impl Model {
     #[must_use]
     pub fn with_views(self, views: Views) -> Self {
         Self { views, ..self }
+    }
+
+    /// The same model without the biases of its calibration, for the pictures on which it was calibrated: there they have been told by the very labels that its
+    /// answers are to be held against. It stays as it is where it has none, or where its weights no longer show them.
+    #[must_use]
+    pub fn without_biases(self) -> Self {
+        let Some(Calibration::Temperature { temperature, biases }) = &self.record.calibration else {
+            return self;
+        };
+        let Some(parameters) = self.parameters().filter(|_| biases.len() == self.network.head().units())
+        else {
+            return self;
+        };
+        let shifts: Vec<f32> = biases.iter().map(|bias| *bias as f32).collect();
+        let Some(parameters) = self.network.corrected(parameters, &shifts) else { return self };
+        let calibration = Calibration::Temperature { temperature: *temperature, biases: Vec::new() };
+        let record = TrainingRecord { calibration: Some(calibration), ..self.record.clone() };
+        Self { weights: Weights::F32(parameters), record, ..self }
     }
 
     /// The same model in 8 bits: its network is that of `quantized`.

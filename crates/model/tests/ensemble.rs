@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use common::{model, with_text};
 use divvy_data::{Channels, Preprocess, Scaling};
-use divvy_model::{Classifier, Ensemble, Familiarity, Model, ModelError, Trained, Views};
+use divvy_model::{
+    Calibration, Classifier, Ensemble, Familiarity, Model, ModelError, Trained, TrainingRecord, Views,
+};
 use divvy_nn::{
     Activation, Cpu, Dense, Device, Flatten, Network, ParameterTable, Parameters, Quantized, Sequential, Task,
 };
@@ -156,6 +158,32 @@ fn constant(task: Task, activation: Activation, biases: &[f32]) -> Model {
     let classes = (0..network.head().classes()).map(|class| format!("class {class}")).collect();
     let preprocess = Preprocess::new(1, 1, Channels::Grey).unwrap();
     Model::new(network, classes, preprocess, parameters, model(2).record().clone()).unwrap()
+}
+
+#[test]
+fn biases_of_a_calibration_can_be_left_out() {
+    let calibrated = |biases: &[f64]| {
+        let plain = constant(Task::MultiClass, Activation::Softmax, &[0.7, -0.3, -0.4]);
+        let calibration = Some(Calibration::Temperature { temperature: 2.0, biases: biases.to_vec() });
+        let record = TrainingRecord { calibration, ..plain.record().clone() };
+        let (network, classes) = (plain.network().clone(), plain.classes().to_vec());
+        let parameters = plain.parameters().unwrap().clone();
+        let model = Model::new(network, classes, plain.preprocess().clone(), parameters, record).unwrap();
+        model.with_views(Views::Mirrored)
+    };
+    let answer = |model: &Model| probabilities(Classifier::new(model.clone(), Cpu::new(1)).unwrap(), &[0.5]);
+    let model = calibrated(&[0.7, -0.3, -0.4]);
+    let without = model.clone().without_biases();
+    assert!(answer(&without).iter().all(|p| (p - 1.0 / 3.0).abs() < 1e-6), "{:?}", answer(&without));
+    assert_eq!(
+        without.record().calibration,
+        Some(Calibration::Temperature { temperature: 2.0, biases: Vec::new() })
+    );
+    assert_eq!(without.views(), Views::Mirrored);
+    // Once is enough, and those of another head than this are left alone.
+    for (other, expected) in [(without.clone(), &without), (calibrated(&[1.0, -1.0]), &model)] {
+        assert_eq!(answer(&other.without_biases()), answer(expected));
+    }
 }
 
 #[test]

@@ -12,8 +12,8 @@ use divvy::nn::{Activation, LossName, Precision};
 use divvy::train::Balance;
 
 use super::values::{
-    above_zero, batch, count, epochs, folds, group_share, minutes, networks, part, parts, patience,
-    precision, seconds, seed, share, side, views,
+    above_zero, at_least_zero, batch, count, epochs, folds, group_share, minutes, networks, part, parts,
+    patience, precision, seconds, seed, share, side, views,
 };
 use super::{CacheArgs, ComputeArgs, GroupByArgs, PolicyArgs, ReadArgs, TaskChoice};
 
@@ -61,6 +61,14 @@ pub(crate) struct TrainArgs {
     /// The learning rate at its highest [default: as suits the network and the rule, 0.001 to 0.1]
     #[arg(long, value_name = "RATE", value_parser = above_zero)]
     pub(crate) lr: Option<f64>,
+
+    /// How the rate moves over the training: `one_cycle` rises for a quarter of it, then falls; cosine falls; constant stays [default: `one_cycle`]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) schedule: Option<ScheduleChoice>,
+
+    /// Steps in which the rate rises to what the schedule says, from a hundredth of it, such as 100 for cosine [default: none]
+    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u64).range(1..1_000_000_000))]
+    pub(crate) warmup: Option<u64>,
 
     /// Seconds after which what was learnt is saved so that --resume can go on with it; at the end of an epoch it is, too [default: 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
@@ -178,6 +186,15 @@ pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) average: Option<f64>,
 
+    /// How fast weights decay towards 0: of adamw the share that a rate of 1 would take at each step, else what is added to the gradient; norms and
+    /// biases do not [default: as suits network and optimizer]
+    #[arg(long, value_name = "RATE", value_parser = at_least_zero)]
+    pub(crate) weight_decay: Option<f64>,
+
+    /// Scale the gradients of a step down where their Euclidean norm is larger than this, such as 1 [default: they stay]
+    #[arg(long, value_name = "NORM", value_parser = above_zero)]
+    pub(crate) clip_norm: Option<f64>,
+
     /// Spread this share of each label evenly over all groups, so that the network does not grow too sure, such as 0.1 [default: 0.1 where
     /// each picture belongs to one group, else 0]
     #[arg(long, value_name = "SHARE", value_parser = share)]
@@ -200,7 +217,7 @@ pub(crate) struct RecipeArgs {
     pub(crate) balance: Option<BalanceFlag>,
 
     /// In which share a group comes where the model is to be used, such as "spotted=0.01", so that probabilities hold there; several times for
-    /// several groups [default: as among the training pictures]
+    /// several groups [default: as among the validation pictures]
     #[arg(long, value_name = "GROUP=SHARE", value_parser = group_share)]
     pub(crate) prior: Vec<(String, f64)>,
 
@@ -378,6 +395,14 @@ pub(crate) enum OptimizerChoice {
     Adamw,
     Sgd,
     Rmsprop,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ScheduleChoice {
+    #[value(name = "one_cycle")]
+    OneCycle,
+    Cosine,
+    Constant,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug)]

@@ -17,7 +17,7 @@ use divvy::nn::{HeadKind, Isa, Precision, Task};
 
 pub(crate) use learn::{
     AugmentArgs, AugmentFlag, BalanceFlag, ChannelsFlag, CompareArgs, HeadChoice, HeadSpec, LrArgs,
-    OptimizerChoice, RecipeArgs, TrainArgs,
+    OptimizerChoice, RecipeArgs, ScheduleChoice, TrainArgs,
 };
 pub(crate) use network::{
     BenchArgs, BenchJob, BenchPrecision, LoadArgs, MachineArgs, NetworkArgs, PlanArgs, SummaryArgs, WorkArgs,

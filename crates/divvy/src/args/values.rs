@@ -76,6 +76,11 @@ pub(super) fn above_zero(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "give a number above 0".to_owned())
 }
 
+pub(super) fn at_least_zero(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| *number >= 0.0 && number.is_finite());
+    number.ok_or_else(|| "give 0 or more".to_owned())
+}
+
 pub(super) fn share(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number: &f64| (0.0..1.0).contains(number));
     number.ok_or_else(|| "give a number from 0 to below 1".to_owned())

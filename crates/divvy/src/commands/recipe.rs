@@ -52,6 +52,7 @@ impl RecipeArgs {
             "batch" => self.batch.is_none(),
             "accumulate" => self.accumulate.is_none(),
             "optimizer" | "learning_rate" => self.optimizer.is_none(),
+            "channels" => self.channels.is_none(),
             "augment" => self.augment.is_none(),
             "views" => self.views.is_none(),
             "label_smoothing" => self.label_smoothing.is_none(),
@@ -79,7 +80,12 @@ impl RecipeArgs {
             Some(choice) => optimizer(choice),
             None => (base.optimizer, base.learning_rate),
         };
-        let optimizer = Optimizer { average: self.average.or(base.optimizer.average), ..optimizer };
+        let optimizer = Optimizer {
+            average: self.average.or(base.optimizer.average),
+            weight_decay: self.weight_decay.unwrap_or(optimizer.weight_decay),
+            clip_norm: self.clip_norm.or(base.optimizer.clip_norm),
+            ..optimizer
+        };
         let mut allow = base.allow;
         let read = self.group_by.options(self.read.options(base.read));
         allow.extend(self.policy.allow);

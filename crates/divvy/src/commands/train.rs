@@ -4,15 +4,15 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use divvy::nn::Precision;
+use divvy::nn::{Precision, Schedule, Warmup};
 use divvy::train::{
-    Afterwards, Choice, Ending, Event, Folds, Length, Listener, Outcome, ReportConfig, Resources,
+    Afterwards, Choice, Ending, Event, Folds, Length, Listener, Outcome, Recipe, ReportConfig, Resources,
     TrainConfig, TrainError, train,
 };
 
 use super::report::{self, Means};
 use super::{folds, resume};
-use crate::args::TrainArgs;
+use crate::args::{ScheduleChoice, TrainArgs};
 use crate::terminal::{Terminal, program, quoted, thousands};
 use crate::views::{Screen, ViewFiles, told};
 use crate::{Status, interrupt};
@@ -41,6 +41,8 @@ pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status
         let (base, choices) = args.recipe.base(args.photos.as_deref(), args.config.as_deref(), minutes)?;
         let is_open = |choice: &&Choice| match choice.setting {
             "learning_rate" => args.lr.is_none(),
+            "schedule" => args.schedule.is_none(),
+            "length" => args.epochs.is_none(),
             "validation_share" => args.folds.is_none(),
             _ => true,
         };
@@ -104,6 +106,8 @@ pub(super) fn config(args: TrainArgs, base: TrainConfig) -> Result<TrainConfig> 
     let base = args.recipe.config(args.photos, base)?;
     Ok(TrainConfig {
         learning_rate: args.lr.unwrap_or(base.learning_rate),
+        schedule: args.schedule.map_or(base.schedule, ScheduleChoice::schedule),
+        warmup: args.warmup.map(|steps| Warmup { steps, start: 0.01 }).or(base.warmup),
         length: match (args.epochs, args.minutes) {
             (Some(epochs), _) => Length::Epochs(epochs),
             (None, Some(minutes)) => Length::Minutes(minutes),
@@ -114,6 +118,17 @@ pub(super) fn config(args: TrainArgs, base: TrainConfig) -> Result<TrainConfig> 
         folds: args.folds.map(Folds::Each).or(base.folds),
         ..base
     })
+}
+
+impl ScheduleChoice {
+    /// With the settings that suit most networks.
+    fn schedule(self) -> Schedule {
+        match self {
+            Self::OneCycle => Recipe::SCHEDULE,
+            Self::Cosine => Schedule::Cosine { floor: 0.0 },
+            Self::Constant => Schedule::Constant,
+        }
+    }
 }
 
 /// `runs/NAME`, after the folder or list of the pictures.

@@ -263,6 +263,7 @@ fn unknown_values_of_flags() {
         ("--task", "multilabel", "multi-label"),
         ("--head", "softmx", "softmax"),
         ("--optimizer", "adma", "adam"),
+        ("--schedule", "cosin", "cosine"),
         ("--augment", "lite", "light"),
     ] {
         names(&desk.refuses(&["train", "photos", flag, value]), &[value, near]);
@@ -282,6 +283,9 @@ fn unknown_values_of_flags() {
         ("--views", "twice"),
         ("--average", "1"),
         ("--average", "nan"),
+        ("--weight-decay", "-1"),
+        ("--clip-norm", "0"),
+        ("--warmup", "0"),
         ("--seed", "x"),
         ("--threads", "0"),
     ] {

@@ -164,6 +164,40 @@ fn the_share_that_validates_can_be_stated() {
 }
 
 #[test]
+fn how_weights_move_can_be_stated() {
+    let desk = Desk::with_photos();
+    let settings = |run: &str, more: &[&str]| -> toml::Table {
+        desk.train("photos", run, &[&["--epochs", "1"], more].concat()).assert().success();
+        fs::read_to_string(desk.path(run).join("config.toml")).unwrap().parse().unwrap()
+    };
+    let typed = "--schedule cosine --warmup 5 --clip-norm 0.5 --weight-decay 0.125";
+    let stated = settings("stated", &typed.split(' ').collect::<Vec<_>>());
+    let optimizer = &stated["optimizer"];
+    assert_eq!(
+        (optimizer["clip_norm"].as_float(), optimizer["weight_decay"].as_float()),
+        (Some(0.5), Some(0.125))
+    );
+    assert_eq!(stated["schedule"]["type"].as_str(), Some("cosine"));
+    assert_eq!(stated["warmup"]["steps"].as_integer(), Some(5));
+    let usual = settings("usual", &[]);
+    assert_eq!(usual["schedule"]["type"].as_str(), Some("one_cycle"));
+    assert!(!usual.contains_key("warmup") && usual["optimizer"].get("clip_norm").is_none());
+    assert_eq!(usual["channels"].as_str(), Some("rgb"), "what was chosen is written down");
+    // By each of them the steps of an epoch lead elsewhere.
+    let loss = |run: &str| {
+        let events = fs::read_to_string(desk.path(run).join("events.jsonl")).unwrap();
+        let epoch =
+            events.lines().map(|line| json(line.as_bytes())).find(|event| event["event"] == "epoch").unwrap();
+        epoch["validation"]["loss"].as_f64().unwrap()
+    };
+    for flags in ["--schedule constant", "--warmup 5", "--clip-norm 0.01", "--weight-decay 20"] {
+        let run = flags.trim_start_matches('-').split(' ').next().unwrap();
+        settings(run, &flags.split(' ').collect::<Vec<_>>());
+        assert_ne!(loss(run).to_bits(), loss("usual").to_bits(), "{flags}");
+    }
+}
+
+#[test]
 fn figures_on_what_was_trained_on_come_with_a_warning() {
     let desk = Desk::with_model();
     desk.photos("new", 5);

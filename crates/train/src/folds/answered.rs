@@ -41,8 +41,8 @@ impl Answered {
         let Resources { cpu, cache, .. } = resources.again();
         let options =
             StoreOptions { threads: cpu.threads(), cache, cancel: Some(stop), ..StoreOptions::default() };
-        let mut classifier =
-            Classifier::new(Model::open(&run.model())?, config.device(config.precision.on(cpu)?))?;
+        let model = Model::open(&run.model())?.without_biases();
+        let mut classifier = Classifier::new(model, config.device(config.precision.on(cpu)?))?;
         let classified = classify(&mut classifier, dataset, split.validation, &options, &|_, _| {})?;
         Ok(Self { head: *classifier.head(), classified, training_images, used, time: begun.elapsed() })
     }

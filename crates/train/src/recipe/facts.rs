@@ -1,6 +1,6 @@
 //! What a recipe is chosen by.
 
-use divvy_data::{AugmentChoice, Dataset, LabelKind, Part, Preset};
+use divvy_data::{AugmentChoice, Channels, Dataset, LabelKind, Part, Preset};
 use divvy_nn::{Isa, Task, Wiring, free_memory};
 
 use super::FEW;
@@ -20,6 +20,8 @@ pub struct Facts {
     pub parts: Parts,
     /// The short side of pictures, in pixels: the median; none where no file could be read.
     pub side: Option<usize>,
+    /// What pictures are stored in: grey where all are, else RGB.
+    pub channels: Channels,
     /// Whether mirrored pictures mean the same, as far as the groups' names tell.
     pub mirrors: bool,
     /// Groups or labels.
@@ -31,7 +33,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// What is seen of a dataset, looking at the headers of 100 pictures at the most.
+    /// What is seen of a dataset, looking at the headers of 100 pictures at the most; of grey ones at all.
     pub fn of(dataset: &Dataset, machine: Machine) -> Self {
         let sizes = dataset.sizes(LOOKED_AT).into_iter();
         let mut sides: Vec<usize> = sizes.map(|(height, width)| height.min(width)).collect();
@@ -39,6 +41,7 @@ impl Facts {
         Self {
             parts: Parts::of(dataset),
             side: sides.get(sides.len() / 2).copied(),
+            channels: dataset.channels(),
             mirrors: AugmentChoice::from(Preset::Light).settings(dataset).flip > 0.0,
             classes: dataset.classes().len(),
             exclusive: dataset.label_kind() == LabelKind::Classes,

@@ -9,7 +9,7 @@ use std::fmt;
 use std::iter::successors;
 use std::num::NonZeroUsize;
 
-use divvy_data::{Augment, AugmentChoice, Mix, Preset};
+use divvy_data::{Augment, AugmentChoice, Channels, Mix, Preset};
 use divvy_model::Views;
 use divvy_nn::{Architecture, Head, Optimizer, Schedule, Task};
 
@@ -17,7 +17,7 @@ pub use self::facts::{Facts, Machine, Parts, Stated};
 pub(crate) use self::sides::learnt_sides;
 use self::sides::{Time, begun_with, photo_size};
 use crate::architecture::open_architecture;
-use crate::config::TrainConfig;
+use crate::config::{Length, TrainConfig};
 use crate::forecast::needed;
 
 /// The short side, in pixels, up to which pictures are small: they are taken as they are, by a network without an early pool.
@@ -64,10 +64,14 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// How the learning rate moves: one cycle that rises for a quarter of the time.
+    pub const SCHEDULE: Schedule = Schedule::OneCycle { rise: 0.25, start: 25.0, finish: 1e4 };
+
     /// What `facts` speak for. What is stated stays, and what goes with it is chosen.
     pub fn choose(facts: &Facts, stated: &Stated) -> Self {
         let mut recipe = Self { config: TrainConfig::default(), choices: Vec::new() };
         recipe.choose_network(facts, stated);
+        recipe.choose_channels(facts);
         recipe.choose_growth(facts, stated);
         recipe.choose_validation(facts);
         recipe.choose_steps(facts);
@@ -75,6 +79,7 @@ impl Recipe {
         recipe.choose_changes(facts, stated);
         recipe.choose_views(facts);
         recipe.choose_smoothing(facts, stated);
+        recipe.choose_length(facts, stated);
         recipe
     }
 
@@ -116,6 +121,16 @@ impl Recipe {
         if stated.architecture.is_none() {
             self.note("architecture", fitting, seen);
         }
+    }
+
+    /// Colours are seen where there are any.
+    fn choose_channels(&mut self, facts: &Facts) {
+        self.config.channels = Some(facts.channels);
+        let (name, why) = match facts.channels {
+            Channels::Grey => ("grey", "all pictures are stored so"),
+            Channels::Rgb => ("rgb", "pictures are stored in colour"),
+        };
+        self.note("channels", name, why);
     }
 
     /// Photos are learnt from in small first.
@@ -179,12 +194,9 @@ impl Recipe {
         self.config.optimizer = optimizer.average(AVERAGE);
         self.note("optimizer", name, format!("{why}; the weights' running average is kept"));
         self.config.learning_rate = rate;
-        self.note(
-            "learning_rate",
-            rate,
-            "suits network and optimizer; it rises for a quarter of the time, then falls",
-        );
-        self.config.schedule = Schedule::OneCycle { rise: 0.25, start: 25.0, finish: 1e4 };
+        self.note("learning_rate", rate, "suits network and optimizer");
+        self.config.schedule = Self::SCHEDULE;
+        self.note("schedule", "one_cycle", "the rate rises for a quarter of the time, then falls");
     }
 
     /// In how many parts a step is computed, so that it fits into the memory.
@@ -246,6 +258,16 @@ impl Recipe {
         let decided =
             architecture.decide(&stated.wiring, stated.task, facts.classes, facts.exclusive).ok()?;
         Some((architecture, *decided.head()))
+    }
+
+    /// Without a time, pictures are seen as often as is worth it.
+    fn choose_length(&mut self, facts: &Facts, stated: &Stated) {
+        let share = if facts.parts.validating > 0 { 0.0 } else { self.config.validation_share };
+        let training = (facts.parts.images - facts.parts.validating) as f64 * (1.0 - share);
+        if let (None, Some(epochs)) = (stated.minutes, Length::Auto.epochs(training.round() as usize)) {
+            let why = "400,000 pictures in all, but 12 epochs at the least and 60 at the most";
+            self.note("length", format_args!("{epochs} epochs"), why);
+        }
     }
 
     /// Answers that exclude each other are not driven to certainty.

@@ -5,7 +5,8 @@ use super::*;
 fn facts(images: usize, side: Option<usize>) -> Facts {
     let machine = Machine { isa: Isa::best(), threads: 2, free_memory: None };
     let parts = Parts { images, validating: 0, testing: 0 };
-    Facts { parts, side, mirrors: true, classes: 2, exclusive: true, machine }
+    let channels = Channels::Rgb;
+    Facts { parts, side, channels, mirrors: true, classes: 2, exclusive: true, machine }
 }
 
 #[test]
@@ -191,18 +192,28 @@ fn each_choice_has_a_line() {
         [
             "size",
             "architecture",
+            "channels",
             "start_size",
             "end_size",
             "batch",
             "optimizer",
             "learning_rate",
+            "schedule",
             "augment",
             "views",
-            "label_smoothing"
+            "label_smoothing",
+            "length"
         ]
     );
     assert_eq!(
         recipe.choices[0].to_string(),
         "size 112: the pictures' short side is 300 pixels, in the median"
     );
+    let length = |images, minutes| {
+        let recipe = Recipe::choose(&facts(images, Some(300)), &Stated { minutes, ..Stated::default() });
+        recipe.choices.last().filter(|choice| choice.setting == "length").map(|choice| choice.value.clone())
+    };
+    assert_eq!(length(400, None).as_deref(), Some("60 epochs"));
+    assert_eq!(length(20_000, None).as_deref(), Some("25 epochs"), "of 16,000 that do not validate");
+    assert_eq!(length(400, Some(3.0)), None);
 }

@@ -52,7 +52,8 @@ impl Asked {
             Inquiry::Model(samples) => asked.take(classify(classifier, samples)?),
             Inquiry::Folds(folds) => {
                 for (model, samples) in folds {
-                    let mut fold = Classifier::new(Model::open(model)?, device.another())?;
+                    // They are asked about the pictures that each was calibrated on.
+                    let mut fold = Classifier::new(Model::open(model)?.without_biases(), device.another())?;
                     asked.take(classify(&mut fold, samples)?);
                 }
             }

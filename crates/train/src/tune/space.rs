@@ -236,6 +236,7 @@ impl fmt::Display for Settings {
 
 #[cfg(test)]
 mod tests {
+    use divvy_data::Channels;
     use divvy_nn::Isa;
 
     use super::*;
@@ -244,7 +245,8 @@ mod tests {
     fn facts(images: usize, side: usize) -> Facts {
         let machine = Machine { isa: Isa::best(), threads: 2, free_memory: None };
         let parts = Parts { images, validating: 0, testing: 0 };
-        Facts { parts, side: Some(side), mirrors: true, classes: 3, exclusive: true, machine }
+        let channels = Channels::Rgb;
+        Facts { parts, side: Some(side), channels, mirrors: true, classes: 3, exclusive: true, machine }
     }
 
     fn drawn(facts: &Facts, held: Held, seed: u64) -> Vec<TrainConfig> {
