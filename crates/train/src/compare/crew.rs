@@ -30,7 +30,8 @@ impl AtOnce {
     }
 }
 
-/// How fast so many threads train beside one: two were measured to train 1.8 times as fast (docs/performance.md).
+/// How fast so many threads train beside one: two 1.8 times as fast, as two trainings at a time on a thread each gained up to a tenth on two cores
+/// (docs/folds.md).
 fn speed(threads: usize) -> f64 {
     (threads.max(1) as f64).powf(0.85)
 }
