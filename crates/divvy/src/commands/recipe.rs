@@ -48,7 +48,8 @@ impl RecipeArgs {
     /// Whether nothing was typed of a setting that a recipe chooses whatever is stated.
     fn is_open(&self, setting: &str) -> bool {
         match setting {
-            "validation_share" => self.validation_share.is_none() && self.split.is_none(),
+            // By the share, epochs are reckoned.
+            "validation_share" | "length" => self.validation_share.is_none() && self.split.is_none(),
             "batch" => self.batch.is_none(),
             "accumulate" => self.accumulate.is_none(),
             "optimizer" | "learning_rate" => self.optimizer.is_none(),
