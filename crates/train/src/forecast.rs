@@ -36,6 +36,12 @@ pub(crate) fn needed(
         + (accumulated * size_of::<f32>()) as u64
 }
 
+/// Bytes that the training which was prepared needs, beside its pictures.
+pub(crate) fn needed_once_prepared(config: &TrainConfig, prepared: &Prepared, cpu: &Cpu) -> u64 {
+    let largest = prepared.growth.largest(&prepared.network);
+    needed(config, largest, config.most_at_once(), cpu.isa(), cpu.threads())
+}
+
 /// Makes sure that there is memory to train `network` as `config` says; `of_size` makes the same network for pictures of another side.
 ///
 /// # Errors
@@ -61,9 +67,8 @@ pub(crate) fn require_memory(
 
 /// Bytes of memory that are left for pictures beside what training takes; none where the system does not tell.
 pub(crate) fn room_for_pictures(config: &TrainConfig, prepared: &Prepared, cpu: &Cpu) -> Option<usize> {
-    let Prepared { network, growth, .. } = prepared;
-    let needed = needed(config, growth.largest(network), config.most_at_once(), cpu.isa(), cpu.threads());
-    Some(usize::try_from(free_memory()?.saturating_sub(needed)).unwrap_or(usize::MAX))
+    let left = free_memory()?.saturating_sub(needed_once_prepared(config, prepared, cpu));
+    Some(usize::try_from(left).unwrap_or(usize::MAX))
 }
 
 /// What to type so that a training fits: fewer pictures at once, or else smaller ones.
@@ -102,8 +107,7 @@ pub(crate) fn forecast(
     elapsed: Duration,
 ) -> Event {
     let Prepared { network, growth, dataset, .. } = prepared;
-    let needed = || needed(config, growth.largest(network), config.most_at_once(), cpu.isa(), cpu.threads());
-    let memory = held_memory().map(|held| held + needed());
+    let memory = held_memory().map(|held| held + needed_once_prepared(config, prepared, cpu));
     let (training, validation) = (&pictures.split.train, pictures.split.validation.len());
     let mut target = Vec::new();
     let label = training.first().map(|&sample| &dataset.samples()[sample].label);

@@ -26,7 +26,7 @@ pub use standing::{Comparison, RunFigures, Spread, Standing};
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::event::Event;
-use crate::forecast::needed;
+use crate::forecast::needed_once_prepared;
 use crate::pictures::Pictures;
 use crate::prepare::{Prepared, prepare};
 use crew::Piece;
@@ -213,9 +213,7 @@ impl Shared {
             require_same(score, has_labels(other) == first, &contenders[0], contender)?;
         }
         let memory_of = |(prepared, contender): (&Prepared, &Contender)| {
-            let (config, largest) = (&contender.config, prepared.growth.largest(&prepared.network));
-            let learning = needed(config, largest, config.most_at_once(), cpu.isa(), cpu.threads());
-            learning + Pictures::memory(prepared) as u64
+            needed_once_prepared(&contender.config, prepared, cpu) + Pictures::memory(prepared) as u64
         };
         let memory = prepared.iter().zip(contenders).map(memory_of).max().unwrap_or(0).max(1);
         prepared.sort_by_key(|prepared| prepared.preprocess.image_len());

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &CompareArgs, terminal: &mut Terminal) -> Result<Status>
     let config = CompareConfig { contenders: contenders(args)?, seeds, test_share: TEST_SHARE, at_once };
     let compared = {
         terminal.start("comparing");
-        let mut screen = Screen { terminal: &mut *terminal, running: BTreeMap::new(), found: Vec::new() };
+        let mut screen = Screen::new(terminal);
         let mut told = |turn: Turn<'_>, event: &Event| screen.show(turn, event);
         compare(&config, &out, &args.compute.processor.cpu(), &mut told, interrupt::asked())
     };
@@ -66,6 +66,8 @@ fn default_out(photos: &Path) -> PathBuf {
 /// A bar over all trainings, and a line for what someone should know of one.
 struct Screen<'a> {
     terminal: &'a mut Terminal,
+    /// How many trainings were begun or passed over.
+    begun: usize,
     /// The trainings that go on, by their number.
     running: BTreeMap<usize, Running>,
     /// What was told already.
@@ -81,13 +83,18 @@ struct Running {
     words: String,
 }
 
-impl Screen<'_> {
+impl<'a> Screen<'a> {
+    fn new(terminal: &'a mut Terminal) -> Self {
+        Self { terminal, begun: 0, running: BTreeMap::new(), found: Vec::new() }
+    }
+
     fn show(&mut self, turn: Turn<'_>, event: &Event) {
         match event {
             &Event::Step { progress, loss, images_per_second, .. } => {
                 let words = format!("{}, seed {}, loss {loss:.4}", turn.contender, turn.seed);
                 self.running.insert(turn.number, Running { progress, images_per_second, words });
-                self.draw(turn);
+                self.begun = self.begun.max(turn.number + 1);
+                self.draw(turn.of);
             }
             Event::Finished { .. } => {
                 self.running.remove(&turn.number);
@@ -100,10 +107,9 @@ impl Screen<'_> {
         }
     }
 
-    /// Draws the bar upon the news of a training. All that were begun before it and do not go on are over.
-    fn draw(&mut self, Turn { number, of, .. }: Turn<'_>) {
-        let latest = self.running.keys().next_back().map_or(number, |&last| last.max(number));
-        let over = latest + 1 - self.running.len();
+    /// Draws the bar over so many trainings. They are begun in order: those that were and do not go on are over.
+    fn draw(&mut self, of: usize) {
+        let over = self.begun - self.running.len();
         let done = over as f64 + self.running.values().map(|running| running.progress).sum::<f64>();
         let speed: f64 = self.running.values().map(|running| running.images_per_second).sum();
         let what = match self.running.iter().next() {
