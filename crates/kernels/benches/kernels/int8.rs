@@ -41,9 +41,9 @@ fn forward(bencher: Bencher<'_, '_>, layer: &Case<Conv2dShape>) {
     let of = |value| vec![value; shape.filters];
     let (scale, bias, low, high) = (of(1e-3), of(100.0), of(0.0), of(255.0));
     let epilogue = Int8Epilogue { scale: &scale, bias: &bias, low: &low, high: &high };
-    let filters = Int8Filters::new(shape, &weights, 3, &epilogue);
+    let filters = Int8Filters::new(CPU.isa(), shape, &weights, 3, &epilogue);
     let mut y = vec![0; shape.output_len()];
-    let mut scratch = vec![0; int8_conv2d_scratch(shape, CPU.threads())];
+    let mut scratch = vec![0; int8_conv2d_scratch(&filters, shape, CPU.threads())];
     bencher.counter(ItemsCount::new(shape.flops())).bench_local(|| {
         int8_conv2d(&CPU, shape, &x, 3, &filters, None, Int8Target::Bytes(&mut y), &mut scratch);
     });

@@ -1,18 +1,27 @@
 //! Convolutions and, as convolutions of single pixels, dense layers.
 
 use super::depthwise::ChannelSweep;
-use super::filters::Int8Filters;
+use super::filters::{Int8Filters, Weights};
+use super::operand::{Operand, Pairs, Quads};
+use super::outputs::Outputs;
 use super::path::Path;
-use super::tile::{Finish, Out, Sweep};
+use super::tile::{Finish, Sweep};
 use super::window::{Task, Windows, Worker};
+use super::winograd::{self, Squares};
 use super::{Int8Target, Residual};
 use crate::disjoint::Disjoint;
+use crate::microkernel::{Grid, Strides, Taps};
 use crate::packing::PANEL;
 use crate::{Conv2dShape, Cpu, Team};
 
-/// Bytes of scratch that [`int8_conv2d`] needs on so many threads.
-pub fn int8_conv2d_scratch(shape: &Conv2dShape, threads: usize) -> usize {
-    threads * Windows::new(shape).scratch()
+/// Bytes of scratch that [`int8_conv2d`] with these filters needs on so many threads.
+pub fn int8_conv2d_scratch(filters: &Int8Filters, shape: &Conv2dShape, threads: usize) -> usize {
+    let of_one = match filters.weights {
+        Weights::Quads(_) | Weights::Channels(_) => Windows::new::<Quads>(shape).scratch(),
+        Weights::Pairs(_) => Windows::new::<Pairs>(shape).scratch(),
+        Weights::Squares(_) => Squares::new(shape).scratch(),
+    };
+    threads * of_one
 }
 
 /// A convolution of `x`, `[batch, height, width, channels]` with the given zero point, finished as the filters' epilogue tells,
@@ -48,16 +57,58 @@ pub(super) fn convolve(
     y: Int8Target<'_>,
     scratch: &mut [u8],
 ) {
-    let windows = Windows::new(shape);
-    let len = shape.output_len();
     assert_eq!(x.len(), shape.input_len(), "a convolution's input");
-    assert!(residual.is_none_or(|residual| residual.bytes.len() == len), "a convolution's residual");
-    assert!(scratch.len() >= team.threads() * windows.scratch(), "scratch of {} bytes", scratch.len());
-    let y = match y {
-        Int8Target::Bytes(y) => Whole::Bytes(Disjoint::new(y)),
-        Int8Target::Floats(y) => Whole::Floats(Disjoint::new(y)),
-    };
-    assert_eq!(y.len(), len, "a convolution's output");
+    let needed = int8_conv2d_scratch(filters, shape, team.threads());
+    assert!(scratch.len() >= needed, "scratch of {} bytes", scratch.len());
+    let outputs = &Outputs::new(shape, filters, residual, y);
+    let (x, start) = ((x, zero_point), filters.start.as_slice());
+    match &filters.weights {
+        Weights::Quads(weights) => {
+            let windows = Windows::new::<Quads>(shape);
+            each_panel::<Quads>(team, &windows, x, outputs, scratch, |part| {
+                part.sums(path, &windows, weights, start)
+            });
+        }
+        Weights::Pairs(weights) => {
+            let windows = Windows::new::<Pairs>(shape);
+            each_panel::<Pairs>(team, &windows, x, outputs, scratch, |part| {
+                part.sums(path, &windows, weights, start)
+            });
+        }
+        Weights::Channels(weights) => {
+            let windows = Windows::new::<Quads>(shape);
+            each_panel::<Quads>(team, &windows, x, outputs, scratch, |part| {
+                part.sums_of_channels(path, &windows, weights, start);
+            });
+        }
+        Weights::Squares(weights) => {
+            winograd::convolve(path, team, &Squares::new(shape), x, (weights, start), outputs, scratch);
+        }
+    }
+}
+
+/// A panel of filters for some rows of an image.
+struct Part<'a, O: Operand> {
+    panel: usize,
+    grid: Grid,
+    /// From the first number that the panel's filters see of the first pixel.
+    source: &'a [O::Pixel],
+    strides: Strides,
+    taps: Taps,
+    finish: Finish<'a>,
+}
+
+/// Calls `compute` for each panel of each task.
+fn each_panel<O: Operand>(
+    team: &Team,
+    windows: &Windows<'_>,
+    (x, zero_point): (&[u8], u8),
+    outputs: &Outputs<'_>,
+    scratch: &mut [u8],
+    compute: impl Fn(Part<'_, O>) + Sync,
+) where
+    O::Pixel: Send + Sync,
+{
     if windows.is_empty() {
         return;
     }
@@ -65,7 +116,7 @@ pub(super) fn convolve(
     let worker = |_| {
         let (scratch, others) = std::mem::take(&mut rest).split_at_mut(windows.scratch());
         rest = others;
-        Worker::new(scratch)
+        Worker::<O>::new(scratch)
     };
     let mut workers: Vec<_> = (0..team.threads()).map(worker).collect();
     let workers = Disjoint::new(&mut workers);
@@ -76,66 +127,31 @@ pub(super) fn convolve(
         let view = windows.view(x, zero_point, &task, worker);
         let Task { image, rows, panels } = task;
         let (grid, taps) = (windows.grid(&rows), windows.taps(view.strides));
-        let strides = windows.steps(view.strides);
-        let first = (image * windows.outputs.0 + rows.start) * windows.outputs.1 * shape.filters;
         for panel in panels {
-            let columns = windows.filters(panel);
-            let places = panel * PANEL..(panel + 1) * PANEL;
-            let at = first + columns.start;
-            // What is written are the panel's filters of the task's pixels, which no other task has; the last of them is
-            // within the output.
-            let end = first + grid.len() * shape.filters;
-            let finish = Finish {
-                scale: &filters.scale[places.clone()],
-                bias: &filters.bias[places.clone()],
-                low: &filters.low[places.clone()],
-                high: &filters.high[places.clone()],
-                out: y.at(at..end),
-                residual: residual.map(|residual| (residual.bytes[at..end].as_ptr(), residual.scale)),
-                columns: columns.len(),
-                stride: shape.filters,
-            };
-            let (source, start) = (&view.bytes[windows.channel(panel)..], &filters.start[places]);
-            if windows.depthwise {
-                let weights = &filters.weights[columns.start..];
-                let weight_stride = shape.channels;
-                path.call(ChannelSweep {
-                    grid,
-                    source,
-                    strides,
-                    taps,
-                    weights,
-                    weight_stride,
-                    start,
-                    finish,
-                });
-            } else {
-                let weights =
-                    &filters.weights[panel * windows.runs.panel_len()..][..windows.runs.panel_len()];
-                path.call(Sweep { grid, source, strides, taps, runs: windows.runs, weights, start, finish });
-            }
+            let source = &view.numbers[windows.channel(panel)..];
+            // No other task has this panel's filters of these rows.
+            let finish = outputs.finish(image, &rows, panel, &windows.filters(panel));
+            compute(Part { panel, grid, source, strides: windows.steps(view.strides), taps, finish });
         }
     });
 }
 
-/// A whole output, of which each task writes a part.
-enum Whole<'a> {
-    Bytes(Disjoint<'a, u8>),
-    Floats(Disjoint<'a, f32>),
+impl<O: Operand> Part<'_, O> {
+    /// From weights as windows see them and what sums begin with.
+    fn sums(self, path: Path, windows: &Windows<'_>, weights: &[O::Weight], start: &[i32]) {
+        let Self { panel, grid, source, strides, taps, finish } = self;
+        let len = windows.runs.panel_len(O::TOGETHER);
+        let (weights, start) = (&weights[panel * len..][..len], &start[panel * PANEL..][..PANEL]);
+        path.call(Sweep::<O> { grid, source, strides, taps, runs: windows.runs, weights, start, finish });
+    }
 }
 
-impl Whole<'_> {
-    fn len(&self) -> usize {
-        match self {
-            Self::Bytes(y) => y.len(),
-            Self::Floats(y) => y.len(),
-        }
-    }
-
-    fn at(&self, range: std::ops::Range<usize>) -> Out {
-        match self {
-            Self::Bytes(y) => Out::Bytes(y.pointer(range)),
-            Self::Floats(y) => Out::Floats(y.pointer(range)),
-        }
+impl Part<'_, Quads> {
+    /// Of a depthwise convolution.
+    fn sums_of_channels(self, path: Path, windows: &Windows<'_>, weights: &[i8], start: &[i32]) {
+        let Self { panel, grid, source, strides, taps, finish } = self;
+        let (weights, weight_stride) = (&weights[panel * PANEL..], windows.shape.channels);
+        let start = &start[panel * PANEL..][..PANEL];
+        path.call(ChannelSweep { grid, source, strides, taps, weights, weight_stride, start, finish });
     }
 }

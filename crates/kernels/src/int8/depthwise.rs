@@ -83,8 +83,9 @@ impl ChannelSweep<'_> {
                         let w = simd.signed(weights, count);
                         for (r, [sum]) in sums.iter_mut().enumerate() {
                             let at = first + tap + r * self.strides.pixel + place;
-                            *sum =
-                                simd.add_product(*sum, simd.unsigned(self.source.as_ptr().add(at), count), w);
+                            // Of the pixels' two halves the upper is zero.
+                            let x = simd.unsigned(self.source.as_ptr().add(at), count);
+                            *sum = simd.add_products(*sum, x, w);
                         }
                         weights = weights.wrapping_add(self.weight_stride);
                     }

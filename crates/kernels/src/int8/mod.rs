@@ -11,7 +11,10 @@
 //! | `filters` | packed weights and what is done to their sums |
 //! | `window` | where windows lie, and how the work is cut into tasks |
 //! | `conv` | convolutions and dense layers |
+//! | `operand` | what is multiplied: bytes, or 16-bit integers |
+//! | `outputs` | where their results go |
 //! | `tile` | their innermost loop |
+//! | `winograd` | convolutions of 3x3 with 2.25 times fewer products, of whole numbers and as exact |
 //! | `depthwise` | convolutions of channels that keep to themselves |
 //! | `pool` | maxima and means of windows |
 //! | `maps` | from numbers to bytes and from bytes to other bytes |
@@ -22,12 +25,15 @@ mod conv;
 mod depthwise;
 mod filters;
 mod maps;
+mod operand;
+mod outputs;
 pub(crate) mod path;
 mod pool;
 #[cfg(test)]
 mod tests;
 mod tile;
 mod window;
+mod winograd;
 
 pub use conv::{int8_conv2d, int8_conv2d_scratch};
 pub use filters::{Int8Epilogue, Int8Filters};

@@ -6,7 +6,9 @@ use std::sync::OnceLock;
 use proptest::prelude::*;
 
 use super::conv::convolve;
+use super::filters::Packing;
 use super::path::Path;
+use super::winograd::Squares;
 use super::*;
 use crate::moves::PadShape;
 use crate::reference::int8::{byte, sums};
@@ -69,27 +71,40 @@ impl Case {
     }
 
     fn check(&self) {
+        self.check_packed(Packing::Quads);
+        self.check_packed(Packing::Pairs);
+        if Squares::can(&self.shape) {
+            self.check_packed(Packing::Squares);
+        }
+    }
+
+    fn check_packed(&self, packing: Packing) {
         let [scale, bias, low, high] = &self.epilogue;
         let epilogue = Int8Epilogue { scale, bias, low, high };
-        let filters = Int8Filters::new(&self.shape, &self.weights, self.zero_point, &epilogue);
+        let filters = Int8Filters::packed(packing, &self.shape, &self.weights, self.zero_point, &epilogue);
         let expected = self.expected();
         let rounded: Vec<u8> = expected.iter().map(|y| byte(f64::from(*y))).collect();
         let residual = self.residual.as_ref().map(|(bytes, scale)| Residual { bytes, scale: *scale });
         for team in teams() {
             for path in Path::present() {
                 let run = |y: Int8Target<'_>| {
-                    let mut scratch = vec![0xAA; int8_conv2d_scratch(&self.shape, team.threads())];
+                    let mut scratch = vec![0xAA; int8_conv2d_scratch(&filters, &self.shape, team.threads())];
                     let Self { shape, x, zero_point, .. } = self;
                     convolve(path, team, shape, x, *zero_point, &filters, residual, y, &mut scratch);
                 };
                 let mut found = vec![0xAA; expected.len()];
                 run(Int8Target::Bytes(&mut found));
-                assert!(found == rounded, "{path:?}, {} threads: {:?}", team.threads(), self.shape);
+                assert!(
+                    found == rounded,
+                    "{packing:?} on {path:?}, {} threads: {:?}",
+                    team.threads(),
+                    self.shape
+                );
                 let mut found = vec![f32::NAN; expected.len()];
                 run(Int8Target::Floats(&mut found));
                 assert!(
                     found == expected,
-                    "{path:?}, {} threads, as numbers: {:?}",
+                    "{packing:?} on {path:?}, {} threads, as numbers: {:?}",
                     team.threads(),
                     self.shape
                 );
@@ -169,6 +184,19 @@ proptest! {
     fn convolutions_give_the_bytes_of_exact_sums(shape in shapes(), seed in 0_u64..1000) {
         Case::new(shape, seed).check();
     }
+
+    #[test]
+    fn so_do_those_of_3x3(
+        batch in 1_usize..=3,
+        (height, width) in pair(1..=13),
+        (channels, filters) in (1_usize..=40, 1_usize..=70),
+        padding in padding(),
+        seed in 0_u64..1000,
+    ) {
+        let shape = Conv2dShape { height, width, padding, ..square(batch, 1, channels, filters, 3, 0) };
+        prop_assert!(Squares::can(&shape));
+        Case::new(shape, seed).check();
+    }
 }
 
 /// Shapes that reach what small ones do not: several tasks, several panels of a task, as in common networks.
@@ -178,6 +206,9 @@ fn larger_convolutions_give_the_bytes_of_exact_sums() {
         Conv2dShape { strides: (2, 2), ..square(1, 40, 3, 64, 7, 3) },
         square(1, 30, 64, 64, 3, 1),
         square(2, 7, 96, 200, 3, 1),
+        // Several bands of squares, and several tasks of each.
+        square(1, 57, 64, 64, 3, 1),
+        square(3, 14, 256, 40, 3, 1),
         Conv2dShape { strides: (2, 2), ..square(1, 28, 64, 128, 1, 0) },
         square(1, 64, 40, 8, 3, 1),
         Conv2dShape { groups: 72, ..square(2, 14, 72, 72, 5, 2) },
@@ -191,13 +222,39 @@ fn larger_convolutions_give_the_bytes_of_exact_sums() {
     }
 }
 
-/// Four products of the largest bytes are more than 16 bits hold.
+/// Four products of the largest bytes are more than 16 bits hold. Sums are scaled so that none is cut off at the end.
 #[test]
 fn nothing_saturates_before_the_end() {
-    let shape = square(1, 1, 4096, 32, 1, 0);
-    for (x, w) in [(255, 127), (255, -128)] {
-        let case = Case { x: vec![x; 4096], weights: vec![w; 4096 * 32], ..Case::new(shape, 0) };
-        case.check();
+    for shape in [square(1, 1, 4096, 32, 1, 0), square(1, 5, 1024, 16, 3, 1)] {
+        for (x, w) in [(255, 127), (255, -128)] {
+            let mut case = Case::new(shape, 0);
+            case.x.fill(x);
+            case.weights.fill(w);
+            let [scale, bias, low, high] = &mut case.epilogue;
+            let depth = shape.kernel.0 * shape.kernel.1 * shape.channels;
+            scale.fill(200.0 / (f32::from(x) * f32::from(w) * depth as f32));
+            (bias.fill(0.0), low.fill(-1e9), high.fill(1e9));
+            case.check();
+        }
+    }
+}
+
+/// Where there is an instruction for bytes it is used; else Winograd's algorithm for what it suits, and 16 bits where there are many pixels.
+#[test]
+fn weights_are_packed_as_suits_path_and_shape() {
+    for path in Path::present() {
+        for (shape, suits) in [
+            (square(1, 14, 64, 64, 3, 1), Packing::Squares),
+            (square(1, 14, 8, 64, 3, 1), Packing::Pairs),
+            (square(1, 14, 64, 8, 3, 1), Packing::Pairs),
+            (square(1, 14, 64, 64, 5, 1), Packing::Pairs),
+            (square(1, 4, 64, 64, 1, 0), Packing::Pairs),
+            (square(1, 3, 64, 64, 3, 1), Packing::Quads),
+            (square(8, 1, 64, 64, 1, 0), Packing::Quads),
+        ] {
+            let expected = if path.has_vnni() { Packing::Quads } else { suits };
+            assert_eq!(Packing::best(path, &shape), expected, "{path:?}: {shape:?}");
+        }
     }
 }
 
@@ -320,7 +377,13 @@ fn what_is_no_number_is_no_byte() {
 fn slices_are_checked() {
     let case = Case::new(square(1, 4, 4, 4, 3, 1), 0);
     let [scale, bias, low, high] = &case.epilogue;
-    let filters = Int8Filters::new(&case.shape, &case.weights, 0, &Int8Epilogue { scale, bias, low, high });
+    let filters = Int8Filters::new(
+        Isa::PORTABLE,
+        &case.shape,
+        &case.weights,
+        0,
+        &Int8Epilogue { scale, bias, low, high },
+    );
     let mut y = vec![0; case.shape.output_len()];
     let target = Int8Target::Bytes(&mut y);
     int8_conv2d(&Cpu::new(1), &case.shape, &case.x[1..], 0, &filters, None, target, &mut []);

@@ -1,19 +1,20 @@
 //! The innermost loop: a tile of pixels times a panel of filters, held in registers until its sums are bytes.
 
-use super::filters::{QUAD, Runs};
+use super::filters::Runs;
+use super::operand::{Operand, rows_of};
 use super::path::{ByteKernel, ByteSimd};
 use crate::microkernel::{Grid, Strides, Taps, in_strips};
 use crate::packing::PANEL;
 
-/// Evaluates a call with `const R: usize`, chosen at run time from 1 to the rows of a path's tile. Higher tiles are not even
+/// Evaluates a call with `const R: usize`, chosen at run time from 1 to the rows of a path's tile, a constant. Higher tiles are not even
 /// compiled.
 macro_rules! with_rows {
-    ($rows:expr, $simd:ident, |$r:ident| $call:expr) => {
-        with_rows!($rows, $simd, |$r| $call, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+    ($rows:expr, $most:expr, |$r:ident| $call:expr) => {
+        with_rows!($rows, $most, |$r| $call, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
     };
-    ($rows:expr, $simd:ident, |$r:ident| $call:expr, $($n:literal)*) => {
+    ($rows:expr, $most:expr, |$r:ident| $call:expr, $($n:literal)*) => {
         match $rows {
-            $($n if const { $n <= $simd::ROWS } => {
+            $($n if const { $n <= $most } => {
                 const $r: usize = $n;
                 $call
             })*
@@ -21,6 +22,8 @@ macro_rules! with_rows {
         }
     };
 }
+
+pub(super) use with_rows;
 
 /// Where results go. Whoever makes one promises that the elements it is used for are there and nobody else's.
 #[derive(Clone, Copy)]
@@ -111,7 +114,7 @@ fn within_byte<S: ByteSimd>(simd: S, x: S::F) -> S::F {
 }
 
 /// Rows of the highest tile of any path.
-const MAX_ROWS: usize = 14;
+pub(super) const MAX_ROWS: usize = 14;
 
 /// The sums of a tile on their way from registers to bytes. They go through memory, which stays in the first-level cache: were the
 /// code that makes bytes of them inlined for each register, the compiler would keep them all in memory, in the innermost loop too.
@@ -124,6 +127,13 @@ pub(super) struct Sums {
 impl Sums {
     pub(super) fn new() -> Self {
         Self { rows: [[0; PANEL]; MAX_ROWS], width: 0 }
+    }
+
+    /// All rows, of which the first `width` sums are in use from now on.
+    pub(super) fn rows_of(&mut self, width: usize) -> &mut [[i32; PANEL]; MAX_ROWS] {
+        assert!(width <= PANEL, "a row of {width} sums");
+        self.width = width;
+        &mut self.rows
     }
 
     #[inline(always)]
@@ -144,20 +154,20 @@ impl Sums {
 }
 
 /// Multiplies what a window sees from each pixel of a grid with one panel of weights.
-pub(super) struct Sweep<'a> {
+pub(super) struct Sweep<'a, O: Operand> {
     pub(super) grid: Grid,
-    /// From the first byte that the first pixel's window sees.
-    pub(super) source: &'a [u8],
+    /// From the first number that the first pixel's window sees.
+    pub(super) source: &'a [O::Pixel],
     pub(super) strides: Strides,
     pub(super) taps: Taps,
     pub(super) runs: Runs,
-    pub(super) weights: &'a [i8],
+    pub(super) weights: &'a [O::Weight],
     /// What sums begin with.
     pub(super) start: &'a [i32],
     pub(super) finish: Finish<'a>,
 }
 
-impl ByteKernel for Sweep<'_> {
+impl<O: Operand> ByteKernel for Sweep<'_, O> {
     #[inline(always)]
     fn run<S: ByteSimd>(self, simd: S) {
         if self.grid.len() == 0 {
@@ -168,14 +178,14 @@ impl ByteKernel for Sweep<'_> {
     }
 }
 
-impl Sweep<'_> {
+impl<O: Operand> Sweep<'_, O> {
     /// Everything the raw pointers below rely on.
     fn check(&self) {
         let Self { grid, source, strides, taps, runs, weights, start, finish } = self;
-        let quads = runs.quads() * QUAD;
-        let last = (taps.rows - 1) * taps.row_stride + (taps.columns - 1) * taps.column_stride + quads;
+        let depth = runs.steps(O::TOGETHER) * O::TOGETHER;
+        let last = (taps.rows - 1) * taps.row_stride + (taps.columns - 1) * taps.column_stride + depth;
         assert!(strides.last(*grid) + last <= source.len(), "windows reach beyond the source");
-        assert!(weights.len() >= taps.rows * taps.columns * quads * PANEL, "fewer weights than taps");
+        assert!(weights.len() >= taps.rows * taps.columns * depth * PANEL, "fewer weights than taps");
         assert!(start.len() >= PANEL, "a start for each place of a panel");
         finish.check();
     }
@@ -184,7 +194,7 @@ impl Sweep<'_> {
     #[inline(always)]
     fn strip<S: ByteSimd, const N: usize>(&self, simd: S, place: usize) {
         let total = self.grid.len();
-        let tiles = total.div_ceil(S::ROWS);
+        let tiles = total.div_ceil(const { rows_of::<O, S>() });
         let (each, more) = (total / tiles, total % tiles);
         let mut walk = Walk { sweep: self, row: 0, column: 0 };
         let mut sums = Sums::new();
@@ -192,7 +202,7 @@ impl Sweep<'_> {
         for tile in 0..tiles {
             let rows = each + usize::from(tile < more);
             // SAFETY: `check` has shown that each pixel's windows lie within the source and the taps within the weights.
-            with_rows!(rows, S, |R| unsafe {
+            with_rows!(rows, rows_of::<O, S>(), |R| unsafe {
                 self.tile::<S, R, N>(simd, &walk.take::<R>(), &mut sums, place);
             });
             // SAFETY: the finish was checked, and the pixels are of the grid.
@@ -208,7 +218,7 @@ impl Sweep<'_> {
     unsafe fn tile<S: ByteSimd, const R: usize, const N: usize>(
         &self,
         simd: S,
-        sources: &[*const u8; R],
+        sources: &[*const O::Pixel; R],
         out: &mut Sums,
         place: usize,
     ) {
@@ -216,8 +226,8 @@ impl Sweep<'_> {
         let first: [S::I; N] =
             std::array::from_fn(|n| unsafe { simd.integers(self.start.as_ptr().add(place + n * S::LANES)) });
         let mut sums = [first; R];
-        let quads = self.runs.quads();
-        let mut weights = self.weights.as_ptr().wrapping_add(place * QUAD);
+        let steps = self.runs.steps(O::TOGETHER);
+        let mut weights = self.weights.as_ptr().wrapping_add(place * O::TOGETHER);
         for row in 0..self.taps.rows {
             for column in 0..self.taps.columns {
                 let offset = row * self.taps.row_stride + column * self.taps.column_stride;
@@ -225,53 +235,53 @@ impl Sweep<'_> {
                 for from in &mut from {
                     *from = from.wrapping_add(offset);
                 }
-                // SAFETY: the caller promises the quads of this run at every pixel, and their weights.
-                unsafe { multiply(simd, &mut sums, &from, weights, quads) };
-                weights = weights.wrapping_add(quads * PANEL * QUAD);
+                // SAFETY: the caller promises the numbers of this run at every pixel, and their weights.
+                unsafe { multiply::<O, S, R, N, PANEL>(simd, &mut sums, &from, weights, steps) };
+                weights = weights.wrapping_add(steps * PANEL * O::TOGETHER);
             }
         }
         out.put(simd, &sums);
     }
 }
 
-/// Adds the products of `quads` quads at each of `R` sources.
+/// Adds the products of `R` sources with weights, `[step][WIDTH filters][numbers together]`, for so many steps.
 ///
 /// # Safety
-/// The quads are there at every source, and `N` vectors of weights for each, a panel apart.
+/// The numbers are there at every source, and `N` vectors of weights for each step.
 #[inline(always)]
-unsafe fn multiply<S: ByteSimd, const R: usize, const N: usize>(
+pub(super) unsafe fn multiply<O: Operand, S: ByteSimd, const R: usize, const N: usize, const WIDTH: usize>(
     simd: S,
     sums: &mut [[S::I; N]; R],
-    from: &[*const u8; R],
-    weights: *const i8,
-    quads: usize,
+    from: &[*const O::Pixel; R],
+    weights: *const O::Weight,
+    steps: usize,
 ) {
-    for quad in 0..quads {
+    for step in 0..steps {
         // SAFETY: promised by the caller.
-        let w: [S::W; N] = std::array::from_fn(|n| unsafe {
-            simd.weights(weights.add((quad * PANEL + n * S::LANES) * QUAD))
+        let w: [O::Weights<S>; N] = std::array::from_fn(|n| unsafe {
+            O::weights(simd, weights.add((step * WIDTH + n * S::LANES) * O::TOGETHER))
         });
         for (sums, from) in sums.iter_mut().zip(from) {
             // SAFETY: promised by the caller.
-            let x = unsafe { simd.quad(from.add(quad * QUAD)) };
+            let x = unsafe { O::pixels(simd, from.add(step * O::TOGETHER)) };
             for (sum, w) in sums.iter_mut().zip(w) {
-                *sum = simd.dot(*sum, x, w);
+                *sum = O::dot(simd, *sum, x, w);
             }
         }
     }
 }
 
 /// Walks through the pixels of a sweep's grid, a tile at a time.
-struct Walk<'a> {
-    sweep: &'a Sweep<'a>,
+struct Walk<'a, O: Operand> {
+    sweep: &'a Sweep<'a, O>,
     row: usize,
     column: usize,
 }
 
-impl Walk<'_> {
+impl<O: Operand> Walk<'_, O> {
     /// Where the windows of the next `R` pixels begin.
     #[inline(always)]
-    fn take<const R: usize>(&mut self) -> [*const u8; R] {
+    fn take<const R: usize>(&mut self) -> [*const O::Pixel; R] {
         let Sweep { grid, source, strides, .. } = self.sweep;
         let mut sources = [source.as_ptr(); R];
         for source in &mut sources {

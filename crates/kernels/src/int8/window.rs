@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::filters::{QUAD, Runs};
+use super::filters::Runs;
+use super::operand::Operand;
 use crate::Conv2dShape;
 use crate::microkernel::{Grid, Strides, Taps};
 use crate::packing::{PANEL, is_depthwise};
@@ -15,8 +16,6 @@ const BLOCK_SOURCE: usize = 32 * 1024;
 const BLOCK_PIXELS: usize = 28;
 /// Bytes of weights that stay in the second-level cache beside a task's source.
 const NEAR_WEIGHTS: usize = 640 * 1024;
-/// Bytes after a copy of source pixels: a run's last quad may reach so far beyond it.
-const SLACK: usize = QUAD;
 
 /// How a convolution is cut: a task is some rows of one image's outputs, and some panels of filters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,41 +32,54 @@ pub(super) struct Task {
     pub(super) panels: Range<usize>,
 }
 
-/// A convolution and what follows from its shape.
+/// A convolution, and what follows from its shape and from what is multiplied.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Windows<'a> {
     pub(super) shape: &'a Conv2dShape,
     pub(super) runs: Runs,
     pub(super) outputs: (usize, usize),
     pub(super) depthwise: bool,
+    /// Numbers that are multiplied together; 1 where it is depthwise.
+    together: usize,
+    /// Bytes of a number.
+    bytes: usize,
     pub(super) cut: Cut,
 }
 
 /// The memory of one thread.
-pub(super) struct Worker<'a> {
-    scratch: &'a mut [u8],
+pub(super) struct Worker<'a, O: Operand> {
+    scratch: &'a mut [O::Pixel],
     /// The image and the first row of outputs whose source was copied last.
     framed: Option<(usize, usize)>,
 }
 
-impl<'a> Worker<'a> {
+impl<'a, O: Operand> Worker<'a, O> {
+    /// In scratch as long as [`Windows::scratch`] says.
     pub(super) fn new(scratch: &'a mut [u8]) -> Self {
+        // SAFETY: numbers of pixels are integers, which may have any bits.
+        let (_, scratch, _) = unsafe { scratch.align_to_mut() };
         Self { scratch, framed: None }
     }
 }
 
-/// The source of a task's windows, from the first byte that the first one sees.
-pub(super) struct View<'a> {
-    pub(super) bytes: &'a [u8],
+/// The source of a task's windows, from the first number that the first one sees.
+pub(super) struct View<'a, T> {
+    pub(super) numbers: &'a [T],
     pub(super) strides: Strides,
 }
 
 impl<'a> Windows<'a> {
-    pub(super) fn new(shape: &'a Conv2dShape) -> Self {
+    pub(super) fn new<O: Operand>(shape: &'a Conv2dShape) -> Self {
         let depthwise = is_depthwise(shape.channels, shape.filters, shape.groups);
-        let outputs = (shape.out_height(), shape.out_width());
-        let mut windows =
-            Self { shape, runs: Runs::of(shape), outputs, depthwise, cut: Cut { rows: 1, panels: 1 } };
+        let mut windows = Self {
+            shape,
+            runs: Runs::of(shape),
+            outputs: (shape.out_height(), shape.out_width()),
+            depthwise,
+            together: if depthwise { 1 } else { O::TOGETHER },
+            bytes: size_of::<O::Pixel>(),
+            cut: Cut { rows: 1, panels: 1 },
+        };
         if !windows.is_empty() {
             windows.cut = windows.best_cut();
         }
@@ -82,12 +94,12 @@ impl<'a> Windows<'a> {
     fn best_cut(&self) -> Cut {
         let panels = self.panels();
         let mut cut = Cut { rows: self.outputs.0, panels };
-        let weights = if self.depthwise { 0 } else { panels * self.runs.panel_len() };
-        if weights > self.frame_len(self.outputs.0) {
+        let weights = if self.depthwise { 0 } else { panels * self.panel_bytes() };
+        if weights > self.bytes * self.frame_len(self.outputs.0) {
             cut.panels = panels.div_ceil(TASKS.div_ceil(self.shape.batch));
         } else {
-            let further = self.shape.strides.0 * self.frame_row_len();
-            let room = BLOCK_SOURCE.saturating_sub(self.frame_len(1));
+            let further = self.bytes * self.shape.strides.0 * self.frame_row_len();
+            let room = BLOCK_SOURCE.saturating_sub(self.bytes * self.frame_len(1));
             cut.rows = (1 + room / further.max(1)).min(self.outputs.0);
         }
         let missing = TASKS.div_ceil(self.shape.batch * panels.div_ceil(cut.panels));
@@ -112,7 +124,7 @@ impl<'a> Windows<'a> {
         let piece = |index: usize, size: usize, total: usize| index * size..total.min((index + 1) * size);
         let bands = self.outputs.0.div_ceil(self.cut.rows);
         let (blocks, pieces) = (self.shape.batch * bands, self.panels().div_ceil(self.cut.panels));
-        let near = self.depthwise || self.panels() * self.runs.panel_len() <= NEAR_WEIGHTS;
+        let near = self.depthwise || self.panels() * self.panel_bytes() <= NEAR_WEIGHTS;
         let (block, of_panels) =
             if near { (task / pieces, task % pieces) } else { (task % blocks, task / blocks) };
         Task {
@@ -120,6 +132,11 @@ impl<'a> Windows<'a> {
             rows: piece(block % bands, self.cut.rows, self.outputs.0),
             panels: piece(of_panels, self.cut.panels, self.panels()),
         }
+    }
+
+    /// Bytes of the weights of a panel, which are as wide as the numbers of pixels.
+    fn panel_bytes(&self) -> usize {
+        self.runs.panel_len(self.together) * self.bytes
     }
 
     /// Panels of filters. Those of a depthwise convolution span groups.
@@ -154,16 +171,26 @@ impl<'a> Windows<'a> {
         }
     }
 
-    /// Whether windows cannot be read in place: they reach beyond the image, or their last quad beyond the last pixel.
+    /// Whether windows cannot be read in place: numbers are no bytes, or windows reach beyond the image, or their last step beyond the last pixel.
     fn needs_frame(&self) -> bool {
         let padding = self.shape.padding;
         let padded = padding.top + padding.bottom + padding.left + padding.right > 0;
-        padded || (!self.depthwise && !self.runs.len.is_multiple_of(QUAD))
+        padded || self.bytes > 1 || !self.runs.len.is_multiple_of(self.together)
     }
 
     /// Bytes of scratch that one thread needs.
     pub(super) fn scratch(&self) -> usize {
-        if self.needs_frame() && !self.is_empty() { self.frame_len(self.cut.rows) + SLACK } else { 0 }
+        if self.needs_frame() && !self.is_empty() {
+            // Where numbers begin at a multiple of their size, less than one of them is lost.
+            (self.slacked(self.frame_len(self.cut.rows)) + 1) * self.bytes
+        } else {
+            0
+        }
+    }
+
+    /// Numbers of a copy of so many source pixels' numbers: a run's last step may reach beyond it.
+    fn slacked(&self, len: usize) -> usize {
+        len + self.together
     }
 
     fn frame_row_len(&self) -> usize {
@@ -183,19 +210,19 @@ impl<'a> Windows<'a> {
 
     /// What the windows of some rows of an image's outputs see: the image, or a copy of a part of it, framed with the zero point,
     /// which the worker may have made already.
-    pub(super) fn view<'b>(
+    pub(super) fn view<'b, O: Operand>(
         &self,
         x: &'b [u8],
         zero_point: u8,
         task: &Task,
-        worker: &'b mut Worker<'_>,
-    ) -> View<'b> {
+        worker: &'b mut Worker<'_, O>,
+    ) -> View<'b, O::Pixel> {
         let Conv2dShape { height, width, channels, strides, .. } = *self.shape;
         let row_len = width * channels;
         let x = &x[task.image * height * row_len..][..height * row_len];
-        if !self.needs_frame() {
+        if let Some(x) = O::in_place(x).filter(|_| !self.needs_frame()) {
             let strides = Strides { image: 0, row: row_len, pixel: channels };
-            return View { bytes: &x[task.rows.start * self.shape.strides.0 * row_len..], strides };
+            return View { numbers: &x[task.rows.start * self.shape.strides.0 * row_len..], strides };
         }
         let frame_row = self.frame_row_len();
         let len = self.frame_rows(task.rows.len()) * frame_row;
@@ -208,23 +235,23 @@ impl<'a> Windows<'a> {
             worker.framed = block;
         }
         let strides = Strides { image: 0, row: frame_row, pixel: channels };
-        View { bytes: &worker.scratch[..len + SLACK], strides }
+        View { numbers: &worker.scratch[..self.slacked(len)], strides }
     }
 
     /// A row of the image with the padding around it counted as rows and columns.
-    fn frame_row(&self, x: &[u8], zero_point: u8, row: usize, to: &mut [u8]) {
+    fn frame_row<T: Copy + From<u8>>(&self, x: &[u8], zero_point: u8, row: usize, to: &mut [T]) {
         let Conv2dShape { height, width, channels, padding, .. } = *self.shape;
-        let row_len = width * channels;
+        let (row_len, around) = (width * channels, T::from(zero_point));
         match row.checked_sub(padding.top) {
             Some(row) if row < height => {
                 let before = (padding.left * channels).min(to.len());
                 let (before, rest) = to.split_at_mut(before);
                 let (inside, after) = rest.split_at_mut(rest.len().min(row_len));
-                before.fill(zero_point);
-                inside.copy_from_slice(&x[row * row_len..][..inside.len()]);
-                after.fill(zero_point);
+                before.fill(around);
+                inside.iter_mut().zip(&x[row * row_len..]).for_each(|(to, from)| *to = T::from(*from));
+                after.fill(around);
             }
-            _ => to.fill(zero_point),
+            _ => to.fill(around),
         }
     }
 

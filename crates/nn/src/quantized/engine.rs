@@ -21,7 +21,7 @@ impl QuantizedEngine {
     /// Puts a quantised network on `cpu`.
     pub fn new(quantized: &Quantized, cpu: Cpu) -> Self {
         let network = quantized.network().clone();
-        let (program, memory) = (lower(quantized), ByteMemory::default());
+        let (program, memory) = (lower(quantized, cpu.isa()), ByteMemory::default());
         Self { network, program, cpu, memory, features: Vec::new() }
     }
 

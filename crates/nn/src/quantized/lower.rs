@@ -58,8 +58,8 @@ struct Waiting {
     norm: Option<ChannelAffine>,
 }
 
-/// The operations of a quantised network.
-pub(super) fn lower(quantized: &Quantized) -> Program {
+/// The operations of a quantised network, with weights as is fastest with an instruction set.
+pub(super) fn lower(quantized: &Quantized, isa: Isa) -> Program {
     let graph = quantized.network.graph();
     let table = ParameterTable::new(graph);
     let (last, linear) = match quantized.network.logits() {
@@ -68,6 +68,7 @@ pub(super) fn lower(quantized: &Quantized) -> Program {
     };
     let mut lowerer = Lowerer {
         quantized,
+        isa,
         shapes: Lowering::new(Mode::Infer, 1, graph, &table),
         readers: vec![0; graph.nodes().len()],
         values: Vec::new(),
@@ -92,6 +93,7 @@ pub(super) fn lower(quantized: &Quantized) -> Program {
 
 struct Lowerer<'a> {
     quantized: &'a Quantized,
+    isa: Isa,
     /// Makes kernels' shapes of layers' windows, for one picture.
     shapes: Lowering<'a>,
     readers: Vec<usize>,
@@ -252,7 +254,7 @@ impl Lowerer<'_> {
         }
         let weights = self.quantized.kernel(name).unwrap_or_default();
         let zero_point = x.quantization.zero_point;
-        let filters = Box::new(Int8Filters::new(shape, weights, zero_point, &epilogue.borrow()));
+        let filters = Box::new(Int8Filters::new(self.isa, shape, weights, zero_point, &epilogue.borrow()));
         let residual =
             residual.map(|residual| (residual.buffer, (residual.quantization.step / to.step) as f32));
         let y = y.map_or(Target::Logits, |y| Target::Bytes(y.buffer));

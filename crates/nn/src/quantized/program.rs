@@ -177,7 +177,9 @@ impl Program {
     /// The bytes of scratch for a batch on so many threads.
     pub(super) fn scratch_len(&self, batch: usize, threads: usize) -> usize {
         let of_op = |op: &ByteOp| match op {
-            ByteOp::Conv2d { shape, .. } => kernels::int8_conv2d_scratch(&of_batch(shape, batch), threads),
+            ByteOp::Conv2d { shape, filters, .. } => {
+                kernels::int8_conv2d_scratch(filters, &of_batch(shape, batch), threads)
+            }
             _ => 0,
         };
         self.ops.iter().map(of_op).max().unwrap_or(0)

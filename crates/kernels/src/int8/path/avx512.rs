@@ -38,6 +38,7 @@ impl ByteSimd for Avx512Vnni {
     const LANES: usize = 16;
     /// 28 sums, two vectors of weights and one of pixels are 31 of 32 registers.
     const ROWS: usize = 14;
+    const ROWS_OF_PAIRS: usize = 14;
 
     #[inline(always)]
     unsafe fn weights(self, from: *const i8) -> __m512i {
@@ -88,8 +89,14 @@ impl ByteSimd for Avx512Vnni {
     }
 
     #[inline(always)]
-    fn add_product(self, sums: __m512i, x: __m512i, w: __m512i) -> __m512i {
-        // SAFETY: the token proves AVX-512 VNNI. Of each lane's two halves, the upper of `x` is zero.
+    unsafe fn pair(self, from: *const i16) -> __m512i {
+        // SAFETY: the token proves AVX-512 F; the caller promises two integers.
+        unsafe { _mm512_set1_epi32(from.cast::<i32>().read_unaligned()) }
+    }
+
+    #[inline(always)]
+    fn add_products(self, sums: __m512i, x: __m512i, w: __m512i) -> __m512i {
+        // SAFETY: the token proves AVX-512 VNNI.
         unsafe { _mm512_dpwssd_epi32(sums, x, w) }
     }
 

@@ -115,6 +115,8 @@ pub(crate) trait ByteSimd: Copy + Send + Sync + 'static {
     const LANES: usize;
     /// Rows of a tile of two vectors' width: with what goes into them they fit the registers.
     const ROWS: usize;
+    /// The same of a tile of sums of [`Self::add_products`].
+    const ROWS_OF_PAIRS: usize;
 
     /// Reads four weights for each lane.
     ///
@@ -161,8 +163,14 @@ pub(crate) trait ByteSimd: Copy + Send + Sync + 'static {
     /// They are there to be read.
     unsafe fn signed(self, from: *const i8, n: usize) -> Self::I;
 
-    /// `sums + x w` in each lane, for `x` and `w` that fit 16 bits with a sign.
-    fn add_product(self, sums: Self::I, x: Self::I, w: Self::I) -> Self::I;
+    /// Reads two 16-bit integers into every lane.
+    ///
+    /// # Safety
+    /// They are there to be read.
+    unsafe fn pair(self, from: *const i16) -> Self::I;
+
+    /// The sums with two products more in each lane, of the lower and of the upper 16 bits, which have a sign; wrapping around.
+    fn add_products(self, sums: Self::I, x: Self::I, w: Self::I) -> Self::I;
 
     fn splat(self, x: f32) -> Self::F;
     /// The nearest number; halves to even.

@@ -21,6 +21,7 @@ impl ByteSimd for PortableBytes {
     type X = [i16; 4];
     const LANES: usize = LANES;
     const ROWS: usize = 2;
+    const ROWS_OF_PAIRS: usize = 2;
 
     #[inline(always)]
     unsafe fn weights(self, from: *const i8) -> Self::W {
@@ -74,8 +75,19 @@ impl ByteSimd for PortableBytes {
     }
 
     #[inline(always)]
-    fn add_product(self, sums: Self::I, x: Self::I, w: Self::I) -> Self::I {
-        std::array::from_fn(|i| sums[i].wrapping_add(x[i] * w[i]))
+    unsafe fn pair(self, from: *const i16) -> Self::I {
+        // SAFETY: the caller promises two integers.
+        [unsafe { from.cast::<i32>().read_unaligned() }; LANES]
+    }
+
+    #[inline(always)]
+    fn add_products(self, sums: Self::I, x: Self::I, w: Self::I) -> Self::I {
+        // Which half lies first in memory is the same of both.
+        let (lower, upper) = (|it: i32| i32::from(it as i16), |it: i32| it >> 16);
+        std::array::from_fn(|i| {
+            let products = (lower(x[i]) * lower(w[i])).wrapping_add(upper(x[i]) * upper(w[i]));
+            sums[i].wrapping_add(products)
+        })
     }
 
     #[inline(always)]

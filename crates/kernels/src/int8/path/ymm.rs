@@ -125,6 +125,8 @@ impl<D: Multiply> ByteSimd for Ymm<D> {
     type X = D::X;
     const LANES: usize = 8;
     const ROWS: usize = D::ROWS;
+    /// Twelve sums, two vectors of weights and one of pixels are 15 of 16 registers.
+    const ROWS_OF_PAIRS: usize = 6;
 
     #[inline(always)]
     unsafe fn weights(self, from: *const i8) -> D::W {
@@ -174,8 +176,14 @@ impl<D: Multiply> ByteSimd for Ymm<D> {
     }
 
     #[inline(always)]
-    fn add_product(self, sums: __m256i, x: __m256i, w: __m256i) -> __m256i {
-        // SAFETY: the token proves AVX2. Of each lane's two halves, the upper of `x` is zero.
+    unsafe fn pair(self, from: *const i16) -> __m256i {
+        // SAFETY: the token proves AVX2; the caller promises two integers.
+        unsafe { _mm256_set1_epi32(from.cast::<i32>().read_unaligned()) }
+    }
+
+    #[inline(always)]
+    fn add_products(self, sums: __m256i, x: __m256i, w: __m256i) -> __m256i {
+        // SAFETY: the token proves AVX2.
         unsafe { _mm256_add_epi32(sums, _mm256_madd_epi16(x, w)) }
     }
 
