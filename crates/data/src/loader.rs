@@ -1,6 +1,6 @@
 //! The batches of an epoch.
 
-use crate::augment::{Augment, Augmenter};
+use crate::augment::{Augment, Augmenter, Turn};
 use crate::error::DataError;
 use crate::order::{Draw, Order};
 use crate::prefetch::{Prefetch, window};
@@ -303,7 +303,8 @@ impl Inner {
                 for (image, draw) in pairs {
                     let mut random = keyed(Purpose::Augment, *seed, epoch, draw.key());
                     let picture = self.store.picture(draw.sample)?;
-                    let changed = augmenter.apply(&picture, &mut random, image);
+                    let turn = Turn::of(*seed, epoch, draw.key());
+                    let changed = augmenter.apply(&picture, turn, &mut random, image);
                     changed.map_err(|fault| self.store.dataset().image_error(draw.sample, fault))?;
                 }
                 own_shares = augment.mix.map(|mix| {

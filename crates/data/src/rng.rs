@@ -18,6 +18,8 @@ pub(crate) enum Purpose {
     Mix = 5,
     /// Which pictures are looked at for shortcuts where there are many.
     Shortcut = 6,
+    /// In which epochs a sample is mirrored.
+    Turn = 7,
 }
 
 /// The generator of (`purpose`, `seed`, `a`, `b`), where `a` and `b` are, say, an epoch and a sample.

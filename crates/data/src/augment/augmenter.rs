@@ -5,6 +5,7 @@ use super::change::{Change, Noise};
 use super::filter::Filter;
 use super::framing::{Framed, framed};
 use super::settings::Augment;
+use super::turn::Turn;
 use super::warp::Canvas;
 use crate::decode::{ImageFault, Picture, Pixels};
 use crate::preprocess::{Ramp, Scaling};
@@ -45,11 +46,12 @@ impl<'a> Augmenter<'a> {
     pub(crate) fn apply(
         &mut self,
         picture: &Picture<'_>,
+        turn: Turn,
         random: &mut impl Rng,
         values: &mut [f32],
     ) -> Result<(), ImageFault> {
         let [height, width, channels] = self.shape;
-        self.change.draw(self.augment, [height, width], random);
+        self.change.draw(self.augment, [height, width], turn, random);
         match channels {
             1 => self.stages::<1>(picture, values),
             3 => self.stages::<3>(picture, values),

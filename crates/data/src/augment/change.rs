@@ -4,6 +4,7 @@ use super::affine::Affine;
 use super::colour::Colour;
 use super::curve::Curve;
 use super::settings::{Augment, Crop, Erase};
+use super::turn::Turn;
 use rand::{Rng, RngExt};
 
 /// What is done to one picture: moved in one resampling, then its levels, colours and sharpness changed, noise added, a part erased.
@@ -63,12 +64,12 @@ impl Default for Change {
 
 impl Change {
     /// Draws a change anew, for pictures `[height, width]`.
-    pub(super) fn draw(&mut self, augment: &Augment, shape: [usize; 2], random: &mut impl Rng) {
+    pub(super) fn draw(&mut self, augment: &Augment, shape: [usize; 2], turn: Turn, random: &mut impl Rng) {
         self.curves.clear();
         self.tones.clear();
         let (curves, tones) = (std::mem::take(&mut self.curves), std::mem::take(&mut self.tones));
         *self = Self { curves, tones, ..Self::default() };
-        self.draw_map(augment, shape, random);
+        self.draw_map(augment, shape, turn, random);
         self.draw_tones(augment, random);
         if let Some(policy) = augment.policy {
             policy.draw(shape, random, self);
@@ -103,14 +104,20 @@ impl Change {
         self.map = Some(self.map.unwrap_or(Affine::IDENTITY).then(map));
     }
 
-    fn draw_map(&mut self, augment: &Augment, [height, width]: [usize; 2], random: &mut impl Rng) {
+    fn draw_map(
+        &mut self,
+        augment: &Augment,
+        [height, width]: [usize; 2],
+        turn: Turn,
+        random: &mut impl Rng,
+    ) {
         let (height, width) = (height as f32, width as f32);
         if let Some(crop) = augment.crop {
             self.moves(draw_crop(&crop, [height, width], random));
         }
         if augment.flip > 0.0 || augment.flip_vertical > 0.0 {
-            let (horizontal, vertical) =
-                (happens(random, augment.flip), happens(random, augment.flip_vertical));
+            // Two that came by turns would come together.
+            let (horizontal, vertical) = (turn.comes(augment.flip), happens(random, augment.flip_vertical));
             if horizontal || vertical {
                 self.moves(Affine::mirror(horizontal, vertical));
             }

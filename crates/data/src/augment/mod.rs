@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Whatever moves pixels is one map and one resampling, whatever changes colours one matrix. Pictures of a batch are mixed
-//! afterwards. All that is random hangs on (seed, epoch, picture), or for mixtures on (seed, epoch, batch).
+//! afterwards. All that is random hangs on (seed, epoch, picture), or for mixtures on (seed, epoch, batch). Mirroring comes by turns ([`Turn`]).
 
 mod affine;
 mod augmenter;
@@ -23,6 +23,7 @@ mod policy;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod warp;
 
 pub(crate) use augmenter::Augmenter;
@@ -30,3 +31,4 @@ pub use choice::{AugmentChoice, AugmentError};
 pub(crate) use hazard::{mirror_hazard, upside_down_hazard, words};
 pub use policy::Policy;
 pub use settings::{Augment, Blur, Crop, Erase, Mix, OutOfRange, Preset};
+pub(crate) use turn::Turn;

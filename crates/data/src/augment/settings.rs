@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// How training pictures are changed at random. Each change is drawn anew for every picture in every epoch; 0 and what is left
+/// How training pictures are changed at random. Each change but `flip` is drawn anew for every picture in every epoch; 0 and what is left
 /// out change nothing. docs/augment.md explains each setting, and [`Augment::check`] knows the ranges.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augment {
-    /// The probability of mirroring left to right.
+    /// The probability of mirroring left to right: each picture is mirrored in this share of the epochs, with 0.5 in every second one.
     pub flip: f64,
     /// The probability of mirroring top to bottom.
     pub flip_vertical: f64,

@@ -25,6 +25,19 @@ fn colors(n: u8) -> (TempDir, Arc<Dataset>) {
     (root, Arc::new(dataset))
 }
 
+/// As many images that differ from themselves mirrored.
+fn lopsided(n: u8) -> (TempDir, Arc<Dataset>) {
+    let root = folder();
+    for i in 0..n {
+        let image = image::RgbImage::from_fn(9, 7, |x, y| image::Rgb([20 * x as u8 + i, 30 * y as u8, 100]));
+        let mut png = Cursor::new(Vec::new());
+        image.write_to(&mut png, ImageFormat::Png).expect("it can be encoded");
+        write(root.path(), &format!("{}/{i}.png", if i < n / 2 { "a" } else { "b" }), png.get_ref());
+    }
+    let dataset = open(root.path()).expect("it can be opened");
+    (root, Arc::new(dataset))
+}
+
 fn recipe() -> Preprocess {
     Preprocess::new(4, 6, Channels::Rgb).expect("the size is allowed")
 }
@@ -266,6 +279,46 @@ fn augmentation_hangs_on_the_sample_and_not_on_its_place() {
         batch.images()[at * 72..][..72].to_vec()
     };
     assert_eq!(image(&all(&dataset)), image(&[3, 11, 17]));
+}
+
+#[test]
+fn a_picture_is_mirrored_in_every_second_epoch() {
+    let (_root, dataset) = lopsided(9);
+    let loaded = store(&dataset, &StoreOptions::default());
+    let loader = Loader::for_training(
+        &loaded,
+        &all(&dataset),
+        &unit(),
+        4,
+        1,
+        Augment { flip: 0.5, ..Augment::none() },
+    );
+    let epoch = |number| {
+        let mut images = vec![Vec::new(); 9];
+        for batch in loader.epoch(number) {
+            let batch = batch.expect("it is readable");
+            let each = batch.images().len() / batch.len();
+            for (&sample, image) in batch.samples().iter().zip(batch.images().chunks(each)) {
+                images[sample] = image.to_vec();
+            }
+        }
+        images
+    };
+    let epochs: Vec<_> = (0..6).map(epoch).collect();
+    for sample in 0..9 {
+        for number in 0..4 {
+            assert_ne!(
+                epochs[number][sample],
+                epochs[number + 1][sample],
+                "sample {sample} in epoch {number}"
+            );
+            assert_eq!(
+                epochs[number][sample],
+                epochs[number + 2][sample],
+                "sample {sample} in epoch {number}"
+            );
+        }
+    }
 }
 
 #[test]

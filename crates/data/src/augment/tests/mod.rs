@@ -18,7 +18,9 @@ fn augmented(augment: &Augment, shape: [usize; 3], bytes: &[u8], draw: u64) -> V
     let mut augmenter = Augmenter::new(augment, shape, &Scaling::unit(channels));
     let pixels = Pixels::new(height, width, channels, bytes.to_vec()).expect("the bytes fill the shape");
     let mut random = keyed(Purpose::Augment, 0, 0, draw);
-    augmenter.apply(&Picture::of(pixels), &mut random, &mut values).expect("it is decoded");
+    augmenter
+        .apply(&Picture::of(pixels), Turn::of(0, 0, draw), &mut random, &mut values)
+        .expect("it is decoded");
     values
 }
 
