@@ -181,6 +181,7 @@ fn the_files_used_last_stay_within_the_limit() {
     let (_root, dataset) = pictures();
     let cache = folder();
     let whole = (HEADER + IMAGES * RECORD) as u64;
+    #[expect(clippy::disallowed_methods, reason = "the times of files are of the day")]
     let old = |days: u64| SystemTime::now() - Duration::from_secs(days * 86_400);
     for (name, days) in
         [("pictures-1.pack", 3), ("pictures-2.pack", 1), ("pictures-3.pack", 2), ("mine.txt", 9)]

@@ -4,6 +4,8 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -284,6 +286,54 @@ fn a_training_that_is_stopped_and_cannot_write_its_checkpoint_says_so() {
     let (code, said) = ended(child);
     assert_eq!(code, Some(2), "what was learnt since the last checkpoint is lost: {said}");
     assert!(said.contains("error: run/") && !said.contains("goes on where it was interrupted"), "{said}");
+}
+
+/// Starts the program as somebody whose files may be protected from them: who runs these tests, but not as root. Whoever that is must be able to reach the
+/// folder for temporary files.
+fn start_unprivileged(desk: &Desk, arguments: &[&str]) -> Child {
+    const NOBODY: u32 = 65_534;
+    if !rustix::process::geteuid().is_root() {
+        return start(desk, arguments);
+    }
+    give(&desk.path(""), NOBODY);
+    // The folder that the program was built in need not be open to others.
+    let here = desk.path("divvy");
+    fs::hard_link(program(), &here).or_else(|_| fs::copy(program(), &here).map(|_| ())).unwrap();
+    let mut command = Command::new(here);
+    command.uid(NOBODY).gid(NOBODY).env("HOME", desk.path("home")).env_remove("XDG_CACHE_HOME");
+    spawn(desk, command.args(arguments))
+}
+
+/// Gives a folder and all that is in it to somebody.
+fn give(path: &Path, uid: u32) {
+    std::os::unix::fs::chown(path, Some(uid), Some(uid)).unwrap();
+    if path.is_dir() {
+        fs::read_dir(path).unwrap().for_each(|entry| give(&entry.unwrap().path(), uid));
+    }
+}
+
+#[test]
+fn a_folder_that_becomes_read_only_is_an_error_in_the_end_and_with_leave_the_training_goes_on() {
+    let desk = desk();
+    // Long enough that the folder is protected while there is much to come.
+    let longer = |run| {
+        [&TRAIN.map(|argument| if argument == "20" { "60" } else { argument })[..], &["--out", run]].concat()
+    };
+    desk.divvy(&longer("whole")).assert().success();
+    let child = start_unprivileged(&desk, &longer("run"));
+    until_there_is_a_model(&desk, "run");
+    let leave = |mode| fs::set_permissions(desk.path("run"), fs::Permissions::from_mode(mode)).unwrap();
+    leave(0o555);
+    let (code, said) = ended(child);
+    leave(0o755);
+    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(said.matches("no checkpoint could be written").count(), 1, "told once: {said}");
+    assert!(said.contains("error: run/") && said.contains("Permission denied"), "{said}");
+    let (code, said) = ended(go_on(&desk, "run"));
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(lines(&desk.path("run")), lines(&desk.path("whole")));
+    let models = ["whole", "run"].map(|run| fs::read(desk.path(run).join("model.divvy")).unwrap());
+    assert!(models[0] == models[1]);
 }
 
 #[test]

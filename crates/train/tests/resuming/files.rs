@@ -134,6 +134,32 @@ fn a_run_that_was_killed_before_its_first_step_begins_again() {
     }
 }
 
+#[test]
+fn a_clock_that_was_set_changes_nothing() {
+    let made = interrupted();
+    let [newer, older] = by_age(&made.run);
+    let days = |days: u64| std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(days * 86_400);
+    for (name, of_newer, of_others) in [("back", days(1), days(20_000)), ("ahead", days(40_000), days(1))] {
+        let run = made.copy(name);
+        for (file, _) in contents(&run) {
+            let path = run.join(file);
+            let time = if path.file_name() == newer.file_name() { of_newer } else { of_others };
+            fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        }
+        let written = |checkpoint: &PathBuf| {
+            fs::metadata(run.join(checkpoint.file_name().unwrap())).unwrap().modified().unwrap()
+        };
+        assert_eq!(written(&newer) < written(&older), name == "back");
+        let heard = go_on(&run, resources(2, false), None);
+        assert_eq!(
+            heard.steps(),
+            made.whole.steps.len() - (made.whole.steps.len() / 4 + 2),
+            "from the newer one on"
+        );
+        made.whole.assert_same(&run, name);
+    }
+}
+
 /// A way to make another training of a run.
 type Change<'a> = &'a dyn Fn(&Path);
 

@@ -63,6 +63,10 @@ impl LivePage {
         Self { course, run: Some(run.clone()), ..Self::default() }.close()
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the page says when it was written, and nothing hangs on it"
+    )]
     fn write(&mut self, is_live: bool) {
         let Some(run) = &self.run else { return };
         let begun = Instant::now();
