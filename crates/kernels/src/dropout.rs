@@ -23,27 +23,34 @@ pub struct DropoutKey {
     pub layer: u32,
 }
 
-/// `y = x / (1 - rate)` where the mask is one and 0 where it is zero, which it is with probability `rate`.
+/// `y = x / (1 - rate)` where the mask is one and 0 where it is zero, which it is with probability `rate`. Each `together` elements
+/// that follow each other share one draw: 1 for dropout, the length of a sample for stochastic depth.
 ///
 /// `rate` is taken to the nearest multiple of 2^-16 below 1, in both places, so that the expectation of `y` is exactly `x`.
 /// The same call on `dy` is the backward pass: a key gives one mask. It is drawn by Philox4x32-10 with the seed as its key;
-/// the counter holds step, layer and number of the block, so that masks repeat only after 2^35 elements.
+/// the counter holds step, layer and number of the block, so that masks repeat only after 2^35 draws.
 ///
 /// # Panics
-/// When the lengths differ, or `rate` is not in `0..1`.
-pub fn dropout(cpu: &Cpu, key: DropoutKey, rate: f32, x: &[f32], y: &mut [f32]) {
+/// When the lengths differ or are no multiple of `together`, or `rate` is not in `0..1`.
+pub fn dropout(cpu: &Cpu, key: DropoutKey, rate: f32, together: usize, x: &[f32], y: &mut [f32]) {
     assert_eq!(x.len(), y.len(), "dropout's input and output are of one length");
     assert!((0.0..1.0).contains(&rate), "a dropout rate of {rate}");
-    let (steps, scale) = (steps(rate), dropout_scale(rate));
-    cpu.team().for_chunks(y, CHUNK, |task, y| {
-        let first = task * CHUNK;
-        let x = &x[first..first + y.len()];
-        if steps == 0 {
-            y.copy_from_slice(x);
-        } else {
-            cpu.isa().call(Piece { key, drop_below: steps as f32, scale, group: first / GROUP, x, y });
-        }
-    });
+    assert!(together > 0 && x.len().is_multiple_of(together), "{} elements, {together} together", x.len());
+    let mask = Mask { key, drop_below: steps(rate) as f32, scale: dropout_scale(rate) };
+    if steps(rate) == 0 {
+        cpu.team().for_chunks(y, CHUNK, |task, y| y.copy_from_slice(&x[task * CHUNK..][..y.len()]));
+    } else if together == 1 {
+        cpu.team().for_chunks(y, CHUNK, |task, y| {
+            let first = task * CHUNK;
+            let x = &x[first..first + y.len()];
+            cpu.isa().call(Piece { mask, group: first / GROUP, x, y });
+        });
+    } else {
+        cpu.team().for_chunks(y, together, |row, y| {
+            let factor = mask.factor(cpu, row);
+            cpu.isa().call(Scaled { factor, x: &x[row * together..][..together], y });
+        });
+    }
 }
 
 /// What [`dropout`] multiplies with what it keeps: `1 / (1 - rate)` of the rate that it uses.
@@ -63,15 +70,15 @@ fn steps(rate: f32) -> u32 {
 /// # Panics
 /// When the lengths differ.
 pub fn mask_backward(cpu: &Cpu, scale: f32, y: &[f32], dy: &[f32], dx: &mut [f32]) {
-    elementwise(cpu, Mask { scale }, [y, dy], [dx]);
+    elementwise(cpu, MaskOfOutput { scale }, [y, dy], [dx]);
 }
 
 #[derive(Clone, Copy)]
-struct Mask {
+struct MaskOfOutput {
     scale: f32,
 }
 
-impl Elementwise<2, 1> for Mask {
+impl Elementwise<2, 1> for MaskOfOutput {
     #[inline(always)]
     fn apply<S: Simd>(self, simd: S, [y, dy]: [S::V; 2], _: [S::V; 1]) -> [S::V; 1] {
         let scaled = simd.mul(dy, simd.splat(self.scale));
@@ -79,11 +86,47 @@ impl Elementwise<2, 1> for Mask {
     }
 }
 
-/// The part of one task: `x` and `y` start at the first element of `group`.
-struct Piece<'a> {
+/// What is multiplied with each draw's elements.
+#[derive(Clone, Copy)]
+struct Mask {
     key: DropoutKey,
     drop_below: f32,
     scale: f32,
+}
+
+impl Mask {
+    /// That of one draw.
+    fn factor(self, cpu: &Cpu, draw: usize) -> f32 {
+        let mut factors = [0.0; GROUP];
+        cpu.isa().call(Piece { mask: self, group: draw / GROUP, x: &[1.0; GROUP], y: &mut factors });
+        factors[draw % GROUP]
+    }
+}
+
+/// `y = factor x`, and 0 whatever x is where the factor is 0.
+struct Scaled<'a> {
+    factor: f32,
+    x: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl Kernel for Scaled<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self { factor, x, y } = self;
+        if factor == 0.0 {
+            y.fill(0.0);
+        } else {
+            y.iter_mut().zip(x).for_each(|(y, x)| *y = factor * x);
+        }
+    }
+}
+
+/// The part of one task: `x` and `y` start at the first element of `group`.
+struct Piece<'a> {
+    mask: Mask,
     group: usize,
     x: &'a [f32],
     y: &'a mut [f32],
@@ -94,7 +137,7 @@ impl Kernel for Piece<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { key, drop_below, scale, group, x, y } = self;
+        let Self { mask: Mask { key, drop_below, scale }, group, x, y } = self;
         for (i, (x, y)) in x.chunks(GROUP).zip(y.chunks_mut(GROUP)).enumerate() {
             let first = ((group + i) * BLOCKS) as u32;
             for block in (0..BLOCKS).step_by(S::LANES) {
@@ -143,7 +186,7 @@ mod tests {
     /// Dropout of ones: what each element is multiplied by. The same on every instruction set.
     fn factors(key: DropoutKey, rate: f32, len: usize) -> Vec<f32> {
         let ones = vec![1.0; len];
-        let mut outputs = on_every_cpu(|_| (len, 0), |cpu, y, _| dropout(cpu, key, rate, &ones, y));
+        let mut outputs = on_every_cpu(|_| (len, 0), |cpu, y, _| dropout(cpu, key, rate, 1, &ones, y));
         let (_, first) = outputs.remove(0);
         assert!(outputs.iter().all(|(_, other)| *other == first), "instruction sets give different masks");
         first
@@ -207,10 +250,10 @@ mod tests {
                     let mut relu = vec![0.0; x.len()];
                     activation_forward(cpu, Activation::Relu, &x, &mut relu);
                     let mut y = vec![0.0; x.len()];
-                    dropout(cpu, KEY, rate, &relu, &mut y);
+                    dropout(cpu, KEY, rate, 1, &relu, &mut y);
                     mask_backward(cpu, dropout_scale(rate), &y, &dy, made);
                     let mut dropped = vec![0.0; x.len()];
-                    dropout(cpu, KEY, rate, &dy, &mut dropped);
+                    dropout(cpu, KEY, rate, 1, &dy, &mut dropped);
                     activation_backward(cpu, Activation::Relu, &relu, &dropped, through);
                     assert!(scratch.is_empty());
                 },
@@ -222,9 +265,27 @@ mod tests {
     }
 
     #[test]
+    fn elements_that_go_together_share_the_draw_of_their_number() {
+        let rows = 3 * GROUP + 5;
+        let by_one = factors(KEY, 0.3, rows);
+        for together in [2, 7, 20_000 / rows] {
+            let x = numbers(rows * together, 4);
+            let expected: Vec<f32> = x
+                .chunks(together)
+                .zip(&by_one)
+                .flat_map(|(row, factor)| {
+                    row.iter().map(move |x| if *factor == 0.0 { 0.0 } else { factor * x })
+                })
+                .collect();
+            let outputs = on_every_cpu(|_| (x.len(), 0), |cpu, y, _| dropout(cpu, KEY, 0.3, together, &x, y));
+            assert!(outputs.iter().all(|(_, y)| *y == expected), "{together} together");
+        }
+    }
+
+    #[test]
     fn a_rate_of_zero_changes_nothing() {
         let x: Vec<f32> = (0..300).map(|i| i as f32 * 0.3 - 20.0).collect();
-        let outputs = on_every_cpu(|_| (x.len(), 0), |cpu, y, _| dropout(cpu, KEY, 0.0, &x, y));
+        let outputs = on_every_cpu(|_| (x.len(), 0), |cpu, y, _| dropout(cpu, KEY, 0.0, 1, &x, y));
         assert!(outputs.iter().all(|(_, y)| *y == x));
     }
 
@@ -251,6 +312,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "a dropout rate of 1")]
     fn a_rate_of_one_is_refused() {
-        dropout(&Cpu::new(1), KEY, 1.0, &[], &mut []);
+        dropout(&Cpu::new(1), KEY, 1.0, 1, &[], &mut []);
     }
 }

@@ -58,7 +58,7 @@ impl Logits {
     }
 }
 
-fn is_convolution(layer: &Layer) -> bool {
+pub(crate) fn is_convolution(layer: &Layer) -> bool {
     matches!(layer, Layer::Conv2d(_) | Layer::DepthwiseConv2d(_) | Layer::SeparableConv2d(_))
 }
 

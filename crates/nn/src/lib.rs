@@ -71,7 +71,7 @@ pub use lint::Circumstances;
 pub use memory::{OutOfMemory, check_free, free_memory, held_memory, needed_memory, peak_memory};
 pub use names::UnknownName;
 pub use network::Network;
-pub use optimizer::{BadSetting, Moments, Optimizer, UpdateRule};
+pub use optimizer::{BadSetting, Moments, Optimizer, UpdateRule, Velocity};
 pub use parameters::{ParameterError, ParameterTable, Parameters, Tensor};
 pub use plan::{
     Algorithm, AlgorithmChoice, Algorithms, Mode, Op, PassedOver, Plan, PlanOptions, PlanRow, PlanTable,

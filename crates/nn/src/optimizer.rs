@@ -17,7 +17,7 @@ pub struct Optimizer {
     /// The rule.
     pub rule: UpdateRule,
     /// The pull of weights towards 0; biases, and the scales and shifts of norms, are left alone. An L2 term in the gradient, but for
-    /// `AdamW`, where it is decoupled from it. 0 by default.
+    /// `SgdW` and `AdamW`, where it is decoupled from it: at each step a weight loses this share of it, times the learning rate. 0 by default.
     #[serde(default)]
     pub weight_decay: f64,
     /// How many times as fast as all else biases and the shifts of norms move: they follow the layers before them, and there are too few of them to run away
@@ -62,7 +62,7 @@ impl Optimizer {
         self.average.map_or(Ok(()), |kept| memory("average", kept))?;
         let epsilon = |epsilon| within("epsilon", epsilon, |epsilon| epsilon > 0.0, "give more than 0");
         match self.rule {
-            UpdateRule::Sgd { momentum, .. } => memory("momentum", momentum),
+            UpdateRule::Sgd(velocity) | UpdateRule::SgdW(velocity) => memory("momentum", velocity.momentum),
             UpdateRule::Adam(moments) | UpdateRule::AdamW(moments) => {
                 memory("beta1", moments.beta1)?;
                 memory("beta2", moments.beta2)?;
@@ -82,14 +82,9 @@ impl Optimizer {
 #[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
 pub enum UpdateRule {
     /// Stochastic gradient descent: `v = momentum v + g; p -= lr v` (Nesterov: `p -= lr (g + momentum v)`).
-    Sgd {
-        /// The share of the last movement that goes on. 0 by default.
-        #[serde(default)]
-        momentum: f64,
-        /// Look ahead along the movement (Sutskever et al., 2013). Off by default.
-        #[serde(default)]
-        nesterov: bool,
-    },
+    Sgd(Velocity),
+    /// The same with decoupled weight decay (Loshchilov and Hutter, 2019).
+    SgdW(Velocity),
     /// Adam (Kingma and Ba, 2015).
     Adam(Moments),
     /// Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
@@ -106,6 +101,16 @@ pub enum UpdateRule {
         #[serde(default)]
         momentum: f64,
     },
+}
+
+/// The memory of stochastic gradient descent.
+#[derive(Clone, Copy, PartialEq, Default, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Velocity {
+    /// The share of the last movement that goes on. 0 by default.
+    pub momentum: f64,
+    /// Look ahead along the movement (Sutskever et al., 2013). Off by default.
+    pub nesterov: bool,
 }
 
 /// The memory of Adam and `AdamW`.
@@ -146,12 +151,17 @@ fn is_one(value: &f64) -> bool {
 impl Optimizer {
     /// Plain stochastic gradient descent with this momentum.
     pub fn sgd(momentum: f64) -> Self {
-        Self::from(UpdateRule::Sgd { momentum, nesterov: false })
+        Self::from(UpdateRule::Sgd(Velocity { momentum, nesterov: false }))
     }
 
     /// Stochastic gradient descent with Nesterov's momentum.
     pub fn nesterov(momentum: f64) -> Self {
-        Self::from(UpdateRule::Sgd { momentum, nesterov: true })
+        Self::from(UpdateRule::Sgd(Velocity { momentum, nesterov: true }))
+    }
+
+    /// Stochastic gradient descent with Nesterov's momentum and decoupled weight decay.
+    pub fn nesterov_w(momentum: f64, weight_decay: f64) -> Self {
+        Self::from(UpdateRule::SgdW(Velocity { momentum, nesterov: true })).weight_decay(weight_decay)
     }
 
     /// Adam with PyTorch's defaults.
@@ -211,7 +221,7 @@ impl Optimizer {
     /// The numbers of state that the rule has for each parameter.
     pub(crate) fn slots(&self) -> usize {
         match self.rule {
-            UpdateRule::Sgd { momentum, .. } => usize::from(momentum != 0.0),
+            UpdateRule::Sgd(velocity) | UpdateRule::SgdW(velocity) => usize::from(velocity.momentum != 0.0),
             UpdateRule::Adam(_) | UpdateRule::AdamW(_) => 2,
             UpdateRule::RmsProp { momentum, .. } => 1 + usize::from(momentum != 0.0),
         }
@@ -336,13 +346,15 @@ impl Updates<'_> {
         let weight_decay = if start < decayed { self.optimizer.weight_decay } else { 0.0 };
         let lr = if start < biases { self.rate } else { self.rate * self.optimizer.bias_rate };
         let step = self.steps;
+        let sgd = |Velocity { momentum, nesterov }, decoupled| {
+            Rule::Sgd(SgdKernel { lr, momentum, nesterov, weight_decay, decoupled })
+        };
         let adam = |Moments { beta1, beta2, epsilon }, decoupled| {
             Rule::Adam(AdamKernel { lr, beta1, beta2, epsilon, weight_decay, decoupled, step })
         };
         match self.optimizer.rule {
-            UpdateRule::Sgd { momentum, nesterov } => {
-                Rule::Sgd(SgdKernel { lr, momentum, nesterov, weight_decay })
-            }
+            UpdateRule::Sgd(velocity) => sgd(velocity, false),
+            UpdateRule::SgdW(velocity) => sgd(velocity, true),
             UpdateRule::Adam(moments) => adam(moments, false),
             UpdateRule::AdamW(moments) => adam(moments, true),
             UpdateRule::RmsProp { rho, epsilon, momentum } => {

@@ -5,6 +5,7 @@ use std::path::Path;
 use divvy_data::read_text_limited;
 use divvy_nn::Architecture;
 
+use crate::config::TrainConfig;
 use crate::error::TrainError;
 
 /// The most bytes that a file of layers may have: more than all layers that a graph may have take.
@@ -20,6 +21,14 @@ pub fn open_architecture(name: &str) -> Result<Architecture, TrainError> {
         Some(layers) => Architecture::from_toml(&layers, name)?,
         None => Architecture::by_name(name)?,
     })
+}
+
+/// The architecture that a training is to have: the one it names, with stochastic depth where that is asked for.
+///
+/// # Errors
+/// As [`open_architecture`], and [`TrainError::Architecture`] where there is nothing to skip.
+pub(crate) fn architecture_of(config: &TrainConfig) -> Result<Architecture, TrainError> {
+    Ok(open_architecture(&config.architecture)?.stochastic_depth(config.stochastic_depth as f32)?)
 }
 
 /// The text of the TOML file that someone names; none where it is not the path of one.

@@ -83,6 +83,10 @@ pub struct TrainConfig {
     /// The share of each target that is spread evenly over all answers, so that the network does not grow too sure; 0 for none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub label_smoothing: f64,
+    /// With which probability each training picture skips the layers that the last shortcut leads around; those of earlier ones it skips less often
+    /// ([`Architecture::stochastic_depth`](divvy_nn::Architecture::stochastic_depth)). 0 for none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stochastic_depth: f64,
     /// From how many sides the model is to look at pictures, on the validation pictures and at use.
     #[serde(default, skip_serializing_if = "Views::is_single")]
     pub views: Views,
@@ -215,6 +219,7 @@ impl TrainConfig {
             balance: Balance::None,
             learning_rate: 1e-3,
             label_smoothing: 0.0,
+            stochastic_depth: 0.0,
             views: Views::Single,
             length: Length::Auto,
             optimizer: Optimizer::adam(),
@@ -314,8 +319,9 @@ mod tests {
         config.patience = NonZeroU32::new(7);
         config.keep_best = 3;
         config.label_smoothing = 0.1;
+        config.stochastic_depth = 0.15;
         config.views = Views::Mirrored;
-        config.optimizer = Optimizer::nesterov(0.9).weight_decay(1e-4).clip_norm(1.0).average(0.99);
+        config.optimizer = Optimizer::nesterov_w(0.9, 1e-4).clip_norm(1.0).average(0.99);
         let folds = [None, Some(Folds::Each(5)), Some(Folds::One(Fold::new(2, 5).unwrap()))];
         for (length, folds) in [Length::Auto, Length::Epochs(3), Length::Minutes(0.5)].into_iter().zip(folds)
         {

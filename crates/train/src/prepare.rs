@@ -7,7 +7,7 @@ use divvy_model::targets;
 use divvy_nn::{Circumstances, Cpu, Head, Metric, Network};
 use divvy_rules::{Diagnostic, Place, Policy, Rule};
 
-use crate::architecture::open_architecture;
+use crate::architecture::architecture_of;
 use crate::config::{Folds, Length, TrainConfig};
 use crate::error::TrainError;
 use crate::evaluate::require_exclusive;
@@ -51,7 +51,7 @@ pub(crate) fn prepare(config: &TrainConfig, cpu: &Cpu) -> Result<Prepared, Train
     let dataset = open(config)?;
     let channels = config.channels.unwrap_or_else(|| dataset.channels());
     let preprocess = Preprocess::new(config.size, config.size, channels)?;
-    let architecture = open_architecture(&config.architecture)?;
+    let architecture = architecture_of(config)?;
     let exclusive = dataset.label_kind() == LabelKind::Classes;
     let decision = architecture.decide(&config.wiring, config.task, dataset.classes().len(), exclusive)?;
     let (head, metric) = (decision.head(), decision.metric());
@@ -246,6 +246,13 @@ fn check_settings(config: &TrainConfig) -> Result<(), TrainError> {
         return refuse(
             "label_smoothing",
             config.label_smoothing.to_string(),
+            "give a share from 0 to below 1, such as 0.1",
+        );
+    }
+    if !(0.0..1.0).contains(&(config.stochastic_depth as f32)) {
+        return refuse(
+            "stochastic_depth",
+            config.stochastic_depth.to_string(),
             "give a share from 0 to below 1, such as 0.1",
         );
     }

@@ -178,7 +178,7 @@ pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "N", value_parser = seed)]
     pub(crate) seed: Option<u64>,
 
-    /// The rule by which weights move [default: adamw, for `resnet8`, `resnet9` and `resnet9_photo` of 20,000 pictures and more sgd]
+    /// The rule by which weights move [default: adamw, for `resnet8`, `resnet9` and `resnet9_photo` of 20,000 pictures and more sgdw]
     #[arg(long, value_name = "RULE")]
     pub(crate) optimizer: Option<OptimizerChoice>,
 
@@ -186,8 +186,8 @@ pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) average: Option<f64>,
 
-    /// How fast weights decay towards 0: of adamw the share that a rate of 1 would take at each step, else what is added to the gradient; norms and
-    /// biases do not [default: as suits network and optimizer]
+    /// How fast weights decay towards 0: of adamw and sgdw the share that a rate of 1 would take at each step, else what is added to the gradient; norms
+    /// and biases do not [default: as suits network and optimizer]
     #[arg(long, value_name = "RATE", value_parser = at_least_zero)]
     pub(crate) weight_decay: Option<f64>,
 
@@ -199,6 +199,11 @@ pub(crate) struct RecipeArgs {
     /// each picture belongs to one group, else 0]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) label_smoothing: Option<f64>,
+
+    /// Let each training picture skip the layers that the last shortcut of the network leads around with this probability, those of earlier ones with a lower one,
+    /// such as 0.1 (stochastic depth) [default: 0]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) stochastic_depth: Option<f64>,
 
     /// How training pictures are changed at random: none, light, standard, strong, or a TOML file of settings (docs/augment.md);
     /// without mirroring where the groups' names forbid it [default: standard, for photos with `CutMix`; of 20,000
@@ -394,6 +399,7 @@ pub(crate) enum OptimizerChoice {
     Adam,
     Adamw,
     Sgd,
+    Sgdw,
     Rmsprop,
 }
 

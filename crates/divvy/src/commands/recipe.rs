@@ -37,6 +37,7 @@ impl RecipeArgs {
             task: self.task.and_then(TaskChoice::task),
             wiring: self.wiring(),
             augment: self.augment.clone().map(AugmentFlag::choice).transpose()?,
+            stochastic_depth: self.stochastic_depth.unwrap_or_default(),
             minutes,
         };
         let recipe = Recipe::choose(&facts, &stated);
@@ -115,6 +116,7 @@ impl RecipeArgs {
             balance: self.balance.map_or(base.balance, BalanceFlag::balance),
             views: self.views.unwrap_or(base.views),
             label_smoothing: self.label_smoothing.unwrap_or(base.label_smoothing),
+            stochastic_depth: self.stochastic_depth.unwrap_or(base.stochastic_depth),
             learning_rate: usual_rate,
             optimizer,
             ..base
@@ -138,6 +140,7 @@ pub(super) fn optimizer(choice: OptimizerChoice) -> (Optimizer, f64) {
         OptimizerChoice::Adam => (Optimizer::adam(), 1e-3),
         OptimizerChoice::Adamw => (Optimizer::adam_w(0.01), 1e-3),
         OptimizerChoice::Sgd => (Optimizer::nesterov(0.9), 1e-2),
+        OptimizerChoice::Sgdw => (Optimizer::nesterov_w(0.9, 5e-3), 1e-2),
         OptimizerChoice::Rmsprop => (Optimizer::rms_prop(), 1e-3),
     }
 }

@@ -280,6 +280,7 @@ fn unknown_values_of_flags() {
         ("--lr", "0"),
         ("--patience", "0"),
         ("--label-smoothing", "1"),
+        ("--stochastic-depth", "1"),
         ("--views", "twice"),
         ("--average", "1"),
         ("--average", "nan"),

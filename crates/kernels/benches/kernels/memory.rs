@@ -143,7 +143,7 @@ fn dropout_of_half(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
     let x = numbers(map.shape.input_len());
     let mut y = x.clone();
     let key = DropoutKey { seed: 1, step: 2, layer: 3 };
-    bencher.counter(bytes(2 * x.len())).bench_local(|| dropout(&CPU, key, 0.5, &x, &mut y));
+    bencher.counter(bytes(2 * x.len())).bench_local(|| dropout(&CPU, key, 0.5, 1, &x, &mut y));
 }
 
 #[divan::bench(args = maps())]

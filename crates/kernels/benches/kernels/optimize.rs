@@ -12,7 +12,7 @@ const PARAMETERS: [usize; 2] = [73_856, 8_523_586];
 
 pub(crate) const ADAM: Adam =
     Adam { lr: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0, decoupled: false, step: 10 };
-const SGD: Sgd = Sgd { lr: 1e-3, momentum: 0.9, nesterov: true, weight_decay: 5e-4 };
+const SGD: Sgd = Sgd { lr: 1e-3, momentum: 0.9, nesterov: true, weight_decay: 5e-4, decoupled: true };
 const RMS_PROP: RmsProp = RmsProp { lr: 1e-3, rho: 0.9, epsilon: 1e-8, momentum: 0.0, weight_decay: 0.0 };
 
 /// A step by a rule that reads and writes so many numbers of each parameter.

@@ -128,7 +128,7 @@ fn rules() -> [Rule; 3] {
         step: 3,
     };
     [
-        Rule::Sgd(Sgd { lr: 0.1, momentum: 0.0, nesterov: false, weight_decay: 0.01 }),
+        Rule::Sgd(Sgd { lr: 0.1, momentum: 0.0, nesterov: false, weight_decay: 0.01, decoupled: true }),
         Rule::Adam(adam),
         Rule::RmsProp(RmsProp { lr: 0.01, rho: 0.99, epsilon: 1e-3, momentum: 0.0, weight_decay: 0.05 }),
     ]

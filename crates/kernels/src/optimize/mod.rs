@@ -12,7 +12,8 @@ use crate::columns::{Fold, Grid, column_sums, column_sums_scratch};
 use crate::elementwise::{Elementwise, elementwise};
 use crate::simd::Simd;
 
-/// Stochastic gradient descent (`torch.optim.SGD`, dampening 0).
+/// Stochastic gradient descent (`torch.optim.SGD`, dampening 0) and SGDW, where weight decay is decoupled from the gradient (Loshchilov
+/// and Hutter, arXiv 1711.05101; `keras.optimizers.SGD` with a `weight_decay`).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Sgd {
     /// Learning rate.
@@ -21,8 +22,10 @@ pub struct Sgd {
     pub momentum: f64,
     /// Whether to look ahead by the momentum (Sutskever et al. 2013).
     pub nesterov: bool,
-    /// Times the parameter, added to the gradient.
+    /// Times the parameter, added to the gradient (SGD) or, times the learning rate, taken off the parameter (SGDW).
     pub weight_decay: f64,
+    /// Whether the weight decay is SGDW's.
+    pub decoupled: bool,
 }
 
 /// Adam (`torch.optim.Adam`; Kingma and Ba, arXiv 1412.6980) and `AdamW` (`torch.optim.AdamW`; Loshchilov and Hutter, arXiv
@@ -63,9 +66,9 @@ pub struct RmsProp {
 /// How parameters follow their gradients.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Rule {
-    /// With `g = grad + weight_decay * param`: `velocity = momentum * velocity + g`, then `param -= lr * d` where d is
-    /// `velocity`, or `g + momentum * velocity` with Nesterov's. The first state is `velocity`; without momentum d is g, and
-    /// there is no state.
+    /// With `g = grad + weight_decay * param` (or `g = grad` and first `param *= 1 - lr * weight_decay`, decoupled):
+    /// `velocity = momentum * velocity + g`, then `param -= lr * d` where d is `velocity`, or `g + momentum * velocity` with
+    /// Nesterov's. The first state is `velocity`; without momentum d is g, and there is no state.
     Sgd(Sgd),
     /// With `g = grad + weight_decay * param` (or `g = grad` and first `param *= 1 - lr * weight_decay`, decoupled):
     /// `m += (1 - beta1) * (g - m)`, `v = beta2 * v + (1 - beta2) * g^2`, then

@@ -4,21 +4,43 @@ use super::{Adam, RmsProp, Sgd};
 use crate::elementwise::Elementwise;
 use crate::simd::Simd;
 
+/// Where weight decay pulls: at the gradient or, decoupled, at the parameter. The other is left as it is.
+#[derive(Clone, Copy)]
+struct Decay {
+    /// Times the parameter, added to the gradient.
+    coupled: f32,
+    /// What decoupled weight decay leaves of the parameter.
+    keep: f32,
+}
+
+impl Decay {
+    fn new(weight_decay: f64, lr: f64, decoupled: bool) -> Self {
+        if decoupled {
+            Self { coupled: 0.0, keep: (1.0 - lr * weight_decay) as f32 }
+        } else {
+            Self { coupled: weight_decay as f32, keep: 1.0 }
+        }
+    }
+
+    /// The gradient and the parameter that the rule goes on with.
+    #[inline(always)]
+    fn apply<S: Simd>(self, simd: S, gradient: S::V, param: S::V) -> (S::V, S::V) {
+        let gradient = simd.mul_add(param, simd.splat(self.coupled), gradient);
+        (gradient, simd.mul(param, simd.splat(self.keep)))
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct GradientDescent {
     gradient_scale: f32,
     lr: f32,
-    weight_decay: f32,
+    decay: Decay,
 }
 
 impl GradientDescent {
     #[inline(always)]
-    fn decayed<S: Simd>(self, simd: S, gradient: S::V, param: S::V) -> S::V {
-        simd.mul_add(
-            param,
-            simd.splat(self.weight_decay),
-            simd.mul(gradient, simd.splat(self.gradient_scale)),
-        )
+    fn decayed<S: Simd>(self, simd: S, gradient: S::V, param: S::V) -> (S::V, S::V) {
+        self.decay.apply(simd, simd.mul(gradient, simd.splat(self.gradient_scale)), param)
     }
 
     #[inline(always)]
@@ -30,7 +52,8 @@ impl GradientDescent {
 impl Elementwise<1, 1> for GradientDescent {
     #[inline(always)]
     fn apply<S: Simd>(self, simd: S, [gradient]: [S::V; 1], [param]: [S::V; 1]) -> [S::V; 1] {
-        [self.moved(simd, param, self.decayed(simd, gradient, param))]
+        let (gradient, param) = self.decayed(simd, gradient, param);
+        [self.moved(simd, param, gradient)]
     }
 }
 
@@ -44,7 +67,7 @@ impl<const NESTEROV: bool> Elementwise<1, 2> for Momentum<NESTEROV> {
     #[inline(always)]
     fn apply<S: Simd>(self, simd: S, [gradient]: [S::V; 1], [param, velocity]: [S::V; 2]) -> [S::V; 2] {
         let momentum = simd.splat(self.momentum);
-        let gradient = self.plain.decayed(simd, gradient, param);
+        let (gradient, param) = self.plain.decayed(simd, gradient, param);
         let velocity = simd.mul_add(velocity, momentum, gradient);
         let direction = if NESTEROV { simd.mul_add(velocity, momentum, gradient) } else { velocity };
         [self.plain.moved(simd, param, direction), velocity]
@@ -61,17 +84,14 @@ pub(super) struct AdamStep {
     /// What the root of `v` is multiplied by to make up for its start at zero.
     root_scale: f32,
     epsilon: f32,
-    /// What decoupled weight decay leaves of the parameter.
-    keep: f32,
-    weight_decay: f32,
+    decay: Decay,
 }
 
 impl Elementwise<1, 3> for AdamStep {
     #[inline(always)]
     fn apply<S: Simd>(self, simd: S, [gradient]: [S::V; 1], [param, m, v]: [S::V; 3]) -> [S::V; 3] {
         let gradient = simd.mul(gradient, simd.splat(self.gradient_scale));
-        let gradient = simd.mul_add(param, simd.splat(self.weight_decay), gradient);
-        let param = simd.mul(param, simd.splat(self.keep));
+        let (gradient, param) = self.decay.apply(simd, gradient, param);
         let m = simd.mul_add(simd.sub(gradient, m), simd.splat(self.gain1), m);
         let square = simd.mul(simd.mul(gradient, gradient), simd.splat(self.gain2));
         let v = simd.mul_add(v, simd.splat(self.beta2), square);
@@ -171,7 +191,8 @@ averaged!(3, 4, first, second);
 
 impl GradientDescent {
     pub(super) fn new(sgd: &Sgd, gradient_scale: f32) -> Self {
-        Self { gradient_scale, lr: sgd.lr as f32, weight_decay: sgd.weight_decay as f32 }
+        let decay = Decay::new(sgd.weight_decay, sgd.lr, sgd.decoupled);
+        Self { gradient_scale, lr: sgd.lr as f32, decay }
     }
 }
 
@@ -189,8 +210,7 @@ impl AdamStep {
             step_size: (adam.lr / correction(adam.beta1)) as f32,
             root_scale: (1.0 / correction(adam.beta2).sqrt()) as f32,
             epsilon: adam.epsilon as f32,
-            keep: if adam.decoupled { (1.0 - adam.lr * adam.weight_decay) as f32 } else { 1.0 },
-            weight_decay: if adam.decoupled { 0.0 } else { adam.weight_decay as f32 },
+            decay: Decay::new(adam.weight_decay, adam.lr, adam.decoupled),
         }
     }
 }

@@ -43,12 +43,14 @@ fn assert_follows(what: &str, rule: impl Fn(u64) -> Rule, of_one: impl Fn(State,
 #[test]
 fn sgd_follows_its_definition() {
     for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
-        let sgd = Sgd { lr: 0.1, momentum, nesterov, weight_decay: 0.01 };
-        assert_follows(
-            &format!("{sgd:?}"),
-            |_| Rule::Sgd(sgd),
-            |state, g, step| reference::sgd(&sgd, state, g, step),
-        );
+        for (decoupled, weight_decay) in [(false, 0.01), (true, 0.1)] {
+            let sgd = Sgd { lr: 0.1, momentum, nesterov, weight_decay, decoupled };
+            assert_follows(
+                &format!("{sgd:?}"),
+                |_| Rule::Sgd(sgd),
+                |state, g, step| reference::sgd(&sgd, state, g, step),
+            );
+        }
     }
 }
 
@@ -81,7 +83,9 @@ fn rmsprop_follows_its_definition() {
 fn an_average_follows_the_parameters_of_every_rule_and_moves_none() {
     let rate = 0.3;
     let adam = |step| Rule::Adam(Adam { step, ..ADAM });
-    let sgd = |momentum, nesterov| Rule::Sgd(Sgd { lr: 0.1, momentum, nesterov, weight_decay: 0.01 });
+    let sgd = |momentum, nesterov| {
+        Rule::Sgd(Sgd { lr: 0.1, momentum, nesterov, weight_decay: 0.01, decoupled: false })
+    };
     let rmsprop = |momentum| {
         Rule::RmsProp(RmsProp { lr: 0.01, rho: 0.99, epsilon: 1e-3, momentum, weight_decay: 0.05 })
     };
@@ -133,7 +137,7 @@ fn an_average_follows_the_parameters_of_every_rule_and_moves_none() {
 fn without_momentum_no_velocity_is_needed() {
     let cpu = Cpu::new(1);
     let mut params = [1.0, 2.0];
-    let sgd = Sgd { lr: 0.5, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+    let sgd = Sgd { lr: 0.5, momentum: 0.0, nesterov: false, weight_decay: 0.0, decoupled: false };
     step(&cpu, Rule::Sgd(sgd), &mut params, &[1.0, -2.0], [&mut [], &mut []]);
     assert_eq!(params, [0.5, 3.0]);
     let rmsprop = RmsProp { lr: 0.5, rho: 0.0, epsilon: 0.0, momentum: 0.0, weight_decay: 0.0 };
@@ -176,7 +180,7 @@ fn sums_of_squares_of_any_length() {
 
 #[test]
 fn a_scale_of_the_gradients_is_the_same_as_scaled_gradients() {
-    let sgd = Sgd { lr: 0.1, momentum: 0.9, nesterov: true, weight_decay: 0.01 };
+    let sgd = Sgd { lr: 0.1, momentum: 0.9, nesterov: true, weight_decay: 0.01, decoupled: true };
     let adam = Adam {
         lr: 0.01,
         beta1: 0.9,

@@ -12,7 +12,11 @@ pub(crate) struct State {
 
 /// `first` is the velocity.
 pub(crate) fn sgd(o: &Sgd, mut s: State, mut g: f64, step: u64) -> State {
-    g += o.weight_decay * s.param;
+    if o.decoupled {
+        s.param -= o.lr * o.weight_decay * s.param;
+    } else {
+        g += o.weight_decay * s.param;
+    }
     if o.momentum != 0.0 {
         s.first = if step > 1 { o.momentum * s.first + g } else { g };
         g = if o.nesterov { g + o.momentum * s.first } else { s.first };

@@ -1,6 +1,7 @@
 //! Networks below the head, by name or from a file.
 
 mod file;
+mod stochastic_depth;
 mod torchvision;
 
 use std::collections::BTreeMap;
@@ -124,6 +125,14 @@ pub enum ArchitectureError {
         /// The smallest height and width with which the network can be built, where size is the trouble.
         smallest: Option<usize>,
     },
+    /// Stochastic depth is asked for where nothing can be skipped.
+    #[error(
+        "{origin}: stochastic depth has nothing to drop: no sum in the network has one input with fewer layers behind it than another, a shortcut; take one that has, such as resnet9_photo, or leave it out"
+    )]
+    NoShortcuts {
+        /// The file, or the architecture's name.
+        origin: String,
+    },
 }
 
 impl ArchitectureError {
@@ -132,7 +141,7 @@ impl ArchitectureError {
         match self {
             Self::Finding(finding) => Some(finding),
             Self::Build { source, .. } => source.finding(),
-            Self::Unknown(_) | Self::File { .. } => None,
+            Self::Unknown(_) | Self::File { .. } | Self::NoShortcuts { .. } => None,
         }
     }
 }

@@ -259,10 +259,10 @@ impl Memory<'_, '_> {
         self.parameters.table.range(id)
     }
 
-    fn dropout(&mut self, rate: f32, layer: u32, x: BufferId, y: BufferId) {
+    fn dropout(&mut self, rate: f32, layer: u32, together: usize, [x, y]: [BufferId; 2]) {
         let Randomness { seed, step } = self.randomness;
         let [x, y] = buffers(self.arena, self.plan, [x, y]);
-        kernels::dropout(self.cpu, DropoutKey { seed, step, layer }, rate, x, y);
+        kernels::dropout(self.cpu, DropoutKey { seed, step, layer }, rate, together, x, y);
     }
 
     /// Where a buffer lies; an empty part for none.
@@ -397,8 +397,10 @@ impl Memory<'_, '_> {
                 let [x, y, dy, dx] = buffers(self.arena, plan, [x, y, dy, dx]);
                 kernels::global_max_pool_backward(cpu, batch, pixels, channels, x, y, dy, dx);
             }
-            Op::Dropout { rate, layer, x, y } => self.dropout(rate, layer, x, y),
-            Op::DropoutBackward { rate, layer, dy, dx } => self.dropout(rate, layer, dy, dx),
+            Op::Dropout { rate, layer, together, x, y } => self.dropout(rate, layer, together, [x, y]),
+            Op::DropoutBackward { rate, layer, together, dy, dx } => {
+                self.dropout(rate, layer, together, [dy, dx]);
+            }
             Op::ZeroPad { ref shape, x, y } => {
                 let [x, y] = buffers(self.arena, plan, [x, y]);
                 kernels::zero_pad_forward(cpu, shape, x, y);

@@ -9,17 +9,28 @@ use crate::shape::Shape;
 
 /// In training, each value is set to 0 with probability `rate` and the others are divided by `1 − rate`; otherwise
 /// nothing happens (Srivastava et al. 2014).
+///
+/// With [`Dropout::whole`] the values of a sample are dropped together. On what is added to a shortcut that is stochastic depth (Huang et al.
+/// 2016): a sample skips the layers in between.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dropout {
     /// The share of values dropped, at least 0 and below 1.
     pub rate: f32,
+    /// Whether all values of a sample are dropped or none, as with Keras's `noise_shape` of `(None, 1, 1, 1)`. Off by default.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
 }
 
 impl Dropout {
     /// Drops the given share of values.
     pub fn new(rate: f32) -> Self {
-        Self { rate }
+        Self { rate, whole: false }
+    }
+
+    /// Drops whole samples.
+    pub fn whole(self) -> Self {
+        Self { whole: true, ..self }
     }
 }
 
@@ -37,8 +48,9 @@ impl LayerRule for Dropout {
             return inputs[0];
         }
         let y = lowering.value(inputs[0].shape);
-        let layer = lowering.layer_number();
-        lowering.push(Op::Dropout { rate: self.rate, layer, x: inputs[0].buffer, y: y.buffer });
+        let (rate, layer) = (self.rate, lowering.layer_number());
+        let together = if self.whole { y.shape.len() } else { 1 };
+        lowering.push(Op::Dropout { rate, layer, together, x: inputs[0].buffer, y: y.buffer });
         y
     }
 }

@@ -389,8 +389,8 @@ impl<'a, 'b> Backward<'a, 'b> {
                 let scale = dropout_scale(rate);
                 self.give_before(x, |dx| Op::MaskBackward { scale, y, dy, dx });
             }
-            Op::Dropout { rate, layer, x, .. } => {
-                self.give(x, |dx| Op::DropoutBackward { rate, layer, dy, dx });
+            Op::Dropout { rate, layer, together, x, .. } => {
+                self.give(x, |dx| Op::DropoutBackward { rate, layer, together, dy, dx });
             }
             Op::ZeroPad { shape, x, .. } => self.give(x, |dx| Op::ZeroPadBackward { shape, dy, dx }),
             Op::PutChannels { rows, channels, width, offset, x, .. } => {

@@ -73,6 +73,41 @@ fn two_layers_draw_masks_of_their_own() {
     assert!(mask.iter().all(|&value| value == 0.0 || (value - SCALE * SCALE).abs() < 1e-6));
 }
 
+/// One hidden unit for each sample, which sees the sample alone, so that the last layer's gradient tells whether it was dropped forwards, and the hidden
+/// layer's whether it was backwards.
+#[test]
+fn the_gradient_of_a_sample_passes_where_its_values_did() {
+    const SAMPLES: usize = 60;
+    let mut images = vec![0.0; SAMPLES * SAMPLES];
+    (0..SAMPLES).for_each(|sample| images[sample * (SAMPLES + 1)] = 1.0);
+    let batch = Batch { images, targets: vec![-0.5; SAMPLES], size: SAMPLES };
+    for activation in [Activation::Linear, Activation::Relu, Activation::Tanh] {
+        let hidden = Dense::new(3).activation(activation).kernel_initializer(Initializer::Ones);
+        let layers = Sequential::new([SAMPLES]).add(hidden).add(Dropout::new(RATE).whole());
+        let network = number(layers.add(Dense::new(1).kernel_initializer(Initializer::Ones)));
+        let mut values = engine(network.clone(), 2, 0);
+        let (loss, gradients) = loss_and_gradients(&mut values, &batch);
+        let of =
+            |name| &gradients.iter().find(|it| it.name == name).expect("a parameter of the network").values;
+        let (rows, rest) = of("dense/kernel").as_chunks::<3>();
+        assert!(rest.is_empty() && rows.iter().all(|row| row.iter().all(|g| (*g == 0.0) == (row[0] == 0.0))));
+        let dropped = rows.iter().filter(|row| row[0] == 0.0).count();
+        assert!((1..SAMPLES).contains(&dropped), "{dropped} of {SAMPLES}");
+        // Forwards a sample is answered with 0 where it was dropped, else with what its three units give: half the squares of how far that is from -0.5.
+        let unit = f64::from(match activation {
+            Activation::Tanh => 1.0_f32.tanh(),
+            _ => 1.0,
+        });
+        let answer = 3.0 * unit * f64::from(SCALE);
+        let kept = (SAMPLES - dropped) as f64;
+        let expected = (dropped as f64 * 0.25 + kept * (answer + 0.5).powi(2)) / SAMPLES as f64;
+        assert!(
+            (f64::from(loss) - expected).abs() < 1e-4 * expected,
+            "{activation:?}: {loss}, not {expected}"
+        );
+    }
+}
+
 #[test]
 fn the_gradient_passes_where_the_value_did() {
     const HIDDEN: usize = 500;
@@ -84,6 +119,37 @@ fn the_gradient_passes_where_the_value_did() {
     let backward: Vec<bool> = of("dense/bias").iter().map(|&g| g != 0.0).collect();
     assert_eq!(forward, backward);
     assert!(forward.contains(&true) && forward.contains(&false));
+}
+
+/// As many samples as inputs are pairs: each sample has ones in a pair of its own, whose weights' gradients are what its dropout lets through.
+#[test]
+fn whole_samples_are_dropped_each_by_a_draw_of_its_own() {
+    const SAMPLES: usize = 800;
+    let sum = Dense::new(1).kernel_initializer(Initializer::Zeros);
+    let network = || number(Sequential::new([2 * SAMPLES]).add(Dropout::new(RATE).whole()).add(sum.clone()));
+    let mut images = vec![0.0; SAMPLES * 2 * SAMPLES];
+    for sample in 0..SAMPLES {
+        images[sample * 2 * SAMPLES + 2 * sample..][..2].fill(1.0);
+    }
+    // The loss is the mean over samples.
+    let targets = vec![-0.5 * SAMPLES as f32; SAMPLES];
+    let batch = Batch { images, targets, size: SAMPLES };
+    let masks = |threads| {
+        let (_, mut gradients) = loss_and_gradients(&mut engine(network(), threads, 0), &batch);
+        gradients.retain(|gradient| gradient.name == "dense/kernel");
+        gradients.remove(0).values
+    };
+    let mask = masks(1);
+    assert_eq!(mask, masks(3));
+    let (pairs, rest) = mask.as_chunks::<2>();
+    assert!(
+        rest.is_empty() && pairs.iter().all(|[first, second]| first == second),
+        "a sample is dropped whole"
+    );
+    assert!(pairs.iter().all(|[value, _]| *value == 0.0 || (value - SCALE).abs() < 1e-5));
+    let dropped = pairs.iter().filter(|[value, _]| *value == 0.0).count() as f32 / SAMPLES as f32;
+    // Five standard deviations of a binomial distribution of 800 draws.
+    assert!((dropped - RATE).abs() < 5.0 * 0.0153, "{dropped}");
 }
 
 #[test]

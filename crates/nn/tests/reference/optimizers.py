@@ -29,6 +29,22 @@ def rule(kind, **settings):
     return {"type": kind, **settings}
 
 
+class SGDW(torch.optim.SGD):
+    """Decoupled weight decay, as keras.optimizers.SGD(weight_decay=...) has it: before each step a parameter loses rate * decay of itself."""
+
+    def __init__(self, parameters, **settings):
+        super().__init__(parameters, **settings)
+        for group in self.param_groups:
+            group["decoupled"], group["weight_decay"] = group["weight_decay"], 0.0
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.mul_(1 - group["lr"] * group["decoupled"])
+        super().step()
+
+
 # Name: divvy's optimizer, the same in PyTorch, the first rate.
 CASES = {
     "sgd": ({"rule": rule("sgd")}, torch.optim.SGD, {}, 0.5),
@@ -49,6 +65,12 @@ CASES = {
         {"rule": rule("sgd", momentum=0.75, nesterov=True), "weight_decay": 0.05, "bias_rate": 8.0},
         torch.optim.SGD,
         {"momentum": 0.75, "nesterov": True, "weight_decay": 0.05, "bias_rate": 8.0},
+        0.03125,
+    ),
+    "sgd_w": (
+        {"rule": rule("sgd_w", momentum=0.75, nesterov=True), "weight_decay": 0.25, "bias_rate": 8.0},
+        SGDW,
+        {"momentum": 0.75, "nesterov": True, "weight_decay": 0.25, "bias_rate": 8.0},
         0.03125,
     ),
     "sgd, clipped": ({"rule": rule("sgd"), "clip_norm": 0.25}, torch.optim.SGD, {"clip": 0.25}, 0.5),

@@ -128,6 +128,8 @@ pub struct Stated {
     pub wiring: Wiring,
     /// How pictures are changed.
     pub augment: Option<AugmentChoice>,
+    /// How often layers are skipped in training; 0 for never.
+    pub stochastic_depth: f64,
     /// Minutes that a training may take.
     pub minutes: Option<f64>,
 }

@@ -179,12 +179,10 @@ impl Recipe {
         let has_shortcuts = [SMALL_NETWORK, "resnet9", PHOTO_NETWORK].contains(&architecture);
         let (name, optimizer, rate, why) = match (has_shortcuts, facts.parts.images) {
             (true, FEW..) if architecture == SMALL_NETWORK => {
-                let optimizer = Optimizer::nesterov(0.85).weight_decay(1.5e-3).bias_rate(64.0);
-                ("sgd", optimizer, 0.1, "the better with many pictures; biases move 64 times as fast")
+                let optimizer = Optimizer::nesterov_w(0.85, 0.01).bias_rate(64.0);
+                ("sgdw", optimizer, 0.1, "the better with many pictures; biases move 64 times as fast")
             }
-            (true, FEW..) => {
-                ("sgd", Optimizer::nesterov(0.9).weight_decay(5e-4), 0.1, "the better with many pictures")
-            }
+            (true, FEW..) => ("sgdw", Optimizer::nesterov_w(0.9, 5e-3), 0.1, "the better with many pictures"),
             (true, _) if self.is_photo_network() => {
                 ("adamw", Optimizer::adam_w(0.3), 3e-3, "learns from few pictures, too; weights decay fast")
             }
@@ -254,7 +252,8 @@ impl Recipe {
 
     /// The network that was chosen, and its head. What cannot be opened or decided is left for the training to refuse.
     fn decided(&self, facts: &Facts, stated: &Stated) -> Option<(Architecture, Head)> {
-        let architecture = open_architecture(&self.config.architecture).ok()?;
+        let depth = stated.stochastic_depth as f32;
+        let architecture = open_architecture(&self.config.architecture).ok()?.stochastic_depth(depth).ok()?;
         let decided =
             architecture.decide(&stated.wiring, stated.task, facts.classes, facts.exclusive).ok()?;
         Some((architecture, *decided.head()))

@@ -120,6 +120,7 @@ impl Space<'_> {
             task: base.task,
             wiring: base.wiring.clone(),
             augment: Some(*augment),
+            stochastic_depth: base.stochastic_depth,
             ..Stated::default()
         };
         let usual = Recipe::choose(self.facts, &stated).into_config();
@@ -151,8 +152,13 @@ impl Space<'_> {
         if !self.held.architecture {
             // `classic` is another network for each size, and so for pictures that grow, or are classified larger.
             let grows = self.held.sides && (self.base.start_size, self.base.end_size) != (None, None);
-            let suited =
-                [("resnet8", size <= 96), ("resnet9_photo", size >= 48), ("classic", size <= 128 && !grows)];
+            // It has no shortcuts either.
+            let skips = self.base.stochastic_depth > 0.0;
+            let suited = [
+                ("resnet8", size <= 96),
+                ("resnet9_photo", size >= 48),
+                ("classic", size <= 128 && !grows && !skips),
+            ];
             let others = suited.into_iter().filter(|(name, suits)| *suits && *name != self.base.architecture);
             architectures.extend(others.map(|(name, _)| name.to_owned()));
         }
@@ -240,6 +246,7 @@ mod tests {
     use divvy_nn::Isa;
 
     use super::*;
+    use crate::architecture::architecture_of;
     use crate::recipe::{Machine, Parts};
 
     fn facts(images: usize, side: usize) -> Facts {
@@ -280,6 +287,22 @@ mod tests {
         assert_ne!(candidates[1..], drawn(&facts, Held::default(), 8)[1..]);
         let space = Space { base: &candidates[0], facts: &facts, held: Held::default() };
         assert_eq!(space.candidates(9), candidates[..9]);
+    }
+
+    #[test]
+    fn where_layers_are_skipped_every_network_has_shortcuts() {
+        let facts = facts(2000, 90);
+        let candidates = |stochastic_depth| {
+            let base = Recipe::choose(&facts, &Stated::default()).into_config();
+            let base = TrainConfig { stochastic_depth, ..base };
+            Space { base: &base, facts: &facts, held: Held::default() }.candidates(40)
+        };
+        assert!(candidates(0.0).iter().any(|candidate| candidate.architecture == "classic"));
+        let skipping = candidates(0.1);
+        assert!(skipping.iter().any(|candidate| candidate.architecture != skipping[0].architecture));
+        for candidate in skipping {
+            architecture_of(&candidate).expect("it has shortcuts");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Instant;
 use divvy_data::{Augment, DataError, Dataset, OpenOptions, Split, StoreOptions};
 use divvy_eval::Report;
 use divvy_model::{Calibration, Classifier, Model};
-use divvy_nn::{Activation, Cpu, Optimizer, Schedule, Task, Warmup, Wiring};
+use divvy_nn::{Activation, Cpu, Layer, Optimizer, Schedule, Task, Warmup, Wiring};
 use divvy_train::{Contents, Ending, Event, Length, RunFolder, TrainConfig, TrainError, evaluate, train};
 
 use crate::common::{no_stop, setting};
@@ -201,6 +201,42 @@ fn smoothed_labels_are_learnt_as_far_as_they_go() {
     let entropy = -(0.8 * 0.8_f64.ln() + 0.2 * 0.2_f64.ln());
     assert!(losses.iter().all(|&loss| loss >= entropy - 1e-6), "{losses:?} below {entropy}");
     assert!(losses.last().is_some_and(|&last| last < entropy + 0.1), "{losses:?} far above {entropy}");
+}
+
+#[test]
+fn layers_are_skipped_where_there_are_shortcuts() {
+    let (folder, config) = setting(12);
+    let run = |name: &str| folder.path().join(name);
+    let skipping = TrainConfig { stochastic_depth: 0.3, length: Length::Epochs(2), ..config };
+    let refused = train(&skipping, &run("refused"), Cpu::new(1), &mut |_: &Event| {}, &no_stop());
+    let message = refused.unwrap_err().to_string();
+    assert!(message.contains("stochastic depth has nothing to drop"), "{message}");
+    let skipping = TrainConfig { architecture: "resnet8".to_owned(), ..skipping };
+    let trained = |config: &TrainConfig, name: &str, threads| {
+        train(config, &run(name), Cpu::new(threads), &mut |_: &Event| {}, &no_stop()).unwrap();
+        Model::open(&run(name)).unwrap()
+    };
+    let model = trained(&skipping, "skipping", 1);
+    assert_eq!(RunFolder::open(&run("skipping")).unwrap().read_config().unwrap().stochastic_depth, 0.3);
+    let rates = |model: &Model| -> Vec<f32> {
+        let nodes = model.network().graph().nodes().iter();
+        nodes
+            .filter_map(|node| if let Layer::Dropout(it) = &node.layer { Some(it.rate) } else { None })
+            .collect()
+    };
+    let found = rates(&model);
+    assert!(
+        found.iter().zip([0.1, 0.2, 0.3]).all(|(rate, wanted)| (rate - wanted).abs() < 1e-6),
+        "{found:?}"
+    );
+    assert_eq!(found.len(), 3);
+    assert_eq!(trained(&skipping, "again", 3).parameters(), model.parameters());
+    let whole = trained(&TrainConfig { stochastic_depth: 0.0, ..skipping }, "whole", 1);
+    let filters = |model: &Model| {
+        let mut tensors = model.parameters().expect("it is not quantised").tensors();
+        tensors.find(|tensor| tensor.name == "res1/kernel").expect("the network has such a layer").values
+    };
+    assert!(rates(&whole).is_empty() && filters(&whole) != filters(&model));
 }
 
 #[test]

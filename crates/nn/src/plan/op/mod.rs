@@ -179,10 +179,11 @@ pub enum Op {
         dy: BufferId,
         dx: BufferId,
     },
-    /// `y = x mask / (1 - rate)`; the mask is a function of the seed, the step, `layer` and the element's place
-    Dropout { rate: f32, layer: u32, x: BufferId, y: BufferId },
+    /// `y = x mask / (1 - rate)`; the mask is a function of the seed, the step, `layer` and the element's place divided by
+    /// `together`
+    Dropout { rate: f32, layer: u32, together: usize, x: BufferId, y: BufferId },
     /// `dx = dy mask / (1 - rate)`, the same mask
-    DropoutBackward { rate: f32, layer: u32, dy: BufferId, dx: BufferId },
+    DropoutBackward { rate: f32, layer: u32, together: usize, dy: BufferId, dx: BufferId },
     /// `dx = scale dy` where y, the output of `Relu` and of dropout after it, is above 0, and 0 elsewhere
     MaskBackward { scale: f32, y: BufferId, dy: BufferId, dx: BufferId },
     /// `y = x` within a border of zeros
