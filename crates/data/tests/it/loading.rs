@@ -305,18 +305,10 @@ fn a_picture_is_mirrored_in_every_second_epoch() {
         images
     };
     let epochs: Vec<_> = (0..6).map(epoch).collect();
-    for sample in 0..9 {
-        for number in 0..4 {
-            assert_ne!(
-                epochs[number][sample],
-                epochs[number + 1][sample],
-                "sample {sample} in epoch {number}"
-            );
-            assert_eq!(
-                epochs[number][sample],
-                epochs[number + 2][sample],
-                "sample {sample} in epoch {number}"
-            );
+    for (number, three) in epochs.windows(3).enumerate() {
+        assert_eq!(three[0], three[2], "epochs {number} and {}", number + 2);
+        for (sample, (image, next)) in three[0].iter().zip(&three[1]).enumerate() {
+            assert_ne!(image, next, "sample {sample} in epoch {number}");
         }
     }
 }

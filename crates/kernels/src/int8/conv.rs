@@ -66,13 +66,13 @@ pub(super) fn convolve(
         Weights::Quads(weights) => {
             let windows = Windows::new::<Quads>(shape);
             each_panel::<Quads>(team, &windows, x, outputs, scratch, |part| {
-                part.sums(path, &windows, weights, start)
+                part.sums(path, &windows, weights, start);
             });
         }
         Weights::Pairs(weights) => {
             let windows = Windows::new::<Pairs>(shape);
             each_panel::<Pairs>(team, &windows, x, outputs, scratch, |part| {
-                part.sums(path, &windows, weights, start)
+                part.sums(path, &windows, weights, start);
             });
         }
         Weights::Channels(weights) => {

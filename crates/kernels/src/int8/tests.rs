@@ -233,7 +233,9 @@ fn nothing_saturates_before_the_end() {
             let [scale, bias, low, high] = &mut case.epilogue;
             let depth = shape.kernel.0 * shape.kernel.1 * shape.channels;
             scale.fill(200.0 / (f32::from(x) * f32::from(w) * depth as f32));
-            (bias.fill(0.0), low.fill(-1e9), high.fill(1e9));
+            bias.fill(0.0);
+            low.fill(-1e9);
+            high.fill(1e9);
             case.check();
         }
     }

@@ -40,7 +40,7 @@ pub(super) struct Squares<'a> {
     shape: &'a Conv2dShape,
     outputs: (usize, usize),
     /// Rows and columns of squares.
-    squares: (usize, usize),
+    grid: (usize, usize),
     /// Of a task.
     rows: usize,
     /// Of a task.
@@ -64,12 +64,12 @@ impl<'a> Squares<'a> {
 
     pub(super) fn new(shape: &'a Conv2dShape) -> Self {
         let outputs = (shape.out_height(), shape.out_width());
-        let squares = (outputs.0.div_ceil(2), outputs.1.div_ceil(2));
-        let mut cut = Self { shape, outputs, squares, rows: 1, strips: 1 };
+        let grid = (outputs.0.div_ceil(2), outputs.1.div_ceil(2));
+        let mut cut = Self { shape, outputs, grid, rows: 1, strips: 1 };
         if !cut.is_empty() {
             let of_square = PLANES * (cut.depth() * size_of::<i16>() + STRIP * size_of::<i32>());
-            let most = (BLOCK / (of_square * squares.1)).clamp(1, squares.0);
-            cut.rows = squares.0.div_ceil(squares.0.div_ceil(most));
+            let most = (BLOCK / (of_square * grid.1)).clamp(1, grid.0);
+            cut.rows = grid.0.div_ceil(grid.0.div_ceil(most));
             let parts = TASKS.div_ceil(cut.blocks()).min(cut.all_strips());
             cut.strips = cut.all_strips().div_ceil(parts);
         }
@@ -90,7 +90,7 @@ impl<'a> Squares<'a> {
     }
 
     fn bands(&self) -> usize {
-        self.squares.0.div_ceil(self.rows)
+        self.grid.0.div_ceil(self.rows)
     }
 
     fn blocks(&self) -> usize {
@@ -99,13 +99,13 @@ impl<'a> Squares<'a> {
 
     /// Rows and columns of pixels that the squares of so many rows see.
     fn frame(&self, rows: usize) -> (usize, usize) {
-        (2 * rows + 2, 2 * self.squares.1 + 2)
+        (2 * rows + 2, 2 * self.grid.1 + 2)
     }
 
     /// The lengths of a thread's parts of scratch: bytes of a frame, numbers of transformed squares, sums of a strip's products.
     fn parts(&self) -> [usize; 3] {
         let frame = self.frame(self.rows);
-        let squares = self.rows * self.squares.1;
+        let squares = self.rows * self.grid.1;
         [
             frame.0 * frame.1 * self.shape.channels,
             PLANES * (squares * self.depth() + APART),
@@ -124,7 +124,7 @@ impl<'a> Squares<'a> {
         let piece = |index: usize, size: usize, total: usize| index * size..total.min((index + 1) * size);
         let parts = self.all_strips().div_ceil(self.strips);
         let (block, part) = (task / parts, task % parts);
-        let rows = piece(block % self.bands(), self.rows, self.squares.0);
+        let rows = piece(block % self.bands(), self.rows, self.grid.0);
         (block / self.bands(), rows, piece(part, self.strips, self.all_strips()))
     }
 
@@ -164,7 +164,7 @@ pub(super) fn transform(shape: &Conv2dShape, weights: &[i8]) -> Vec<i16> {
         let rows: [[i16; 4]; 3] =
             std::array::from_fn(|row| doubled(std::array::from_fn(|column| weight(3 * row + column))));
         for column in 0..4 {
-            let numbers = doubled([rows[0][column], rows[1][column], rows[2][column]]);
+            let numbers = doubled(rows.map(|row| row[column]));
             for (row, number) in numbers.into_iter().enumerate() {
                 let at = ((filter / STRIP * PLANES + 4 * row + column) * pairs + channel / 2) * STRIP;
                 transformed[(at + filter % STRIP) * 2 + channel % 2] = number;
@@ -205,11 +205,11 @@ pub(super) fn convolve(
         let (image, rows, strips) = squares.task(task);
         // SAFETY: a member runs one task at a time.
         let worker = unsafe { &mut workers.part(member..member + 1)[0] };
-        let count = rows.len() * squares.squares.1;
+        let count = rows.len() * squares.grid.1;
         let plane_len = count * depth + APART;
         if worker.lifted.replace((image, rows.start)) != Some((image, rows.start)) {
             squares.copy_frame(x, zero_point, image, &rows, worker.frame);
-            let (grid, channels) = ((rows.len(), squares.squares.1), squares.shape.channels);
+            let (grid, channels) = ((rows.len(), squares.grid.1), squares.shape.channels);
             path.call(Lift { frame: worker.frame, grid, channels, depth, plane_len, target: worker.squares });
         }
         let of_outputs = 2 * rows.start..squares.outputs.0.min(2 * rows.end);
@@ -232,7 +232,7 @@ pub(super) fn convolve(
             path.call(Land {
                 sums: worker.sums,
                 count,
-                columns: squares.squares.1,
+                columns: squares.grid.1,
                 outputs,
                 place,
                 start,

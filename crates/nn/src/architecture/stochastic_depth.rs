@@ -79,10 +79,9 @@ fn drop_branches(steps: &mut Vec<Step>, sum: &Sum, rate: f32) {
 
 fn free_name(steps: &[Step]) -> String {
     let is_free = |name: &String| steps.iter().all(|step| step.name.as_ref() != Some(name));
-    (1..)
-        .map(|number| format!("stochastic_depth_{number}"))
-        .find(is_free)
-        .expect("there are more numbers than steps")
+    // Of one name more than there are steps, one is free.
+    let mut names = (1..=steps.len() + 1).map(|number| format!("stochastic_depth_{number}"));
+    names.find(is_free).unwrap_or_default()
 }
 
 #[cfg(test)]

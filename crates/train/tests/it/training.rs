@@ -217,7 +217,7 @@ fn layers_are_skipped_where_there_are_shortcuts() {
         Model::open(&run(name)).unwrap()
     };
     let model = trained(&skipping, "skipping", 1);
-    assert_eq!(RunFolder::open(&run("skipping")).unwrap().read_config().unwrap().stochastic_depth, 0.3);
+    assert_eq!(RunFolder::at(&run("skipping")).read_config().unwrap().stochastic_depth, 0.3);
     let rates = |model: &Model| -> Vec<f32> {
         let nodes = model.network().graph().nodes().iter();
         nodes
@@ -230,7 +230,9 @@ fn layers_are_skipped_where_there_are_shortcuts() {
         "{found:?}"
     );
     assert_eq!(found.len(), 3);
-    assert_eq!(trained(&skipping, "again", 3).parameters(), model.parameters());
+    trained(&skipping, "again", 3);
+    let bytes = ["skipping", "again"].map(|name| fs::read(run(name).join("model.divvy")).unwrap());
+    assert!(bytes[0] == bytes[1]);
     let whole = trained(&TrainConfig { stochastic_depth: 0.0, ..skipping }, "whole", 1);
     let filters = |model: &Model| {
         let mut tensors = model.parameters().expect("it is not quantised").tensors();
