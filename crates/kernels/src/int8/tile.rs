@@ -3,6 +3,7 @@
 use super::filters::Runs;
 use super::operand::{Operand, rows_of};
 use super::path::{ByteKernel, ByteSimd};
+use crate::fetch::fetch;
 use crate::microkernel::{Grid, Strides, Taps, in_strips};
 use crate::packing::PANEL;
 
@@ -201,14 +202,25 @@ impl<O: Operand> Sweep<'_, O> {
         let mut pixel = 0;
         for tile in 0..tiles {
             let rows = each + usize::from(tile < more);
+            let ahead = self.ahead(place + N * S::LANES, tile, tiles);
             // SAFETY: `check` has shown that each pixel's windows lie within the source and the taps within the weights.
             with_rows!(rows, rows_of::<O, S>(), |R| unsafe {
-                self.tile::<S, R, N>(simd, &walk.take::<R>(), &mut sums, place);
+                self.tile::<S, R, N>(simd, &walk.take::<R>(), &mut sums, place, ahead);
             });
             // SAFETY: the finish was checked, and the pixels are of the grid.
             unsafe { self.finish.finish(simd, &sums, rows, pixel, place) };
             pixel += rows;
         }
+    }
+
+    /// What one of so many tiles fetches of the weights from the next place on, or of the next panel's.
+    #[inline(always)]
+    fn ahead(&self, place: usize, tile: usize, tiles: usize) -> Ahead<O::Weight> {
+        let step = PANEL * O::TOGETHER;
+        let steps = self.taps.rows * self.taps.columns * self.runs.steps(O::TOGETHER);
+        let next = if place < PANEL { place * O::TOGETHER } else { steps * step };
+        let part = next + tile * steps / tiles * step;
+        Ahead { at: self.weights.as_ptr().wrapping_add(part), step: step / tiles }
     }
 
     /// # Safety
@@ -221,6 +233,7 @@ impl<O: Operand> Sweep<'_, O> {
         sources: &[*const O::Pixel; R],
         out: &mut Sums,
         place: usize,
+        mut ahead: Ahead<O::Weight>,
     ) {
         // SAFETY: there is a start for each place of the panel.
         let first: [S::I; N] =
@@ -236,12 +249,20 @@ impl<O: Operand> Sweep<'_, O> {
                     *from = from.wrapping_add(offset);
                 }
                 // SAFETY: the caller promises the numbers of this run at every pixel, and their weights.
-                unsafe { multiply::<O, S, R, N, PANEL>(simd, &mut sums, &from, weights, steps) };
+                unsafe { multiply::<O, S, R, N, PANEL>(simd, &mut sums, &from, weights, steps, ahead) };
+                ahead.at = ahead.at.wrapping_add(steps * ahead.step);
                 weights = weights.wrapping_add(steps * PANEL * O::TOGETHER);
             }
         }
         out.put(simd, &sums);
     }
+}
+
+/// Weights that are fetched while others are multiplied: from `at` on, so many of them further after each step.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead<T> {
+    pub(super) at: *const T,
+    pub(super) step: usize,
 }
 
 /// Adds the products of `R` sources with weights, `[step][WIDTH filters][numbers together]`, for so many steps.
@@ -255,8 +276,10 @@ pub(super) unsafe fn multiply<O: Operand, S: ByteSimd, const R: usize, const N: 
     from: &[*const O::Pixel; R],
     weights: *const O::Weight,
     steps: usize,
+    ahead: Ahead<O::Weight>,
 ) {
     for step in 0..steps {
+        fetch(ahead.at.wrapping_add(step * ahead.step).cast());
         // SAFETY: promised by the caller.
         let w: [O::Weights<S>; N] = std::array::from_fn(|n| unsafe {
             O::weights(simd, weights.add((step * WIDTH + n * S::LANES) * O::TOGETHER))

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::operand::{Pairs, rows_of};
 use super::outputs::Outputs;
 use super::path::{ByteKernel, ByteSimd, Path};
-use super::tile::{Finish, MAX_ROWS, Sums, multiply, with_rows};
+use super::tile::{Ahead, Finish, MAX_ROWS, Sums, multiply, with_rows};
 use crate::disjoint::Disjoint;
 use crate::microkernel::in_strips;
 use crate::packing::PANEL;
@@ -352,14 +352,19 @@ impl ByteKernel for Multiply<'_> {
         assert!(weights.len() == PLANES * depth * STRIP && depth.is_multiple_of(2), "transformed weights");
         assert!(target.len() >= PLANES * count * STRIP, "sums of products");
         let tiles = count.div_ceil(const { rows_of::<Pairs, S>() });
+        let weights_len = depth * STRIP;
         for plane in 0..PLANES {
             let mut square = 0;
             for tile in 0..tiles {
                 let rows = count / tiles + usize::from(tile < count % tiles);
+                // Each tile fetches its part of the weights of the next plane, or of the next strip's first one.
+                let part = (plane + 1) * weights_len + tile * weights_len / tiles;
+                let at = weights.as_ptr().wrapping_add(part);
+                let ahead = Ahead { at, step: 2 * STRIP / tiles };
                 in_strips!(STRIP, S, |N, place| {
                     // SAFETY: the lengths are as asserted, and the squares of a tile are among them.
                     with_rows!(rows, rows_of::<Pairs, S>(), |R| unsafe {
-                        self.tile::<S, R, N>(simd, plane, square, place);
+                        self.tile::<S, R, N>(simd, plane, square, place, ahead);
                     });
                 });
                 square += rows;
@@ -380,6 +385,7 @@ impl Multiply<'_> {
         plane: usize,
         square: usize,
         place: usize,
+        ahead: Ahead<i16>,
     ) {
         const ZEROS: [i32; STRIP] = [0; STRIP];
         const { assert!(S::LANES <= STRIP) };
@@ -390,7 +396,7 @@ impl Multiply<'_> {
         // SAFETY: there are as many zeros as lanes; the caller promises numbers of squares and weights.
         unsafe {
             let mut sums = [[simd.integers(ZEROS.as_ptr()); N]; R];
-            multiply::<Pairs, S, R, N, STRIP>(simd, &mut sums, &rows, weights, depth / 2);
+            multiply::<Pairs, S, R, N, STRIP>(simd, &mut sums, &rows, weights, depth / 2, ahead);
             for (r, sums) in sums.into_iter().enumerate() {
                 let to = self.target.as_mut_ptr().add((plane * count + square + r) * STRIP + place);
                 for (n, sum) in sums.into_iter().enumerate() {
