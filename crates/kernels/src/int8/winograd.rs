@@ -307,17 +307,21 @@ impl Lift<'_> {
             |y: usize, x: usize| ((2 * row + y) * frame_columns + 2 * column + x) * self.channels + channel;
         let mut half = [[[0_i16; N]; 4]; 4];
         for x in 0..4 {
-            let read = |y: usize| -> [i16; N] {
+            let mut seen = [[0_i16; N]; 4];
+            for (y, seen) in seen.iter_mut().enumerate() {
                 let bytes = &self.frame[at(y, x)..][..N];
-                std::array::from_fn(|i| i16::from(bytes[i]))
-            };
-            for (half, numbers) in half.iter_mut().zip(lifted([read(0), read(1), read(2), read(3)])) {
+                for (number, byte) in seen.iter_mut().zip(bytes) {
+                    *number = i16::from(*byte);
+                }
+            }
+            let seen = lifted(&seen);
+            for (half, numbers) in half.iter_mut().zip(seen) {
                 half[x] = numbers;
             }
         }
         let place = (row * self.grid.1 + column) * self.depth + channel;
         for (y, half) in half.into_iter().enumerate() {
-            for (x, numbers) in lifted(half).into_iter().enumerate() {
+            for (x, numbers) in lifted(&half).into_iter().enumerate() {
                 self.target[(4 * y + x) * self.plane_len + place..][..N].copy_from_slice(&numbers);
             }
         }
@@ -325,12 +329,17 @@ impl Lift<'_> {
     }
 }
 
-/// The map of inputs.
+/// The map of inputs. Loops rather than closures, here and below: those are not compiled for the path.
 #[inline(always)]
-fn lifted<const N: usize>([a, b, c, d]: [[i16; N]; 4]) -> [[i16; N]; 4] {
-    let plus = |x: [i16; N], y: [i16; N]| std::array::from_fn(|i| x[i] + y[i]);
-    let minus = |x: [i16; N], y: [i16; N]| std::array::from_fn(|i| x[i] - y[i]);
-    [minus(a, c), plus(b, c), minus(c, b), minus(b, d)]
+fn lifted<const N: usize>([a, b, c, d]: &[[i16; N]; 4]) -> [[i16; N]; 4] {
+    let mut numbers = [*a, *b, *c, *b];
+    for i in 0..N {
+        numbers[0][i] -= c[i];
+        numbers[1][i] += c[i];
+        numbers[2][i] -= b[i];
+        numbers[3][i] -= d[i];
+    }
+    numbers
 }
 
 /// The products of all squares with one strip of filters, summed over channels: `[plane][square][16 filters]`.
@@ -458,27 +467,31 @@ impl Land<'_> {
     /// The sums of a square's outputs, `[row][column][filter]`.
     #[inline(always)]
     fn landed(&self, square: usize) -> [[[i32; STRIP]; 2]; 2] {
-        let mut half = [[[0_i32; STRIP]; 4]; 2];
-        for x in 0..4 {
-            let read = |y: usize| -> [i32; STRIP] {
-                let at = ((4 * y + x) * self.count + square) * STRIP;
-                let numbers = &self.sums[at..][..STRIP];
-                std::array::from_fn(|i| numbers[i])
-            };
-            for (half, numbers) in half.iter_mut().zip(carried_back([read(0), read(1), read(2), read(3)])) {
-                half[x] = numbers;
+        let [mut above, mut below] = [[[0_i32; STRIP]; 4]; 2];
+        for (x, (above, below)) in above.iter_mut().zip(&mut below).enumerate() {
+            let mut sums = [[0_i32; STRIP]; 4];
+            for (y, sums) in sums.iter_mut().enumerate() {
+                sums.copy_from_slice(&self.sums[((4 * y + x) * self.count + square) * STRIP..][..STRIP]);
+            }
+            [*above, *below] = carried_back(&sums);
+        }
+        let mut outputs = [carried_back(&above), carried_back(&below)];
+        for fourfold in outputs.as_flattened_mut() {
+            for (sum, start) in fourfold.iter_mut().zip(self.start) {
+                *sum = (*sum >> 2).wrapping_add(*start);
             }
         }
-        half.map(|row| {
-            carried_back(row)
-                .map(|fourfold| std::array::from_fn(|i| (fourfold[i] >> 2).wrapping_add(self.start[i])))
-        })
+        outputs
     }
 }
 
 /// The map of products to outputs.
 #[inline(always)]
-fn carried_back([a, b, c, d]: [[i32; STRIP]; 4]) -> [[i32; STRIP]; 2] {
-    let upper = std::array::from_fn(|i| a[i].wrapping_add(b[i]).wrapping_add(c[i]));
-    [upper, std::array::from_fn(|i| b[i].wrapping_sub(c[i]).wrapping_sub(d[i]))]
+fn carried_back([a, b, c, d]: &[[i32; STRIP]; 4]) -> [[i32; STRIP]; 2] {
+    let mut outputs = [*a, *b];
+    for i in 0..STRIP {
+        outputs[0][i] += b[i] + c[i];
+        outputs[1][i] -= c[i] + d[i];
+    }
+    outputs
 }
