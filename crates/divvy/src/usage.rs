@@ -91,7 +91,7 @@ mod tests {
         for (line, said) in [
             (
                 "divvy train x --optimizer adma",
-                "--optimizer: there is no `adma`; did you mean `adam`? (known: adam, adamw, sgd, rmsprop)",
+                "--optimizer: there is no `adma`; did you mean `adam`? (known: adam, adamw, sgd, sgdw, rmsprop)",
             ),
             (
                 "divvy train x --task",
