@@ -119,7 +119,9 @@ impl Kernel for Scaled<'_> {
         if factor == 0.0 {
             y.fill(0.0);
         } else {
-            y.iter_mut().zip(x).for_each(|(y, x)| *y = factor * x);
+            for (y, x) in y.iter_mut().zip(x) {
+                *y = factor * x;
+            }
         }
     }
 }

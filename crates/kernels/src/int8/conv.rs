@@ -58,8 +58,6 @@ pub(super) fn convolve(
     scratch: &mut [u8],
 ) {
     assert_eq!(x.len(), shape.input_len(), "a convolution's input");
-    let needed = int8_conv2d_scratch(filters, shape, team.threads());
-    assert!(scratch.len() >= needed, "scratch of {} bytes", scratch.len());
     let outputs = &Outputs::new(shape, filters, residual, y);
     let (x, start) = ((x, zero_point), filters.start.as_slice());
     match &filters.weights {
@@ -106,9 +104,8 @@ fn each_panel<O: Operand>(
     outputs: &Outputs<'_>,
     scratch: &mut [u8],
     compute: impl Fn(Part<'_, O>) + Sync,
-) where
-    O::Pixel: Send + Sync,
-{
+) {
+    assert!(scratch.len() >= team.threads() * windows.scratch(), "scratch of {} bytes", scratch.len());
     if windows.is_empty() {
         return;
     }

@@ -5,7 +5,7 @@ use super::path::ByteSimd;
 /// Numbers of a pixel and weights, and how some of them are multiplied together in each lane.
 pub(super) trait Operand: Copy {
     /// A number of a pixel.
-    type Pixel: Copy + From<u8>;
+    type Pixel: Copy + From<u8> + Send + Sync;
     /// A weight.
     type Weight: Copy + Default + From<i8>;
     /// The numbers that are multiplied together, in every lane.

@@ -4,7 +4,7 @@ use super::filters::Runs;
 use super::operand::{Operand, rows_of};
 use super::path::{ByteKernel, ByteSimd};
 use crate::fetch::fetch;
-use crate::microkernel::{Grid, Strides, Taps, in_strips};
+use crate::microkernel::{Grid, Strides, Taps, even_pieces, in_strips};
 use crate::packing::PANEL;
 
 /// Evaluates a call with `const R: usize`, chosen at run time from 1 to the rows of a path's tile, a constant. Higher tiles are not even
@@ -194,14 +194,12 @@ impl<O: Operand> Sweep<'_, O> {
     /// Computes `N` vectors of the panel's places from `place` on.
     #[inline(always)]
     fn strip<S: ByteSimd, const N: usize>(&self, simd: S, place: usize) {
-        let total = self.grid.len();
-        let tiles = total.div_ceil(const { rows_of::<O, S>() });
-        let (each, more) = (total / tiles, total % tiles);
+        let (total, most) = (self.grid.len(), const { rows_of::<O, S>() });
+        let tiles = total.div_ceil(most);
         let mut walk = Walk { sweep: self, row: 0, column: 0 };
         let mut sums = Sums::new();
         let mut pixel = 0;
-        for tile in 0..tiles {
-            let rows = each + usize::from(tile < more);
+        for (tile, rows) in even_pieces(total, most).enumerate() {
             let ahead = self.ahead(place + N * S::LANES, tile, tiles);
             // SAFETY: `check` has shown that each pixel's windows lie within the source and the taps within the weights.
             with_rows!(rows, rows_of::<O, S>(), |R| unsafe {
@@ -219,8 +217,7 @@ impl<O: Operand> Sweep<'_, O> {
         let step = PANEL * O::TOGETHER;
         let steps = self.taps.rows * self.taps.columns * self.runs.steps(O::TOGETHER);
         let next = if place < PANEL { place * O::TOGETHER } else { steps * step };
-        let part = next + tile * steps / tiles * step;
-        Ahead { at: self.weights.as_ptr().wrapping_add(part), step: step / tiles }
+        Ahead::share(self.weights.as_ptr().wrapping_add(next), (steps, step), tile, tiles)
     }
 
     /// # Safety
@@ -261,8 +258,16 @@ impl<O: Operand> Sweep<'_, O> {
 /// Weights that are fetched while others are multiplied: from `at` on, so many of them further after each step.
 #[derive(Clone, Copy)]
 pub(super) struct Ahead<T> {
-    pub(super) at: *const T,
-    pub(super) step: usize,
+    at: *const T,
+    step: usize,
+}
+
+impl<T> Ahead<T> {
+    /// What one of so many tiles fetches of the weights from `next` on, of so many steps and so many weights to each.
+    #[inline(always)]
+    pub(super) fn share(next: *const T, (steps, step): (usize, usize), tile: usize, tiles: usize) -> Self {
+        Self { at: next.wrapping_add(tile * steps / tiles * step), step: step / tiles }
+    }
 }
 
 /// Adds the products of `R` sources with weights, `[step][WIDTH filters][numbers together]`, for so many steps.

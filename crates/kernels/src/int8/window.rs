@@ -9,7 +9,7 @@ use crate::microkernel::{Grid, Strides, Taps};
 use crate::packing::{PANEL, is_depthwise};
 
 /// Tasks that a convolution is cut into where its shape allows, at the least.
-const TASKS: usize = 16;
+pub(super) const TASKS: usize = 16;
 /// Bytes of a task's source that stay in the first-level cache beside a panel of weights.
 const BLOCK_SOURCE: usize = 32 * 1024;
 /// Pixels a task has at the least: two tiles.
@@ -38,7 +38,7 @@ pub(super) struct Windows<'a> {
     pub(super) shape: &'a Conv2dShape,
     pub(super) runs: Runs,
     pub(super) outputs: (usize, usize),
-    pub(super) depthwise: bool,
+    depthwise: bool,
     /// Numbers that are multiplied together; 1 where it is depthwise.
     together: usize,
     /// Bytes of a number.
@@ -121,7 +121,6 @@ impl<'a> Windows<'a> {
     /// Tasks that share their source follow each other, so that it is copied once; but where there are too many weights to be read
     /// for each source, those that share panels.
     pub(super) fn task(&self, task: usize) -> Task {
-        let piece = |index: usize, size: usize, total: usize| index * size..total.min((index + 1) * size);
         let bands = self.outputs.0.div_ceil(self.cut.rows);
         let (blocks, pieces) = (self.shape.batch * bands, self.panels().div_ceil(self.cut.panels));
         let near = self.depthwise || self.panels() * self.panel_bytes() <= NEAR_WEIGHTS;
@@ -224,35 +223,18 @@ impl<'a> Windows<'a> {
             let strides = Strides { image: 0, row: row_len, pixel: channels };
             return View { numbers: &x[task.rows.start * self.shape.strides.0 * row_len..], strides };
         }
-        let frame_row = self.frame_row_len();
-        let len = self.frame_rows(task.rows.len()) * frame_row;
+        let framed_len = self.frame_row_len();
+        let len = self.frame_rows(task.rows.len()) * framed_len;
         let block = Some((task.image, task.rows.start));
         if worker.framed != block {
             let top = task.rows.start * strides.0;
-            for (index, to) in worker.scratch[..len].chunks_exact_mut(frame_row).enumerate() {
-                self.frame_row(x, zero_point, top + index, to);
+            for (index, to) in worker.scratch[..len].chunks_exact_mut(framed_len).enumerate() {
+                frame_row(self.shape, x, zero_point, top + index, to);
             }
             worker.framed = block;
         }
-        let strides = Strides { image: 0, row: frame_row, pixel: channels };
+        let strides = Strides { image: 0, row: framed_len, pixel: channels };
         View { numbers: &worker.scratch[..self.slacked(len)], strides }
-    }
-
-    /// A row of the image with the padding around it counted as rows and columns.
-    fn frame_row<T: Copy + From<u8>>(&self, x: &[u8], zero_point: u8, row: usize, to: &mut [T]) {
-        let Conv2dShape { height, width, channels, padding, .. } = *self.shape;
-        let (row_len, around) = (width * channels, T::from(zero_point));
-        match row.checked_sub(padding.top) {
-            Some(row) if row < height => {
-                let before = (padding.left * channels).min(to.len());
-                let (before, rest) = to.split_at_mut(before);
-                let (inside, after) = rest.split_at_mut(rest.len().min(row_len));
-                before.fill(around);
-                inside.iter_mut().zip(&x[row * row_len..]).for_each(|(to, from)| *to = T::from(*from));
-                after.fill(around);
-            }
-            _ => to.fill(around),
-        }
     }
 
     /// What a window sees in a view.
@@ -281,5 +263,33 @@ impl<'a> Windows<'a> {
     /// A task's outputs.
     pub(super) fn grid(&self, rows: &Range<usize>) -> Grid {
         Grid { images: 1, rows: rows.len(), columns: self.outputs.1 }
+    }
+}
+
+/// The `index`th piece of a `total` that is cut into pieces of a size.
+pub(super) fn piece(index: usize, size: usize, total: usize) -> Range<usize> {
+    index * size..total.min((index + 1) * size)
+}
+
+/// A row of an image with the padding around it, the zero point, counted as rows and columns; as much of it as there is room for, and beyond it more of the same.
+pub(super) fn frame_row<T: Copy + From<u8>>(
+    shape: &Conv2dShape,
+    image: &[u8],
+    zero_point: u8,
+    row: usize,
+    to: &mut [T],
+) {
+    let Conv2dShape { height, width, channels, padding, .. } = *shape;
+    let (row_len, around) = (width * channels, T::from(zero_point));
+    match row.checked_sub(padding.top) {
+        Some(row) if row < height => {
+            let before = (padding.left * channels).min(to.len());
+            let (before, rest) = to.split_at_mut(before);
+            let (inside, after) = rest.split_at_mut(rest.len().min(row_len));
+            before.fill(around);
+            inside.iter_mut().zip(&image[row * row_len..]).for_each(|(to, from)| *to = T::from(*from));
+            after.fill(around);
+        }
+        _ => to.fill(around),
     }
 }

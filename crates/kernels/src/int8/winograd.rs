@@ -10,8 +10,9 @@ use super::operand::{Pairs, rows_of};
 use super::outputs::Outputs;
 use super::path::{ByteKernel, ByteSimd, Path};
 use super::tile::{Ahead, Finish, MAX_ROWS, Sums, multiply, with_rows};
+use super::window::{TASKS, frame_row, piece};
 use crate::disjoint::Disjoint;
-use crate::microkernel::in_strips;
+use crate::microkernel::{even_pieces, in_strips};
 use crate::packing::PANEL;
 use crate::{Conv2dShape, Team};
 
@@ -25,8 +26,6 @@ const CHANNELS: usize = 16;
 const FEW: usize = 4;
 /// Bytes of transformed squares and of one strip's products that stay in a second-level cache beside the weights that pass by.
 const BLOCK: usize = 288 * 1024;
-/// Tasks that a convolution is cut into where its shape allows, at the least.
-const TASKS: usize = 16;
 /// Between planes, so that they do not fall onto the same places of a cache: numbers.
 const APART: usize = 32;
 /// Bytes that are lost where numbers begin at a multiple of their size.
@@ -121,7 +120,6 @@ impl<'a> Squares<'a> {
 
     /// The image, the rows of squares and the strips of a task. Tasks of the same squares follow each other, so that these are transformed once.
     fn task(&self, task: usize) -> (usize, Range<usize>, Range<usize>) {
-        let piece = |index: usize, size: usize, total: usize| index * size..total.min((index + 1) * size);
         let parts = self.all_strips().div_ceil(self.strips);
         let (block, part) = (task / parts, task % parts);
         let rows = piece(block % self.bands(), self.rows, self.grid.0);
@@ -130,18 +128,12 @@ impl<'a> Squares<'a> {
 
     /// A part of an image, as squares of these rows see it, with the zero point around the image.
     fn copy_frame(&self, x: &[u8], zero_point: u8, image: usize, rows: &Range<usize>, to: &mut [u8]) {
-        let Conv2dShape { height, width, channels, padding, .. } = *self.shape;
-        let row_len = width * channels;
-        let image = &x[image * height * row_len..][..height * row_len];
+        let len = self.shape.height * self.shape.width * self.shape.channels;
+        let image = &x[image * len..][..len];
         let (count, columns) = self.frame(rows.len());
-        for (index, to) in to.chunks_exact_mut(columns * channels).take(count).enumerate() {
-            to.fill(zero_point);
-            let row = (2 * rows.start + index).checked_sub(padding.top).filter(|row| *row < height);
-            let at = (padding.left * channels).min(to.len());
-            if let Some(row) = row {
-                let len = row_len.min(to.len() - at);
-                to[at..at + len].copy_from_slice(&image[row * row_len..][..len]);
-            }
+        let each = to.chunks_exact_mut(columns * self.shape.channels).take(count);
+        for (index, to) in each.enumerate() {
+            frame_row(self.shape, image, zero_point, 2 * rows.start + index, to);
         }
     }
 }
@@ -189,6 +181,7 @@ pub(super) fn convolve(
     outputs: &Outputs<'_>,
     scratch: &mut [u8],
 ) {
+    assert!(scratch.len() >= team.threads() * squares.scratch(), "scratch of {} bytes", scratch.len());
     if squares.is_empty() {
         return;
     }
@@ -360,16 +353,14 @@ impl ByteKernel for Multiply<'_> {
         assert!(squares.len() >= (PLANES - 1) * plane_len + count * depth, "transformed squares");
         assert!(weights.len() == PLANES * depth * STRIP && depth.is_multiple_of(2), "transformed weights");
         assert!(target.len() >= PLANES * count * STRIP, "sums of products");
-        let tiles = count.div_ceil(const { rows_of::<Pairs, S>() });
-        let weights_len = depth * STRIP;
+        let most = const { rows_of::<Pairs, S>() };
+        let tiles = count.div_ceil(most);
         for plane in 0..PLANES {
             let mut square = 0;
-            for tile in 0..tiles {
-                let rows = count / tiles + usize::from(tile < count % tiles);
-                // Each tile fetches its part of the weights of the next plane, or of the next strip's first one.
-                let part = (plane + 1) * weights_len + tile * weights_len / tiles;
-                let at = weights.as_ptr().wrapping_add(part);
-                let ahead = Ahead { at, step: 2 * STRIP / tiles };
+            // The weights of the next plane, or of the next strip's first one.
+            let next = weights.as_ptr().wrapping_add((plane + 1) * depth * STRIP);
+            for (tile, rows) in even_pieces(count, most).enumerate() {
+                let ahead = Ahead::share(next, (depth / 2, 2 * STRIP), tile, tiles);
                 in_strips!(STRIP, S, |N, place| {
                     // SAFETY: the lengths are as asserted, and the squares of a tile are among them.
                     with_rows!(rows, rows_of::<Pairs, S>(), |R| unsafe {
@@ -444,12 +435,11 @@ impl ByteKernel for Land<'_> {
         for row in 0..count / columns {
             for first in (0..columns).step_by(TOGETHER) {
                 let together = TOGETHER.min(columns - first);
-                let [upper, lower] = both.each_mut().map(|sums| sums.rows_of(STRIP));
                 for square in 0..together {
                     let outputs = self.landed(row * columns + first + square);
-                    for (sums, outputs) in [&mut *upper, &mut *lower].into_iter().zip(outputs) {
-                        for (sums, outputs) in sums[2 * square..].iter_mut().zip(outputs) {
-                            sums[..STRIP].copy_from_slice(&outputs);
+                    for (sums, outputs) in both.iter_mut().zip(outputs) {
+                        for (sums, output) in sums.rows_of(STRIP)[2 * square..].iter_mut().zip(outputs) {
+                            sums[..STRIP].copy_from_slice(&output);
                         }
                     }
                 }

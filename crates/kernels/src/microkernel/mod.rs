@@ -88,7 +88,7 @@ impl Strides {
 
 /// Cuts `total` into pieces of at most `most`, as even as can be: a last piece of one row would leave the
 /// multipliers idle.
-fn even_pieces(total: usize, most: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn even_pieces(total: usize, most: usize) -> impl Iterator<Item = usize> {
     let pieces = total.div_ceil(most);
     (0..pieces).map(move |piece| total / pieces + usize::from(piece < total % pieces))
 }

@@ -16,7 +16,7 @@ use divvy_nn::{Architecture, Head, Optimizer, Schedule, Task};
 pub use self::facts::{Facts, Machine, Parts, Stated};
 pub(crate) use self::sides::learnt_sides;
 use self::sides::{Time, begun_with, photo_size};
-use crate::architecture::open_architecture;
+use crate::architecture::architecture_of;
 use crate::config::{Length, TrainConfig};
 use crate::forecast::needed;
 
@@ -69,7 +69,8 @@ impl Recipe {
 
     /// What `facts` speak for. What is stated stays, and what goes with it is chosen.
     pub fn choose(facts: &Facts, stated: &Stated) -> Self {
-        let mut recipe = Self { config: TrainConfig::default(), choices: Vec::new() };
+        let config = TrainConfig { stochastic_depth: stated.stochastic_depth, ..TrainConfig::default() };
+        let mut recipe = Self { config, choices: Vec::new() };
         recipe.choose_network(facts, stated);
         recipe.choose_channels(facts);
         recipe.choose_growth(facts, stated);
@@ -252,8 +253,7 @@ impl Recipe {
 
     /// The network that was chosen, and its head. What cannot be opened or decided is left for the training to refuse.
     fn decided(&self, facts: &Facts, stated: &Stated) -> Option<(Architecture, Head)> {
-        let depth = stated.stochastic_depth as f32;
-        let architecture = open_architecture(&self.config.architecture).ok()?.stochastic_depth(depth).ok()?;
+        let architecture = architecture_of(&self.config).ok()?;
         let decided =
             architecture.decide(&stated.wiring, stated.task, facts.classes, facts.exclusive).ok()?;
         Some((architecture, *decided.head()))

@@ -1,6 +1,7 @@
 use divvy_nn::{HeadKind, Isa, Mode, ParameterTable, Plan, PlanOptions, Wiring};
 
 use super::*;
+use crate::architecture::open_architecture;
 
 fn facts(images: usize, side: Option<usize>) -> Facts {
     let machine = Machine { isa: Isa::best(), threads: 2, free_memory: None };
