@@ -22,10 +22,21 @@ pub(crate) fn layers() -> Vec<Case<DenseShape>> {
 
 #[divan::bench(args = layers())]
 fn forward(bencher: Bencher<'_, '_>, layer: &Case<DenseShape>) {
+    bench_forward(bencher, layer, &numbers(layer.shape.input_len()));
+}
+
+/// Half of the input is zero.
+#[divan::bench(args = layers())]
+fn forward_behind_relu(bencher: Bencher<'_, '_>, layer: &Case<DenseShape>) {
+    let x: Vec<f32> = numbers(layer.shape.input_len()).iter().map(|x| x.max(0.0)).collect();
+    bench_forward(bencher, layer, &x);
+}
+
+fn bench_forward(bencher: Bencher<'_, '_>, layer: &Case<DenseShape>, x: &[f32]) {
     let shape = &layer.shape;
-    let (x, w) = (numbers(shape.input_len()), numbers(shape.weights_len()));
+    let w = numbers(shape.weights_len());
     let (mut y, mut scratch) = (numbers(shape.output_len()), numbers(shape.forward_scratch(CPU.threads())));
     bencher
         .counter(ItemsCount::new(shape.flops()))
-        .bench_local(|| dense_forward(&CPU, shape, &x, &w, None, &mut y, &mut scratch));
+        .bench_local(|| dense_forward(&CPU, shape, x, &w, None, &mut y, &mut scratch));
 }

@@ -74,13 +74,18 @@ impl ConvChain {
         threads * self.scratch_of_one(self.bands(threads))
     }
 
-    /// Floating-point operations beyond those of the convolutions one by one, for two threads.
-    pub fn recomputed(&self) -> u64 {
+    /// Floating-point operations that two threads could have done beyond those of the convolutions one by one: what is computed twice, and what
+    /// one could compute while it waits for the other.
+    pub fn wasted(&self) -> u64 {
         let bands = self.bands(2);
-        let of_bands = (0..bands).flat_map(|band| self.bands_of(0, self.rows(bands, band)));
-        let computed: u64 = of_bands.map(|band| band.shape.flops()).sum();
+        let of_bands: Vec<u64> = (0..bands)
+            .map(|band| self.bands_of(0, self.rows(bands, band)).map(|band| band.shape.flops()).sum())
+            .collect();
+        let tasks = self.batch() * bands;
+        let computed = |tasks: Range<usize>| tasks.map(|task| of_bands[task % bands]).sum::<u64>();
+        let longer = computed(0..tasks / 2).max(computed(tasks / 2..tasks));
         let needed: u64 = self.links.iter().map(|(shape, _)| shape.flops()).sum();
-        (computed * self.batch() as u64).saturating_sub(needed)
+        (2 * longer).saturating_sub(needed)
     }
 
     /// Elements that lie between the convolutions: each is written and read once.

@@ -4,23 +4,23 @@
 //! batch once; each such part has its own sums, which are then added in order. What parallelism is still
 //! missing comes from cutting by panels.
 //!
-//! With a few rows, copies are small and reading the weights is all that takes time. Then they are cut by panels first, so that
-//! each thread reads one run of them from end to end, as memory likes it best.
+//! With a few rows, reading the weights is all that takes time. Then those of inputs that are zero in each row are not read: behind `ReLU`
+//! about half of them.
 
 use std::ops::Range;
 
 use super::DenseShape;
-use super::rows::{ROWS, copy, copy_len, pieces, stride};
+use super::rows::{ROWS, copy, copy_len, gather, pieces, stride};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::microkernel::{Grid, PixelSweep, Start, Strides, TASKS, Taps, Target};
+use crate::microkernel::{Grid, LIST_AHEAD, ListedSweep, PixelSweep, Start, Strides, TASKS, Taps, Target};
 use crate::packing::PANEL;
 
 /// Inputs that a copy of the batch holds: two pieces of 24 KiB of a panel's weights.
 const COLUMNS: usize = 384;
 /// Rows that are few, and inputs that a copy of them holds.
 const FEW: usize = 4;
-const COLUMNS_OF_FEW: usize = 3 * COLUMNS;
+const COLUMNS_OF_FEW: usize = 1024;
 /// Inputs of a part at the least: below, adding up the parts would show.
 const PART_INPUTS: usize = 512;
 
@@ -42,12 +42,9 @@ impl Cut {
     fn of(shape: &DenseShape) -> Self {
         // Sums of the parts never take more room than the weights.
         let most = (shape.inputs / PART_INPUTS.max(shape.batch)).max(1);
-        if shape.batch <= FEW {
-            let parts = TASKS.div_ceil(shape.panels()).min(most);
-            return Self::new(shape, COLUMNS_OF_FEW, parts, shape.panels());
-        }
-        let cut = Self::new(shape, COLUMNS, TASKS.min(most), 1);
-        Self::new(shape, COLUMNS, cut.parts, TASKS.div_ceil(cut.parts))
+        let columns = if shape.batch <= FEW { COLUMNS_OF_FEW } else { COLUMNS };
+        let cut = Self::new(shape, columns, TASKS.min(most), 1);
+        Self::new(shape, columns, cut.parts, TASKS.div_ceil(cut.parts))
     }
 
     /// At most so many parts of the inputs, and so many pieces of the panels.
@@ -116,70 +113,147 @@ fn multiply(
         let inputs = part * cut.inputs..shape.inputs.min((part + 1) * cut.inputs);
         let panels = piece * cut.panels..shape.panels().min((piece + 1) * cut.panels);
         for columns in pieces(inputs.clone(), cut.columns) {
-            let weights = |panel: usize, columns: &Range<usize>| {
-                &w[(panel * shape.inputs + columns.start) * PANEL..][..columns.len() * PANEL]
-            };
             let following = columns.end..inputs.end.min(columns.end + cut.columns);
-            for batch in pieces(0..shape.batch, ROWS) {
-                copy(x, shape.inputs, batch.clone(), &columns, stride(cut.columns), rows);
-                for panel in panels.clone() {
-                    let start = match bias {
-                        _ if columns.start > inputs.start => Start::Target,
-                        Some(bias) => Start::Bias(&bias[panel * PANEL..]),
-                        None => Start::Zero,
-                    };
-                    let first = (part * shape.batch + batch.start) * shape.outputs;
-                    // SAFETY: these rows of the part's sums, and the panel's columns of them, are this task's alone.
-                    let target = unsafe { target(shape, &sums, first, panel) };
-                    let next = if panel + 1 < panels.end {
-                        weights(panel + 1, &columns)
-                    } else {
-                        weights(panels.start, &following)
-                    };
-                    let rows = Rows { numbers: rows, count: batch.len(), stride: stride(cut.columns) };
-                    cpu.isa().call(sweep(rows, weights(panel, &columns), next, start, target));
+            let block = Block {
+                cpu,
+                shape,
+                w,
+                bias,
+                is_first: columns.start == inputs.start,
+                columns,
+                following,
+                panels: panels.clone(),
+                sums: &sums,
+                first: part * shape.output_len(),
+            };
+            // SAFETY: the panels' columns of the part's sums are this task's alone.
+            unsafe {
+                if shape.batch <= FEW {
+                    block.multiply_few(x, rows);
+                } else {
+                    block.multiply_all(x, rows);
                 }
             }
         }
     });
 }
 
-/// A panel's columns of the sums' rows, the first of which begins at `first`.
-///
-/// # Safety
-/// Nobody else uses them for as long as the target is.
-unsafe fn target<'a>(shape: &DenseShape, sums: &Disjoint<'a, f32>, first: usize, panel: usize) -> Target<'a> {
-    let columns = PANEL.min(shape.outputs - panel * PANEL);
-    let strides = Strides { image: shape.outputs, row: 0, pixel: 0 };
-    // SAFETY: promised by the caller.
-    unsafe { Target::new(sums, first + panel * PANEL, strides, columns) }
+/// The weights of some inputs to some panels of outputs, and the sums to which they contribute.
+struct Block<'a> {
+    cpu: &'a Cpu,
+    shape: &'a DenseShape,
+    w: &'a [f32],
+    bias: Option<&'a [f32]>,
+    /// Whether nothing has been added to the sums.
+    is_first: bool,
+    columns: Range<usize>,
+    /// The inputs that come next.
+    following: Range<usize>,
+    panels: Range<usize>,
+    sums: &'a Disjoint<'a, f32>,
+    /// Where the sums of the batch's first row begin.
+    first: usize,
 }
 
-/// Rows of a copy.
-#[derive(Clone, Copy)]
-struct Rows<'a> {
-    numbers: &'a [f32],
-    count: usize,
-    stride: usize,
-}
-
-/// Rows times a piece of a panel: a row is an image of one pixel.
-fn sweep<'a>(
-    rows: Rows<'a>,
-    weights: &'a [f32],
-    next: &'a [f32],
-    start: Start<'a>,
-    target: Target<'a>,
-) -> PixelSweep<'a> {
-    PixelSweep {
-        grid: Grid { images: rows.count, rows: 1, columns: 1 },
-        source: rows.numbers,
-        strides: Strides { image: rows.stride, row: 0, pixel: 0 },
-        taps: Taps { rows: 1, columns: 1, len: weights.len() / PANEL, row_stride: 0, column_stride: 0 },
-        weights,
-        next,
-        start,
-        in_turn: true,
-        target,
+impl<'a> Block<'a> {
+    /// Adds the products of the whole batch, the rows of which are copied a few dozen at a time.
+    ///
+    /// # Safety
+    /// Nobody else uses the panels' columns of the sums meanwhile.
+    unsafe fn multiply_all(&self, x: &[f32], copies: &mut [f32]) {
+        for batch in pieces(0..self.shape.batch, ROWS) {
+            let stride = stride(COLUMNS);
+            copy(x, self.shape.inputs, batch.clone(), &self.columns, stride, copies);
+            // SAFETY: promised by the caller.
+            unsafe { self.multiply(batch, copies, stride) };
+        }
     }
+
+    /// The same of a batch of a few rows, without reading the weights of inputs that are zero in all of them.
+    ///
+    /// # Safety
+    /// As above.
+    unsafe fn multiply_few(&self, x: &[f32], copies: &mut [f32]) {
+        let (batch, stride) = (self.shape.batch, stride(COLUMNS_OF_FEW));
+        let mut list = [0; COLUMNS_OF_FEW + LIST_AHEAD];
+        let count = gather(x, self.shape.inputs, &self.columns, stride, copies, &mut list);
+        if count == self.columns.len() {
+            // SAFETY: promised by the caller.
+            unsafe { self.multiply(0..batch, copies, stride) };
+            return;
+        }
+        for panel in self.panels.clone() {
+            for rows in pieces(0..batch, 2) {
+                let sweep = ListedSweep {
+                    list: &list[..count + LIST_AHEAD],
+                    numbers: &copies[rows.start * stride..],
+                    stride,
+                    grid: grid(rows.len()),
+                    weights: self.weights(panel, &self.columns),
+                    start: self.start(panel),
+                    // SAFETY: promised by the caller.
+                    target: unsafe { self.target(rows.start, panel) },
+                };
+                self.cpu.isa().call(sweep);
+            }
+        }
+    }
+
+    /// Adds the products of some rows of the batch, copies of which lie `stride` apart: a row is an image of one pixel.
+    ///
+    /// # Safety
+    /// As above.
+    unsafe fn multiply(&self, batch: Range<usize>, copies: &[f32], stride: usize) {
+        for panel in self.panels.clone() {
+            let next = if panel + 1 < self.panels.end {
+                self.weights(panel + 1, &self.columns)
+            } else {
+                self.weights(self.panels.start, &self.following)
+            };
+            let taps = Taps { rows: 1, columns: 1, len: self.columns.len(), row_stride: 0, column_stride: 0 };
+            self.cpu.isa().call(PixelSweep {
+                grid: grid(batch.len()),
+                source: copies,
+                strides: Strides { image: stride, row: 0, pixel: 0 },
+                taps,
+                weights: self.weights(panel, &self.columns),
+                next,
+                start: self.start(panel),
+                in_turn: true,
+                // SAFETY: promised by the caller.
+                target: unsafe { self.target(batch.start, panel) },
+            });
+        }
+    }
+
+    /// The weights of some inputs to a panel of outputs.
+    fn weights(&self, panel: usize, columns: &Range<usize>) -> &'a [f32] {
+        &self.w[(panel * self.shape.inputs + columns.start) * PANEL..][..columns.len() * PANEL]
+    }
+
+    /// What a panel's sums start from.
+    fn start(&self, panel: usize) -> Start<'a> {
+        match self.bias {
+            _ if !self.is_first => Start::Target,
+            Some(bias) => Start::Bias(&bias[panel * PANEL..]),
+            None => Start::Zero,
+        }
+    }
+
+    /// A panel's columns of the sums from a row of the batch on.
+    ///
+    /// # Safety
+    /// Nobody else uses them for as long as the target is.
+    unsafe fn target(&self, row: usize, panel: usize) -> Target<'a> {
+        let columns = PANEL.min(self.shape.outputs - panel * PANEL);
+        let strides = Strides { image: self.shape.outputs, row: 0, pixel: 0 };
+        let first = self.first + row * self.shape.outputs + panel * PANEL;
+        // SAFETY: promised by the caller.
+        unsafe { Target::new(self.sums, first, strides, columns) }
+    }
+}
+
+/// Rows of a batch, each an image of one pixel.
+fn grid(rows: usize) -> Grid {
+    Grid { images: rows, rows: 1, columns: 1 }
 }

@@ -109,7 +109,8 @@ pub struct InputMask {
 /// `y = x w + bias`.
 ///
 /// `x` is `[batch, inputs]`, `w` packed as [`DenseShape::weight_layout`] tells, `bias` `[outputs]`, `y` `[batch, outputs]`;
-/// `scratch` has at least [`DenseShape::forward_scratch`] elements of any value.
+/// `scratch` has at least [`DenseShape::forward_scratch`] elements of any value. Of a batch of a few rows, weights of inputs that are zero
+/// in all of them are not read: they add nothing, not even where they are not numbers.
 ///
 /// # Panics
 /// When a slice has not the length that the shape tells, or the layer is empty.

@@ -32,6 +32,32 @@ pub(super) fn copy(
     }
 }
 
+/// Lists those of some columns of all rows of `x` in which a row is not zero, and copies them to rows that lie `stride` apart. Tells how many
+/// they are.
+pub(super) fn gather<const LIST: usize>(
+    x: &[f32],
+    width: usize,
+    columns: &Range<usize>,
+    stride: usize,
+    to: &mut [f32],
+    list: &mut [u16; LIST],
+) -> usize {
+    let rows = || x.chunks_exact(width).map(|row| &row[columns.clone()]);
+    let mut counts = [false; LIST];
+    for row in rows() {
+        counts.iter_mut().zip(row).for_each(|(counts, x)| *counts |= *x != 0.0);
+    }
+    let mut count = 0;
+    for (column, counts) in counts[..columns.len()].iter().enumerate() {
+        list[count] = column as u16;
+        count += usize::from(*counts);
+    }
+    for (row, to) in rows().zip(to.chunks_mut(stride)) {
+        to.iter_mut().zip(&list[..count]).for_each(|(to, column)| *to = row[usize::from(*column)]);
+    }
+    count
+}
+
 /// Cuts `range` into pieces of `len`, the last of which may be shorter.
 pub(super) fn pieces(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
     let end = range.end;

@@ -4,10 +4,13 @@ use crate::reference::trial::{assert_sums, dot, magnitudes, numbers, on_every_cp
 use crate::{Adam, Average, RmsProp, Rule, Sgd, update};
 use proptest::prelude::*;
 
-/// Compares the forward pass with the reference.
-fn check_forward(shape: DenseShape, seed: u64) {
+/// Compares the forward pass with the reference, of an input as it is or behind `ReLU`.
+fn check_forward(shape: DenseShape, seed: u64, rectified: bool) {
     let layout = shape.weight_layout();
-    let (x, w) = (numbers(shape.input_len(), seed), numbers(layout.keras_len(), seed + 1));
+    let (mut x, w) = (numbers(shape.input_len(), seed), numbers(layout.keras_len(), seed + 1));
+    if rectified {
+        x.iter_mut().for_each(|x| *x = x.max(0.0));
+    }
     let bias = numbers(shape.outputs, seed + 2);
     let mut packed = vec![f32::NAN; layout.packed_len()];
     layout.pack(&w, &mut packed);
@@ -146,8 +149,23 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn the_forward_pass_agrees_with_the_reference(shape in shapes(), seed in 0_u64..1000) {
-        check_forward(shape, seed);
+    fn the_forward_pass_agrees_with_the_reference(
+        shape in shapes(),
+        seed in 0_u64..1000,
+        rectified in any::<bool>(),
+    ) {
+        check_forward(shape, seed, rectified);
+    }
+
+    /// As when one picture is classified, and its mirror image with it.
+    #[test]
+    fn the_forward_pass_of_a_few_rows_agrees_with_the_reference(
+        batch in 1_usize..=5,
+        inputs in 1_usize..2500,
+        outputs in 1_usize..=80,
+        seed in 0_u64..1000,
+    ) {
+        check_forward(DenseShape { batch, inputs, outputs }, seed, true);
     }
 
     #[test]
@@ -188,7 +206,29 @@ fn larger_layers_agree_with_the_reference() {
     for (batch, inputs, outputs) in
         [(32, 4096, 64), (3, 5000, 10), (200, 1100, 33), (1, 2048, 300), (130, 64, 520), (1100, 40, 3)]
     {
-        check_forward(DenseShape { batch, inputs, outputs }, 7);
+        check_forward(DenseShape { batch, inputs, outputs }, 7, false);
+        check_forward(DenseShape { batch, inputs, outputs }, 8, true);
         check_backward(DenseShape { batch, inputs, outputs }, 7);
+    }
+}
+
+/// Weights that would make anything that they are multiplied with not a number are not read where both rows are zero.
+#[test]
+fn weights_of_inputs_that_are_zero_are_not_read() {
+    let shape = DenseShape { batch: 2, inputs: 1100, outputs: 40 };
+    let layout = shape.weight_layout();
+    let is_zero = |input: usize| input % 3 != 1;
+    let mut x = numbers(shape.input_len(), 1);
+    x.iter_mut().enumerate().filter(|(at, _)| is_zero(at % shape.inputs)).for_each(|(_, x)| *x = 0.0);
+    let mut w = numbers(layout.keras_len(), 2);
+    w.iter_mut().enumerate().filter(|(at, _)| is_zero(at / shape.outputs)).for_each(|(_, w)| *w = f32::NAN);
+    let mut packed = vec![0.0; layout.packed_len()];
+    layout.pack(&w, &mut packed);
+    let outputs = on_every_cpu(
+        |threads| (shape.output_len(), shape.forward_scratch(threads)),
+        |cpu, y, scratch| dense_forward(cpu, &shape, &x, &packed, None, y, scratch),
+    );
+    for (isa, y) in outputs {
+        assert!(y.iter().all(|y| y.is_finite()), "on {isa}: {y:?}");
     }
 }

@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use super::target::{Last, begin, finish};
+use super::unrolled::unrolled;
 use super::windows::Windows;
 use super::{Grid, Start, Strides, Target};
 use crate::simd::{Kernel, Simd};
@@ -218,8 +219,8 @@ impl ChannelSweep<'_> {
         taps: &Range<usize>,
         channels: usize,
     ) -> bool {
-        // Two rows at once where the tile is a wide one, or a single one at the edge, and windows overlap: each pixel is then loaded for both.
-        if const { STEP == 1 && (P == widest(S::REGISTERS) || P == 1) } && rows.len() == 2 {
+        // Two rows at once where windows overlap: each pixel is then loaded for both.
+        if const { STEP == 1 } && rows.len() == 2 {
             self.tiles_of::<S, K, STEP, P, 2>(simd, rows.start, strip, taps, channels);
         } else {
             for row in rows {
@@ -359,47 +360,45 @@ impl<const R: usize> Walk<R> {
         last: &Last<'_>,
     ) {
         let mut targets = [[self.target; P]; R];
-        for (below, targets) in targets.iter_mut().enumerate() {
-            for (output, target) in targets.iter_mut().enumerate() {
-                *target =
-                    target.wrapping_add(channel + below * self.target_down + output * self.target_right);
-            }
-        }
         let mut sums = [[[simd.zero(); 1]; P]; R];
-        for (sums, targets) in sums.iter_mut().zip(&targets) {
+        unrolled!(R, |below| {
+            unrolled!(P, |p| {
+                let offset = channel + below * self.target_down + p * self.target_right;
+                targets[below][p] = self.target.wrapping_add(offset);
+            }, 0 1 2 3 4 5 6 7);
             // SAFETY: promised by the caller.
-            *sums = unsafe { begin::<S, P, 1>(simd, start, targets, S::LANES) };
-        }
+            sums[below] = unsafe { begin::<S, P, 1>(simd, start, &targets[below], S::LANES) };
+        }, 0 1);
         let [mut seen, end] = self.seen;
         let mut from = self.first.wrapping_add(seen * self.down + channel);
         let mut weights = self.weights.wrapping_add(seen * self.weight_row + channel);
         while seen < end {
             let mut pixels = [simd.zero(); MOST_PIXELS];
-            for (at, pixel) in pixels.iter_mut().enumerate().take((P - 1) * STEP + K) {
+            unrolled!((P - 1) * STEP + K, |at| {
                 // SAFETY: promised by the caller.
-                *pixel = unsafe { simd.load_ptr(from.wrapping_add(at * self.right)) };
-            }
-            for (below, sums) in sums.iter_mut().enumerate() {
-                let [first, end] = self.taps[below].map(|tap| tap + below);
-                if !(first..end).contains(&seen) {
-                    continue;
+                pixels[at] = unsafe { simd.load_ptr(from.wrapping_add(at * self.right)) };
+            });
+            unrolled!(R, |below| {
+                let [first, end] = self.taps[below];
+                if (first + below..end + below).contains(&seen) {
+                    let weights = weights.wrapping_sub(below * self.weight_row);
+                    unrolled!(K, |q| {
+                        // SAFETY: promised by the caller.
+                        let weight = unsafe { simd.load_ptr(weights.wrapping_add(q * self.weight_stride)) };
+                        unrolled!(P, |p| {
+                            let [sum] = &mut sums[below][p];
+                            *sum = simd.mul_add(pixels[p * STEP + q], weight, *sum);
+                        }, 0 1 2 3 4 5 6 7);
+                    }, 0 1 2 3 4 5 6);
                 }
-                let weights = weights.wrapping_sub(below * self.weight_row);
-                for q in 0..K {
-                    // SAFETY: promised by the caller.
-                    let weight = unsafe { simd.load_ptr(weights.wrapping_add(q * self.weight_stride)) };
-                    for (p, [sum]) in sums.iter_mut().enumerate() {
-                        *sum = simd.mul_add(pixels[p * STEP + q], weight, *sum);
-                    }
-                }
-            }
+            }, 0 1);
             seen += 1;
             from = from.wrapping_add(self.down);
             weights = weights.wrapping_add(self.weight_row);
         }
-        for (sums, targets) in sums.iter().zip(&targets) {
+        unrolled!(R, |below| {
             // SAFETY: promised by the caller.
-            unsafe { finish(simd, sums, targets, S::LANES, last) };
-        }
+            unsafe { finish(simd, &sums[below], &targets[below], S::LANES, last) };
+        }, 0 1);
     }
 }

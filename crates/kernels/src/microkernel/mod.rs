@@ -9,21 +9,25 @@
 //!   place ("implicit GEMM": no matrix of windows is ever written).
 //! * [`WeightSweep`]: a row is a weight, and `k` runs over the pixels that it is multiplied with.
 //! * [`PlaneSweep`]: `a` is a matrix, one of many that lie in planes.
+//! * [`ListedSweep`]: a row is one of a few, and only those `k` are gone through that are on a list.
 //!
 //! [`ChannelSweep`] and [`ChannelWeightSweep`] are the same two for depthwise convolutions, where nothing is summed over channels.
 
 mod channel_weights;
 mod channels;
 mod cursor;
+mod listed;
 mod pixels;
 mod planes;
 mod taps;
 mod target;
+mod unrolled;
 mod weights;
 mod windows;
 
 pub(crate) use channel_weights::ChannelWeightSweep;
 pub(crate) use channels::ChannelSweep;
+pub(crate) use listed::{AHEAD as LIST_AHEAD, ListedSweep};
 pub(crate) use pixels::PixelSweep;
 pub(crate) use planes::{MatrixStrides, PlaneSweep};
 pub(crate) use taps::Taps;
@@ -134,8 +138,9 @@ unsafe fn multiply<S: Simd, P: Product<S>, const R: usize, const N: usize>(
     ahead: Ahead,
 ) {
     for k in 0..len {
+        fetch(ahead.at.wrapping_add(k * ahead.step));
         // SAFETY: promised by the caller.
-        unsafe { multiply_one(of, tile, a, step, b, k, ahead) };
+        unsafe { multiply_one(of, tile, a, k * step, b.wrapping_add(k * PANEL)) };
     }
 }
 
@@ -164,47 +169,56 @@ unsafe fn multiply_in_turn<S: Simd, P: Product<S>, const R: usize, const N: usiz
             let k = TURNS * k + turn;
             // Where there is one tile to a pass, each step ahead is a whole row of a panel: two lines of the cache.
             fetch(ahead.at.wrapping_add(k * ahead.step + PANEL / 2));
+            fetch(ahead.at.wrapping_add(k * ahead.step));
             // SAFETY: promised by the caller.
-            unsafe { multiply_one((simd, product), tile, a, step, b, k, ahead) };
+            unsafe { multiply_one((simd, product), tile, a, k * step, b.wrapping_add(k * PANEL)) };
         }
     }
     for k in len / TURNS * TURNS..len {
+        fetch(ahead.at.wrapping_add(k * ahead.step));
         // SAFETY: promised by the caller.
-        unsafe { multiply_one((simd, product), &mut tiles[0], a, step, b, k, ahead) };
+        unsafe { multiply_one((simd, product), &mut tiles[0], a, k * step, b.wrapping_add(k * PANEL)) };
     }
-    *tile = tiles[0];
+    *tile = add_turns(simd, &tiles);
+}
+
+/// The sums of the tiles that took turns.
+#[inline(always)]
+fn add_turns<S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    tiles: &[[[S::V; N]; R]; TURNS],
+) -> [[S::V; N]; R] {
+    let mut total = tiles[0];
     for of_turn in &tiles[1..] {
-        for (sums, of_turn) in tile.iter_mut().zip(of_turn) {
+        for (sums, of_turn) in total.iter_mut().zip(of_turn) {
             for (sum, of_turn) in sums.iter_mut().zip(of_turn) {
                 *sum = simd.add(*sum, *of_turn);
             }
         }
     }
+    total
 }
 
-/// One `k` of [`multiply`].
+/// One `k` of [`multiply`]: the numbers at `at` of each row of `a`, times a row of `b`.
 ///
 /// # Safety
-/// As for [`multiply`], of this `k`.
+/// `a[r]` can be read at `at`, and `N` vectors at `row`.
 #[inline(always)]
 unsafe fn multiply_one<S: Simd, P: Product<S>, const R: usize, const N: usize>(
     (simd, product): (S, P),
     tile: &mut [[S::V; N]; R],
     a: [*const f32; R],
-    step: usize,
-    b: *const f32,
-    k: usize,
-    ahead: Ahead,
+    at: usize,
+    row: *const f32,
 ) {
-    fetch(ahead.at.wrapping_add(k * ahead.step));
     let mut columns = [simd.zero(); N];
     for (n, column) in columns.iter_mut().enumerate() {
-        // SAFETY: the caller promises N vectors at b[k].
-        *column = unsafe { simd.load_ptr(b.add(k * PANEL + n * S::LANES)) };
+        // SAFETY: promised by the caller.
+        *column = unsafe { simd.load_ptr(row.add(n * S::LANES)) };
     }
     for (sums, a) in tile.iter_mut().zip(a) {
-        // SAFETY: the caller promises a number at a[r][k * step].
-        let x = simd.splat(unsafe { *a.add(k * step) });
+        // SAFETY: promised by the caller.
+        let x = simd.splat(unsafe { *a.add(at) });
         for (sum, column) in sums.iter_mut().zip(columns) {
             *sum = product.add_to(*sum, x, column);
         }

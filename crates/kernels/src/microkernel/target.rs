@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use super::{Grid, MAX_ROWS, Strides};
+use super::unrolled::unrolled;
+use super::{Grid, Strides};
 use crate::Rectifier;
 use crate::disjoint::Disjoint;
 use crate::packing::PANEL;
@@ -205,21 +206,6 @@ impl Further {
         }
         sum
     }
-}
-
-/// `$body` for each row of a tile, with the row as a constant: what is indexed by a variable is not kept in registers, and a loop
-/// of so many operations the compiler does not unroll by itself.
-macro_rules! unrolled {
-    ($rows:expr, |$r:ident| $body:expr) => {
-        unrolled!($rows, |$r| $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
-    };
-    ($rows:expr, |$r:ident| $body:expr, $($n:literal)*) => {
-        const { assert!($rows <= MAX_ROWS) };
-        $(if $n < $rows {
-            let $r = $n;
-            $body
-        })*
-    };
 }
 
 /// The sums of a tile of `R` pixels and `N` vectors, as they are before anything is added.

@@ -1,7 +1,7 @@
 //! A resident team of threads that runs the tasks of one kernel at a time.
 //!
 //! A training step is some fifty kernels of 10 microseconds to 10 milliseconds, each of which ends with a barrier. So
-//! threads stay awake between kernels for a short while (they spin, then park), and taking a task is one atomic operation on
+//! threads stay awake between kernels for a short while (they spin, then yield, then park), and taking a task is one atomic operation on
 //! memory that is the thread's own until others have nothing left to do ([`Shares`]). Results do not depend on which
 //! thread runs which task, because a task's output depends on the task alone.
 
@@ -13,14 +13,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crate::disjoint::Disjoint;
 use crate::flush::FlushDenormals;
 
 use shares::Shares;
 
-/// How often a thread looks for work before it parks: some 50 microseconds, more than what lies between two kernels.
+/// How often a thread looks for work without a pause: some 50 microseconds, more than what lies between two kernels.
 const SPINS: usize = 3_000;
+/// How long it then goes on looking, and lets others have the processor in between, before it parks: more than what lies between two
+/// pictures or two steps. To wake it takes 100 microseconds on a virtual machine.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 thread_local! {
     /// Set on a thread while it runs a task: a kernel called from inside a task runs on that thread alone.
@@ -255,6 +259,14 @@ impl Shared {
                 return now;
             }
             std::hint::spin_loop();
+        }
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE {
+            let now = present(Ordering::Acquire);
+            if now != seen {
+                return now;
+            }
+            std::thread::yield_now();
         }
         // The flag is set before the last look: whoever opens a run after that look sees the flag and unparks.
         self.parked[index].store(true, Ordering::SeqCst);

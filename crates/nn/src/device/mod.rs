@@ -21,6 +21,9 @@ use crate::profile::Laps;
 use access::{Access, Stored};
 use tiled::Worker;
 
+/// Numbers that are copied at a time: 32 KiB.
+const COPIED: usize = 8 * 1024;
+
 /// A processor and the memory that plans run in. The memory grows to the largest plan that was run and is used again.
 #[derive(Debug)]
 pub struct Device {
@@ -160,9 +163,15 @@ impl Device {
         &self.arena[plan.buffer(id)]
     }
 
-    /// A buffer of the plan that was prepared, to be filled before a run.
-    pub(crate) fn buffer_mut(&mut self, plan: &Plan, id: BufferId) -> &mut [f32] {
-        &mut self.arena[plan.buffer(id)]
+    /// Fills a buffer of the plan that was prepared, before a run: each thread copies a part, because one alone does not use up the bandwidth
+    /// of memory.
+    ///
+    /// # Panics
+    /// When there are not as many numbers as the buffer has.
+    pub(crate) fn fill(&mut self, plan: &Plan, id: BufferId, numbers: &[f32]) {
+        let buffer = &mut self.arena[plan.buffer(id)];
+        assert_eq!(buffer.len(), numbers.len(), "numbers for the whole batch");
+        self.cpu.for_chunks(buffer, COPIED, |at, to| to.copy_from_slice(&numbers[at * COPIED..][..to.len()]));
     }
 
     /// Runs some operations of a plan that was prepared. Gradients of parameters are written to `gradients`, laid out as the trained

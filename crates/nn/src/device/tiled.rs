@@ -33,14 +33,20 @@ impl Device {
         plan.tiling().filter(|_| self.laps.is_none())
     }
 
-    /// Runs the operations of a plan's [tiling](Self::tiling), if it has one.
-    pub(crate) fn run_tiled(&mut self, plan: &Plan, constants: Known<'_>, parameters: &Parameters) {
+    /// Runs the operations of a plan's [tiling](Self::tiling), if it has one, on a batch of pictures.
+    pub(crate) fn run_tiled(
+        &mut self,
+        plan: &Plan,
+        images: &[f32],
+        constants: Known<'_>,
+        parameters: &Parameters,
+    ) {
         let Some(tiling) = self.tiling(plan) else { return };
         let (table, (values, statistics)) = (parameters.table(), parameters.slices());
-        let images = &self.arena[plan.buffer(plan.ends().images)];
         let part = tiling.plan.buffer(tiling.plan.ends().images);
         let len = tiling.carried_len();
         let parts = plan.batch() / tiling.plan.batch();
+        assert_eq!(images.len(), parts * part.len(), "pictures for the whole batch");
         let cpu = &self.cpu;
         cpu.for_chunks_with(&mut self.workers, &mut self.carried[..parts * len], len, |worker, at, out| {
             worker.arena[part.clone()].copy_from_slice(&images[at * part.len()..][..part.len()]);

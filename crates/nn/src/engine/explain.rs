@@ -66,7 +66,7 @@ impl Engine {
         self.start_laps(plan);
         let ends = plan.ends();
         let explained = ends.explained.expect("a plan that goes back to a layer");
-        self.device.buffer_mut(plan, ends.images).copy_from_slice(images);
+        self.device.fill(plan, ends.images, images);
         self.infer(&compiled, plan.forward());
         self.device.buffer(plan, explained.output)
     }
@@ -84,7 +84,7 @@ impl Engine {
         let plan = &compiled.plan;
         let ends = plan.ends();
         let explained = ends.explained.expect("a plan that goes back to a layer");
-        self.device.buffer_mut(plan, explained.weights).copy_from_slice(weights);
+        self.device.fill(plan, explained.weights, weights);
         self.infer(&compiled, plan.backward());
         let buffer = |id| self.device.buffer(plan, id);
         Explained {

@@ -222,12 +222,15 @@ impl Engine {
         let compiled = self.compiled(Purpose::Run(Mode::Infer), batch);
         self.start_laps(&compiled.plan);
         let ends = compiled.plan.ends();
-        self.device.buffer_mut(&compiled.plan, ends.images).copy_from_slice(images);
-        let tiled = self.device.tiling(&compiled.plan).map_or(&[][..], |tiling| tiling.plan.steps());
+        let tiling = self.device.tiling(&compiled.plan);
+        if tiling.is_none_or(|tiling| tiling.leaves_images) {
+            self.device.fill(&compiled.plan, ends.images, images);
+        }
+        let tiled = tiling.map_or(&[][..], |tiling| tiling.plan.steps());
         let whole = tiled.len()..compiled.plan.steps().len();
         self.constants.refresh(&compiled.tiled_places, tiled, self.device.cpu(), &self.parameters);
         let known = Known { constants: &self.constants, places: &compiled.tiled_places };
-        self.device.run_tiled(&compiled.plan, known, &self.parameters);
+        self.device.run_tiled(&compiled.plan, images, known, &self.parameters);
         self.infer(&compiled, whole);
         self.device.buffer(&compiled.plan, ends.logits)
     }

@@ -137,8 +137,8 @@ impl Engine {
         self.start_laps(plan);
         let ends = plan.ends();
         let loss_ends = ends.loss.expect("a training plan ends in a loss");
-        self.device.buffer_mut(plan, ends.images).copy_from_slice(images);
-        self.device.buffer_mut(plan, loss_ends.targets).copy_from_slice(targets);
+        self.device.fill(plan, ends.images, images);
+        self.device.fill(plan, loss_ends.targets, targets);
         self.run(pass, plan.forward());
         let losses = self.device.buffer(plan, loss_ends.losses);
         let loss = (losses.iter().copied().map(f64::from).sum::<f64>() / plan.batch() as f64) as f32;

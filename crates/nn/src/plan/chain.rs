@@ -23,7 +23,7 @@ impl Chained {
     /// What is gained, in floating-point operations.
     fn gain(&self) -> i64 {
         let bytes = 2 * size_of::<f32>() * self.chain.between();
-        (FLOPS_PER_BYTE * bytes as u64).cast_signed() - self.chain.recomputed().cast_signed()
+        (FLOPS_PER_BYTE * bytes as u64).cast_signed() - self.chain.wasted().cast_signed()
     }
 }
 

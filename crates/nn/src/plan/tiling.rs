@@ -21,6 +21,8 @@ pub(crate) struct Tiling {
     pub(crate) plan: Plan,
     /// What they leave for those behind.
     pub(crate) carried: Vec<BufferId>,
+    /// Whether operations behind them read the pictures, too.
+    pub(crate) leaves_images: bool,
 }
 
 impl Tiling {
@@ -47,13 +49,14 @@ impl Tiling {
         let divides = |pictures: &usize| batch.is_multiple_of(*pictures) && batch / pictures >= PARTS;
         let pictures = (1..=batch).filter(divides).take_while(fits).last()?;
         let written = |id: &BufferId| local.iter().any(|step| step.op.operands().writes.contains(id));
-        let behind = whole.steps()[steps..].iter().flat_map(|step| step.op.operands().reads);
-        let mut carried: Vec<_> = behind.chain([whole.ends().logits]).filter(written).collect();
+        let behind = || whole.steps()[steps..].iter().flat_map(|step| step.op.operands().reads);
+        let leaves_images = behind().any(|id| id == whole.ends().images);
+        let mut carried: Vec<_> = behind().chain([whole.ends().logits]).filter(written).collect();
         carried.sort_unstable();
         carried.dedup();
         let part = Part::First { steps, carried: &carried };
         let plan = Plan::compile_part(network, table, Mode::Infer, pictures, options, part);
-        Some(Self { plan, carried })
+        Some(Self { plan, carried, leaves_images })
     }
 
     /// The numbers that running a batch so takes beside the memory of the whole plan, on so many threads.

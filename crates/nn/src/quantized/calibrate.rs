@@ -150,7 +150,7 @@ impl Observer<'_> {
                 let (plan, inputs, output) = Plan::of_layer(self.graph, &table, id, batch);
                 self.device.prepare(&plan);
                 for (buffer, input) in inputs.into_iter().zip(&node.inputs) {
-                    self.device.buffer_mut(&plan, buffer).copy_from_slice(&outputs[input.index()]);
+                    self.device.fill(&plan, buffer, &outputs[input.index()]);
                 }
                 let (constants, places) = (Constants::default(), Places::default());
                 let context = Context {

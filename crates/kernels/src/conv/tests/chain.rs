@@ -102,15 +102,24 @@ fn separable(size: usize, channels: usize, filters: usize) -> [(Conv2dShape, Con
     [depthwise, square(1, size, channels, filters, 1, 0)].map(|shape| (shape, ConvAlgorithm::Direct))
 }
 
+/// An expanding, a depthwise and a projecting convolution of so many rows, and the operations of each in one of them.
+fn inverted_residual(size: usize) -> (ConvChain, [u64; 3]) {
+    let [depthwise, pointwise] = separable(size, 8, 16);
+    let links = [(square(1, size, 4, 8, 1, 0), ConvAlgorithm::Direct), depthwise, pointwise];
+    let chain = ConvChain::new(&links).expect("a chain");
+    (chain, links.map(|(shape, _)| shape.flops() / size as u64))
+}
+
 #[test]
-fn what_is_computed_twice_are_the_rows_that_two_bands_see() {
-    let [depthwise, pointwise] = separable(14, 8, 16);
-    let (expand, last) = (square(1, 14, 4, 8, 1, 0), pointwise);
-    let chain = ConvChain::new(&[(expand, ConvAlgorithm::Direct), depthwise, last]).expect("a chain");
+fn what_is_wasted_are_rows_that_two_bands_see_and_those_that_one_has_more_of() {
     // Two bands of seven rows: each sees one row of the other's.
-    assert_eq!(chain.recomputed(), 2 * expand.flops() / 14);
+    let (chain, [expand, _, _]) = inverted_residual(14);
+    assert_eq!(chain.wasted(), 2 * expand);
     assert_eq!(chain.between(), 2 * 14 * 14 * 8);
     assert!(chain.occupies(7) && !chain.occupies(8));
+    // Two bands of three and of four rows, of which the longer one sees five.
+    let (chain, [expand, depthwise, pointwise]) = inverted_residual(7);
+    assert_eq!(chain.wasted(), (2 * 5 - 7) * expand + (2 * 4 - 7) * (depthwise + pointwise));
 }
 
 #[test]
