@@ -9,7 +9,7 @@ fn check_forward(shape: DenseShape, seed: u64, rectified: bool) {
     let layout = shape.weight_layout();
     let (mut x, w) = (numbers(shape.input_len(), seed), numbers(layout.keras_len(), seed + 1));
     if rectified {
-        x.iter_mut().for_each(|x| *x = x.max(0.0));
+        x = x.iter().map(|x| x.max(0.0)).collect();
     }
     let bias = numbers(shape.outputs, seed + 2);
     let mut packed = vec![f32::NAN; layout.packed_len()];
@@ -218,10 +218,14 @@ fn weights_of_inputs_that_are_zero_are_not_read() {
     let shape = DenseShape { batch: 2, inputs: 1100, outputs: 40 };
     let layout = shape.weight_layout();
     let is_zero = |input: usize| input % 3 != 1;
-    let mut x = numbers(shape.input_len(), 1);
-    x.iter_mut().enumerate().filter(|(at, _)| is_zero(at % shape.inputs)).for_each(|(_, x)| *x = 0.0);
-    let mut w = numbers(layout.keras_len(), 2);
-    w.iter_mut().enumerate().filter(|(at, _)| is_zero(at / shape.outputs)).for_each(|(_, w)| *w = f32::NAN);
+    let with = |mut numbers: Vec<f32>, other: f32, input: &dyn Fn(usize) -> usize| {
+        for (_, x) in numbers.iter_mut().enumerate().filter(|(at, _)| is_zero(input(*at))) {
+            *x = other;
+        }
+        numbers
+    };
+    let x = with(numbers(shape.input_len(), 1), 0.0, &|at| at % shape.inputs);
+    let w = with(numbers(layout.keras_len(), 2), f32::NAN, &|at| at / shape.outputs);
     let mut packed = vec![0.0; layout.packed_len()];
     layout.pack(&w, &mut packed);
     let outputs = on_every_cpu(
