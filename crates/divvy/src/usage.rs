@@ -106,8 +106,8 @@ mod tests {
             ("divvy train x --threads 0", "--threads: `0` cannot be used; 0 is not in 1..=1024"),
             ("divvy sort run x --into y --copy --move", "--copy cannot be used together with --move"),
             (
-                "divvy bench train classic --precision f16",
-                "--precision: `f16` cannot be used; give f32, bf16 or int8",
+                "divvy bench train classic --precision f64",
+                "--precision: `f64` cannot be used; give f32, bf16, f16 or int8",
             ),
         ] {
             assert_eq!(message(line), said, "{line}");

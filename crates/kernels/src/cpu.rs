@@ -1,12 +1,12 @@
 //! The processor as kernels see it: an instruction set and a team of threads.
 
-use crate::{Bf16, Isa, Team};
+use crate::{Half, Isa, Team};
 
 /// An instruction set that was found on this machine and the threads that run kernels with it.
 #[derive(Debug)]
 pub struct Cpu {
     isa: Isa,
-    bf16: Option<Bf16>,
+    half: Option<Half>,
     team: Team,
 }
 
@@ -22,7 +22,7 @@ impl Cpu {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
         };
-        Self { isa, bf16: None, team: Team::new(threads) }
+        Self { isa, half: None, team: Team::new(threads) }
     }
 
     /// The instruction set in use.
@@ -30,14 +30,14 @@ impl Cpu {
         self.isa
     }
 
-    /// The same, where convolutions may round their operands to bf16 if algorithms are chosen for it; by default they may not.
-    pub fn with_bf16(self, bf16: Bf16) -> Self {
-        Self { bf16: Some(bf16), ..self }
+    /// The same, where convolutions may round their operands to numbers of 16 bits if algorithms are chosen for it; by default they may not.
+    pub fn with_half(self, half: Half) -> Self {
+        Self { half: Some(half), ..self }
     }
 
     /// What convolutions may round their operands to, if they may.
-    pub fn bf16(&self) -> Option<Bf16> {
-        self.bf16
+    pub fn half(&self) -> Option<Half> {
+        self.half
     }
 
     /// The threads in use.

@@ -87,6 +87,6 @@ pub use pool::{
 };
 pub use rectifier::Rectifier;
 pub use shape::Padding;
-pub use simd::{Bf16, Isa};
+pub use simd::{Half, HalfFormat, Isa};
 pub use softmax::{softmax_backward, softmax_forward};
 pub use team::Team;

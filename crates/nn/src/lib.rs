@@ -51,7 +51,7 @@ mod wiring;
 pub use activation::Activation;
 pub use architecture::{Architecture, ArchitectureError};
 pub use device::{Device, another_cpu, part_of_cpu};
-pub use divvy_kernels::{Bf16, Cpu, Isa, WinogradTile, machine};
+pub use divvy_kernels::{Cpu, Half, HalfFormat, Isa, WinogradTile, machine};
 pub use divvy_rules::{Diagnostic, Place, Rule, Severity};
 pub use engine::{Engine, Explained, NotFinite, StateError, StatePart, StateTensor, StepCounts};
 pub use error::{BuildError, ShapeError};

@@ -1,11 +1,11 @@
 //! The numbers that a network computes with.
 
-use divvy_kernels::Cpu;
-use divvy_kernels::machine::Bf16Rates;
+use divvy_kernels::machine::HalfRates;
+use divvy_kernels::{Cpu, HalfFormat};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The numbers that convolutions multiply. Whatever is in memory, all sums, and all other layers are `f32` with either.
+/// The numbers that convolutions multiply. Whatever is in memory, and all other layers, are `f32` with any of them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
@@ -14,57 +14,76 @@ pub enum Precision {
     F32,
     /// 8 bits of precision and the range of `f32`, two products at once: only where that is faster.
     Bf16,
+    /// 11 bits of precision, two products at once, some tens of which are summed in as many bits ([`HalfFormat::F16`]): only where that is
+    /// faster.
+    F16,
 }
 
-/// Why a machine does not compute with bf16.
+/// Why a machine does not compute with numbers of 16 bits.
 #[derive(Clone, Copy, PartialEq, Debug, Error)]
 pub enum PrecisionError {
     /// It has no instruction for it.
-    #[error("bf16: this processor has no dot product of bf16 that goes with {isa}; compute with f32")]
+    #[error("{format}: this processor has no products of {format} that go with {isa}; compute with f32")]
     Absent {
+        /// What was asked for.
+        format: &'static str,
         /// The instruction set in use.
         isa: &'static str,
     },
     /// It has, and would be slower by it.
     #[error(
-        "bf16: its dot product runs at {:.0} GFLOP/s a thread here, and f32 at {:.0}: it would cost accuracy and gain no time; \
+        "{format}: its products run at {:.0} GFLOP/s a thread here, and those of f32 at {:.0}: it would cost accuracy and gain no time; \
          compute with f32",
-        .0.bf16 / 1e9, .0.f32 / 1e9
+        .rates.half / 1e9, .rates.f32 / 1e9
     )]
-    Slower(Bf16Rates),
+    Slower {
+        /// What was asked for.
+        format: &'static str,
+        /// What was measured.
+        rates: HalfRates,
+    },
 }
 
-/// By how many times faster bf16 must be: rounding takes time, too.
+/// By how many times faster numbers of 16 bits must be: rounding takes time, too.
 const WORTHWHILE: f64 = 1.1;
 
 impl Precision {
-    /// `f32` or `bf16`.
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::F16];
+
+    /// `f32`, `bf16` or `f16`.
     pub fn name(self) -> &'static str {
+        self.format().map_or("f32", HalfFormat::name)
+    }
+
+    /// What operands are rounded to; nothing where they stay `f32`.
+    pub fn format(self) -> Option<HalfFormat> {
         match self {
-            Self::F32 => "f32",
-            Self::Bf16 => "bf16",
+            Self::F32 => None,
+            Self::Bf16 => Some(HalfFormat::Bf16),
+            Self::F16 => Some(HalfFormat::F16),
         }
     }
 
-    /// Lets a processor compute so. For bf16 both rates are measured, which takes some ten milliseconds.
+    /// Lets a processor compute so. For numbers of 16 bits both rates are measured, which takes some ten milliseconds.
     ///
     /// # Errors
-    /// [`PrecisionError`] where bf16 is not there, or not faster than `f32`.
+    /// [`PrecisionError`] where they are not there, or not faster than `f32`.
     pub fn on(self, cpu: Cpu) -> Result<Cpu, PrecisionError> {
-        match self {
-            Self::F32 => Ok(cpu),
-            Self::Bf16 => {
-                let absent = PrecisionError::Absent { isa: cpu.isa().name() };
-                let bf16 = cpu.isa().bf16().ok_or(absent)?;
-                faster(Bf16Rates::measure(cpu.isa()).ok_or(absent)?)?;
-                Ok(cpu.with_bf16(bf16))
-            }
-        }
+        let Some(format) = self.format() else { return Ok(cpu) };
+        let absent = PrecisionError::Absent { format: format.name(), isa: cpu.isa().name() };
+        let half = cpu.isa().half(format).ok_or(absent)?;
+        faster(format, HalfRates::measure(cpu.isa(), format).ok_or(absent)?)?;
+        Ok(cpu.with_half(half))
     }
 }
 
-fn faster(rates: Bf16Rates) -> Result<(), PrecisionError> {
-    if rates.bf16 >= WORTHWHILE * rates.f32 { Ok(()) } else { Err(PrecisionError::Slower(rates)) }
+fn faster(format: HalfFormat, rates: HalfRates) -> Result<(), PrecisionError> {
+    if rates.half >= WORTHWHILE * rates.f32 {
+        Ok(())
+    } else {
+        Err(PrecisionError::Slower { format: format.name(), rates })
+    }
 }
 
 #[cfg(test)]
@@ -73,17 +92,31 @@ mod tests {
     use crate::Isa;
 
     #[test]
-    fn bf16_is_refused_where_it_is_not_faster() {
-        assert_eq!(faster(Bf16Rates { f32: 260e9, bf16: 487e9 }), Ok(()));
-        let error = faster(Bf16Rates { f32: 170e9, bf16: 80e9 }).unwrap_err().to_string();
-        assert!(error.contains("at 80 GFLOP/s") && error.contains("f32 at 170"), "{error}");
-        assert!(faster(Bf16Rates { f32: 170e9, bf16: 171e9 }).is_err());
+    fn halves_are_refused_where_they_are_not_faster() {
+        for format in HalfFormat::ALL {
+            let check = |f32, half| faster(format, HalfRates { f32, half });
+            assert_eq!(check(260e9, 487e9), Ok(()));
+            let error = check(170e9, 80e9).unwrap_err().to_string();
+            assert!(error.starts_with(format.name()), "{error}");
+            assert!(error.contains("at 80 GFLOP/s") && error.contains("f32 at 170"), "{error}");
+            assert!(check(170e9, 171e9).is_err());
+        }
     }
 
     #[test]
-    fn bf16_is_refused_where_there_is_none() {
-        let error = Precision::Bf16.on(Cpu::with_isa(Isa::PORTABLE, 1)).unwrap_err();
-        assert_eq!(error, PrecisionError::Absent { isa: "portable" });
-        assert!(Precision::F32.on(Cpu::with_isa(Isa::PORTABLE, 1)).is_ok_and(|cpu| cpu.bf16().is_none()));
+    fn halves_are_refused_where_there_are_none() {
+        for precision in [Precision::Bf16, Precision::F16] {
+            let error = precision.on(Cpu::with_isa(Isa::PORTABLE, 1)).unwrap_err();
+            assert_eq!(error, PrecisionError::Absent { format: precision.name(), isa: "portable" });
+        }
+        assert!(Precision::F32.on(Cpu::with_isa(Isa::PORTABLE, 1)).is_ok_and(|cpu| cpu.half().is_none()));
+    }
+
+    #[test]
+    fn names_are_those_of_files_of_settings() {
+        for precision in Precision::ALL {
+            let written = serde_json::to_string(&precision).unwrap();
+            assert_eq!(written, format!("\"{}\"", precision.name()));
+        }
     }
 }

@@ -262,8 +262,8 @@ impl TrainConfig {
 
     /// What its plans are compiled for, where it computes as asked with that instruction set.
     pub(crate) fn plan_options(&self, isa: Isa) -> PlanOptions {
-        let bf16 = if self.precision == Precision::Bf16 { isa.bf16() } else { None };
-        PlanOptions { isa, bf16, algorithms: self.algorithms(), ..PlanOptions::default() }
+        let half = self.precision.format().and_then(|format| isa.half(format));
+        PlanOptions { isa, half, algorithms: self.algorithms(), ..PlanOptions::default() }
     }
 
     fn algorithms(&self) -> Algorithms {

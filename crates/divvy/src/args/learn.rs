@@ -182,7 +182,7 @@ pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "RULE")]
     pub(crate) optimizer: Option<OptimizerChoice>,
 
-    /// Use a running average of the weights, of which this share stays at each step, such as 0.999 [default: 0.99]
+    /// Use a running average of the weights, of which this share stays at each step, such as 0.999 [default: none, as the rate falls to almost 0]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) average: Option<f64>,
 
@@ -226,7 +226,7 @@ pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "GROUP=SHARE", value_parser = group_share)]
     pub(crate) prior: Vec<(String, f64)>,
 
-    /// The numbers that convolutions multiply: f32, or bf16 where that is faster [default: f32]
+    /// The numbers that convolutions multiply: f32, or bf16 or f16 where that is faster [default: f32]
     #[arg(long, value_name = "TYPE", value_parser = precision)]
     pub(crate) precision: Option<Precision>,
 

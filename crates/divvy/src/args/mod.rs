@@ -134,7 +134,7 @@ pub(crate) struct CacheArgs {
 /// The numbers that a network computes with.
 #[derive(Args, Debug)]
 pub(crate) struct PrecisionArgs {
-    /// The numbers that convolutions multiply: f32, or bf16 where that is faster
+    /// The numbers that convolutions multiply: f32, or bf16 or f16 where that is faster
     #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = precision)]
     pub(crate) precision: Precision,
 }

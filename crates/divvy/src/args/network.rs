@@ -95,7 +95,7 @@ pub(crate) struct WorkArgs {
     #[arg(long, value_name = "S", default_value_t = 6.0, value_parser = above_zero)]
     pub(crate) seconds: f64,
 
-    /// The numbers that are computed with: f32, bf16, or int8 for classifying
+    /// The numbers that are computed with: f32, bf16, f16, or int8 for classifying
     #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = bench_precision)]
     pub(crate) precision: BenchPrecision,
 
@@ -174,6 +174,6 @@ impl BenchPrecision {
 fn bench_precision(text: &str) -> Result<BenchPrecision, String> {
     match text {
         "int8" => Ok(BenchPrecision::Int8),
-        _ => precision(text).map(BenchPrecision::Float).map_err(|_| "give f32, bf16 or int8".to_owned()),
+        _ => precision(text).map(BenchPrecision::Float).map_err(|_| "give f32, bf16, f16 or int8".to_owned()),
     }
 }

@@ -122,8 +122,8 @@ pub(super) fn cache_place(text: &str) -> Result<CachePlace, String> {
 
 /// The numbers that a network computes with.
 pub(super) fn precision(text: &str) -> Result<Precision, String> {
-    let known = [Precision::F32, Precision::Bf16].into_iter().find(|precision| precision.name() == text);
-    known.ok_or_else(|| "give f32 or bf16".to_owned())
+    let known = Precision::ALL.into_iter().find(|precision| precision.name() == text);
+    known.ok_or_else(|| "give f32, bf16 or f16".to_owned())
 }
 
 /// An instruction set that this machine has.

@@ -96,8 +96,11 @@ impl PrecisionArgs {
 fn classifier(run: &Path, device: Device) -> Result<Classifier> {
     let trained = Trained::open(run)?;
     let is_int8 = |model: &Model| matches!(model.weights(), Weights::Int8(_));
-    if device.cpu().bf16().is_some() && trained.members().iter().any(is_int8) {
-        let message = format!("--precision bf16: {} is in 8 bits, and computes with those", run.display());
+    if let Some(half) = device.cpu().half()
+        && trained.members().iter().any(is_int8)
+    {
+        let (asked, run) = (half.format().name(), run.display());
+        let message = format!("--precision {asked}: {run} is in 8 bits, and computes with those");
         return Err(Failure::new(message).help("leave --precision out").into());
     }
     Ok(Classifier::new(trained, device)?)

@@ -89,6 +89,7 @@ fn computed_with(precision: Precision) -> &'static str {
     match precision {
         Precision::F32 => "",
         Precision::Bf16 => ", convolutions in bf16",
+        Precision::F16 => ", convolutions in f16",
     }
 }
 

@@ -294,11 +294,13 @@ fn unknown_values_of_flags() {
     }
     names(&desk.refuses(&["sort", "run", "photos", "--into", "x", "--unsure", "80"]), &["--unsure", "80"]);
     names(
-        &desk.refuses(&["bench", "train", "classic", "--precision", "f16"]),
-        &["f16", "give f32, bf16 or int8"],
+        &desk.refuses(&["bench", "train", "classic", "--precision", "f64"]),
+        &["f64", "give f32, bf16, f16 or int8"],
     );
-    let without = ["bench", "train", "classic", "--isa", "portable", "--precision", "bf16"];
-    names(&desk.refuses(&without), &["bf16", "portable", "compute with f32"]);
+    for format in ["bf16", "f16"] {
+        let without = ["bench", "train", "classic", "--isa", "portable", "--precision", format];
+        names(&desk.refuses(&without), &[format, "portable", "compute with f32"]);
+    }
     names(&desk.refuses(&["bench", "train", "classic", "--isa", "avx1024"]), &["avx1024", "portable"]);
     assert!(!desk.path("runs").exists());
 }

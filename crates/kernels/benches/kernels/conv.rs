@@ -38,7 +38,7 @@ pub(crate) fn square(
 fn layers() -> Vec<Layer> {
     let conv = |name, sizes, kernel, stride, groups| {
         let shape = square(sizes, kernel, stride, groups);
-        ConvAlgorithm::all(&shape, CPU.isa().bf16())
+        ConvAlgorithm::all(&shape, CPU.isa().halves())
             .map(|algorithm| Case { name: format!("{name}, {algorithm:?}"), shape: (shape, algorithm) })
             .collect::<Vec<_>>()
     };

@@ -6,7 +6,7 @@ use super::operands::Operands;
 use super::winograd::{self, WinogradTile};
 use super::{Conv2dShape, backward_data, backward_weights};
 use crate::packing::PANEL;
-use crate::{Bf16, Isa};
+use crate::{Half, HalfFormat, Isa};
 
 /// A pass of a convolution.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -26,9 +26,9 @@ pub enum ConvAlgorithm {
     Direct,
     /// Winograd's minimal filtering, for 3x3 kernels of stride 1 without groups and dilation.
     Winograd(WinogradTile),
-    /// Every product of the definition, of operands that are rounded to bf16; sums are `f32`. For even numbers of channels and of
+    /// Every product of the definition, of operands that are rounded to 16 bits; sums are `f32`, or become so. For even numbers of channels and of
     /// filters in a group, but not for depthwise convolutions.
-    Bf16(Bf16),
+    Half(Half),
 }
 
 /// What is made of packed weights beforehand, for an algorithm that does not read them as they are.
@@ -36,8 +36,8 @@ pub enum ConvAlgorithm {
 pub enum WeightTransform {
     /// That of Winograd's minimal filtering.
     Winograd(WinogradTile),
-    /// Rounding to bf16, and pairing.
-    Bf16(Bf16),
+    /// Rounding to 16 bits, and pairing.
+    Half(Half),
 }
 
 /// The weights as an algorithm reads them.
@@ -54,7 +54,7 @@ impl WeightTransform {
     pub fn algorithm(self) -> ConvAlgorithm {
         match self {
             Self::Winograd(tile) => ConvAlgorithm::Winograd(tile),
-            Self::Bf16(bf16) => ConvAlgorithm::Bf16(bf16),
+            Self::Half(half) => ConvAlgorithm::Half(half),
         }
     }
 }
@@ -65,19 +65,22 @@ impl ConvAlgorithm {
         match self {
             Self::Direct => true,
             Self::Winograd(_) => winograd::applies(&shape.correlation()),
-            Self::Bf16(_) => {
+            Self::Half(_) => {
                 let are_even = [shape.group_channels(), shape.group_filters()]
                     .into_iter()
-                    .all(|count| count.is_multiple_of(Bf16::NUMBERS));
+                    .all(|count| count.is_multiple_of(Half::NUMBERS));
                 are_even && !shape.is_depthwise()
             }
         }
     }
 
-    /// The algorithms that can compute a convolution of this shape; one that rounds to bf16 only where that is given.
-    pub fn all(shape: &Conv2dShape, bf16: Option<Bf16>) -> impl Iterator<Item = Self> + '_ {
+    /// The algorithms that can compute a convolution of this shape; those that round to 16 bits only for the formats that are given.
+    pub fn all<H: IntoIterator<Item = Half>>(
+        shape: &Conv2dShape,
+        halves: H,
+    ) -> impl Iterator<Item = Self> + use<'_, H> {
         let winograd = [WinogradTile::Two, WinogradTile::Four].map(Self::Winograd);
-        let all = [Self::Direct].into_iter().chain(winograd).chain(bf16.map(Self::Bf16));
+        let all = [Self::Direct].into_iter().chain(winograd).chain(halves.into_iter().map(Self::Half));
         all.filter(|algorithm| algorithm.applies(shape))
     }
 
@@ -86,7 +89,7 @@ impl ConvAlgorithm {
         match self {
             Self::Direct => None,
             Self::Winograd(tile) => Some(WeightTransform::Winograd(tile)),
-            Self::Bf16(bf16) => Some(WeightTransform::Bf16(bf16)),
+            Self::Half(half) => Some(WeightTransform::Half(half)),
         }
     }
 
@@ -131,11 +134,16 @@ const MULTIPLIERS: f64 = 2.0;
 /// Of those, the share that a sum over windows, or over products, keeps busy.
 const DIRECT: f64 = 0.95;
 const PRODUCTS: f64 = 0.8;
-/// What sums of pairs of bf16 cost of those of numbers. They take half as long; but so much does the reckoning of Winograd's
-/// algorithm, which they compete with, lie above its times.
-const PAIRS: f64 = 0.8;
-/// Cycles to read two numbers from a cache further away, to round them, and to write a pair of bf16; reckoned likewise.
-const PAIR: f64 = 0.5;
+/// What sums of pairs cost of those of numbers, and the cycles to read two numbers from a cache further away, to round them, and to write a
+/// pair. Sums take half as long; but so much does the reckoning of Winograd's algorithm, which they compete with, lie above its times. Those of
+/// f16 are widened now and then, and its numbers read twice, the first time for the scale.
+fn pairs(format: HalfFormat) -> (f64, f64) {
+    match format {
+        HalfFormat::Bf16 => (0.8, 0.5),
+        HalfFormat::F16 => (0.65, 0.7),
+    }
+}
+
 /// Bytes of transformed weights that stay in a third-level cache. They are fetched ahead of the products, so that it hardly matters
 /// whether the second-level cache has them.
 const CACHE: f64 = (1 << 25) as f64;
@@ -148,9 +156,10 @@ impl Cost {
     }
 
     /// `copied` are the pairs that are made of the source.
-    fn bf16(&self, shape: &Conv2dShape, copied: usize, weights: usize) -> f64 {
-        self.direct(shape) * PAIRS
-            + copied as f64 * PAIR
+    fn half(&self, half: Half, shape: &Conv2dShape, copied: usize, weights: usize) -> f64 {
+        let (sums, pair) = pairs(half.format());
+        self.direct(shape) * sums
+            + copied as f64 * pair
             + Self::bytes(4.0 * weights as f64, 4.0 * weights as f64)
     }
 
@@ -211,13 +220,13 @@ impl Cost {
 
 impl Conv2dShape {
     /// The algorithms for a pass and what each is reckoned to cost on one core, in clock cycles: the fastest first; of nothing to compute, the direct one alone. `prepared` tells
-    /// whether weights are transformed beforehand, as where they do not change; with `bf16`, operands may be rounded to that.
+    /// whether weights are transformed beforehand, as where they do not change; with `half`, operands may be rounded to that.
     pub fn algorithms(
         &self,
         pass: ConvPass,
         isa: Isa,
         prepared: bool,
-        bf16: Option<Bf16>,
+        half: Option<Half>,
     ) -> Vec<(ConvAlgorithm, f64)> {
         if self.output_len() == 0 {
             return vec![(ConvAlgorithm::Direct, 0.0)];
@@ -226,15 +235,15 @@ impl Conv2dShape {
         let weights = if prepared { 0 } else { self.weights_len() };
         let of = |algorithm| match (algorithm, pass) {
             (ConvAlgorithm::Direct, _) => cost.direct(self),
-            (ConvAlgorithm::Bf16(bf16), ConvPass::Forward) => {
-                let copied = correlate::copied(Operands::Pairs(bf16), &self.correlation());
-                cost.bf16(self, copied, weights)
+            (ConvAlgorithm::Half(half), ConvPass::Forward) => {
+                let copied = correlate::copied(Operands::Pairs(half), &self.correlation());
+                cost.half(half, self, copied, weights)
             }
-            (ConvAlgorithm::Bf16(bf16), ConvPass::BackwardData) => {
-                cost.bf16(self, backward_data::copied_pairs(bf16, self), weights)
+            (ConvAlgorithm::Half(half), ConvPass::BackwardData) => {
+                cost.half(half, self, backward_data::copied_pairs(half, self), weights)
             }
-            (ConvAlgorithm::Bf16(_), ConvPass::BackwardWeights) => {
-                cost.bf16(self, backward_weights::copied_pairs(self), 0)
+            (ConvAlgorithm::Half(half), ConvPass::BackwardWeights) => {
+                cost.half(half, self, backward_weights::copied_pairs(self), 0)
             }
             (ConvAlgorithm::Winograd(tile), ConvPass::Forward) => {
                 cost.winograd(&self.correlation(), tile, prepared)
@@ -247,7 +256,7 @@ impl Conv2dShape {
             }
         };
         let mut algorithms: Vec<_> =
-            ConvAlgorithm::all(self, bf16).map(|algorithm| (algorithm, of(algorithm))).collect();
+            ConvAlgorithm::all(self, half).map(|algorithm| (algorithm, of(algorithm))).collect();
         // The sort is stable: of two that cost the same, the one with less rounding comes first.
         algorithms.sort_by(|a, b| a.1.total_cmp(&b.1));
         algorithms

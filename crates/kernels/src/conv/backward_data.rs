@@ -13,7 +13,7 @@ use super::operands::{Operands, pair_weights};
 use super::{Conv2dShape, Epilogue};
 use crate::disjoint::Disjoint;
 use crate::packing::PANEL;
-use crate::{Bf16, Cpu};
+use crate::{Cpu, Half};
 
 /// Along one direction, the pixels whose place has a certain remainder by the stride, and the convolution that gives them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -158,8 +158,8 @@ pub(super) fn scratch(shape: &Conv2dShape, threads: usize) -> usize {
 }
 
 /// Elements of scratch that [`run_pairs`] needs on so many threads.
-pub(super) fn pairs_scratch(bf16: Bf16, shape: &Conv2dShape, threads: usize) -> usize {
-    halos_len(Operands::Pairs(bf16), shape, threads)
+pub(super) fn pairs_scratch(half: Half, shape: &Conv2dShape, threads: usize) -> usize {
+    halos_len(Operands::Pairs(half), shape, threads)
 }
 
 fn halos_len(operands: Operands, shape: &Conv2dShape, threads: usize) -> usize {
@@ -168,8 +168,8 @@ fn halos_len(operands: Operands, shape: &Conv2dShape, threads: usize) -> usize {
 }
 
 /// Elements of `dy` that [`run_pairs`] copies.
-pub(super) fn copied_pairs(bf16: Bf16, shape: &Conv2dShape) -> usize {
-    let operands = Operands::Pairs(bf16);
+pub(super) fn copied_pairs(half: Half, shape: &Conv2dShape) -> usize {
+    let operands = Operands::Pairs(half);
     used(shape).map(|class| correlate::copied(operands, &class.correlation(shape))).sum()
 }
 
@@ -194,24 +194,24 @@ pub(super) fn run(
     correlate_all(cpu, Operands::Numbers, shape, dy, transposed, dx, halos);
 }
 
-/// The same in pairs of bf16, with the weights from [`transposed_pairs`].
+/// The same in pairs, with the weights from [`transposed_pairs`].
 pub(super) fn run_pairs(
     cpu: &Cpu,
-    bf16: Bf16,
+    half: Half,
     shape: &Conv2dShape,
     dy: &[f32],
     weights: &[f32],
     dx: &mut [f32],
     scratch: &mut [f32],
 ) {
-    correlate_all(cpu, Operands::Pairs(bf16), shape, dy, weights, dx, scratch);
+    correlate_all(cpu, Operands::Pairs(half), shape, dy, weights, dx, scratch);
 }
 
-/// Writes the weights that the classes' windows are multiplied with, as pairs of bf16: half as many as [`transposed_len`], which is
+/// Writes the weights that the classes' windows are multiplied with, as pairs: half as many as [`transposed_len`], which is
 /// what `scratch` has.
 pub(super) fn transposed_pairs(
     cpu: &Cpu,
-    bf16: Bf16,
+    half: Half,
     shape: &Conv2dShape,
     w: &[f32],
     pairs: &mut [f32],
@@ -219,7 +219,7 @@ pub(super) fn transposed_pairs(
 ) {
     let transposed = &mut scratch[..transposed_len(shape)];
     transpose_all(cpu, shape, w, transposed);
-    pair_weights(cpu, bf16, transposed, pairs);
+    pair_weights(cpu, half, transposed, pairs);
 }
 
 /// Writes the weights of all classes that have taps, one after the other.

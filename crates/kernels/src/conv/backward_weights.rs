@@ -15,7 +15,8 @@ use super::view::View;
 use crate::disjoint::Disjoint;
 use crate::microkernel::WeightSweep;
 use crate::packing::PANEL;
-use crate::{Bf16, Cpu};
+use crate::simd::Scale;
+use crate::{Cpu, Half};
 
 /// Pixels, or pairs of them, of a block, about: 16 KiB of a panel's gradients.
 const BLOCK_PIXELS: usize = 128;
@@ -119,7 +120,7 @@ pub(super) fn run(
             for block in blocks(pieces(shape.batch * c.outputs.0, cut.parts, part), c.outputs.0, cut.rows) {
                 let factors = match operands {
                     Operands::Numbers => Factors::numbers(&c, panel, [x, dy], &block, halo, outputs),
-                    Operands::Pairs(bf16) => Factors::pairs(bf16, &c, panel, [x, dy], &block, halo, outputs),
+                    Operands::Pairs(half) => Factors::pairs(half, &c, panel, [x, dy], &block, halo, outputs),
                 };
                 gradient.add(cpu, operands, &c, &factors);
             }
@@ -153,6 +154,8 @@ struct Factors<'a> {
     pixel_stride: usize,
     /// `[rows][columns][PANEL]`.
     outputs: &'a [f32],
+    /// Of the products.
+    scale: Scale,
 }
 
 impl<'a> Factors<'a> {
@@ -166,12 +169,12 @@ impl<'a> Factors<'a> {
     ) -> Self {
         let outputs = pack(c, panel, dy, block, outputs);
         let view = c.view(x, block, panel.channel..panel.channel + c.depth(), halo);
-        let pixel_stride = c.steps(view.strides).pixel;
-        Self { view, rows: block.rows.len(), columns: c.outputs.1, pixel_stride, outputs }
+        let (pixel_stride, scale) = (c.steps(view.strides).pixel, view.scale);
+        Self { view, rows: block.rows.len(), columns: c.outputs.1, pixel_stride, outputs, scale }
     }
 
     fn pairs(
-        bf16: Bf16,
+        half: Half,
         c: &Correlation,
         panel: Panel,
         [x, dy]: [&'a [f32]; 2],
@@ -180,10 +183,10 @@ impl<'a> Factors<'a> {
         outputs: &'a mut [f32],
     ) -> Self {
         let pairs = PixelPairs::of(c);
-        let outputs = pairs.outputs(bf16, c, panel, dy, block, outputs);
-        let view = pairs.view(bf16, c, x, block, panel.channel, halo);
-        let pixel_stride = pairs.step * view.strides.pixel;
-        Self { view, rows: block.rows.len(), columns: pairs.pairs, pixel_stride, outputs }
+        let (outputs, scale) = pairs.outputs(half, c, panel, dy, block, outputs);
+        let view = pairs.view(half, c, x, block, panel.channel, halo);
+        let (pixel_stride, scale) = (pairs.step * view.strides.pixel, scale * view.scale);
+        Self { view, rows: block.rows.len(), columns: pairs.pairs, pixel_stride, outputs, scale }
     }
 }
 
@@ -198,7 +201,7 @@ struct Gradient<'a> {
 impl Gradient<'_> {
     /// Adds a block's products, one run of neighbouring weights after the other.
     fn add(&mut self, cpu: &Cpu, operands: Operands, c: &Correlation, factors: &Factors<'_>) {
-        let Factors { view, rows, columns, pixel_stride, outputs } = factors;
+        let Factors { view, rows, columns, pixel_stride, outputs, scale } = factors;
         let window = c.window(view.strides).merged();
         let row_stride = c.steps(view.strides).row;
         for (run, gradient) in self.values.chunks_exact_mut(window.len * PANEL).enumerate() {
@@ -215,7 +218,7 @@ impl Gradient<'_> {
                 gradient,
                 add: self.begun,
             };
-            operands.run(cpu, sweep);
+            operands.run(cpu, *scale, sweep);
         }
         self.begun = true;
     }

@@ -30,8 +30,13 @@ struct Cut {
 impl Cut {
     /// Tasks are as large as the cache allows, but as many as that number of threads asks for if possible. What there is more of,
     /// weights or source, is divided first, since each task reads all of the other.
-    fn of(c: &Correlation, threads: usize) -> Self {
-        Self::of_source(c).divided(c, tasks_for(threads))
+    fn of(operands: Operands, c: &Correlation, threads: usize) -> Self {
+        let tasks = match operands {
+            Operands::Numbers => tasks_for(threads),
+            // Each block of pairs may be scaled by its own largest number.
+            Operands::Pairs(_) => TASKS,
+        };
+        Self::of_source(c).divided(c, tasks)
     }
 
     /// The same where moments are gathered, a part for each block: the outputs of a task stay in the cache, too, and nothing depends on
@@ -121,7 +126,7 @@ pub(super) fn scratch(operands: Operands, c: &Correlation, threads: usize) -> us
     if is_empty(c) {
         return 0;
     }
-    let either = [Cut::of(c, threads), Cut::with_moments(c)].map(|cut| cut.halo_len(operands, c));
+    let either = [Cut::of(operands, c, threads), Cut::with_moments(c)].map(|cut| cut.halo_len(operands, c));
     threads * either[0].max(either[1])
 }
 
@@ -137,7 +142,7 @@ pub(super) fn copied(operands: Operands, c: &Correlation) -> usize {
     if is_empty(c) {
         return 0;
     }
-    let cut = Cut::of(c, usize::MAX);
+    let cut = Cut::of(operands, c, usize::MAX);
     cut.blocks(c) * cut.parts(c) * c.source_len(cut.images, cut.rows)
 }
 
@@ -158,7 +163,8 @@ pub(super) fn correlate(
     if is_empty(c) {
         return;
     }
-    let cut = if output.moments.is_some() { Cut::with_moments(c) } else { Cut::of(c, cpu.threads()) };
+    let cut =
+        if output.moments.is_some() { Cut::with_moments(c) } else { Cut::of(operands, c, cpu.threads()) };
     let halo_len = cut.halo_len(operands, c);
     let (outputs, scratch) = (Outputs::new(c, output), Disjoint::new(scratch));
     cpu.team().run(cut.tasks(c), |member, task| {
@@ -182,7 +188,7 @@ pub(super) fn correlate(
                 in_turn: false,
                 target,
             };
-            operands.run(cpu, sweep);
+            operands.run(cpu, view.scale, sweep);
         }
         // SAFETY: the outputs are the task's own, and so is this part of the moments, for the filters of its panels.
         unsafe { outputs.gather(cpu, task / cut.parts(c), once(c.pixels(&block)), c.filters_of(&panels)) };

@@ -6,8 +6,8 @@
 //! | `correlation` | windows over images: the geometry of every pass |
 //! | `epilogue` | what becomes of sums before they are stored |
 //! | `moments` | what batch norms ask of outputs |
-//! | `operands` | numbers, or pairs of bf16: two channels side by side |
-//! | `pixel_pairs` | pairs of bf16 of two pixels, for sums over pixels |
+//! | `operands` | numbers, or pairs of 16 bits each: two channels side by side |
+//! | `pixel_pairs` | pairs of two pixels, for sums over pixels |
 //! | `view` | what windows see: images in place, or copies with the zeros around them |
 //! | `correlate` | sums over windows times weights: the forward pass |
 //! | `backward_data` | the same sums over `dy`, with the weights transposed |
@@ -87,8 +87,8 @@ pub fn conv2d_forward(
         ConvWeights::Transformed(WeightTransform::Winograd(tile), u) => {
             winograd::forward(cpu, &correlation, tile, x, u, epilogue, output, scratch);
         }
-        ConvWeights::Transformed(WeightTransform::Bf16(bf16), w) => {
-            correlate::correlate(cpu, Operands::Pairs(bf16), &correlation, x, w, epilogue, output, scratch);
+        ConvWeights::Transformed(WeightTransform::Half(half), w) => {
+            correlate::correlate(cpu, Operands::Pairs(half), &correlation, x, w, epilogue, output, scratch);
         }
     }
 }
@@ -117,8 +117,8 @@ pub fn conv2d_backward_data(
             let c = backward_data::whole(shape);
             winograd::forward(cpu, &c, tile, dy, u, &Epilogue::default(), dx.into(), scratch);
         }
-        ConvWeights::Transformed(WeightTransform::Bf16(bf16), w) => {
-            backward_data::run_pairs(cpu, bf16, shape, dy, w, dx, scratch);
+        ConvWeights::Transformed(WeightTransform::Half(half), w) => {
+            backward_data::run_pairs(cpu, half, shape, dy, w, dx, scratch);
         }
     }
 }
@@ -153,8 +153,8 @@ pub fn conv2d_backward_weights(
         ConvAlgorithm::Direct => {
             backward_weights::run(cpu, Operands::Numbers, shape, x, dy, dw, scratch);
         }
-        ConvAlgorithm::Bf16(bf16) => {
-            backward_weights::run(cpu, Operands::Pairs(bf16), shape, x, dy, dw, scratch);
+        ConvAlgorithm::Half(half) => {
+            backward_weights::run(cpu, Operands::Pairs(half), shape, x, dy, dw, scratch);
         }
     }
 }
@@ -185,9 +185,9 @@ pub fn transform_weights(
             let transposed = backward_data::transposed(cpu, shape, w, scratch);
             winograd::transform_weights(cpu, &backward_data::whole(shape), tile, transposed, u);
         }
-        (WeightTransform::Bf16(bf16), ConvPass::Forward) => operands::pair_weights(cpu, bf16, w, u),
-        (WeightTransform::Bf16(bf16), ConvPass::BackwardData) => {
-            backward_data::transposed_pairs(cpu, bf16, shape, w, u, scratch);
+        (WeightTransform::Half(half), ConvPass::Forward) => operands::pair_weights(cpu, half, w, u),
+        (WeightTransform::Half(half), ConvPass::BackwardData) => {
+            backward_data::transposed_pairs(cpu, half, shape, w, u, scratch);
         }
         (_, ConvPass::BackwardWeights) => panic!("the pass to the weights reads none"),
     }

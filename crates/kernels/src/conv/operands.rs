@@ -1,22 +1,22 @@
-//! What windows and weights are made of: numbers, or pairs of bf16.
+//! What windows and weights are made of: numbers, or pairs of 16 bits each.
 
 use std::ops::Range;
 
 use super::correlation::{Block, Correlation, Map};
-use super::view::View;
+use super::view::{Rounded, View};
 use crate::disjoint::Disjoint;
 use crate::packing::PANEL;
-use crate::simd::ProductKernel;
-use crate::{Bf16, Cpu};
+use crate::simd::{ProductKernel, Scale};
+use crate::{Cpu, Half};
 
 /// What the sums over windows are computed with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Operands {
     /// Images and weights as they are.
     Numbers,
-    /// Both rounded to bf16, two neighbouring channels a pair, of which there must be an even number. A pair takes the place of a
+    /// Both rounded to 16 bits, two neighbouring channels a pair, of which there must be an even number. A pair takes the place of a
     /// number in windows and in weights.
-    Pairs(Bf16),
+    Pairs(Half),
 }
 
 impl Operands {
@@ -25,8 +25,8 @@ impl Operands {
         match self {
             Self::Numbers => *c,
             Self::Pairs(_) => {
-                assert!(c.depth().is_multiple_of(Bf16::NUMBERS), "{} channels in pairs", c.depth());
-                let channels = c.source.channels / Bf16::NUMBERS;
+                assert!(c.depth().is_multiple_of(Half::NUMBERS), "{} channels in pairs", c.depth());
+                let channels = c.source.channels / Half::NUMBERS;
                 Correlation { source: Map { channels, ..c.source }, ..*c }
             }
         }
@@ -51,15 +51,18 @@ impl Operands {
     ) -> View<'a> {
         match self {
             Self::Numbers => windows.view(x, block, channels, scratch),
-            Self::Pairs(bf16) => windows.framed(bf16, x, block, channels, scratch),
+            Self::Pairs(half) => {
+                let rounded = Rounded::of(half, windows.rows_seen(Half::NUMBERS, x, block));
+                windows.framed(rounded, x, block, channels, scratch)
+            }
         }
     }
 
-    /// Runs a loop of products of the operands.
-    pub(super) fn run<K: ProductKernel>(self, cpu: &Cpu, kernel: K) -> K::Output {
+    /// Runs a loop of products of the operands, which were made with `scale`.
+    pub(super) fn run<K: ProductKernel>(self, cpu: &Cpu, scale: Scale, kernel: K) -> K::Output {
         match self {
             Self::Numbers => cpu.isa().call(kernel),
-            Self::Pairs(bf16) => bf16.call(kernel),
+            Self::Pairs(half) => half.call(scale, kernel),
         }
     }
 }
@@ -68,17 +71,17 @@ impl Operands {
 const PAIRS: usize = 4 * 1024;
 
 /// Rounds packed weights, two neighbouring channels of each filter a pair: `[...][channel][PANEL]` becomes `[...][channel / 2][PANEL]`.
-pub(super) fn pair_weights(cpu: &Cpu, bf16: Bf16, w: &[f32], pairs: &mut [f32]) {
-    assert_eq!(w.len(), Bf16::NUMBERS * pairs.len(), "weights of pairs");
+pub(super) fn pair_weights(cpu: &Cpu, half: Half, w: &[f32], pairs: &mut [f32]) {
+    assert_eq!(w.len(), Half::NUMBERS * pairs.len(), "weights of pairs");
     let (len, pairs) = (pairs.len(), Disjoint::new(pairs));
     cpu.team().run(len.div_ceil(PAIRS), |_, task| {
         let range = task * PAIRS..len.min((task + 1) * PAIRS);
-        let w = &w[Bf16::NUMBERS * range.start..];
+        let w = &w[Half::NUMBERS * range.start..];
         // SAFETY: each task is run once and has a range of its own.
         let pairs = unsafe { pairs.part(range) };
-        for (w, to) in w.chunks_exact(Bf16::NUMBERS * PANEL).zip(pairs.chunks_exact_mut(PANEL)) {
+        for (w, to) in w.chunks_exact(Half::NUMBERS * PANEL).zip(pairs.chunks_exact_mut(PANEL)) {
             let (low, high) = w.split_at(PANEL);
-            bf16.interleave(low, high, to);
+            half.interleave(Scale::ONE, low, high, to);
         }
     });
 }

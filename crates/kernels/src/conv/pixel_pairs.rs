@@ -1,13 +1,14 @@
 //! Pairs of neighbouring outputs, and of what their windows see: what gradients to weights, which are sums over pixels, are
-//! computed with in bf16.
+//! computed with in 16 bits.
 
 use std::ops::Range;
 
 use super::correlation::{Block, Correlation, Panel};
-use super::view::View;
-use crate::Bf16;
+use super::view::{Rounded, View};
+use crate::Half;
 use crate::microkernel::Strides;
 use crate::packing::PANEL;
+use crate::simd::Scale;
 
 /// How the columns of a source are copied, so that output `2 j` and the next one see a pair in every column of their windows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,8 +25,8 @@ pub(super) struct PixelPairs {
 
 impl PixelPairs {
     pub(super) fn of(c: &Correlation) -> Self {
-        let pairs = c.outputs.1.div_ceil(Bf16::NUMBERS);
-        let apart = Bf16::NUMBERS * c.step.1;
+        let pairs = c.outputs.1.div_ceil(Half::NUMBERS);
+        let apart = Half::NUMBERS * c.step.1;
         if c.taps.1 == 1 {
             // Windows of one column share none, and what lies between them is seen by nobody.
             Self { pairs, columns: pairs, hop: apart, step: 1 }
@@ -43,7 +44,7 @@ impl PixelPairs {
     /// pixel that the next output sees.
     pub(super) fn view<'a>(
         &self,
-        bf16: Bf16,
+        half: Half,
         c: &Correlation,
         x: &[f32],
         block: &Block,
@@ -53,21 +54,22 @@ impl PixelPairs {
         let (rows, row_len) = (c.covered(block.rows.len()).0, self.columns * c.depth());
         let copy = &mut scratch[..rows * row_len];
         let from = c.source.strides();
+        let rounded = Rounded::of(half, c.rows_seen(1, x, block));
         let x = &x[block.images.start * from.image..][..from.image];
         let top = c.origin.0 + (block.rows.start * c.step.0).cast_signed();
         for (row, to) in copy.chunks_exact_mut(row_len).enumerate() {
             match usize::try_from(top + row.cast_signed()) {
                 Ok(row) if row < c.source.height => {
-                    self.row(bf16, c, &x[row * from.row..][..from.row], channel, to);
+                    self.row(rounded, c, &x[row * from.row..][..from.row], channel, to);
                 }
                 _ => to.fill(0.0),
             }
         }
         let strides = Strides { image: copy.len(), row: row_len, pixel: c.depth() };
-        View::new(copy, channel, strides)
+        View::new(copy, channel, strides, rounded.scale)
     }
 
-    fn row(&self, bf16: Bf16, c: &Correlation, row: &[f32], channel: usize, to: &mut [f32]) {
+    fn row(&self, rounded: Rounded, c: &Correlation, row: &[f32], channel: usize, to: &mut [f32]) {
         let (depth, channels) = (c.depth(), c.source.channels);
         let pixel = |column: isize| {
             let column = usize::try_from(column).ok().filter(|column| *column < c.source.width)?;
@@ -77,14 +79,14 @@ impl PixelPairs {
         for (column, to) in to.chunks_exact_mut(depth).enumerate() {
             if !whole.contains(&column) {
                 let low = c.origin.1 + (column * self.hop).cast_signed();
-                interleave(bf16, pixel(low), pixel(low + c.step.1.cast_signed()), to);
+                interleave(rounded, pixel(low), pixel(low + c.step.1.cast_signed()), to);
             }
         }
         if !whole.is_empty() {
             let to = &mut to[whole.start * depth..whole.end * depth];
             let low = (c.origin.1 + whole.start.cast_signed()) as usize * depth;
             let high = low + c.step.1 * depth;
-            bf16.interleave(&row[low..low + to.len()], &row[high..high + to.len()], to);
+            rounded.interleave(&row[low..low + to.len()], &row[high..high + to.len()], to);
         }
     }
 
@@ -96,44 +98,47 @@ impl PixelPairs {
         start as usize..end.clamp(start, columns) as usize
     }
 
-    /// A panel's gradients of a block of outputs in pairs, `[row][pair][PANEL]`.
+    /// A panel's gradients of a block of outputs in pairs, `[row][pair][PANEL]`, and what they were scaled by.
     pub(super) fn outputs<'o>(
         &self,
-        bf16: Bf16,
+        half: Half,
         c: &Correlation,
         panel: Panel,
         dy: &[f32],
         block: &Block,
         outputs: &'o mut [f32],
-    ) -> &'o [f32] {
+    ) -> (&'o [f32], Scale) {
         let outputs = &mut outputs[..block.rows.len() * self.pairs * PANEL];
         let row_len = c.outputs.1 * c.target.channels;
-        let rows = dy[c.target_offset(block)..].chunks_exact(row_len);
+        let dy = &dy[c.target_offset(block)..][..block.rows.len() * row_len];
+        let pixels = dy.chunks_exact(c.target.channels);
+        let rounded = Rounded::of(half, pixels.map(|pixel| &pixel[panel.filter..][..panel.filters]));
+        let rows = dy.chunks_exact(row_len);
         for (to, row) in outputs.chunks_exact_mut(self.pairs * PANEL).zip(rows) {
             let mut pixels =
                 row.chunks_exact(c.target.channels).map(|pixel| &pixel[panel.filter..][..panel.filters]);
             for to in to.chunks_exact_mut(PANEL) {
                 let (used, unused) = to.split_at_mut(panel.filters);
-                interleave(bf16, pixels.next(), pixels.next(), used);
+                interleave(rounded, pixels.next(), pixels.next(), used);
                 unused.fill(0.0);
             }
         }
-        outputs
+        (outputs, rounded.scale)
     }
 }
 
 /// Pairs of the numbers of two pixels; zeros stand for those of a pixel that is not there.
-fn interleave(bf16: Bf16, low: Option<&[f32]>, high: Option<&[f32]>, to: &mut [f32]) {
+fn interleave(rounded: Rounded, low: Option<&[f32]>, high: Option<&[f32]>, to: &mut [f32]) {
     const ZEROS: [f32; PANEL] = [0.0; PANEL];
     match (low, high) {
-        (Some(low), Some(high)) => bf16.interleave(low, high, to),
+        (Some(low), Some(high)) => rounded.interleave(low, high, to),
         (None, None) => to.fill(0.0),
         _ => {
             for (part, to) in to.chunks_mut(PANEL).enumerate() {
                 let len = to.len();
                 let low = low.map_or(&ZEROS[..len], |pixel| &pixel[part * PANEL..][..len]);
                 let high = high.map_or(&ZEROS[..len], |pixel| &pixel[part * PANEL..][..len]);
-                bf16.interleave(low, high, to);
+                rounded.interleave(low, high, to);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::algorithm::{ConvAlgorithm, ConvPass, WeightTransform};
 use super::operands::Operands;
 use super::{backward_data, backward_weights, correlate, depthwise, depthwise_weights, moments, winograd};
-use crate::Bf16;
+use crate::Half;
 use crate::packing::{WeightLayout, is_depthwise};
 use crate::shape::{Padding, elements, windows};
 
@@ -107,14 +107,14 @@ impl Conv2dShape {
             (ConvPass::BackwardWeights, ConvAlgorithm::Winograd(tile)) => {
                 winograd::backward_weights_scratch(&self.correlation(), tile, threads)
             }
-            (ConvPass::Forward, ConvAlgorithm::Bf16(bf16)) => {
-                correlate::scratch(Operands::Pairs(bf16), &self.correlation(), threads)
+            (ConvPass::Forward, ConvAlgorithm::Half(half)) => {
+                correlate::scratch(Operands::Pairs(half), &self.correlation(), threads)
             }
-            (ConvPass::BackwardData, ConvAlgorithm::Bf16(bf16)) => {
-                backward_data::pairs_scratch(bf16, self, threads)
+            (ConvPass::BackwardData, ConvAlgorithm::Half(half)) => {
+                backward_data::pairs_scratch(half, self, threads)
             }
-            (ConvPass::BackwardWeights, ConvAlgorithm::Bf16(bf16)) => {
-                backward_weights::scratch(Operands::Pairs(bf16), self, threads)
+            (ConvPass::BackwardWeights, ConvAlgorithm::Half(half)) => {
+                backward_weights::scratch(Operands::Pairs(half), self, threads)
             }
         }
     }
@@ -132,7 +132,7 @@ impl Conv2dShape {
         let parts = match algorithm {
             ConvAlgorithm::Direct if self.is_depthwise() => depthwise::parts(&c),
             ConvAlgorithm::Direct => correlate::parts(Operands::Numbers, &c),
-            ConvAlgorithm::Bf16(bf16) => correlate::parts(Operands::Pairs(bf16), &c),
+            ConvAlgorithm::Half(half) => correlate::parts(Operands::Pairs(half), &c),
             ConvAlgorithm::Winograd(tile) => winograd::blocks(&c, tile).count,
         };
         moments::moments_len(parts, self.filters)
@@ -149,10 +149,10 @@ impl Conv2dShape {
                 winograd::weights_len(&backward_data::whole(self), tile)
             }
             (WeightTransform::Winograd(tile), _) => winograd::weights_len(&self.correlation(), tile),
-            (WeightTransform::Bf16(_), ConvPass::BackwardData) => {
-                backward_data::transposed_len(self) / Bf16::NUMBERS
+            (WeightTransform::Half(_), ConvPass::BackwardData) => {
+                backward_data::transposed_len(self) / Half::NUMBERS
             }
-            (WeightTransform::Bf16(_), _) => self.weights_len() / Bf16::NUMBERS,
+            (WeightTransform::Half(_), _) => self.weights_len() / Half::NUMBERS,
         }
     }
 

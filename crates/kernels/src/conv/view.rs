@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::correlation::{Block, Correlation};
-use crate::Bf16;
+use crate::Half;
 use crate::microkernel::Strides;
+use crate::simd::Scale;
 
 /// The source pixels of a block's windows, from the first window's first pixel on.
 pub(super) struct View<'a> {
@@ -13,12 +14,14 @@ pub(super) struct View<'a> {
     first_channel: usize,
     /// From one source pixel to the next.
     pub strides: Strides,
+    /// What its numbers were multiplied by.
+    pub scale: Scale,
 }
 
 impl<'a> View<'a> {
     /// Data that begins with a channel.
-    pub(super) fn new(data: &'a [f32], first_channel: usize, strides: Strides) -> Self {
-        Self { data, first_channel, strides }
+    pub(super) fn new(data: &'a [f32], first_channel: usize, strides: Strides, scale: Scale) -> Self {
+        Self { data, first_channel, strides, scale }
     }
 
     /// The pixels from one of their channels on.
@@ -32,6 +35,9 @@ pub(super) trait Framing: Copy {
     /// Neighbouring numbers that become one element.
     const NUMBERS: usize;
 
+    /// What it multiplies numbers by.
+    fn scale(self) -> Scale;
+
     /// Makes as many elements as there is room for.
     fn frame(self, from: &[f32], to: &mut [f32]);
 }
@@ -43,16 +49,43 @@ struct AsTheyAre;
 impl Framing for AsTheyAre {
     const NUMBERS: usize = 1;
 
+    fn scale(self) -> Scale {
+        Scale::ONE
+    }
+
     fn frame(self, from: &[f32], to: &mut [f32]) {
         to.copy_from_slice(from);
     }
 }
 
-impl Framing for Bf16 {
-    const NUMBERS: usize = Self::NUMBERS;
+/// Numbers are rounded, two to a pair.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rounded {
+    pub half: Half,
+    pub scale: Scale,
+}
+
+impl Rounded {
+    /// Numbers of which these runs are made, by the scale that suits them.
+    pub(super) fn of<'a>(half: Half, runs: impl Iterator<Item = &'a [f32]>) -> Self {
+        Self { half, scale: half.scale(runs) }
+    }
+
+    /// One of `low` and one of `high` become a pair.
+    pub(super) fn interleave(self, low: &[f32], high: &[f32], to: &mut [f32]) {
+        self.half.interleave(self.scale, low, high, to);
+    }
+}
+
+impl Framing for Rounded {
+    const NUMBERS: usize = Half::NUMBERS;
+
+    fn scale(self) -> Scale {
+        self.scale
+    }
 
     fn frame(self, from: &[f32], to: &mut [f32]) {
-        self.round(from, to);
+        self.half.round(self.scale, from, to);
     }
 }
 
@@ -89,7 +122,29 @@ impl Correlation {
             + row * strides.row
             + self.origin.1 as usize * strides.pixel
             + channels.start;
-        View { data: &x[first..], first_channel: channels.start, strides }
+        View::new(&x[first..], channels.start, strides, Scale::ONE)
+    }
+
+    /// The rows of the image that a block's windows see, whole, of an image whose channels are `numbers` times as many as the windows'.
+    pub(super) fn rows_seen<'a>(
+        &self,
+        numbers: usize,
+        x: &'a [f32],
+        block: &Block,
+    ) -> impl Iterator<Item = &'a [f32]> {
+        let strides = self.source.strides();
+        let (image, row) = (numbers * strides.image, numbers * strides.row);
+        let seen = self.source_rows(block);
+        block.images.clone().map(move |at| &x[at * image + seen.start * row..at * image + seen.end * row])
+    }
+
+    /// The rows of an image, from the first to the last, that the windows of a block see.
+    fn source_rows(&self, block: &Block) -> Range<usize> {
+        let height = self.source.height.cast_signed();
+        let top = self.origin.0 + (block.rows.start * self.step.0).cast_signed();
+        let bottom = top + self.covered(block.rows.len()).0.cast_signed();
+        let start = top.clamp(0, height);
+        start as usize..bottom.clamp(start, height) as usize
     }
 
     /// A copy of a block's source in `scratch`, with the zeros around. Channels are those of the copy: each is made of
@@ -120,7 +175,7 @@ impl Correlation {
                 }
             }
         }
-        View { data: frame, first_channel: channels.start, strides }
+        View::new(frame, channels.start, strides, framing.scale())
     }
 
     /// Copies one row of an image, with the zeros before and after it.

@@ -13,7 +13,9 @@ use super::DenseShape;
 use super::rows::{ROWS, copy, copy_len, gather, pieces, stride};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
-use crate::microkernel::{Grid, LIST_AHEAD, ListedSweep, PixelSweep, Start, Strides, TASKS, Taps, Target};
+use crate::microkernel::{
+    Grid, LIST_AHEAD, LIST_ROWS, ListedSweep, PixelSweep, Start, Strides, TASKS, Taps, Target,
+};
 use crate::packing::PANEL;
 
 /// Inputs that a copy of the batch holds: two pieces of 24 KiB of a panel's weights.
@@ -27,6 +29,8 @@ const PART_INPUTS: usize = 512;
 /// How the work is cut into tasks.
 #[derive(Clone, Copy)]
 struct Cut {
+    /// Whether the batch has a few rows.
+    few: bool,
     /// Inputs that a copy of the batch holds.
     columns: usize,
     /// Parts of the inputs.
@@ -42,17 +46,18 @@ impl Cut {
     fn of(shape: &DenseShape) -> Self {
         // Sums of the parts never take more room than the weights.
         let most = (shape.inputs / PART_INPUTS.max(shape.batch)).max(1);
-        let columns = if shape.batch <= FEW { COLUMNS_OF_FEW } else { COLUMNS };
-        let cut = Self::new(shape, columns, TASKS.min(most), 1);
-        Self::new(shape, columns, cut.parts, TASKS.div_ceil(cut.parts))
+        let cut = Self::new(shape, TASKS.min(most), 1);
+        Self::new(shape, cut.parts, TASKS.div_ceil(cut.parts))
     }
 
     /// At most so many parts of the inputs, and so many pieces of the panels.
-    fn new(shape: &DenseShape, columns: usize, parts: usize, pieces: usize) -> Self {
+    fn new(shape: &DenseShape, parts: usize, pieces: usize) -> Self {
+        let few = shape.batch <= FEW;
+        let columns = if few { COLUMNS_OF_FEW } else { COLUMNS };
         let inputs = shape.inputs.div_ceil(parts).next_multiple_of(columns).min(shape.inputs);
         let panels = shape.panels().div_ceil(pieces);
         let (parts, pieces) = (shape.inputs.div_ceil(inputs), shape.panels().div_ceil(panels));
-        Self { columns, parts, inputs, pieces, panels }
+        Self { few, columns, parts, inputs, pieces, panels }
     }
 
     fn sums_len(&self, shape: &DenseShape) -> usize {
@@ -128,7 +133,7 @@ fn multiply(
             };
             // SAFETY: the panels' columns of the part's sums are this task's alone.
             unsafe {
-                if shape.batch <= FEW {
+                if cut.few {
                     block.multiply_few(x, rows);
                 } else {
                     block.multiply_all(x, rows);
@@ -176,16 +181,16 @@ impl<'a> Block<'a> {
     unsafe fn multiply_few(&self, x: &[f32], copies: &mut [f32]) {
         let (batch, stride) = (self.shape.batch, stride(COLUMNS_OF_FEW));
         let mut list = [0; COLUMNS_OF_FEW + LIST_AHEAD];
-        let count = gather(x, self.shape.inputs, &self.columns, stride, copies, &mut list);
-        if count == self.columns.len() {
+        let listed = gather(x, self.shape.inputs, &self.columns, stride, copies, &mut list);
+        if listed == self.columns.len() {
             // SAFETY: promised by the caller.
             unsafe { self.multiply(0..batch, copies, stride) };
             return;
         }
         for panel in self.panels.clone() {
-            for rows in pieces(0..batch, 2) {
+            for rows in pieces(0..batch, LIST_ROWS) {
                 let sweep = ListedSweep {
-                    list: &list[..count + LIST_AHEAD],
+                    list: &list[..listed + LIST_AHEAD],
                     numbers: &copies[rows.start * stride..],
                     stride,
                     grid: grid(rows.len()),

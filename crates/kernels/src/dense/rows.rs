@@ -43,19 +43,19 @@ pub(super) fn gather<const LIST: usize>(
     list: &mut [u16; LIST],
 ) -> usize {
     let rows = || x.chunks_exact(width).map(|row| &row[columns.clone()]);
-    let mut counts = [false; LIST];
+    let mut used = [false; LIST];
     for row in rows() {
-        counts.iter_mut().zip(row).for_each(|(counts, x)| *counts |= *x != 0.0);
+        used.iter_mut().zip(row).for_each(|(used, x)| *used |= *x != 0.0);
     }
-    let mut count = 0;
-    for (column, counts) in counts[..columns.len()].iter().enumerate() {
-        list[count] = column as u16;
-        count += usize::from(*counts);
+    let mut listed = 0;
+    for (column, used) in used[..columns.len()].iter().enumerate() {
+        list[listed] = column as u16;
+        listed += usize::from(*used);
     }
     for (row, to) in rows().zip(to.chunks_mut(stride)) {
-        to.iter_mut().zip(&list[..count]).for_each(|(to, column)| *to = row[usize::from(*column)]);
+        to.iter_mut().zip(&list[..listed]).for_each(|(to, column)| *to = row[usize::from(*column)]);
     }
-    count
+    listed
 }
 
 /// Cuts `range` into pieces of `len`, the last of which may be shorter.

@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use super::clock::shortest;
-use super::dot::DotProduct;
-use crate::simd::{Product, ProductKernel, Simd};
+use super::narrow::NarrowProduct;
+use crate::simd::{HalfFormat, Product, ProductKernel, Simd};
 use crate::{Cpu, Isa};
 
 /// How long each rate is measured.
@@ -25,41 +25,41 @@ pub fn fma_rate(cpu: &Cpu) -> f64 {
     (per_task * ROUNDS * cpu.threads()) as f64 / seconds
 }
 
-/// Multiplications and additions, counted as two, of a dot product of narrow numbers that all threads together do in a second, with the
+/// Multiplications and additions, counted as two, of narrow numbers that all threads together do in a second, with the
 /// registers of the [`Cpu`]'s instruction set; none where the processor has no instruction for it.
-pub fn dot_rate(cpu: &Cpu, product: DotProduct) -> Option<f64> {
-    let dot = product.instruction(cpu.isa())?;
+pub fn narrow_rate(cpu: &Cpu, product: NarrowProduct) -> Option<f64> {
+    let instruction = product.instruction(cpu.isa())?;
     let seconds = shortest(BUDGET, || {
         cpu.team().run(cpu.threads(), |_, _| {
-            black_box(dot.run(ROUNDS));
+            black_box(instruction.run(ROUNDS));
         });
     });
-    Some((dot.run(1) * ROUNDS * cpu.threads()) as f64 / seconds)
+    Some((instruction.run(1) * ROUNDS * cpu.threads()) as f64 / seconds)
 }
 
-/// What one thread does in a second with `f32`, and with pairs of bf16, by [`fma_rate`] and [`dot_rate`].
+/// What one thread does in a second with `f32`, and with pairs of 16 bits each, by [`fma_rate`] and [`narrow_rate`].
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Bf16Rates {
+pub struct HalfRates {
     /// Multiplications and additions of `f32`, counted as two.
     pub f32: f64,
-    /// The same of bf16, summed in `f32`.
-    pub bf16: f64,
+    /// The same of the pairs.
+    pub half: f64,
 }
 
-impl Bf16Rates {
+impl HalfRates {
     /// Measures for some ten milliseconds; none where the processor has no instruction that goes with `isa`.
-    pub fn measure(isa: Isa) -> Option<Self> {
+    pub fn measure(isa: Isa, format: HalfFormat) -> Option<Self> {
         const BUDGET: Duration = Duration::from_millis(5);
-        let dot = DotProduct::Bf16.instruction(isa)?;
-        let dots = || {
-            black_box(dot.run(ROUNDS));
+        let pairs = NarrowProduct::Half(format).instruction(isa)?;
+        let products = || {
+            black_box(pairs.run(ROUNDS));
         };
-        let bf16 = (dot.run(1) * ROUNDS) as f64 / shortest(BUDGET, dots);
+        let half = (pairs.run(1) * ROUNDS) as f64 / shortest(BUDGET, products);
         let fma = || {
             black_box(isa.call(Fma(ROUNDS)));
         };
         let f32 = (isa.call(Fma(1)) * ROUNDS) as f64 / shortest(BUDGET, fma);
-        Some(Self { f32, bf16 })
+        Some(Self { f32, half })
     }
 }
 
@@ -83,10 +83,11 @@ impl ProductKernel for Fma {
 
 #[inline(always)]
 fn chains<S: Simd, P: Product<S>, const CHAINS: usize>(simd: S, product: P, rounds: usize) -> usize {
-    // The numbers approach 1, as pairs of bf16 too: they neither overflow nor become denormal. Each product is of the one before, or a
-    // compiler would make it once for all.
-    let (factor, term) = (simd.splat(black_box(0.5)), simd.splat(black_box(0.5)));
-    let mut sums = [simd.splat(black_box(2.0)); CHAINS];
+    // Two halves of f16, and as one number or in bf16 some 3e-5: what is added up approaches 1, or stays about there, and neither overflows nor
+    // becomes denormal. Each product is of the one before, or a compiler would make it once for all.
+    let halves = f32::from_bits(0x3800_3800);
+    let (factor, term) = (simd.splat(black_box(halves)), simd.splat(black_box(halves)));
+    let mut sums = [simd.splat(black_box(halves)); CHAINS];
     for _ in 0..rounds {
         for sum in &mut sums {
             *sum = product.add_to(term, *sum, factor);
@@ -108,8 +109,8 @@ mod tests {
                 let cpu = Cpu::with_isa(isa, threads);
                 let rate = fma_rate(&cpu);
                 assert!(rate.is_finite() && rate > 1e6, "{}: {rate}", isa.name());
-                for product in DotProduct::ALL {
-                    let rate = dot_rate(&cpu, product);
+                for product in NarrowProduct::ALL {
+                    let rate = narrow_rate(&cpu, product);
                     assert!(
                         rate.is_none_or(|rate| rate.is_finite() && rate > 1e6),
                         "{}: {rate:?}",
@@ -119,15 +120,17 @@ mod tests {
             }
         }
         let portable = Cpu::with_isa(Isa::PORTABLE, 1);
-        assert!(DotProduct::ALL.into_iter().all(|product| dot_rate(&portable, product).is_none()));
+        assert!(NarrowProduct::ALL.into_iter().all(|product| narrow_rate(&portable, product).is_none()));
     }
 
     #[test]
-    fn rates_of_bf16_are_those_of_where_there_is_such_an_instruction() {
+    fn rates_of_halves_are_told_where_there_is_such_an_instruction() {
         for isa in Isa::present() {
-            let rates = Bf16Rates::measure(isa);
-            assert_eq!(rates.is_some(), isa.bf16().is_some(), "{}", isa.name());
-            assert!(rates.is_none_or(|Bf16Rates { f32, bf16 }| f32 > 1e6 && bf16 > 1e6), "{rates:?}");
+            for format in HalfFormat::ALL {
+                let rates = HalfRates::measure(isa, format);
+                assert_eq!(rates.is_some(), isa.half(format).is_some(), "{}", isa.name());
+                assert!(rates.is_none_or(|HalfRates { f32, half }| f32 > 1e6 && half > 1e6), "{rates:?}");
+            }
         }
     }
 

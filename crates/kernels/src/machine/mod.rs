@@ -9,13 +9,13 @@ mod arithmetic;
 mod barrier;
 mod caches;
 mod clock;
-mod dot;
 mod limits;
 mod memory;
+mod narrow;
 
-pub use arithmetic::{Bf16Rates, dot_rate, fma_rate};
+pub use arithmetic::{HalfRates, fma_rate, narrow_rate};
 pub use barrier::barrier_seconds;
 pub use caches::Caches;
-pub use dot::DotProduct;
 pub use limits::{Level, LevelLimits, Limits};
 pub use memory::{Access, bandwidth};
+pub use narrow::NarrowProduct;

@@ -12,14 +12,17 @@ use crate::simd::{Kernel, OfNumbers, Simd};
 /// So many rows of the panel behind the one that is multiplied are fetched.
 pub(crate) const AHEAD: usize = 32;
 
-/// Multiplies one or two rows with those rows of a panel of weights that are on a list.
+/// Rows that a sweep multiplies at the most.
+pub(crate) const ROWS: usize = 2;
+
+/// Multiplies one row or [`ROWS`] with those rows of a panel of weights that are on a list.
 pub(crate) struct ListedSweep<'a> {
     /// The rows of the panel, and behind them [`AHEAD`] more that may be fetched and are not multiplied.
     pub list: &'a [u16],
     /// What they are multiplied with, one row after the other, `stride` apart.
     pub numbers: &'a [f32],
     pub stride: usize,
-    /// Where these two rows, or this one, go.
+    /// Where these rows go.
     pub grid: Grid,
     /// `[depth][PANEL]`.
     pub weights: &'a [f32],
@@ -38,7 +41,7 @@ impl Kernel for ListedSweep<'_> {
         if self.grid.images == 1 {
             in_strips!(columns, S, |N, column| self.tile::<S, 1, N>(simd, column));
         } else {
-            in_strips!(columns, S, |N, column| self.tile::<S, 2, N>(simd, column));
+            in_strips!(columns, S, |N, column| self.tile::<S, ROWS, N>(simd, column));
         }
     }
 }
@@ -48,7 +51,8 @@ impl ListedSweep<'_> {
     fn check(&self) {
         let Self { list, numbers, stride, grid, weights, start, target } = self;
         let rows = grid.images;
-        assert!((1..=2).contains(&rows) && grid.len() == rows, "one or two rows, one to an image: {grid:?}");
+        assert!(rows == 1 || rows == ROWS, "{rows} rows");
+        assert_eq!(grid.len(), rows, "one row to an image");
         assert!((rows - 1) * stride + self.len() <= numbers.len(), "fewer numbers than are listed");
         let most = list.iter().copied().max().map_or(0, usize::from);
         assert!((most + 1) * PANEL <= weights.len(), "a row beyond the panel");

@@ -19,6 +19,7 @@ mod cursor;
 mod listed;
 mod pixels;
 mod planes;
+mod sums;
 mod taps;
 mod target;
 mod unrolled;
@@ -27,7 +28,7 @@ mod windows;
 
 pub(crate) use channel_weights::ChannelWeightSweep;
 pub(crate) use channels::ChannelSweep;
-pub(crate) use listed::{AHEAD as LIST_AHEAD, ListedSweep};
+pub(crate) use listed::{AHEAD as LIST_AHEAD, ListedSweep, ROWS as LIST_ROWS};
 pub(crate) use pixels::PixelSweep;
 pub(crate) use planes::{MatrixStrides, PlaneSweep};
 pub(crate) use taps::Taps;
@@ -228,12 +229,12 @@ unsafe fn multiply_one<S: Simd, P: Product<S>, const R: usize, const N: usize>(
 /// Evaluates a call with `const R: usize`, chosen at run time from 1 to the rows of a tile. Tiles that the registers of the
 /// instruction set cannot hold are not even compiled.
 macro_rules! with_rows {
-    ($rows:expr, $simd:ident, $vectors:ident, |$r:ident| $call:expr) => {
-        with_rows!($rows, $simd, $vectors, |$r| $call, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+    ($rows:expr, $of:ident, $vectors:ident, |$r:ident| $call:expr) => {
+        with_rows!($rows, $of, $vectors, |$r| $call, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
     };
-    ($rows:expr, $simd:ident, $vectors:ident, |$r:ident| $call:expr, $($n:literal)*) => {
+    ($rows:expr, $of:ident, $vectors:ident, |$r:ident| $call:expr, $($n:literal)*) => {
         match $rows {
-            $($n if const { $n <= tile_rows($simd::REGISTERS, $vectors) } => {
+            $($n if const { $n <= tile_rows($of::REGISTERS, $vectors) } => {
                 const $r: usize = $n;
                 $call
             })*

@@ -1,12 +1,10 @@
 //! Tiles whose rows are pixels: convolution forward and backward to the data, dense forward.
 
 use super::cursor::{Cursor, Pixels};
+use super::sums::Sums;
 use super::taps::{Pieces, Taps};
 use super::target::{Last, begin, finish, store};
-use super::{
-    Ahead, Grid, PASS, Start, Strides, Target, even_pieces, in_strips, multiply, multiply_in_turn, tile_rows,
-    with_rows,
-};
+use super::{Ahead, Grid, PASS, Start, Strides, Target, even_pieces, in_strips, tile_rows, with_rows};
 use crate::packing::PANEL;
 use crate::simd::{Product, ProductKernel, Simd};
 
@@ -103,7 +101,7 @@ impl PixelSweep<'_> {
         let source = (self.source.as_ptr().wrapping_add(offset), self.strides);
         let target = (self.target.first.wrapping_add(column), self.target.strides);
         let mut cursor = Cursor::new(self.grid, source, target);
-        let most = tile_rows(S::REGISTERS, N);
+        let most = tile_rows(P::REGISTERS, N);
         let mut ahead = match pass.next {
             [] => Ahead::nothing(pass.weights.as_ptr()),
             next => Ahead::spread(next, self.grid.len().div_ceil(most) * pass.taps.depth()),
@@ -112,7 +110,7 @@ impl PixelSweep<'_> {
             let pixels = cursor.take(rows);
             // SAFETY: `check` has shown that each pixel's windows lie within the source, the taps within the weights, and
             // the columns within the target, which is this sweep's alone.
-            with_rows!(rows, S, N, |R| unsafe { tile::<S, P, R, N, FINISH>(of, &pixels, pass, &mut ahead) });
+            with_rows!(rows, P, N, |R| unsafe { tile::<S, P, R, N, FINISH>(of, &pixels, pass, &mut ahead) });
         }
     }
 }
@@ -131,7 +129,8 @@ unsafe fn tile<S: Simd, P: Product<S>, const R: usize, const N: usize, const FIN
 ) {
     let Pass { taps, weights, columns, start, in_turn, last, .. } = pass;
     // SAFETY: the caller promises `columns` numbers at every pixel's target.
-    let mut sums = unsafe { begin::<S, R, N>(simd, *start, &pixels.target, *columns) };
+    let start = unsafe { begin::<S, R, N>(simd, *start, &pixels.target, *columns) };
+    let mut sums = Sums::new((simd, product), start);
     let mut weights = weights.as_ptr();
     for row in 0..taps.rows {
         for column in 0..taps.columns {
@@ -143,15 +142,16 @@ unsafe fn tile<S: Simd, P: Product<S>, const R: usize, const N: usize, const FIN
             // SAFETY: the caller promises that this run of every pixel lies within the image, and its weights.
             unsafe {
                 if const { R * N <= 4 } && *in_turn {
-                    multiply_in_turn((simd, product), &mut sums, from, 1, weights, taps.len, *ahead);
+                    sums.multiply_in_turn(from, 1, weights, taps.len, *ahead);
                 } else {
-                    multiply((simd, product), &mut sums, from, 1, weights, taps.len, *ahead);
+                    sums.multiply(from, 1, weights, taps.len, *ahead);
                 }
             }
             ahead.advance(taps.len);
             weights = weights.wrapping_add(taps.len * PANEL);
         }
     }
+    let sums = sums.total();
     // SAFETY: as above.
     unsafe {
         if FINISH {

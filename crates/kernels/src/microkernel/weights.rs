@@ -1,7 +1,8 @@
 //! Tiles whose rows are weights: convolution and dense backward to the weights.
 
+use super::sums::Sums;
 use super::target::{Start, begin, store};
-use super::{Ahead, even_pieces, in_strips, multiply, tile_rows, with_rows};
+use super::{Ahead, even_pieces, in_strips, tile_rows, with_rows};
 use crate::packing::PANEL;
 use crate::simd::{Product, ProductKernel, Simd};
 
@@ -61,10 +62,10 @@ impl WeightSweep<'_> {
     #[inline(always)]
     fn strip<S: Simd, P: Product<S>, const N: usize>(&mut self, of: (S, P), column: usize) {
         let mut first = 0;
-        for rows in even_pieces(self.weights(), tile_rows(S::REGISTERS, N)) {
+        for rows in even_pieces(self.weights(), tile_rows(P::REGISTERS, N)) {
             // SAFETY: `check` has shown that `rows` weights from `first` on lie within the image at every pixel, and a panel
             // is a whole number of strips.
-            with_rows!(rows, S, N, |R| unsafe { self.tile::<S, P, R, N>(of, first, column) });
+            with_rows!(rows, P, N, |R| unsafe { self.tile::<S, P, R, N>(of, first, column) });
             first += rows;
         }
     }
@@ -84,7 +85,8 @@ impl WeightSweep<'_> {
         }
         let start = if self.add { Start::Target } else { Start::Zero };
         // SAFETY: the caller promises `N` vectors of columns.
-        let mut sums = unsafe { begin::<S, R, N>(simd, start, &gradient, N * S::LANES) };
+        let start = unsafe { begin::<S, R, N>(simd, start, &gradient, N * S::LANES) };
+        let mut sums = Sums::new((simd, product), start);
         for row in 0..self.rows {
             let mut source = [self.source.as_ptr().wrapping_add(row * self.row_stride + first); R];
             for (r, weight) in source.iter_mut().enumerate() {
@@ -93,11 +95,9 @@ impl WeightSweep<'_> {
             let outputs = self.outputs.as_ptr().wrapping_add(row * self.columns * PANEL + column);
             let ahead = Ahead::nothing(outputs);
             // SAFETY: the last pixel's numbers lie within the source and the outputs, as checked.
-            unsafe {
-                multiply((simd, product), &mut sums, source, self.pixel_stride, outputs, self.columns, ahead);
-            };
+            unsafe { sums.multiply(source, self.pixel_stride, outputs, self.columns, ahead) };
         }
         // SAFETY: as above.
-        unsafe { store(simd, &sums, &gradient, N * S::LANES) };
+        unsafe { store(simd, &sums.total(), &gradient, N * S::LANES) };
     }
 }

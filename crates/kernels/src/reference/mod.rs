@@ -1,10 +1,10 @@
 //! The same mathematics as the kernels', in `f64` and in plain loops: what the fast code is tested against.
 
 pub(crate) mod activation;
-pub(crate) mod bf16;
 pub(crate) mod conv;
 pub(crate) mod dense;
 pub(crate) mod differences;
+pub(crate) mod half;
 pub(crate) mod int8;
 pub(crate) mod norm;
 pub(crate) mod optimize;

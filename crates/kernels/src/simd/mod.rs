@@ -8,7 +8,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-mod bf16;
+mod half;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
@@ -17,7 +17,8 @@ mod portable;
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::{Avx512, first};
-pub use bf16::Bf16;
+pub(crate) use half::Scale;
+pub use half::{Half, HalfFormat};
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::Neon;
 pub(crate) use portable::Portable;
@@ -125,8 +126,16 @@ pub(crate) trait Kernel {
 
 /// What a sum of products is made of.
 pub(crate) trait Product<S: Simd>: Copy {
+    /// Vector registers for the sums of a tile and what is multiplied.
+    const REGISTERS: usize;
+    /// Products that may be added up before the sum is taken into a wider one; any number where sums are of `f32`.
+    const CHAIN: Option<usize>;
+
     /// `sum + a b`, lane by lane.
     fn add_to(self, sum: S::V, a: S::V, b: S::V) -> S::V;
+
+    /// `total`, which is of `f32`, and what such a sum holds.
+    fn widen(self, total: S::V, chain: S::V) -> S::V;
 }
 
 /// Products of numbers.
@@ -134,9 +143,17 @@ pub(crate) trait Product<S: Simd>: Copy {
 pub(crate) struct OfNumbers<S>(pub S);
 
 impl<S: Simd> Product<S> for OfNumbers<S> {
+    const REGISTERS: usize = S::REGISTERS;
+    const CHAIN: Option<usize> = None;
+
     #[inline(always)]
     fn add_to(self, sum: S::V, a: S::V, b: S::V) -> S::V {
         self.0.mul_add(a, b, sum)
+    }
+
+    #[inline(always)]
+    fn widen(self, total: S::V, chain: S::V) -> S::V {
+        self.0.add(total, chain)
     }
 }
 

@@ -78,8 +78,8 @@ pub fn another_cpu(cpu: &Cpu) -> Cpu {
 /// The same processor once more, with so many threads of its own.
 pub fn part_of_cpu(cpu: &Cpu, threads: usize) -> Cpu {
     let another = Cpu::with_isa(cpu.isa(), threads);
-    match cpu.bf16() {
-        Some(bf16) => another.with_bf16(bf16),
+    match cpu.half() {
+        Some(half) => another.with_half(half),
         None => another,
     }
 }
@@ -95,7 +95,7 @@ fn make_room(buffer: &mut Buffer, len: usize) {
 impl Device {
     /// A device that runs on `cpu`, by the fastest algorithms.
     pub fn new(cpu: Cpu) -> Self {
-        let options = PlanOptions { isa: cpu.isa(), bf16: cpu.bf16(), ..PlanOptions::default() };
+        let options = PlanOptions { isa: cpu.isa(), half: cpu.half(), ..PlanOptions::default() };
         Self {
             cpu,
             options,

@@ -1,6 +1,6 @@
 //! The algorithms that an operation can be computed by.
 
-use divvy_kernels::{Conv2dShape, ConvAlgorithm, ConvPass, WinogradTile};
+use divvy_kernels::{Conv2dShape, ConvAlgorithm, ConvPass, HalfFormat, WinogradTile};
 use serde::Serialize;
 
 use super::op::{ConvOperand, Op};
@@ -18,9 +18,9 @@ pub struct AlgorithmChoice {
 /// An algorithm and what it costs.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 pub struct Algorithm {
-    /// `direct`, `winograd 2x2` or `winograd 4x4`, by the outputs that are computed at once, or `direct bf16`, of rounded operands.
+    /// `direct`, `winograd 2x2` or `winograd 4x4`, by the outputs that are computed at once, or `direct bf16` and `direct f16`, of rounded operands.
     pub name: &'static str,
-    /// By how many times fewer multiplications it does than the definition; of pairs of bf16, one is two.
+    /// By how many times fewer multiplications it does than the definition; of pairs, one is two.
     pub saving: f64,
     /// The millions of clock cycles on one core that it was reckoned to cost; none where there was nothing to choose.
     pub megacycles: Option<f64>,
@@ -40,7 +40,10 @@ impl Algorithm {
     fn new(algorithm: ConvAlgorithm, megacycles: Option<f64>) -> Self {
         let (name, saving) = match algorithm {
             ConvAlgorithm::Direct => ("direct", 1.0),
-            ConvAlgorithm::Bf16(_) => ("direct bf16", 2.0),
+            ConvAlgorithm::Half(half) => match half.format() {
+                HalfFormat::Bf16 => ("direct bf16", 2.0),
+                HalfFormat::F16 => ("direct f16", 2.0),
+            },
             ConvAlgorithm::Winograd(WinogradTile::Two) => ("winograd 2x2", 2.25),
             ConvAlgorithm::Winograd(WinogradTile::Four) => ("winograd 4x4", 4.0),
         };
@@ -62,7 +65,7 @@ impl AlgorithmChoice {
         prepared: bool,
         chosen: ConvAlgorithm,
     ) -> Self {
-        let candidates = shape.algorithms(pass, options.isa, prepared, options.bf16);
+        let candidates = shape.algorithms(pass, options.isa, prepared, options.half);
         let megacycles =
             |wanted| candidates.iter().find(|(one, _)| *one == wanted).map(|(_, cost)| cost / 1e6);
         let others = candidates.iter().filter(|(other, _)| *other != chosen);

@@ -14,7 +14,7 @@ pub(crate) mod tiling;
 
 use std::ops::Range;
 
-use divvy_kernels::{Bf16, Conv2dShape, ConvAlgorithm, ConvPass, Isa, WinogradTile};
+use divvy_kernels::{Conv2dShape, ConvAlgorithm, ConvPass, Half, Isa, WinogradTile};
 
 pub use algorithm::{Algorithm, AlgorithmChoice, PassedOver};
 use chain::{Chained, chains};
@@ -49,9 +49,8 @@ pub enum Mode {
 pub struct PlanOptions {
     /// The instruction set that it will run on.
     pub isa: Isa,
-    /// What rounds operands of convolutions to bf16 where that is faster, if they may be; sums and everything in memory are `f32`
-    /// all the same.
-    pub bf16: Option<Bf16>,
+    /// What rounds operands of convolutions to 16 bits where that is faster, if they may be; everything in memory is `f32` all the same.
+    pub half: Option<Half>,
     /// Which algorithms it may take.
     pub algorithms: Algorithms,
     /// Whether operations are fused where one kernel does two better together. The plan without says what the fused one must
@@ -66,7 +65,7 @@ pub enum Algorithms {
     #[default]
     Fastest,
     /// The fastest of those that compute every product of the definition: none that saves multiplications at the price of
-    /// rounding. In which numbers is another question: see [`PlanOptions::bf16`].
+    /// rounding. In which numbers is another question: see [`PlanOptions::half`].
     Exact,
     /// Winograd's with this tile wherever it applies, be it slower or not, and elsewhere as with [`Self::Exact`].
     Only(WinogradTile),
@@ -75,7 +74,7 @@ pub enum Algorithms {
 impl Default for PlanOptions {
     /// The best instruction set of this machine, and whatever is fastest with `f32`.
     fn default() -> Self {
-        Self { isa: Isa::best(), bf16: None, algorithms: Algorithms::Fastest, fused: true }
+        Self { isa: Isa::best(), half: None, algorithms: Algorithms::Fastest, fused: true }
     }
 }
 
@@ -83,7 +82,7 @@ impl PlanOptions {
     /// The algorithm of a pass; `prepared` where its weights are transformed beforehand.
     fn algorithm(self, shape: &Conv2dShape, pass: ConvPass, prepared: bool) -> ConvAlgorithm {
         let by_speed =
-            || shape.algorithms(pass, self.isa, prepared, self.bf16).into_iter().map(|(one, _)| one);
+            || shape.algorithms(pass, self.isa, prepared, self.half).into_iter().map(|(one, _)| one);
         let is_winograd = |one: &ConvAlgorithm| matches!(one, ConvAlgorithm::Winograd(_));
         let wanted = match self.algorithms {
             Algorithms::Fastest => by_speed().next(),

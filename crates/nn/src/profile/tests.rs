@@ -8,7 +8,7 @@ use crate::{Activation, BatchNorm, Conv2d, Dense, Flatten, Graph, Isa, Network, 
 
 /// The same choices on every machine.
 const PLAIN: PlanOptions =
-    PlanOptions { isa: Isa::PORTABLE, bf16: None, algorithms: Algorithms::Exact, fused: true };
+    PlanOptions { isa: Isa::PORTABLE, half: None, algorithms: Algorithms::Exact, fused: true };
 
 fn limits() -> Limits {
     let level = |level, read: f64| LevelLimits { level, bytes: 1, read, write: read / 2.0, copy: read / 4.0 };

@@ -2,7 +2,6 @@
 //! (`tests/reference/make.py` and `torchvision_networks.py` made the values), gradients against differences of the loss, bits against bits.
 
 mod averaging;
-mod bf16;
 mod correction;
 mod double;
 mod dropout;
@@ -11,6 +10,7 @@ mod explaining;
 mod finite_differences;
 mod folding;
 mod fusing;
+mod half;
 mod layers;
 mod logits;
 mod losses;

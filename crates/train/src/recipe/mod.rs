@@ -34,8 +34,6 @@ const SMALL_NETWORK: &str = "resnet8";
 const SCARCE: usize = 500;
 /// Pictures below which they are changed more from one epoch to the next.
 const FEW: usize = 20_000;
-/// The share of the running average of weights that stays at each step: it reaches back about 100 steps.
-const AVERAGE: f64 = 0.99;
 
 const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 
@@ -190,8 +188,8 @@ impl Recipe {
             (true, _) => ("adamw", Optimizer::adam_w(0.02), 3e-3, "learns from few pictures, too"),
             (false, _) => ("adamw", Optimizer::adam_w(0.02), 1e-3, "works with most networks"),
         };
-        self.config.optimizer = optimizer.average(AVERAGE);
-        self.note("optimizer", name, format!("{why}; the weights' running average is kept"));
+        self.config.optimizer = optimizer;
+        self.note("optimizer", name, why);
         self.config.learning_rate = rate;
         self.note("learning_rate", rate, "suits network and optimizer");
         self.config.schedule = Self::SCHEDULE;

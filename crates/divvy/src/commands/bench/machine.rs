@@ -4,9 +4,9 @@ use std::fmt::{self, Write};
 
 use anyhow::Result;
 use divvy::nn::machine::{
-    Access, Caches, DotProduct, LevelLimits, Limits, barrier_seconds, dot_rate, fma_rate,
+    Access, Caches, LevelLimits, Limits, NarrowProduct, barrier_seconds, fma_rate, narrow_rate,
 };
-use divvy::nn::{Cpu, Isa};
+use divvy::nn::{Cpu, HalfFormat, Isa};
 use serde::Serialize;
 
 use super::super::workload::refuse_without_room_to_measure;
@@ -44,6 +44,7 @@ struct Arithmetic {
     threads: usize,
     f32_gflops: f64,
     bf16_gflops: Option<f64>,
+    f16_gflops: Option<f64>,
     int8_gops: Option<f64>,
 }
 
@@ -117,13 +118,14 @@ fn measure(caches: Caches, isas: &[Isa], threads: &[usize]) -> Option<Machine> {
 }
 
 fn arithmetic(cpu: &Cpu) -> Arithmetic {
-    let dot = |product| dot_rate(cpu, product).map(|rate| rate / 1e9);
+    let narrow = |product| narrow_rate(cpu, product).map(|rate| rate / 1e9);
     Arithmetic {
         isa: cpu.isa().name(),
         threads: cpu.threads(),
         f32_gflops: fma_rate(cpu) / 1e9,
-        bf16_gflops: dot(DotProduct::Bf16),
-        int8_gops: dot(DotProduct::Int8),
+        bf16_gflops: narrow(NarrowProduct::Half(HalfFormat::Bf16)),
+        f16_gflops: narrow(NarrowProduct::Half(HalfFormat::F16)),
+        int8_gops: narrow(NarrowProduct::Int8),
     }
 }
 
@@ -147,14 +149,14 @@ impl fmt::Display for Machine {
         writeln!(f, "caches: {} and {} a core, {} shared{origin}\n", size(l1), size(l2), size(l3))?;
         writeln!(
             f,
-            "{:<10} {:>7} {:>12} {:>13} {:>12}",
-            "isa", "threads", "f32 GFLOP/s", "bf16 GFLOP/s", "int8 Gop/s"
+            "{:<10} {:>7} {:>12} {:>13} {:>12} {:>12}",
+            "isa", "threads", "f32 GFLOP/s", "bf16 GFLOP/s", "f16 GFLOP/s", "int8 Gop/s"
         )?;
         let rate = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1}"));
         for row in &self.arithmetic {
-            let Arithmetic { isa, threads, f32_gflops, bf16_gflops, int8_gops } = row;
-            let (bf16, int8) = (rate(*bf16_gflops), rate(*int8_gops));
-            writeln!(f, "{isa:<10} {threads:>7} {f32_gflops:>12.1} {bf16:>13} {int8:>12}")?;
+            let Arithmetic { isa, threads, f32_gflops, bf16_gflops, f16_gflops, int8_gops } = row;
+            let [bf16, f16, int8] = [*bf16_gflops, *f16_gflops, *int8_gops].map(rate);
+            writeln!(f, "{isa:<10} {threads:>7} {f32_gflops:>12.1} {bf16:>13} {f16:>12} {int8:>12}")?;
         }
         let [read, write, copy] = Access::ALL.map(|access| format!("{} GB/s", access.name()));
         writeln!(f, "\n{:<10} {:>7} {:>12} {read:>13} {write:>12} {copy:>12}", "memory", "threads", "bytes")?;
@@ -214,6 +216,7 @@ mod tests {
                     threads: 1,
                     f32_gflops: 260.0,
                     bf16_gflops: Some(480.5),
+                    f16_gflops: Some(519.75),
                     int8_gops: Some(1e3),
                 },
                 Arithmetic {
@@ -221,6 +224,7 @@ mod tests {
                     threads: 2,
                     f32_gflops: 60.25,
                     bf16_gflops: None,
+                    f16_gflops: None,
                     int8_gops: None,
                 },
             ],
@@ -233,9 +237,9 @@ mod tests {
         let expected = "\
 caches: 48 KiB and 1 MiB a core, 32 MiB shared
 
-isa        threads  f32 GFLOP/s  bf16 GFLOP/s   int8 Gop/s
-avx512           1        260.0         480.5       1000.0
-portable         2         60.2             -            -
+isa        threads  f32 GFLOP/s  bf16 GFLOP/s  f16 GFLOP/s   int8 Gop/s
+avx512           1        260.0         480.5        519.8       1000.0
+portable         2         60.2             -            -            -
 
 memory     threads        bytes     read GB/s   write GB/s    copy GB/s
 L1               2       48 KiB        1000.0        500.0        250.0

@@ -65,7 +65,7 @@ fn parts_of_all_kinds_make_up_the_outputs() {
     ];
     for (seed, shape) in shapes.into_iter().enumerate() {
         let case = Case::new(shape, seed as u64);
-        for algorithm in ConvAlgorithm::all(&shape, Isa::best().bf16()) {
+        for algorithm in ConvAlgorithm::all(&shape, Isa::best().halves()) {
             let parts = shape.moments_len(algorithm) / (4 * shape.filters);
             assert!(parts > 1, "{algorithm:?}: {parts} parts");
             case.check_moments(algorithm);

@@ -12,7 +12,7 @@ impl Op {
             Self::Conv2dBackwardData { .. } => "conv2d backward data",
             Self::Conv2dBackwardWeights { .. } => "conv2d backward weights",
             Self::ConvWeights { transform: WeightTransform::Winograd(_), .. } => "winograd weights",
-            Self::ConvWeights { transform: WeightTransform::Bf16(_), .. } => "bf16 weights",
+            Self::ConvWeights { transform: WeightTransform::Half(_), .. } => "rounded weights",
             Self::Add { .. } => "add",
             Self::Dense { .. } => "dense",
             Self::DenseBackward { .. } => "dense backward",

@@ -1,30 +1,30 @@
-//! Dot products of narrow numbers: what int8 and bf16 networks could be computed with.
+//! Products of narrow numbers: what int8, bf16 and f16 networks could be computed with.
 
 use std::hint::black_box;
 
 use super::arithmetic::Fma;
 use crate::Isa;
 use crate::int8::path::{ByteKernel, ByteSimd, Path};
-use crate::simd::Bf16;
+use crate::simd::{Half, HalfFormat, Scale};
 
-/// A dot product of narrow numbers that is summed in wide ones.
+/// Products of narrow numbers, several in the place of one of `f32`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DotProduct {
-    /// Unsigned times signed bytes, summed in 32-bit integers (VNNI).
+pub enum NarrowProduct {
+    /// Four of unsigned and signed bytes, summed in 32-bit integers (VNNI).
     Int8,
-    /// Pairs of bf16, summed in `f32`.
-    Bf16,
+    /// Two of 16 bits, summed in `f32` or for a while in f16.
+    Half(HalfFormat),
 }
 
-impl DotProduct {
+impl NarrowProduct {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Int8, Self::Bf16];
+    pub const ALL: [Self; 3] = [Self::Int8, Self::Half(HalfFormat::Bf16), Self::Half(HalfFormat::F16)];
 
-    /// `int8` or `bf16`.
+    /// `int8`, `bf16` or `f16`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Int8 => "int8",
-            Self::Bf16 => "bf16",
+            Self::Half(format) => format.name(),
         }
     }
 
@@ -32,7 +32,7 @@ impl DotProduct {
     pub(super) fn instruction(self, isa: Isa) -> Option<Instruction> {
         match self {
             Self::Int8 => Some(Path::of(isa)).filter(|path| path.has_vnni()).map(Instruction::Int8),
-            Self::Bf16 => isa.bf16().map(Instruction::Bf16),
+            Self::Half(format) => isa.half(format).map(Instruction::Half),
         }
     }
 }
@@ -41,7 +41,7 @@ impl DotProduct {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Instruction {
     Int8(Path),
-    Bf16(Bf16),
+    Half(Half),
 }
 
 impl Instruction {
@@ -53,7 +53,7 @@ impl Instruction {
                 path.call(Dot { rounds, operations: &mut operations });
                 operations
             }
-            Self::Bf16(bf16) => Bf16::NUMBERS * bf16.call(Fma(rounds)),
+            Self::Half(half) => Half::NUMBERS * half.call(Scale::ONE, Fma(rounds)),
         }
     }
 }
