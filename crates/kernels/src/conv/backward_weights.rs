@@ -185,7 +185,7 @@ impl<'a> Factors<'a> {
         let pairs = PixelPairs::of(c);
         let (outputs, scale) = pairs.outputs(half, c, panel, dy, block, outputs);
         let view = pairs.view(half, c, x, block, panel.channel, halo);
-        let (pixel_stride, scale) = (pairs.step * view.strides.pixel, scale * view.scale);
+        let (pixel_stride, scale) = (pairs.step * view.strides.pixel, scale.times(view.scale));
         Self { view, rows: block.rows.len(), columns: pairs.pairs, pixel_stride, outputs, scale }
     }
 }

@@ -1,5 +1,6 @@
 //! What rounding to pairs has in common, whatever their format.
 
+#[allow(clippy::wildcard_imports, reason = "every name in it says what it is")]
 use std::arch::x86_64::*;
 
 use crate::simd::avx512::first;

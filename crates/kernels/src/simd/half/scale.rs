@@ -1,7 +1,5 @@
 //! Powers of two that bring numbers into the range of a narrow format.
 
-use std::ops::Mul;
-
 /// Bits of an `f32` behind its exponent, and what is added to the exponent.
 const MANTISSA: u32 = 23;
 const BIAS: i32 = 127;
@@ -24,6 +22,11 @@ impl Scale {
         if largest.is_normal() { Self::clamped(exponent) } else { Self::ONE }
     }
 
+    /// That of products of numbers of either scale.
+    pub(crate) fn times(self, other: Self) -> Self {
+        Self::clamped(self.exponent + other.exponent)
+    }
+
     fn clamped(exponent: i32) -> Self {
         // The largest inverse that is still normal is that of 2^126.
         Self { exponent: exponent.clamp(1 - BIAS, BIAS - 1) }
@@ -37,15 +40,6 @@ impl Scale {
     /// What brings them back.
     pub(crate) fn undo(self) -> f32 {
         power(self.exponent)
-    }
-}
-
-impl Mul for Scale {
-    type Output = Self;
-
-    /// That of products of numbers of either scale.
-    fn mul(self, other: Self) -> Self {
-        Self::clamped(self.exponent + other.exponent)
     }
 }
 
