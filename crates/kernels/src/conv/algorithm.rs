@@ -134,13 +134,23 @@ const MULTIPLIERS: f64 = 2.0;
 /// Of those, the share that a sum over windows, or over products, keeps busy.
 const DIRECT: f64 = 0.95;
 const PRODUCTS: f64 = 0.8;
-/// What sums of pairs cost of those of numbers, and the cycles to read two numbers from a cache further away, to round them, and to write a
-/// pair. Sums take half as long; but so much does the reckoning of Winograd's algorithm, which they compete with, lie above its times. Those of
-/// f16 are widened now and then, and its numbers read twice, the first time for the scale.
-fn pairs(format: HalfFormat) -> (f64, f64) {
-    match format {
-        HalfFormat::Bf16 => (0.8, 0.5),
-        HalfFormat::F16 => (0.65, 0.7),
+/// What pairs of numbers cost.
+struct PairCost {
+    /// Their sums, of what those of numbers cost.
+    sums: f64,
+    /// Cycles to read two numbers from a cache further away, to round them, and to write a pair.
+    copy: f64,
+}
+
+impl PairCost {
+    fn of(format: HalfFormat) -> Self {
+        match format {
+            // Sums take half as long; but so much does the reckoning of Winograd's algorithm, which they compete with, lie above its times on
+            // Zen 5. Copying is reckoned likewise.
+            HalfFormat::Bf16 => Self { sums: 0.8, copy: 0.5 },
+            // Those of Sapphire Rapids. Sums are widened now and then, and numbers read twice, the first time for the scale.
+            HalfFormat::F16 => Self { sums: 0.65, copy: 0.7 },
+        }
     }
 }
 
@@ -157,9 +167,9 @@ impl Cost {
 
     /// `copied` are the pairs that are made of the source.
     fn half(&self, half: Half, shape: &Conv2dShape, copied: usize, weights: usize) -> f64 {
-        let (sums, pair) = pairs(half.format());
+        let PairCost { sums, copy } = PairCost::of(half.format());
         self.direct(shape) * sums
-            + copied as f64 * pair
+            + copied as f64 * copy
             + Self::bytes(4.0 * weights as f64, 4.0 * weights as f64)
     }
 

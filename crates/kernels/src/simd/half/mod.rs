@@ -25,9 +25,9 @@ pub enum HalfFormat {
     /// normal range are zeros.
     Bf16,
     /// IEEE 754's binary16: 11 bits of precision, up to 65,504 and down to 6e-8. Sums are of this format too, for some tens of products, and are
-    /// added up in `f32`. Where numbers may lie beyond that range, they are scaled by a power of two so that the largest of a block lies
-    /// between 1 and 2, which is what scaling the loss is for (Micikevicius and others 2018, "Mixed precision training"), and needs to know
-    /// nothing of it.
+    /// added up in `f32`. Maps and their gradients, which may lie beyond that range, are scaled by a power of two so that the largest
+    /// number of a block lies between 1 and 2: what scaling the loss does for all layers at once (Micikevicius and others 2018, "Mixed
+    /// precision training") is done for each, and no step need be thrown away. Weights are taken as they are.
     F16,
 }
 
