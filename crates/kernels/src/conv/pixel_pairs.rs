@@ -99,24 +99,25 @@ impl PixelPairs {
     }
 
     /// A panel's gradients of a block of outputs in pairs, `[row][pair][PANEL]`, and what they were scaled by.
-    pub(super) fn outputs<'o>(
+    pub(super) fn outputs<'d, 'o>(
         &self,
         half: Half,
         c: &Correlation,
         panel: Panel,
-        dy: &[f32],
+        dy: &'d [f32],
         block: &Block,
         outputs: &'o mut [f32],
     ) -> (&'o [f32], Scale) {
         let outputs = &mut outputs[..block.rows.len() * self.pairs * PANEL];
         let row_len = c.outputs.1 * c.target.channels;
         let dy = &dy[c.target_offset(block)..][..block.rows.len() * row_len];
-        let pixels = dy.chunks_exact(c.target.channels);
-        let rounded = Rounded::of(half, pixels.map(|pixel| &pixel[panel.filter..][..panel.filters]));
+        let pixels = |dy: &'d [f32]| {
+            dy.chunks_exact(c.target.channels).map(|pixel| &pixel[panel.filter..][..panel.filters])
+        };
+        let rounded = Rounded::of(half, pixels(dy));
         let rows = dy.chunks_exact(row_len);
         for (to, row) in outputs.chunks_exact_mut(self.pairs * PANEL).zip(rows) {
-            let mut pixels =
-                row.chunks_exact(c.target.channels).map(|pixel| &pixel[panel.filter..][..panel.filters]);
+            let mut pixels = pixels(row);
             for to in to.chunks_exact_mut(PANEL) {
                 let (used, unused) = to.split_at_mut(panel.filters);
                 interleave(rounded, pixels.next(), pixels.next(), used);

@@ -127,15 +127,18 @@ pub(crate) trait Kernel {
 /// What a sum of products is made of.
 pub(crate) trait Product<S: Simd>: Copy {
     /// Vector registers for the sums of a tile and what is multiplied.
-    const REGISTERS: usize;
+    const REGISTERS: usize = S::REGISTERS;
     /// Products that may be added up before the sum is taken into a wider one; any number where sums are of `f32`.
-    const CHAIN: Option<usize>;
+    const CHAIN: Option<usize> = None;
 
     /// `sum + a b`, lane by lane.
     fn add_to(self, sum: S::V, a: S::V, b: S::V) -> S::V;
 
-    /// `total`, which is of `f32`, and what such a sum holds.
-    fn widen(self, total: S::V, chain: S::V) -> S::V;
+    /// `total`, which is of `f32`, and what such a sum holds: nothing where there are no chains.
+    #[inline(always)]
+    fn widen(self, total: S::V, _chain: S::V) -> S::V {
+        total
+    }
 }
 
 /// Products of numbers.
@@ -143,17 +146,9 @@ pub(crate) trait Product<S: Simd>: Copy {
 pub(crate) struct OfNumbers<S>(pub S);
 
 impl<S: Simd> Product<S> for OfNumbers<S> {
-    const REGISTERS: usize = S::REGISTERS;
-    const CHAIN: Option<usize> = None;
-
     #[inline(always)]
     fn add_to(self, sum: S::V, a: S::V, b: S::V) -> S::V {
         self.0.mul_add(a, b, sum)
-    }
-
-    #[inline(always)]
-    fn widen(self, total: S::V, chain: S::V) -> S::V {
-        self.0.add(total, chain)
     }
 }
 

@@ -80,8 +80,8 @@ fn is_close_to_f32(half: Half) {
     let (loss, rounded) = loss_and_gradients(&mut engine(cpu(2).with_half(half)), &batch);
     assert!((loss - truth).abs() < 3e-3 * truth, "a loss of {loss}, not {truth}");
     assert!(bits(&rounded) != bits(&gradients), "nothing was rounded");
-    // Each operand is off by a 512th at the most, or each sum of some tens of products as little. An activation with a step in its slope, as ReLU, would hide that behind the few whose
-    // input is rounded to the other side of it.
+    // Each operand is off by a 512th at the most, or each sum of some tens of products as little. An activation with a step in its slope, as
+    // ReLU, would hide that behind the few whose input is rounded to the other side of it.
     let all = |tensors: &[Tensor]| {
         tensors.iter().flat_map(|it| it.values.clone()).map(f64::from).collect::<Vec<_>>()
     };

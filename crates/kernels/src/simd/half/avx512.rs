@@ -90,3 +90,34 @@ pub(super) unsafe fn largest<'a>(runs: impl Iterator<Item = &'a [f32]>) -> f32 {
         _mm512_reduce_max_ps(_mm512_max_ps(largest[0], largest[1]))
     }
 }
+
+/// Compiles [`round`] and [`interleave`] for a token that is a proof of these instructions, among which are those that they and its
+/// [`Join`] need.
+macro_rules! rounds {
+    ($token:ident, $instructions:literal) => {
+        impl $token {
+            #[inline]
+            pub(super) fn round(self, factor: f32, from: &[f32], to: &mut [f32]) {
+                #[target_feature(enable = $instructions)]
+                fn compiled(token: $token, factor: f32, from: &[f32], to: &mut [f32]) {
+                    // SAFETY: this is compiled for all that it needs; the lengths were checked.
+                    unsafe { $crate::simd::half::avx512::round(token, factor, from, to) }
+                }
+                // SAFETY: the token exists only where these instructions were found.
+                unsafe { compiled(self, factor, from, to) }
+            }
+
+            #[inline]
+            pub(super) fn interleave(self, factor: f32, low: &[f32], high: &[f32], to: &mut [f32]) {
+                #[target_feature(enable = $instructions)]
+                fn compiled(token: $token, factor: f32, low: &[f32], high: &[f32], to: &mut [f32]) {
+                    // SAFETY: this is compiled for all that it needs; the lengths were checked.
+                    unsafe { $crate::simd::half::avx512::interleave(token, factor, low, high, to) }
+                }
+                // SAFETY: the token exists only where these instructions were found.
+                unsafe { compiled(self, factor, low, high, to) }
+            }
+        }
+    };
+}
+pub(super) use rounds;

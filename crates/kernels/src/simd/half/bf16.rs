@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 use super::Scale;
 use super::avx512::{self, Join};
 use crate::simd::avx512::Avx512;
-use crate::simd::{Product, ProductKernel, Simd};
+use crate::simd::{Product, ProductKernel};
 
 /// Proof that the CPU has AVX-512 BF16 beside what [`Avx512`] proves.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -28,29 +28,9 @@ impl Avx512Bf16 {
         // SAFETY: the token exists only where `detect` found these features.
         unsafe { compiled(self, kernel) }
     }
-
-    #[inline]
-    pub(super) fn round(self, factor: f32, from: &[f32], to: &mut [f32]) {
-        #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-        fn compiled(token: Avx512Bf16, factor: f32, from: &[f32], to: &mut [f32]) {
-            // SAFETY: this is compiled for all that it needs; the lengths were checked.
-            unsafe { avx512::round(token, factor, from, to) }
-        }
-        // SAFETY: the token exists only where `detect` found these features.
-        unsafe { compiled(self, factor, from, to) }
-    }
-
-    #[inline]
-    pub(super) fn interleave(self, factor: f32, low: &[f32], high: &[f32], to: &mut [f32]) {
-        #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-        fn compiled(token: Avx512Bf16, factor: f32, low: &[f32], high: &[f32], to: &mut [f32]) {
-            // SAFETY: this is compiled for all that it needs; the lengths were checked.
-            unsafe { avx512::interleave(token, factor, low, high, to) }
-        }
-        // SAFETY: the token exists only where `detect` found these features.
-        unsafe { compiled(self, factor, low, high, to) }
-    }
 }
+
+avx512::rounds!(Avx512Bf16, "avx512f,avx512bw,avx512bf16");
 
 impl Join for Avx512Bf16 {
     #[inline(always)]
@@ -61,9 +41,6 @@ impl Join for Avx512Bf16 {
 }
 
 impl Product<Avx512> for Avx512Bf16 {
-    const REGISTERS: usize = Avx512::REGISTERS;
-    const CHAIN: Option<usize> = None;
-
     #[inline(always)]
     fn add_to(self, sum: __m512, a: __m512, b: __m512) -> __m512 {
         // SAFETY: the token proves AVX-512 BF16; a vector of pairs and one of numbers are the same bits.
@@ -71,10 +48,5 @@ impl Product<Avx512> for Avx512Bf16 {
             let pairs = |x: __m512| std::mem::transmute::<__m512, __m512bh>(x);
             _mm512_dpbf16_ps(sum, pairs(a), pairs(b))
         }
-    }
-
-    #[inline(always)]
-    fn widen(self, total: __m512, chain: __m512) -> __m512 {
-        self.0.add(total, chain)
     }
 }

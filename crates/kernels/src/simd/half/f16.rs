@@ -36,28 +36,6 @@ impl Avx512F16 {
         unsafe { compiled(self, Scaled { undo: scale.undo() }, kernel) }
     }
 
-    #[inline]
-    pub(super) fn round(self, factor: f32, from: &[f32], to: &mut [f32]) {
-        #[target_feature(enable = "avx512f,avx512bw,avx512fp16")]
-        fn compiled(token: Avx512F16, factor: f32, from: &[f32], to: &mut [f32]) {
-            // SAFETY: this is compiled for all that it needs; the lengths were checked.
-            unsafe { avx512::round(token, factor, from, to) }
-        }
-        // SAFETY: the token exists only where `detect` found these features.
-        unsafe { compiled(self, factor, from, to) }
-    }
-
-    #[inline]
-    pub(super) fn interleave(self, factor: f32, low: &[f32], high: &[f32], to: &mut [f32]) {
-        #[target_feature(enable = "avx512f,avx512bw,avx512fp16")]
-        fn compiled(token: Avx512F16, factor: f32, low: &[f32], high: &[f32], to: &mut [f32]) {
-            // SAFETY: this is compiled for all that it needs; the lengths were checked.
-            unsafe { avx512::interleave(token, factor, low, high, to) }
-        }
-        // SAFETY: the token exists only where `detect` found these features.
-        unsafe { compiled(self, factor, low, high, to) }
-    }
-
     /// The largest size of a number in these runs; that of none is 0.
     #[inline]
     #[expect(clippy::unused_self, reason = "the token is the proof that the CPU can")]
@@ -71,6 +49,8 @@ impl Avx512F16 {
         unsafe { compiled(runs) }
     }
 }
+
+avx512::rounds!(Avx512F16, "avx512f,avx512bw,avx512fp16");
 
 impl Join for Avx512F16 {
     #[inline(always)]
