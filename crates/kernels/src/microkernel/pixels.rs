@@ -3,7 +3,7 @@
 use super::cursor::{Cursor, Pixels};
 use super::sums::Sums;
 use super::taps::{Pieces, Taps};
-use super::target::{Last, begin, finish, store};
+use super::target::{Last, begin, claim, finish, store};
 use super::{Ahead, Grid, PASS, Start, Strides, Target, even_pieces, in_strips, tile_rows, with_rows};
 use crate::packing::PANEL;
 use crate::simd::{Product, ProductKernel, Simd};
@@ -128,6 +128,7 @@ unsafe fn tile<S: Simd, P: Product<S>, const R: usize, const N: usize, const FIN
     ahead: &mut Ahead,
 ) {
     let Pass { taps, weights, columns, start, in_turn, last, .. } = pass;
+    claim::<S, R, N>(&pixels.target);
     // SAFETY: the caller promises `columns` numbers at every pixel's target.
     let start = unsafe { begin::<S, R, N>(simd, *start, &pixels.target, *columns) };
     let mut sums = Sums::new((simd, product), start);

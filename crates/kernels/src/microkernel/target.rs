@@ -4,11 +4,12 @@ use std::marker::PhantomData;
 
 use super::unrolled::unrolled;
 use super::{Grid, Strides};
-use crate::Rectifier;
+use crate::buffer::LINE;
 use crate::disjoint::Disjoint;
 use crate::packing::PANEL;
 use crate::rectifier::Bounds;
 use crate::simd::Simd;
+use crate::{Rectifier, fetch};
 
 /// What sums are added to.
 #[derive(Clone, Copy, Debug)]
@@ -240,6 +241,17 @@ pub(super) unsafe fn begin<S: Simd, const R: usize, const N: usize>(
         }
     }
     sums
+}
+
+/// Asks for where `N` vectors of each of the first `R` pixels will be written, which is done while their sums are added up: pixels lie
+/// apart, so that the processor does not see by itself where the next stores will go.
+#[inline(always)]
+pub(super) fn claim<S: Simd, const R: usize, const N: usize>(pixels: &[*mut f32]) {
+    for pixel in &pixels[..R] {
+        for column in (0..N * S::LANES).step_by(LINE) {
+            fetch::claim(pixel.wrapping_add(column));
+        }
+    }
 }
 
 /// Writes the sums of a tile.
