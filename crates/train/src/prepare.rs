@@ -242,19 +242,12 @@ fn check_settings(config: &TrainConfig) -> Result<(), TrainError> {
             "give a number above 0, such as 0.001",
         );
     }
-    if !(0.0..1.0).contains(&config.label_smoothing) {
-        return refuse(
-            "label_smoothing",
-            config.label_smoothing.to_string(),
-            "give a share from 0 to below 1, such as 0.1",
-        );
-    }
-    if !(0.0..1.0).contains(&(config.stochastic_depth as f32)) {
-        return refuse(
-            "stochastic_depth",
-            config.stochastic_depth.to_string(),
-            "give a share from 0 to below 1, such as 0.1",
-        );
+    // What is computed with has fewer digits: a share may be 1 there and less than that here.
+    let shares = [("label_smoothing", config.label_smoothing), ("stochastic_depth", config.stochastic_depth)];
+    for (setting, share) in shares {
+        if !(0.0..1.0).contains(&(share as f32)) {
+            return refuse(setting, share.to_string(), "give a share from 0 to below 1, such as 0.1");
+        }
     }
     match config.length {
         Length::Epochs(0) => refuse("the number of epochs", "0".to_owned(), "give 1 or more"),
