@@ -31,7 +31,7 @@ pub(crate) fn fetch(_at: *const f32) {}
 pub(crate) fn claim(at: *mut f32) {
     // SAFETY: processors of x86-64 that do not know the instruction do nothing at it; a prefetch changes nothing that a program
     // could see.
-    unsafe { std::arch::asm!("prefetchw [{}]", in(reg) at, options(nostack, preserves_flags, nomem)) };
+    unsafe { std::arch::asm!("prefetchw [{}]", in(reg) at.addr(), options(nostack, preserves_flags, nomem)) };
 }
 
 /// As above.
@@ -39,7 +39,9 @@ pub(crate) fn claim(at: *mut f32) {
 #[inline(always)]
 pub(crate) fn claim(at: *mut f32) {
     // SAFETY: a prefetch changes nothing that a program could see.
-    unsafe { std::arch::asm!("prfm pstl1keep, [{}]", in(reg) at, options(nostack, preserves_flags, nomem)) };
+    unsafe {
+        std::arch::asm!("prfm pstl1keep, [{}]", in(reg) at.addr(), options(nostack, preserves_flags, nomem))
+    };
 }
 
 /// Does nothing: there is no portable way to ask.
