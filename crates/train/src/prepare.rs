@@ -242,10 +242,10 @@ fn check_settings(config: &TrainConfig) -> Result<(), TrainError> {
             "give a number above 0, such as 0.001",
         );
     }
-    // What is computed with has fewer digits: a share may be 1 there and less than that here.
+    // Of fewer digits, as it is computed with, a share may be 1 that is less here; it may be 0, too, where it is negative here.
     let shares = [("label_smoothing", config.label_smoothing), ("stochastic_depth", config.stochastic_depth)];
     for (setting, share) in shares {
-        if !(0.0..1.0).contains(&(share as f32)) {
+        if !(share >= 0.0 && (share as f32) < 1.0) {
             return refuse(setting, share.to_string(), "give a share from 0 to below 1, such as 0.1");
         }
     }
