@@ -311,28 +311,29 @@ fn transpose(cpu: &Cpu, shape: &Conv2dShape, class: &Class, w: &[f32], to: &mut 
 /// Writes the transpose of rows of [`PANEL`] numbers as rows of [`PANEL`] numbers, which end in zeros: the first columns, as many
 /// as there is room for.
 fn exchange(from: &[f32], to: &mut [f32]) {
-    /// Rows and columns that are exchanged in registers.
-    const BLOCK: usize = 4;
-    let rows = from.len() / PANEL;
-    let whole = rows / BLOCK * BLOCK;
-    for (block, to) in to.chunks_mut(BLOCK * PANEL).enumerate() {
-        let column = block * BLOCK;
-        for row in (0..whole).step_by(BLOCK) {
-            let part = |row: usize| from[row * PANEL + column..].first_chunk::<BLOCK>();
-            let (Some(a), Some(b), Some(c), Some(d)) =
-                (part(row), part(row + 1), part(row + 2), part(row + 3))
-            else {
-                unreachable!("a panel is a whole number of blocks");
-            };
-            for (i, to) in to.chunks_exact_mut(PANEL).enumerate() {
-                to[row..row + BLOCK].copy_from_slice(&[a[i], b[i], c[i], d[i]]);
+    let (from, to) = (from.as_chunks::<PANEL>().0, to.as_chunks_mut::<PANEL>().0);
+    if let (Some(from), Some(to)) = (from.as_array(), to.as_mut_array()) {
+        return exchange_whole(from, to);
+    }
+    for (column, to) in to.iter_mut().enumerate() {
+        let (used, unused) = to.split_at_mut(from.len());
+        used.iter_mut().zip(from).for_each(|(to, row)| *to = row[column]);
+        unused.fill(0.0);
+    }
+}
+
+/// The same of a whole panel, in squares that the registers hold. Their sizes are constants, without which the compiler would move
+/// number by number.
+fn exchange_whole(from: &[[f32; PANEL]; PANEL], to: &mut [[f32; PANEL]; PANEL]) {
+    const SIDE: usize = 4;
+    let first =
+        |row: &[f32; PANEL], column: usize| -> [f32; SIDE] { std::array::from_fn(|i| row[column + i]) };
+    for row in (0..PANEL).step_by(SIDE) {
+        for column in (0..PANEL).step_by(SIDE) {
+            let square: [[f32; SIDE]; SIDE] = std::array::from_fn(|i| first(&from[row + i], column));
+            for (i, to) in to[column..column + SIDE].iter_mut().enumerate() {
+                to[row..row + SIDE].copy_from_slice(&square.map(|row| row[i]));
             }
-        }
-        for (i, to) in to.chunks_exact_mut(PANEL).enumerate() {
-            for row in whole..rows {
-                to[row] = from[row * PANEL + column + i];
-            }
-            to[rows..].fill(0.0);
         }
     }
 }
