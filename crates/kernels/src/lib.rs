@@ -57,8 +57,8 @@ pub use buffer::Buffer;
 pub use bytes::{as_bytes, as_bytes_mut};
 pub use conv::{
     Conv2dShape, ConvAlgorithm, ConvChain, ConvLink, ConvOutput, ConvPass, ConvWeights, Epilogue,
-    WeightTransform, WinogradTile, conv2d_backward_data, conv2d_backward_weights, conv2d_forward,
-    transform_weights,
+    WeightSource, WeightTransform, WinogradTile, conv2d_backward_data, conv2d_backward_weights,
+    conv2d_forward, transform_weights,
 };
 pub use cpu::Cpu;
 pub use dense::{DenseShape, DenseWeights, InputMask, dense_backward, dense_forward};

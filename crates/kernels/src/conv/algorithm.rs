@@ -49,6 +49,24 @@ pub enum ConvWeights<'a> {
     Transformed(WeightTransform, &'a [f32]),
 }
 
+/// Where a pass has its weights from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WeightSource {
+    /// They change with every batch, and are transformed anew where an algorithm asks for it.
+    Trained,
+    /// They are as the algorithm reads them, in the third-level cache.
+    Cache,
+    /// They are as the algorithm reads them, in memory: all those of the network pass by for every batch.
+    Memory,
+}
+
+impl WeightSource {
+    /// That of weights that do not change, of a network with so many in all. Transformed ones are up to four times as many.
+    pub fn unchanging(all: usize) -> Self {
+        if (4 * size_of::<f32>() * all) as f64 <= CACHE { Self::Cache } else { Self::Memory }
+    }
+}
+
 impl WeightTransform {
     /// The algorithm that reads what becomes of the weights.
     pub fn algorithm(self) -> ConvAlgorithm {
@@ -122,18 +140,21 @@ impl ConvWeights<'_> {
 
 /// What a pass is reckoned to cost on one core, in clock cycles.
 ///
-/// The figures are those of AVX-512 on a Zen 5 core; what counts are the ratios, which hold elsewhere: an algorithm is never worth
-/// the trouble where it saves a few hundredths.
+/// Arithmetic is as fast as on the processor at hand; the other figures are those of AVX-512 on a Zen 5 core. What counts are the ratios,
+/// which hold elsewhere: an algorithm is never worth the trouble where it saves a few hundredths.
 struct Cost {
     /// Numbers in a vector.
     lanes: f64,
+    /// Products that a core begins in a cycle.
+    products: f64,
 }
 
-/// Multiplications and additions that a core starts in a cycle.
-const MULTIPLIERS: f64 = 2.0;
-/// Of those, the share that a sum over windows, or over products, keeps busy.
+/// Of the products that a core can begin, the share that a sum over windows, or over products, keeps busy.
 const DIRECT: f64 = 0.95;
 const PRODUCTS: f64 = 0.8;
+/// Carrying a vector of kernels over, of what carrying one of squares costs.
+const LIFT: f64 = 1.4;
+
 /// What pairs of numbers cost.
 struct PairCost {
     /// Their sums, of what those of numbers cost.
@@ -161,16 +182,14 @@ const CACHE: f64 = (1 << 25) as f64;
 const OWN: f64 = (3 << 18) as f64;
 
 impl Cost {
-    fn direct(&self, shape: &Conv2dShape) -> f64 {
-        shape.flops() as f64 / 2.0 / (self.lanes * MULTIPLIERS * DIRECT)
+    fn direct(&self, products: u64) -> f64 {
+        products as f64 / (self.products * DIRECT)
     }
 
     /// `copied` are the pairs that are made of the source.
-    fn half(&self, half: Half, shape: &Conv2dShape, copied: usize, weights: usize) -> f64 {
+    fn half(&self, half: Half, shape: &Conv2dShape, copied: usize) -> f64 {
         let PairCost { sums, copy } = PairCost::of(half.format());
-        self.direct(shape) * sums
-            + copied as f64 * copy
-            + Self::bytes(4.0 * weights as f64, 4.0 * weights as f64)
+        self.direct(shape.flops() / 2) * sums + copied as f64 * copy
     }
 
     /// Cycles to carry a vector of squares over, or back.
@@ -190,28 +209,50 @@ impl Cost {
         if all <= CACHE { moved / 32.0 } else { moved / 2.5 }
     }
 
+    /// Having the weights of a pass as the algorithm reads them, in the cache.
+    fn weights(
+        &self,
+        shape: &Conv2dShape,
+        pass: ConvPass,
+        algorithm: ConvAlgorithm,
+        source: WeightSource,
+    ) -> f64 {
+        if pass == ConvPass::BackwardWeights {
+            return 0.0;
+        }
+        let packed = shape.weights_len();
+        let read = algorithm.transform().map_or(packed, |transform| shape.transformed_len(pass, transform));
+        let bytes = 4.0 * read as f64;
+        match (source, algorithm) {
+            (WeightSource::Cache, _) | (WeightSource::Trained, ConvAlgorithm::Direct) => 0.0,
+            // They are fetched ahead of the products.
+            (WeightSource::Memory, _) => bytes / 6.0,
+            (WeightSource::Trained, ConvAlgorithm::Half(_)) => {
+                Self::bytes(4.0 * packed as f64, 4.0 * packed as f64)
+            }
+            (WeightSource::Trained, ConvAlgorithm::Winograd(tile)) => {
+                let kernels = packed as f64 / 9.0;
+                LIFT * kernels / self.lanes * Self::carry(tile) + Self::bytes(bytes, bytes)
+            }
+        }
+    }
+
     /// Reading and writing so many bytes of the sums over tiles, of which a task has `own`: most of that goes on while products do.
     fn sums(moved: f64, own: f64) -> f64 {
         if own <= OWN { moved / 64.0 } else { moved / 48.0 }
     }
 
-    /// Sums over windows by Winograd's algorithm; `prepared` where the weights are transformed already.
-    fn winograd(&self, c: &Correlation, tile: WinogradTile, prepared: bool) -> f64 {
+    /// Sums over windows by Winograd's algorithm.
+    fn winograd(&self, c: &Correlation, tile: WinogradTile) -> f64 {
         let planes = tile.planes() as f64;
         let blocks = winograd::blocks(c, tile);
         let tiles = winograd::tiles(c, tile) as f64;
         let (channels, filters) = (c.depth() as f64, (c.panels() * PANEL) as f64);
-        let products = tiles * planes * channels * filters / (self.lanes * MULTIPLIERS * PRODUCTS);
+        let products = tiles * planes * channels * filters / (self.products * PRODUCTS);
         let carried = self.vectors(c.depth()) * blocks.passes as f64 + self.vectors(c.filters());
         let weights = winograd::weights_len(c, tile) as f64;
         let read = Self::bytes(4.0 * weights * blocks.count as f64, 4.0 * weights);
-        let transform = if prepared {
-            0.0
-        } else {
-            2.0 * channels * filters / self.lanes * Self::carry(tile)
-                + Self::bytes(4.0 * weights, 4.0 * weights)
-        };
-        products + tiles * carried * Self::carry(tile) + read + transform
+        products + tiles * carried * Self::carry(tile) + read
     }
 
     fn winograd_weights(&self, c: &Correlation, tile: WinogradTile) -> f64 {
@@ -219,7 +260,7 @@ impl Cost {
         let blocks = winograd::gradient_blocks(c, tile);
         let tiles = winograd::tiles(c, tile) as f64;
         let (channels, filters) = (c.depth() as f64, (c.panels() * PANEL) as f64);
-        let products = tiles * planes * channels * filters / (self.lanes * MULTIPLIERS * PRODUCTS);
+        let products = tiles * planes * channels * filters / (self.products * PRODUCTS);
         let carried = self.vectors(c.depth()) * blocks.passes as f64 + self.vectors(c.filters());
         let sums = winograd::weights_len(c, tile) as f64;
         let moved = Self::sums(8.0 * sums * blocks.count as f64, 4.0 * blocks.sums as f64);
@@ -229,44 +270,50 @@ impl Cost {
 }
 
 impl Conv2dShape {
-    /// The algorithms for a pass and what each is reckoned to cost on one core, in clock cycles: the fastest first; of nothing to compute, the direct one alone. `prepared` tells
-    /// whether weights are transformed beforehand, as where they do not change; with `half`, operands may be rounded to that.
+    /// The algorithms for a pass and what each is reckoned to cost on one core, in clock cycles: the fastest first; of nothing to compute,
+    /// the direct one alone. With `half`, operands may be rounded to that.
     pub fn algorithms(
         &self,
         pass: ConvPass,
         isa: Isa,
-        prepared: bool,
+        weights: WeightSource,
         half: Option<Half>,
     ) -> Vec<(ConvAlgorithm, f64)> {
         if self.output_len() == 0 {
             return vec![(ConvAlgorithm::Direct, 0.0)];
         }
-        let cost = Cost { lanes: isa.lanes() as f64 };
-        let weights = if prepared { 0 } else { self.weights_len() };
-        let of = |algorithm| match (algorithm, pass) {
-            (ConvAlgorithm::Direct, _) => cost.direct(self),
+        let lanes = isa.lanes() as f64;
+        let cost = Cost { lanes, products: lanes * isa.multipliers() as f64 };
+        let sums = |algorithm| match (algorithm, pass) {
+            (ConvAlgorithm::Direct, ConvPass::Forward) => {
+                let c = self.correlation();
+                cost.direct(c.products(c.reading()))
+            }
+            (ConvAlgorithm::Direct, ConvPass::BackwardData) => cost.direct(backward_data::products(self)),
+            (ConvAlgorithm::Direct, ConvPass::BackwardWeights) => {
+                cost.direct(backward_weights::products(self))
+            }
             (ConvAlgorithm::Half(half), ConvPass::Forward) => {
                 let copied = correlate::copied(Operands::Pairs(half), &self.correlation());
-                cost.half(half, self, copied, weights)
+                cost.half(half, self, copied)
             }
             (ConvAlgorithm::Half(half), ConvPass::BackwardData) => {
-                cost.half(half, self, backward_data::copied_pairs(half, self), weights)
+                cost.half(half, self, backward_data::copied_pairs(half, self))
             }
             (ConvAlgorithm::Half(half), ConvPass::BackwardWeights) => {
-                cost.half(half, self, backward_weights::copied_pairs(self), 0)
+                cost.half(half, self, backward_weights::copied_pairs(self))
             }
-            (ConvAlgorithm::Winograd(tile), ConvPass::Forward) => {
-                cost.winograd(&self.correlation(), tile, prepared)
-            }
+            (ConvAlgorithm::Winograd(tile), ConvPass::Forward) => cost.winograd(&self.correlation(), tile),
             (ConvAlgorithm::Winograd(tile), ConvPass::BackwardData) => {
-                cost.winograd(&backward_data::whole(self), tile, prepared)
+                cost.winograd(&backward_data::whole(self), tile)
             }
             (ConvAlgorithm::Winograd(tile), ConvPass::BackwardWeights) => {
                 cost.winograd_weights(&self.correlation(), tile)
             }
         };
-        let mut algorithms: Vec<_> =
-            ConvAlgorithm::all(self, half).map(|algorithm| (algorithm, of(algorithm))).collect();
+        let mut algorithms: Vec<_> = ConvAlgorithm::all(self, half)
+            .map(|algorithm| (algorithm, sums(algorithm) + cost.weights(self, pass, algorithm, weights)))
+            .collect();
         // The sort is stable: of two that cost the same, the one with less rounding comes first.
         algorithms.sort_by(|a, b| a.1.total_cmp(&b.1));
         algorithms

@@ -173,6 +173,12 @@ pub(super) fn copied_pairs(half: Half, shape: &Conv2dShape) -> usize {
     used(shape).map(|class| correlate::copied(operands, &class.correlation(shape))).sum()
 }
 
+/// Products that [`run`] adds up.
+pub(super) fn products(shape: &Conv2dShape) -> u64 {
+    let of_class = |c: Correlation| c.products(c.reading());
+    used(shape).map(|class| of_class(class.correlation(shape))).sum()
+}
+
 /// The classes whose pixels some window saw.
 fn used(shape: &Conv2dShape) -> impl Iterator<Item = Class> {
     Class::of(shape).filter(|class| class.taps() > 0)

@@ -7,11 +7,12 @@
 use std::ops::Range;
 
 use super::Conv2dShape;
+use super::across_images;
 use super::correlation::{Block, Correlation, Panel};
 use super::operands::Operands;
 use super::partial::{PARTS, Partials};
 use super::pixel_pairs::PixelPairs;
-use super::view::View;
+use super::view::{Reading, View};
 use crate::disjoint::Disjoint;
 use crate::microkernel::WeightSweep;
 use crate::packing::PANEL;
@@ -52,7 +53,7 @@ impl Cut {
     fn block_len(&self, operands: Operands, shape: &Conv2dShape) -> (usize, usize) {
         let c = shape.correlation();
         let halo = match operands {
-            Operands::Numbers => c.halo_len(1, self.rows) / shape.groups,
+            Operands::Numbers => c.copy_len(c.whole_reading(), 1, self.rows) / shape.groups,
             Operands::Pairs(_) => PixelPairs::of(&c).source_len(&c, self.rows),
         };
         (halo, self.rows * columns(operands, shape) * PANEL)
@@ -72,6 +73,9 @@ pub(super) fn scratch(operands: Operands, shape: &Conv2dShape, threads: usize) -
     if shape.output_len() == 0 {
         return 0;
     }
+    if is_across_images(operands, shape) {
+        return across_images::scratch(&shape.correlation(), threads);
+    }
     let cut = Cut::of(operands, shape);
     let (halo, outputs) = cut.block_len(operands, shape);
     cut.partials().scratch() + threads * (halo + outputs)
@@ -85,6 +89,17 @@ pub(super) fn copied_pairs(shape: &Conv2dShape) -> usize {
     panels * rows * (shape.strides.0 * pairs.source_len(&c, 1) / c.covered(1).0 + pairs.pairs * PANEL)
 }
 
+/// Whether sums run from image to image.
+fn is_across_images(operands: Operands, shape: &Conv2dShape) -> bool {
+    operands == Operands::Numbers && across_images::is_faster(&shape.correlation())
+}
+
+/// Products that [`run`] adds up.
+pub(super) fn products(shape: &Conv2dShape) -> u64 {
+    let c = shape.correlation();
+    c.products(if across_images::is_faster(&c) { Reading::Trimmed } else { c.whole_reading() })
+}
+
 /// Pairs are of pixels here, since the sums are over pixels.
 pub(super) fn run(
     cpu: &Cpu,
@@ -95,6 +110,9 @@ pub(super) fn run(
     dw: &mut [f32],
     scratch: &mut [f32],
 ) {
+    if is_across_images(operands, shape) {
+        return across_images::run(cpu, &shape.correlation(), x, dy, dw, scratch);
+    }
     let cut = Cut::of(operands, shape);
     let (halo_len, outputs_len) = cut.block_len(operands, shape);
     let worker_len = halo_len + outputs_len;
@@ -168,7 +186,7 @@ impl<'a> Factors<'a> {
         outputs: &'a mut [f32],
     ) -> Self {
         let outputs = pack(c, panel, dy, block, outputs);
-        let view = c.view(x, block, panel.channel..panel.channel + c.depth(), halo);
+        let view = c.view(c.whole_reading(), x, block, panel.channel..panel.channel + c.depth(), halo);
         let (pixel_stride, scale) = (c.steps(view.strides).pixel, view.scale);
         Self { view, rows: block.rows.len(), columns: c.outputs.1, pixel_stride, outputs, scale }
     }
@@ -234,7 +252,7 @@ fn pack<'o>(
     outputs: &'o mut [f32],
 ) -> &'o [f32] {
     let outputs = &mut outputs[..block.rows.len() * c.outputs.1 * PANEL];
-    let dy = &dy[c.target_offset(block)..];
+    let dy = &dy[c.target_offset(block.images.start, block.rows.start, 0)..];
     if panel.filters == PANEL && c.target.channels == PANEL {
         return &dy[..outputs.len()];
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Conv2dShape;
-use crate::microkernel::{Grid, Strides, Taps, Windows};
+use crate::microkernel::{Strides, Taps, Windows};
 use crate::packing::PANEL;
 
 /// The extent of one image.
@@ -161,22 +161,11 @@ impl Correlation {
         )
     }
 
-    /// Elements of the source that the windows of so many images and rows of outputs cover, zeros around included.
-    pub(super) fn source_len(&self, images: usize, rows: usize) -> usize {
-        let (rows, columns) = self.covered(rows);
-        images * rows * columns * self.source.channels
-    }
-
     /// How many rows of outputs have a source of at most `elements`, but one at the least.
     pub(super) fn rows_within(&self, elements: usize) -> usize {
-        let one = self.source_len(1, 1);
-        let further = self.step.0 * one / self.covered(1).0;
-        (1 + elements.saturating_sub(one) / further).min(self.outputs.0)
-    }
-
-    /// The outputs of a block as a grid.
-    pub(super) fn grid(&self, block: &Block) -> Grid {
-        Grid { images: block.images.len(), rows: block.rows.len(), columns: self.outputs.1 }
+        let (rows, columns) = self.covered(1);
+        let row = columns * self.source.channels;
+        (1 + elements.saturating_sub(rows * row) / (self.step.0 * row)).min(self.outputs.0)
     }
 
     /// From one output to the next, in a source with the given strides between pixels.
@@ -192,6 +181,7 @@ impl Correlation {
             len: self.depth(),
             row_stride: self.spacing.0 * source.row,
             column_stride: self.spacing.1 * source.pixel,
+            row_depth: self.taps.1 * self.depth(),
         }
     }
 
@@ -201,11 +191,11 @@ impl Correlation {
         Strides { image: target.image, row: self.every.0 * target.row, pixel: self.every.1 * target.pixel }
     }
 
-    /// Where a block's first output lies in the target.
-    pub(super) fn target_offset(&self, block: &Block) -> usize {
+    /// Where an output lies in the target.
+    pub(super) fn target_offset(&self, image: usize, row: usize, column: usize) -> usize {
         let target = self.target.strides();
-        block.images.start * target.image
-            + (self.first.0 + block.rows.start * self.every.0) * target.row
-            + self.first.1 * target.pixel
+        image * target.image
+            + (self.first.0 + row * self.every.0) * target.row
+            + (self.first.1 + column * self.every.1) * target.pixel
     }
 }

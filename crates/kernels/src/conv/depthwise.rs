@@ -108,7 +108,7 @@ unsafe fn sweep(
     }
     let source_strides = c.source.strides();
     let (rows, columns) = c.windows();
-    let offset = c.target_offset(block) + channels.start;
+    let offset = c.target_offset(block.images.start, block.rows.start, 0) + channels.start;
     // SAFETY: promised by the caller.
     let target = unsafe { Target::new(y, offset, c.target_strides(), channels.len()) };
     cpu.isa().call(ChannelSweep {

@@ -8,10 +8,12 @@
 //! | `moments` | what batch norms ask of outputs |
 //! | `operands` | numbers, or pairs of 16 bits each: two channels side by side |
 //! | `pixel_pairs` | pairs of two pixels, for sums over pixels |
-//! | `view` | what windows see: images in place, or copies with the zeros around them |
+//! | `view` | what windows see: images in place, or copies with or without the zeros around them |
+//! | `zones` | outputs whose windows have the same taps within the image |
 //! | `correlate` | sums over windows times weights: the forward pass |
 //! | `backward_data` | the same sums over `dy`, with the weights transposed |
 //! | `backward_weights` | products of `x` and `dy`, added up over the batch |
+//! | `across_images` | the same where images have few outputs |
 //! | `depthwise` | the first two where each filter sees one channel |
 //! | `depthwise_weights` | the third where each filter sees one channel |
 //! | `partial` | sums over a batch that several tasks share |
@@ -19,9 +21,10 @@
 //! | `algorithm` | which of these is the fastest |
 //! | `chain` | several convolutions, one behind the other, a band of rows at a time |
 //!
-//! Images are read in place or, where windows reach beyond the edge, from a copy of a few rows with the zeros around them that stays
-//! in the cache.
+//! Images are read in place or, where windows reach beyond the edge, from a copy of a few rows that stays in the cache: with the zeros
+//! around them, or where these are many without.
 
+mod across_images;
 mod algorithm;
 mod backward_data;
 mod backward_weights;
@@ -40,8 +43,9 @@ mod shape;
 mod tests;
 mod view;
 mod winograd;
+mod zones;
 
-pub use algorithm::{ConvAlgorithm, ConvPass, ConvWeights, WeightTransform};
+pub use algorithm::{ConvAlgorithm, ConvPass, ConvWeights, WeightSource, WeightTransform};
 pub use chain::{ConvChain, ConvLink};
 pub use epilogue::Epilogue;
 pub use moments::ConvOutput;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::correlation::{Block, Correlation, Map};
-use super::view::{Rounded, View};
+use super::view::{Reading, Rounded, View};
 use crate::disjoint::Disjoint;
 use crate::packing::PANEL;
 use crate::simd::{ProductKernel, Scale};
@@ -32,11 +32,12 @@ impl Operands {
         }
     }
 
-    /// Elements of scratch that [`Self::view`] needs for blocks of so many images and rows of outputs, with all channels.
-    pub(super) fn halo_len(self, windows: &Correlation, images: usize, rows: usize) -> usize {
+    /// How they are read. Pairs are copies in any case, with the zeros around them: how their sums are rounded does not depend on what is
+    /// left out.
+    pub(super) fn reading(self, windows: &Correlation) -> Reading {
         match self {
-            Self::Numbers => windows.halo_len(images, rows),
-            Self::Pairs(_) => windows.source_len(images, rows),
+            Self::Numbers => windows.reading(),
+            Self::Pairs(_) => Reading::Framed,
         }
     }
 
@@ -44,16 +45,17 @@ impl Operands {
     pub(super) fn view<'a>(
         self,
         windows: &Correlation,
+        reading: Reading,
         x: &'a [f32],
         block: &Block,
         channels: Range<usize>,
         scratch: &'a mut [f32],
     ) -> View<'a> {
         match self {
-            Self::Numbers => windows.view(x, block, channels, scratch),
+            Self::Numbers => windows.view(reading, x, block, channels, scratch),
             Self::Pairs(half) => {
                 let rounded = Rounded::of(half, windows.rows_seen(Half::NUMBERS, x, block));
-                windows.framed(rounded, x, block, channels, scratch)
+                windows.copied(rounded, reading, x, block, channels, scratch)
             }
         }
     }

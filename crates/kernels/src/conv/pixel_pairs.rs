@@ -110,7 +110,8 @@ impl PixelPairs {
     ) -> (&'o [f32], Scale) {
         let outputs = &mut outputs[..block.rows.len() * self.pairs * PANEL];
         let row_len = c.outputs.1 * c.target.channels;
-        let dy = &dy[c.target_offset(block)..][..block.rows.len() * row_len];
+        let dy =
+            &dy[c.target_offset(block.images.start, block.rows.start, 0)..][..block.rows.len() * row_len];
         let pixels = |dy: &'d [f32]| {
             dy.chunks_exact(c.target.channels).map(|pixel| &pixel[panel.filter..][..panel.filters])
         };

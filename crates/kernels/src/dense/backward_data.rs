@@ -55,7 +55,7 @@ fn sweep<'a>(
         grid: Grid { images: 1, rows: 1, columns: weights.len() / PANEL },
         source: weights,
         strides: PIXELS,
-        taps: Taps { rows: 1, columns: 1, len: PANEL, row_stride: 0, column_stride: 0 },
+        taps: Taps::run(PANEL),
         weights: dy,
         next,
         start,

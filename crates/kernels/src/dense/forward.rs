@@ -215,12 +215,11 @@ impl<'a> Block<'a> {
             } else {
                 self.weights(self.panels.start, &self.following)
             };
-            let taps = Taps { rows: 1, columns: 1, len: self.columns.len(), row_stride: 0, column_stride: 0 };
             self.cpu.isa().call(PixelSweep {
                 grid: grid(batch.len()),
                 source: copies,
                 strides: Strides { image: stride, row: 0, pixel: 0 },
-                taps,
+                taps: Taps::run(self.columns.len()),
                 weights: self.weights(panel, &self.columns),
                 next,
                 start: self.start(panel),

@@ -248,6 +248,7 @@ impl<'a> Windows<'a> {
             len,
             row_stride: dilation.0 * strides.row,
             column_stride: dilation.1 * strides.pixel,
+            row_depth: columns * len,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::cursor::{Cursor, Pixels};
 use super::sums::Sums;
-use super::taps::{Pieces, Taps};
+use super::taps::{Piece, Pieces, Taps};
 use super::target::{Last, begin, claim, finish, store};
 use super::{Ahead, Grid, PASS, Start, Strides, Target, even_pieces, in_strips, tile_rows, with_rows};
 use crate::packing::PANEL;
@@ -15,7 +15,7 @@ pub(crate) struct PixelSweep<'a> {
     pub source: &'a [f32],
     pub strides: Strides,
     pub taps: Taps,
-    /// `[taps.depth()][PANEL]`.
+    /// `[taps.reach()][PANEL]`.
     pub weights: &'a [f32],
     /// What the next sweep will read; it is fetched meanwhile.
     pub next: &'a [f32],
@@ -60,8 +60,9 @@ impl PixelSweep<'_> {
     fn check(&self) {
         let Self { grid, source, strides, taps, weights, target, start, .. } = self;
         assert!(taps.depth() > 0, "no taps");
+        assert!(taps.row_depth >= taps.columns * taps.len, "rows of taps that share weights");
         assert!(strides.last(*grid) + taps.last() < source.len(), "windows reach beyond the image");
-        assert!(weights.len() >= taps.depth() * PANEL, "fewer weights than taps");
+        assert!(weights.len() >= taps.reach() * PANEL, "fewer weights than taps");
         assert!(target.columns <= PANEL, "{} columns of a panel", target.columns);
         target.check(*grid, *start);
     }
@@ -70,21 +71,22 @@ impl PixelSweep<'_> {
     #[inline(always)]
     fn strip<S: Simd, P: Product<S>, const N: usize>(&self, of: (S, P), column: usize) {
         let columns = (N * S::LANES).min(self.target.columns - column);
-        let mut depth = 0;
-        for (offset, taps) in Pieces::new(self.taps.merged(), PASS) {
-            let start = if depth == 0 { self.start.columns(column, columns) } else { Start::Target };
-            let (weights, rest) =
-                self.weights[depth * PANEL..self.taps.depth() * PANEL].split_at(taps.depth() * PANEL);
-            let next = if rest.is_empty() { self.next } else { &rest[..rest.len().min(weights.len())] };
-            let weights = &weights[column..];
+        let mut start = self.start.columns(column, columns);
+        let mut pieces = Pieces::new(self.taps.merged(), PASS).peekable();
+        while let Some(Piece { taps, offset, depth }) = pieces.next() {
+            let following = pieces.peek();
+            let next = following.map_or(self.next, |piece| {
+                &self.weights[piece.depth * PANEL..][..piece.taps.reach() * PANEL]
+            });
+            let weights = &self.weights[depth * PANEL + column..];
             let (last, in_turn) = (self.target.last(column), self.in_turn);
             let pass = Pass { taps, weights, columns, start, next, in_turn, last };
-            if rest.is_empty() && self.target.finishes() {
+            if following.is_none() && self.target.finishes() {
                 self.pass::<S, P, N, true>(of, offset, column, &pass);
             } else {
                 self.pass::<S, P, N, false>(of, offset, column, &pass);
             }
-            depth += taps.depth();
+            start = Start::Target;
         }
     }
 
@@ -151,6 +153,7 @@ unsafe fn tile<S: Simd, P: Product<S>, const R: usize, const N: usize, const FIN
             ahead.advance(taps.len);
             weights = weights.wrapping_add(taps.len * PANEL);
         }
+        weights = weights.wrapping_add(taps.gap() * PANEL);
     }
     let sums = sums.total();
     // SAFETY: as above.

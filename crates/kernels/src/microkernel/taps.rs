@@ -10,12 +10,31 @@ pub(crate) struct Taps {
     pub row_stride: usize,
     /// Elements from one run of a row to the next.
     pub column_stride: usize,
+    /// Rows of the packed weights from those of one row of runs to those of the next: more than there are in a row where some taps
+    /// are left out.
+    pub row_depth: usize,
 }
 
 impl Taps {
-    /// All numbers seen: the rows of the packed weights that belong to them.
-    pub(crate) fn depth(self) -> usize {
+    /// `len` neighbouring numbers.
+    pub(crate) fn run(len: usize) -> Self {
+        Self { rows: 1, columns: 1, len, row_stride: 0, column_stride: 0, row_depth: len }
+    }
+
+    /// All numbers seen.
+    pub(super) fn depth(self) -> usize {
         self.rows * self.columns * self.len
+    }
+
+    /// Rows of the packed weights from the first number's to behind the last one's.
+    pub(super) fn reach(self) -> usize {
+        (self.rows - 1) * self.row_depth + self.columns * self.len
+    }
+
+    /// Rows of the packed weights that are left out behind each row of runs.
+    #[inline(always)]
+    pub(super) fn gap(self) -> usize {
+        self.row_depth - self.columns * self.len
     }
 
     /// The same numbers in as few runs as can be: runs without a gap between them are one run.
@@ -38,7 +57,16 @@ impl Taps {
     }
 }
 
-/// The pieces of some taps, in order, each with where its first number lies.
+/// A part of some taps.
+pub(super) struct Piece {
+    pub(super) taps: Taps,
+    /// Where its first number lies, counted from the first of all.
+    pub(super) offset: usize,
+    /// The row of the packed weights that belongs to it.
+    pub(super) depth: usize,
+}
+
+/// The pieces of some taps, in order.
 pub(super) struct Pieces {
     taps: Taps,
     piece: Taps,
@@ -54,7 +82,7 @@ impl Pieces {
 }
 
 impl Iterator for Pieces {
-    type Item = (usize, Taps);
+    type Item = Piece;
 
     // Not left to the compiler, as nothing is that stands between a kernel's entry and its innermost loop.
     #[inline(always)]
@@ -63,7 +91,6 @@ impl Iterator for Pieces {
         if row >= taps.rows {
             return None;
         }
-        let offset = row * taps.row_stride + column * taps.column_stride + start;
         let found = Taps {
             rows: piece.rows.min(taps.rows - row),
             columns: piece.columns.min(taps.columns - column),
@@ -77,6 +104,10 @@ impl Iterator for Pieces {
         if self.column >= taps.columns {
             (self.column, self.row) = (0, row + piece.rows);
         }
-        Some((offset, found))
+        Some(Piece {
+            taps: found,
+            offset: row * taps.row_stride + column * taps.column_stride + start,
+            depth: row * taps.row_depth + column * taps.len + start,
+        })
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Windows {
 impl Windows {
     /// The taps of an output's window that lie within the image.
     #[inline(always)]
-    pub(super) fn inside(&self, output: usize) -> Range<usize> {
+    pub(crate) fn inside(&self, output: usize) -> Range<usize> {
         let place = self.place(output, 0);
         let first = place.min(0).unsigned_abs().div_ceil(self.spacing).min(self.taps);
         let room = usize::try_from(self.extent.cast_signed() - place).unwrap_or(0);
@@ -28,7 +28,7 @@ impl Windows {
     }
 
     /// The outputs whose windows lie within the image as a whole; none where windows have no taps.
-    pub(super) fn whole(&self) -> Range<usize> {
+    pub(crate) fn whole(&self) -> Range<usize> {
         let length = (self.taps.max(1) - 1) * self.spacing + 1;
         let first = self.origin.min(0).unsigned_abs().div_ceil(self.step).min(self.outputs);
         let room = usize::try_from(self.extent.cast_signed() - self.origin).unwrap_or(0);
@@ -39,9 +39,35 @@ impl Windows {
         first..end.max(first)
     }
 
+    /// Some outputs in runs of neighbours of which the same taps lie within the image, and these.
+    pub(crate) fn alike(
+        self,
+        outputs: Range<usize>,
+    ) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + Clone {
+        let whole = if outputs.is_empty() { 0..0 } else { self.whole() };
+        let mut next = outputs.start;
+        std::iter::from_fn(move || {
+            let first = next;
+            if first >= outputs.end {
+                return None;
+            }
+            let inside = self.inside(first);
+            next = if whole.contains(&first) { whole.end.min(outputs.end) } else { first + 1 };
+            while next < outputs.end && self.inside(next) == inside {
+                next += 1;
+            }
+            Some((first..next, inside))
+        })
+    }
+
+    /// The outputs of which a tap lies within the image.
+    pub(crate) fn seeing(&self, tap: usize) -> Range<usize> {
+        Self { taps: 1, origin: self.place(0, tap), ..*self }.whole()
+    }
+
     /// The pixel under an output's tap, which may lie beyond the image.
     #[inline(always)]
-    pub(super) fn place(&self, output: usize, tap: usize) -> isize {
+    pub(crate) fn place(&self, output: usize, tap: usize) -> isize {
         self.origin + (output * self.step + tap * self.spacing).cast_signed()
     }
 }
@@ -80,6 +106,28 @@ mod tests {
                 prop_assert_eq!(windows.whole().contains(&output), whole);
             }
             prop_assert!(windows.whole().end <= windows.outputs);
+        }
+
+        #[test]
+        fn outputs_are_alike_of_which_the_same_taps_are_inside(windows in windows(), first in 0_usize..9) {
+            let mut next = first.min(windows.outputs);
+            let mut before = None;
+            for (outputs, inside) in windows.alike(next..windows.outputs) {
+                prop_assert_eq!(outputs.start, next);
+                prop_assert!(!outputs.is_empty() && before.as_ref() != Some(&inside));
+                prop_assert!(outputs.clone().all(|output| windows.inside(output) == inside));
+                (next, before) = (outputs.end, Some(inside));
+            }
+            prop_assert_eq!(next, windows.outputs);
+        }
+
+        #[test]
+        fn outputs_seeing_a_tap_are_those_it_is_inside_of(windows in windows()) {
+            for tap in 0..windows.taps {
+                for output in 0..windows.outputs {
+                    prop_assert_eq!(windows.seeing(tap).contains(&output), windows.inside(output).contains(&tap));
+                }
+            }
         }
     }
 }

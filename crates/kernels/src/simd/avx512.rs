@@ -2,12 +2,17 @@
 
 #[allow(clippy::wildcard_imports, reason = "every name in it says what it is")]
 use std::arch::x86_64::*;
+use std::sync::OnceLock;
 
 use super::{Kernel, Simd, WIDEST};
 
 /// Proof that the CPU has AVX-512 F, BW, DQ and VL, and AVX2 and FMA.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Avx512(());
+
+/// AMD's "performance optimization identifiers": bits 2 and 3 of the first register tell that arithmetic is 256 or 512 bits wide (AMD64
+/// Architecture Programmer's Manual, volume 3, appendix E).
+const OPTIMIZATION: u32 = 0x8000_001A;
 
 impl Avx512 {
     pub(crate) fn detect() -> Option<Self> {
@@ -18,6 +23,21 @@ impl Avx512 {
             && is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma");
         found.then_some(Self(()))
+    }
+
+    /// Whether the processor computes a vector in two halves, as Zen 4 does.
+    pub(crate) fn is_in_halves() -> bool {
+        static IN_HALVES: OnceLock<bool> = OnceLock::new();
+        // Every question traps into the hypervisor where there is one.
+        *IN_HALVES.get_or_init(|| {
+            let vendor = __cpuid(0);
+            let is_amd =
+                [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).concat() == b"AuthenticAMD";
+            is_amd && __cpuid(0x8000_0000).eax >= OPTIMIZATION && {
+                let [half, whole] = [2, 3].map(|bit| __cpuid(OPTIMIZATION).eax & (1 << bit) != 0);
+                half && !whole
+            }
+        })
     }
 
     #[inline]

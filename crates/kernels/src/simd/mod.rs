@@ -98,6 +98,15 @@ impl Isa {
         self.call(Lanes)
     }
 
+    /// Vectors that a core multiplies and adds in a cycle: two, but one where the processor computes it in two halves.
+    pub(crate) fn multipliers(self) -> usize {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx512(_) if Avx512::is_in_halves() => 1,
+            _ => 2,
+        }
+    }
+
     /// Runs `kernel` compiled for this instruction set.
     #[inline]
     pub(crate) fn call<K: Kernel>(self, kernel: K) -> K::Output {

@@ -1,6 +1,6 @@
 //! The algorithms that an operation can be computed by.
 
-use divvy_kernels::{Conv2dShape, ConvAlgorithm, ConvPass, HalfFormat, WinogradTile};
+use divvy_kernels::{Conv2dShape, ConvAlgorithm, ConvPass, HalfFormat, WeightSource, WinogradTile};
 use serde::Serialize;
 
 use super::op::{ConvOperand, Op};
@@ -57,15 +57,15 @@ impl AlgorithmChoice {
         Self { chosen: Algorithm::new(ConvAlgorithm::Direct, None), passed_over: Vec::new() }
     }
 
-    /// A pass of a convolution, of whose algorithms one was chosen; `prepared` where its weights are transformed beforehand.
+    /// A pass of a convolution, of whose algorithms one was chosen.
     fn of_conv(
         shape: &Conv2dShape,
         pass: ConvPass,
         options: PlanOptions,
-        prepared: bool,
+        weights: WeightSource,
         chosen: ConvAlgorithm,
     ) -> Self {
-        let candidates = shape.algorithms(pass, options.isa, prepared, options.half);
+        let candidates = shape.algorithms(pass, options.isa, weights, options.half);
         let megacycles =
             |wanted| candidates.iter().find(|(one, _)| *one == wanted).map(|(_, cost)| cost / 1e6);
         let others = candidates.iter().filter(|(other, _)| *other != chosen);
@@ -85,11 +85,11 @@ impl AlgorithmChoice {
 }
 
 impl Op {
-    /// How the operation is computed, of a plan that was compiled for `options`; none where there is but one way.
-    pub fn algorithms(&self, options: PlanOptions) -> Option<AlgorithmChoice> {
-        let is_prepared = |weights: &ConvOperand| matches!(weights, ConvOperand::Prepared(..));
+    /// How the operation is computed, of a plan that was compiled for `options` and has its weights from there; none where there is but one
+    /// way.
+    pub(super) fn algorithms(&self, options: PlanOptions, source: WeightSource) -> Option<AlgorithmChoice> {
         let of = |shape, pass, weights: &ConvOperand| {
-            AlgorithmChoice::of_conv(shape, pass, options, is_prepared(weights), weights.algorithm())
+            AlgorithmChoice::of_conv(shape, pass, options, source, weights.algorithm())
         };
         match self {
             Self::Conv2d { shape, weights, .. } => Some(of(shape, ConvPass::Forward, weights)),
@@ -97,7 +97,7 @@ impl Op {
                 Some(of(shape, ConvPass::BackwardData, weights))
             }
             Self::Conv2dBackwardWeights { shape, algorithm, .. } => {
-                Some(AlgorithmChoice::of_conv(shape, ConvPass::BackwardWeights, options, false, *algorithm))
+                Some(AlgorithmChoice::of_conv(shape, ConvPass::BackwardWeights, options, source, *algorithm))
             }
             Self::Dense { .. } | Self::DenseBackward { .. } => Some(AlgorithmChoice::direct()),
             _ => None,

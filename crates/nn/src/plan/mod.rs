@@ -14,7 +14,7 @@ pub(crate) mod tiling;
 
 use std::ops::Range;
 
-use divvy_kernels::{Conv2dShape, ConvAlgorithm, ConvPass, Half, Isa, WinogradTile};
+use divvy_kernels::{Conv2dShape, ConvAlgorithm, ConvPass, Half, Isa, WeightSource, WinogradTile};
 
 pub use algorithm::{Algorithm, AlgorithmChoice, PassedOver};
 use chain::{Chained, chains};
@@ -79,10 +79,10 @@ impl Default for PlanOptions {
 }
 
 impl PlanOptions {
-    /// The algorithm of a pass; `prepared` where its weights are transformed beforehand.
-    fn algorithm(self, shape: &Conv2dShape, pass: ConvPass, prepared: bool) -> ConvAlgorithm {
+    /// The algorithm of a pass.
+    fn algorithm(self, shape: &Conv2dShape, pass: ConvPass, weights: WeightSource) -> ConvAlgorithm {
         let by_speed =
-            || shape.algorithms(pass, self.isa, prepared, self.half).into_iter().map(|(one, _)| one);
+            || shape.algorithms(pass, self.isa, weights, self.half).into_iter().map(|(one, _)| one);
         let is_winograd = |one: &ConvAlgorithm| matches!(one, ConvAlgorithm::Winograd(_));
         let wanted = match self.algorithms {
             Algorithms::Fastest => by_speed().next(),
@@ -115,6 +115,8 @@ pub struct Plan {
     buffers: Vec<Range<usize>>,
     arena_len: usize,
     constants: Vec<Constant>,
+    /// Where convolutions have their weights from.
+    weights: WeightSource,
     immediate: Vec<ParameterId>,
     ends: Ends,
     chains: Vec<Chained>,
@@ -239,7 +241,11 @@ impl Plan {
             }
             Part::Whole | Part::First { .. } => None,
         };
-        choose_algorithms(&mut lowering, options, &mut constants);
+        let weights = match mode {
+            Mode::Train => WeightSource::Trained,
+            Mode::Infer => WeightSource::unchanging(table.values_len()),
+        };
+        choose_algorithms(&mut lowering, options, weights, &mut constants);
         if options.fused {
             gather_moments(&mut lowering);
         }
@@ -260,6 +266,7 @@ impl Plan {
             buffers,
             arena_len,
             constants,
+            weights,
             immediate,
             ends,
             chains,
@@ -301,6 +308,7 @@ impl Plan {
             buffers,
             arena_len,
             constants: Vec::new(),
+            weights: WeightSource::unchanging(table.values_len()),
             immediate: Vec::new(),
             ends,
             chains: Vec::new(),
@@ -308,6 +316,11 @@ impl Plan {
             names,
         };
         (plan, inputs, output)
+    }
+
+    /// How an operation of the plan, which was compiled for `options`, is computed; none where there is but one way.
+    pub fn algorithms(&self, op: &Op, options: PlanOptions) -> Option<AlgorithmChoice> {
+        op.algorithms(options, self.weights)
     }
 
     /// What the plan is for.
@@ -467,8 +480,13 @@ fn immediate(steps: &[Step]) -> Vec<ParameterId> {
 
 /// Gives every convolution its algorithm. Where weights change with each step, they are transformed by an operation
 /// before it; else they are a constant, or on the way back, which is short then, as they lie.
-fn choose_algorithms(lowering: &mut Lowering<'_>, options: PlanOptions, constants: &mut Vec<Constant>) {
-    let prepared = lowering.mode == Mode::Infer;
+fn choose_algorithms(
+    lowering: &mut Lowering<'_>,
+    options: PlanOptions,
+    source: WeightSource,
+    constants: &mut Vec<Constant>,
+) {
+    let prepared = source != WeightSource::Trained;
     for mut step in std::mem::take(&mut lowering.ops) {
         let (pass, shape, weights) = match &mut step.op {
             Op::Conv2d { shape, weights, .. } => (ConvPass::Forward, *shape, weights),
@@ -476,7 +494,7 @@ fn choose_algorithms(lowering: &mut Lowering<'_>, options: PlanOptions, constant
                 (ConvPass::BackwardData, *shape, weights)
             }
             Op::Conv2dBackwardWeights { shape, algorithm, .. } => {
-                *algorithm = options.algorithm(shape, ConvPass::BackwardWeights, prepared);
+                *algorithm = options.algorithm(shape, ConvPass::BackwardWeights, source);
                 lowering.ops.push(step);
                 continue;
             }
@@ -485,7 +503,7 @@ fn choose_algorithms(lowering: &mut Lowering<'_>, options: PlanOptions, constant
                 continue;
             }
         };
-        if let Some(transform) = options.algorithm(&shape, pass, prepared).transform() {
+        if let Some(transform) = options.algorithm(&shape, pass, source).transform() {
             let parameter = weights.parameter();
             if prepared {
                 *weights = ConvOperand::Prepared(parameter, transform, ConstantId(constants.len()));

@@ -130,7 +130,7 @@ impl Profile {
             .map(|(row, step)| ProfileRow {
                 layer: row.layer,
                 sizes: row.sizes,
-                algorithm: step.op.algorithms(options),
+                algorithm: plan.algorithms(&step.op, options),
                 ..ProfileRow::untimed(row.op, row.flops, row.bytes + moved(plan, table, optimizer, step))
             })
             .collect();

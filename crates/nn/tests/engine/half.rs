@@ -62,7 +62,7 @@ fn is_computed_so(half: Half) {
                 Op::Conv2dBackwardWeights { .. } => 2,
                 _ => continue,
             };
-            let choice = step.op.algorithms(options).unwrap();
+            let choice = plan.algorithms(&step.op, options).unwrap();
             found[pass] += usize::from(choice.chosen.name == name);
         }
         assert!(found[..passes].iter().all(|count| *count > 0), "{name}, {mode:?}: {found:?}");

@@ -252,6 +252,31 @@ proptest! {
         Case::new(shape, seed).check();
     }
 
+    /// Small maps of many images, where most windows reach beyond the edge.
+    #[test]
+    fn passes_over_small_maps_agree_with_the_reference(
+        batch in 4_usize..=24,
+        extent in pair(1..=5),
+        (groups, channels, filters) in widths(),
+        kernel in pair(1..=4),
+        strides in pair(1..=2),
+        dilation in pair(1..=2),
+        padding in padding(),
+        seed in 0_u64..1000,
+    ) {
+        let shape = Conv2dShape {
+            height: extent.0,
+            width: extent.1,
+            kernel,
+            strides,
+            dilation,
+            groups,
+            padding,
+            ..square(batch, 0, groups * channels, groups * filters, 1, 0)
+        };
+        Case::new(shape, seed).check();
+    }
+
     /// A convolution is linear in `x` and in `w`, so that its gradients are the adjoint maps.
     #[test]
     fn the_reference_is_its_own_adjoint(shape in shapes(), seed in 0_u64..1000) {
@@ -297,6 +322,11 @@ fn larger_shapes_agree_with_the_reference() {
         square(2, 5, 66, 98, 3, 1),
         Conv2dShape { strides: (2, 2), ..square(3, 9, 34, 130, 3, 1) },
         square(1, 4, 32, 300, 1, 0),
+        // Small maps: several blocks of images, and copies whose pixels lie further apart, of some of the channels.
+        square(70, 2, 130, 40, 3, 1),
+        Conv2dShape { groups: 2, ..square(33, 2, 288, 80, 3, 1) },
+        Conv2dShape { strides: (2, 2), ..square(20, 4, 140, 66, 3, 1) },
+        Conv2dShape { dilation: (5, 5), ..square(2, 9, 130, 33, 3, 5) },
         // Groups whose filters together are one panel.
         Conv2dShape { groups: 4, ..square(2, 5, 8, 32, 3, 1) },
         // As in common networks: a first layer, a strided one, a strided projection, depthwise.
@@ -495,6 +525,7 @@ fn of_nothing_to_compute_the_direct_algorithm_is_taken() {
         padding: none,
     };
     for pass in [ConvPass::Forward, ConvPass::BackwardData, ConvPass::BackwardWeights] {
-        assert_eq!(shape.algorithms(pass, Isa::best(), false, None), [(ConvAlgorithm::Direct, 0.0)]);
+        let algorithms = shape.algorithms(pass, Isa::best(), WeightSource::Trained, None);
+        assert_eq!(algorithms, [(ConvAlgorithm::Direct, 0.0)]);
     }
 }
