@@ -93,6 +93,18 @@ impl ConvChain {
         self.links[..self.links.len() - 1].iter().map(|(shape, _)| shape.output_len()).sum()
     }
 
+    /// Elements of weights that two threads read from further away than if the convolutions were run one by one, when all tasks of one can
+    /// follow its weights through the cache together: those of every task but one for each thread, unless all links' stay near.
+    pub fn weights_reread(&self) -> usize {
+        let of_link = |&(shape, algorithm): &(Conv2dShape, ConvAlgorithm)| match algorithm.transform() {
+            Some(transform) => shape.transformed_len(ConvPass::Forward, transform),
+            None => shape.weights_len(),
+        };
+        let weights: usize = self.links.iter().map(of_link).sum();
+        let tasks = self.batch() * self.bands(2);
+        if weights <= NEAR { 0 } else { weights * tasks.saturating_sub(2) }
+    }
+
     /// `y` = the last convolution of ... of the first of `x`, each with its epilogue. `link` gives what each works with.
     ///
     /// # Panics

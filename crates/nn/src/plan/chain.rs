@@ -10,7 +10,7 @@ use super::op::{BufferId, Op};
 
 /// Floating-point operations that may be done twice for each byte that need not go to memory and back. A core does three times as many
 /// while the byte comes from a third-level cache, but other bytes are on their way meanwhile, and short bands keep it less busy.
-const FLOPS_PER_BYTE: u64 = 1;
+const FLOPS_PER_BYTE: i64 = 1;
 
 /// Neighbouring operations that are run as one chain where no times are taken of each.
 #[derive(Clone, Debug)]
@@ -22,8 +22,10 @@ pub(crate) struct Chained {
 impl Chained {
     /// What is gained, in floating-point operations.
     fn gain(&self) -> i64 {
-        let bytes = 2 * size_of::<f32>() * self.chain.between();
-        (FLOPS_PER_BYTE * bytes as u64).cast_signed() - self.chain.wasted().cast_signed()
+        let spared = 2 * size_of::<f32>() * self.chain.between();
+        let reread = size_of::<f32>() * self.chain.weights_reread();
+        let bytes = spared.cast_signed() - reread.cast_signed();
+        FLOPS_PER_BYTE * bytes as i64 - self.chain.wasted().cast_signed()
     }
 }
 
