@@ -190,11 +190,39 @@ fn how_weights_move_can_be_stated() {
             events.lines().map(|line| json(line.as_bytes())).find(|event| event["event"] == "epoch").unwrap();
         epoch["validation"]["loss"].as_f64().unwrap()
     };
-    for flags in ["--schedule constant", "--warmup 5", "--clip-norm 0.01", "--weight-decay 20"] {
+    for flags in
+        ["--schedule constant", "--warmup 5", "--clip-norm 0.01", "--weight-decay 20", "--accumulate 2"]
+    {
         let run = flags.trim_start_matches('-').split(' ').next().unwrap();
         settings(run, &flags.split(' ').collect::<Vec<_>>());
         assert_ne!(loss(run).to_bits(), loss("usual").to_bits(), "{flags}");
     }
+}
+
+#[test]
+fn how_long_to_go_on_and_what_to_keep_can_be_stated() {
+    let desk = Desk::with_photos();
+    let epochs = |run: &str| {
+        let events = fs::read_to_string(desk.path(run).join("events.jsonl")).unwrap();
+        events.lines().map(|line| json(line.as_bytes())).filter(|event| event["event"] == "epoch").count()
+    };
+    desk.train("photos", "kept", &["--epochs", "4", "--keep-best", "2"]).assert().success();
+    let names = fs::read_dir(desk.path("kept")).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut kept: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+    kept.retain(|name| name.starts_with("epoch-") && name.ends_with(".divvy"));
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    let one = format!("kept/{}", kept[0]);
+    desk.divvy(&["predict", &one, "photos/red/1.png"]).assert().success();
+
+    // At this rate nothing is learned, and no epoch is better than the ones before.
+    let still = ["--epochs", "9", "--lr", "1e-30"];
+    desk.train("photos", "whole", &still).assert().success();
+    let mut impatient = desk.train("photos", "impatient", &[&still[..], &["--patience", "2"]].concat());
+    let output = impatient.assert().success().get_output().clone();
+    let said = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+    assert!(said.contains("the last were no better"), "{said}");
+    assert_eq!(epochs("whole"), 9);
+    assert!(epochs("impatient") < 9);
 }
 
 #[test]
