@@ -46,6 +46,17 @@ fn shapes(
     shapes
 }
 
+#[test]
+fn weights_that_do_not_stay_near_are_read_anew_for_each_image() {
+    let reread = |batch: usize, channels: usize| {
+        let link = (square(batch, 2, channels, channels, 3, 1), ConvAlgorithm::Direct);
+        ConvChain::new(&[link, link]).unwrap().weights_reread()
+    };
+    assert_eq!(reread(16, 64), 0, "288 KiB");
+    assert_eq!(reread(16, 512), (16 - 2) * 2 * 9 * 512 * 512, "two threads read them in any case");
+    assert_eq!(reread(1, 512), 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 

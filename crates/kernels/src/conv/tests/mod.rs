@@ -8,6 +8,7 @@ use crate::reference::half::nearest;
 use crate::reference::trial::{assert_sums, dot, magnitudes, numbers, on_every_cpu, wide};
 use crate::{HalfFormat, Isa, Padding, Rectifier};
 use proptest::prelude::*;
+use std::ops::RangeInclusive;
 
 /// Numbers for one convolution; weights in Keras's layout.
 struct Case {
@@ -181,7 +182,7 @@ fn square(
     }
 }
 
-fn pair(range: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = (usize, usize)> {
+fn pair(range: RangeInclusive<usize>) -> impl Strategy<Value = (usize, usize)> {
     (range.clone(), range)
 }
 
@@ -202,7 +203,14 @@ fn padding() -> impl Strategy<Value = Padding> {
 }
 
 fn shapes() -> impl Strategy<Value = Conv2dShape> {
-    (1_usize..=3, pair(1..=9), widths(), pair(1..=4), pair(1..=3), pair(1..=3), padding()).prop_map(
+    shapes_of(1..=3, 1..=9)
+}
+
+fn shapes_of(
+    images: RangeInclusive<usize>,
+    extent: RangeInclusive<usize>,
+) -> impl Strategy<Value = Conv2dShape> {
+    (images, pair(extent), widths(), pair(1..=4), pair(1..=3), pair(1..=3), padding()).prop_map(
         |(batch, (height, width), (groups, channels, filters), kernel, strides, dilation, padding)| {
             Conv2dShape {
                 batch,
@@ -255,25 +263,9 @@ proptest! {
     /// Small maps of many images, where most windows reach beyond the edge.
     #[test]
     fn passes_over_small_maps_agree_with_the_reference(
-        batch in 4_usize..=24,
-        extent in pair(1..=5),
-        (groups, channels, filters) in widths(),
-        kernel in pair(1..=4),
-        strides in pair(1..=2),
-        dilation in pair(1..=2),
-        padding in padding(),
+        shape in shapes_of(4..=24, 1..=5),
         seed in 0_u64..1000,
     ) {
-        let shape = Conv2dShape {
-            height: extent.0,
-            width: extent.1,
-            kernel,
-            strides,
-            dilation,
-            groups,
-            padding,
-            ..square(batch, 0, groups * channels, groups * filters, 1, 0)
-        };
         Case::new(shape, seed).check();
     }
 
