@@ -7,9 +7,8 @@ use std::ops::Range;
 
 use super::backward_weights::pieces;
 use super::correlation::{Correlation, Panel};
-use super::partial::{PARTS, Partials};
+use super::partial::{PARTS, Partial, Partials};
 use crate::Cpu;
-use crate::disjoint::Disjoint;
 use crate::microkernel::WeightSweep;
 use crate::packing::PANEL;
 
@@ -31,12 +30,13 @@ impl Cut {
     }
 
     fn partials(&self, c: &Correlation) -> Partials {
-        Partials { parts: self.parts, len: c.panels() * c.panel_len() }
-    }
-
-    /// Elements of a worker's copy of a panel's output gradients.
-    fn outputs_len(&self, c: &Correlation) -> usize {
-        self.images * c.outputs.0 * c.outputs.1 * PANEL
+        Partials {
+            parts: self.parts,
+            panels: c.panels(),
+            panel_len: c.panel_len(),
+            panels_at_once: 1,
+            task_scratch: self.images * c.outputs.0 * c.outputs.1 * PANEL,
+        }
     }
 }
 
@@ -47,32 +47,19 @@ pub(super) fn is_faster(c: &Correlation) -> bool {
 
 /// Elements of scratch that [`run`] needs on so many threads.
 pub(super) fn scratch(c: &Correlation, threads: usize) -> usize {
-    let cut = Cut::of(c);
-    cut.partials(c).scratch() + threads * cut.outputs_len(c)
+    Cut::of(c).partials(c).scratch(threads)
 }
 
 pub(super) fn run(cpu: &Cpu, c: &Correlation, x: &[f32], dy: &[f32], dw: &mut [f32], scratch: &mut [f32]) {
-    let (cut, panels) = (Cut::of(c), c.panels());
-    let outputs_len = cut.outputs_len(c);
-    let (partials, workers) = scratch.split_at_mut(cut.partials(c).scratch());
-    let workers = Disjoint::new(workers);
-    cut.partials(c).sum(cpu, dw, partials, |partials| {
-        cpu.team().run(panels * cut.parts, |member, task| {
-            // SAFETY: each task is run once and has a panel of a partial of its own; each member has a worker's part of its own.
-            let (gradient, outputs) = unsafe {
-                (
-                    partials.part(task * c.panel_len()..(task + 1) * c.panel_len()),
-                    workers.part(member * outputs_len..(member + 1) * outputs_len),
-                )
-            };
-            let panel = c.panel(task % panels);
-            let images = pieces(c.batch, cut.parts, task / panels);
-            for first in images.clone().step_by(cut.images) {
-                let block = first..images.end.min(first + cut.images);
-                let outputs = pack(c, panel, dy, &block, outputs);
-                add(cpu, c, panel, x, &block, outputs, gradient, first > images.start);
-            }
-        });
+    let cut = Cut::of(c);
+    cut.partials(c).sum(cpu, dw, scratch, |Partial { part, panels, gradient, scratch: outputs }| {
+        let panel = c.panel(panels.start);
+        let images = pieces(c.batch, cut.parts, part);
+        for first in images.clone().step_by(cut.images) {
+            let block = first..images.end.min(first + cut.images);
+            let outputs = pack(c, panel, dy, &block, outputs);
+            add(cpu, c, panel, x, &block, outputs, gradient, first > images.start);
+        }
     });
 }
 

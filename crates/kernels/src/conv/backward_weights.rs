@@ -10,10 +10,9 @@ use super::Conv2dShape;
 use super::across_images;
 use super::correlation::{Block, Correlation, Panel};
 use super::operands::Operands;
-use super::partial::{PARTS, Partials};
+use super::partial::{PARTS, Partial, Partials};
 use super::pixel_pairs::PixelPairs;
 use super::view::{Reading, View};
-use crate::disjoint::Disjoint;
 use crate::microkernel::WeightSweep;
 use crate::packing::PANEL;
 use crate::simd::Scale;
@@ -45,11 +44,18 @@ impl Cut {
         }
     }
 
-    fn partials(&self) -> Partials {
-        Partials { parts: self.parts, len: self.panels * self.panel_len }
+    fn partials(&self, operands: Operands, shape: &Conv2dShape) -> Partials {
+        let (halo, outputs) = self.block_len(operands, shape);
+        Partials {
+            parts: self.parts,
+            panels: self.panels,
+            panel_len: self.panel_len,
+            panels_at_once: 1,
+            task_scratch: halo + outputs,
+        }
     }
 
-    /// Elements of a worker's copies of a block: of the source with its halo, and of the panel's output gradients.
+    /// Elements of a task's copies of a block: of the source with its halo, and of the panel's output gradients.
     fn block_len(&self, operands: Operands, shape: &Conv2dShape) -> (usize, usize) {
         let c = shape.correlation();
         let halo = match operands {
@@ -76,9 +82,7 @@ pub(super) fn scratch(operands: Operands, shape: &Conv2dShape, threads: usize) -
     if is_across_images(operands, shape) {
         return across_images::scratch(&shape.correlation(), threads);
     }
-    let cut = Cut::of(operands, shape);
-    let (halo, outputs) = cut.block_len(operands, shape);
-    cut.partials().scratch() + threads * (halo + outputs)
+    Cut::of(operands, shape).partials(operands, shape).scratch(threads)
 }
 
 /// Pairs of pixels of the input and of the output's gradient that [`run`] makes.
@@ -114,35 +118,19 @@ pub(super) fn run(
         return across_images::run(cpu, &shape.correlation(), x, dy, dw, scratch);
     }
     let cut = Cut::of(operands, shape);
-    let (halo_len, outputs_len) = cut.block_len(operands, shape);
-    let worker_len = halo_len + outputs_len;
+    let (halo_len, _) = cut.block_len(operands, shape);
     let c = shape.correlation();
-    let (partials, workers) = scratch.split_at_mut(cut.partials().scratch());
-    let workers = Disjoint::new(workers);
-    cut.partials().sum(cpu, dw, partials, |partials| {
-        cpu.team().run(cut.panels * cut.parts, |member, task| {
-            let (part, panel) = (task / cut.panels, task % cut.panels);
-            // SAFETY: each task is run once and has a panel of a partial of its own; each member has a worker's part of its own.
-            let (gradient, worker) = unsafe {
-                (
-                    partials.part(
-                        (part * cut.panels + panel) * cut.panel_len
-                            ..(part * cut.panels + panel + 1) * cut.panel_len,
-                    ),
-                    workers.part(member * worker_len..(member + 1) * worker_len),
-                )
+    cut.partials(operands, shape).sum(cpu, dw, scratch, |Partial { part, panels, gradient, scratch }| {
+        let (halo, outputs) = scratch.split_at_mut(halo_len);
+        let panel = c.panel(panels.start);
+        let mut gradient = Gradient { panel, values: gradient, begun: false };
+        for block in blocks(pieces(shape.batch * c.outputs.0, cut.parts, part), c.outputs.0, cut.rows) {
+            let factors = match operands {
+                Operands::Numbers => Factors::numbers(&c, panel, [x, dy], &block, halo, outputs),
+                Operands::Pairs(half) => Factors::pairs(half, &c, panel, [x, dy], &block, halo, outputs),
             };
-            let (halo, outputs) = worker.split_at_mut(halo_len);
-            let panel = c.panel(panel);
-            let mut gradient = Gradient { panel, values: gradient, begun: false };
-            for block in blocks(pieces(shape.batch * c.outputs.0, cut.parts, part), c.outputs.0, cut.rows) {
-                let factors = match operands {
-                    Operands::Numbers => Factors::numbers(&c, panel, [x, dy], &block, halo, outputs),
-                    Operands::Pairs(half) => Factors::pairs(half, &c, panel, [x, dy], &block, halo, outputs),
-                };
-                gradient.add(cpu, operands, &c, &factors);
-            }
-        });
+            gradient.add(cpu, operands, &c, &factors);
+        }
     });
 }
 

@@ -250,17 +250,15 @@ impl Correlation {
         apart: usize,
         to: &mut [f32],
     ) {
-        let columns = (to.len() / apart).cast_signed();
         // Column c of the copy is column c + first of the image.
-        let start = (-first).clamp(0, columns) as usize;
-        let end = (self.source.width.cast_signed() - first).clamp(start.cast_signed(), columns) as usize;
-        to[..start * apart].fill(0.0);
-        to[end * apart..].fill(0.0);
-        if start == end {
+        let inside = within(-first, self.source.width, to.len() / apart);
+        to[..inside.start * apart].fill(0.0);
+        to[inside.end * apart..].fill(0.0);
+        if inside.is_empty() {
             return;
         }
-        let from = (start.cast_signed() + first) as usize;
-        let to = &mut to[start * apart..end * apart];
+        let from = inside.start.strict_add_signed(first);
+        let to = &mut to[inside.start * apart..inside.end * apart];
         if apart == channels.len() && apart == self.source.channels {
             framing.frame(&row[F::NUMBERS * from * apart..][..F::NUMBERS * to.len()], to);
         } else {

@@ -11,8 +11,7 @@ use super::{BLOCK, Blocks, WinogradTile, weight_planes, with_sides, zeros_len};
 use crate::Cpu;
 use crate::conv::backward_weights::pieces;
 use crate::conv::correlation::{Correlation, Panel};
-use crate::conv::partial::{PARTS, Partials};
-use crate::disjoint::Disjoint;
+use crate::conv::partial::{PARTS, Partial, Partials};
 use crate::microkernel::{MatrixStrides, PlaneSweep};
 use crate::packing::PANEL;
 
@@ -49,12 +48,14 @@ impl Cut {
         }
     }
 
-    fn groups(&self, c: &Correlation) -> usize {
-        c.panels().div_ceil(self.panels)
-    }
-
-    fn partials(&self, c: &Correlation) -> Partials {
-        Partials { parts: self.parts, len: c.panels() * self.panel_len }
+    fn partials(&self, c: &Correlation, planes: usize) -> Partials {
+        Partials {
+            parts: self.parts,
+            panels: c.panels(),
+            panel_len: self.panel_len,
+            panels_at_once: self.panels,
+            task_scratch: self.task_scratch(c, planes),
+        }
     }
 
     /// The planes of a block's squares and of one panel's gradients.
@@ -62,8 +63,8 @@ impl Cut {
         [Planes::new(self.tiles, c.depth()), Planes::new(self.tiles, PANEL)]
     }
 
-    /// Elements of scratch of one member of the team.
-    fn worker(&self, c: &Correlation, planes: usize) -> usize {
+    /// Elements of scratch of a task.
+    fn task_scratch(&self, c: &Correlation, planes: usize) -> usize {
         let blocks: usize = self.planes(c).iter().map(|of| of.len(planes)).sum();
         zeros_len(c.depth().max(PANEL)) + blocks + self.panels * self.sums_len
     }
@@ -73,13 +74,14 @@ pub(in crate::conv) fn blocks(c: &Correlation, tile: WinogradTile) -> Blocks {
     let tiles = Tiles::of(c, tile.side());
     let cut = Cut::of(c, &tiles, tile.planes());
     let count = cut.parts * tiles.len().div_ceil(cut.parts).div_ceil(cut.tiles);
-    Blocks { count, passes: cut.groups(c), parts: cut.parts, sums: cut.panels * cut.sums_len }
+    let passes = cut.partials(c, tile.planes()).tasks();
+    Blocks { count, passes, parts: cut.parts, sums: cut.panels * cut.sums_len }
 }
 
 pub(in crate::conv) fn scratch(c: &Correlation, tile: WinogradTile, threads: usize) -> usize {
     let tiles = Tiles::of(c, tile.side());
     let cut = Cut::of(c, &tiles, tile.planes());
-    cut.partials(c).scratch() + threads * cut.worker(c, tile.planes())
+    cut.partials(c, tile.planes()).scratch(threads)
 }
 
 /// Writes the gradient, packed, of windows that have outputs.
@@ -109,26 +111,9 @@ fn run_with<const OUT: usize, const IN: usize>(
 {
     let tiles = Tiles::of(c, OUT);
     let cut = Cut::of(c, &tiles, IN * IN);
-    let (groups, worker) = (cut.groups(c), cut.worker(c, IN * IN));
-    let (partials, workers) = scratch.split_at_mut(cut.partials(c).scratch());
-    let workers = Disjoint::new(workers);
-    cut.partials(c).sum(cpu, dw, partials, |partials| {
-        cpu.team().run(cut.parts * groups, |member, task| {
-            let (part, group) = (task / groups, task % groups);
-            let panels = group * cut.panels..c.panels().min((group + 1) * cut.panels);
-            let first = part * c.panels();
-            // SAFETY: each task is run once and has panels of a partial of its own; each member has a worker's part of its own.
-            let (gradient, scratch) = unsafe {
-                (
-                    partials
-                        .part((first + panels.start) * cut.panel_len..(first + panels.end) * cut.panel_len),
-                    workers.part(member * worker..(member + 1) * worker),
-                )
-            };
-            let of_part = pieces(tiles.len(), cut.parts, part);
-            let part = Part { c, tiles, cut, x, dy, panels };
-            part.add_up::<OUT, IN>(cpu, of_part, gradient, scratch);
-        });
+    cut.partials(c, IN * IN).sum(cpu, dw, scratch, |Partial { part, panels, gradient, scratch }| {
+        let of_part = pieces(tiles.len(), cut.parts, part);
+        Part { c, tiles, cut, x, dy, panels }.add_up::<OUT, IN>(cpu, of_part, gradient, scratch);
     });
 }
 
