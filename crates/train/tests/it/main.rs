@@ -5,6 +5,7 @@ mod common;
 
 mod balance;
 mod comparing;
+mod evaluating;
 mod events;
 mod folds;
 mod labels;
