@@ -16,10 +16,14 @@ use crate::parameters::ParameterTable;
 pub struct Optimizer {
     /// The rule.
     pub rule: UpdateRule,
-    /// The pull of weights towards 0; biases, and the scales and shifts of norms, are left alone. An L2 term in the gradient, but for
+    /// The pull of weights towards 0; biases, and the scales and shifts of norms, are left alone unless `decay_all` is set. An L2 term in the gradient, but for
     /// `SgdW` and `AdamW`, where it is decoupled from it: at each step a weight loses this share of it, times the learning rate. 0 by default.
     #[serde(default)]
     pub weight_decay: f64,
+    /// Whether biases, and the scales and shifts of norms, are pulled towards 0 as well, as PyTorch's optimizers do where nothing else is
+    /// said. Off by default.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub decay_all: bool,
     /// How many times as fast as all else biases and the shifts of norms move: they follow the layers before them, and there are too few of them to run away
     /// (64 in Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU"). 1 by default.
     #[serde(default = "one", skip_serializing_if = "is_one")]
@@ -144,6 +148,11 @@ fn one() -> f64 {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_off(value: &bool) -> bool {
+    !*value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
 fn is_one(value: &f64) -> bool {
     *value == 1.0
 }
@@ -192,6 +201,11 @@ impl Optimizer {
         Self { weight_decay, ..self }
     }
 
+    /// With a pull of biases, and of the scales and shifts of norms, too.
+    pub fn decay_all(self) -> Self {
+        Self { decay_all: true, ..self }
+    }
+
     /// With biases and the shifts of norms that move so many times as fast.
     pub fn bias_rate(self, bias_rate: f64) -> Self {
         Self { bias_rate, ..self }
@@ -230,7 +244,7 @@ impl Optimizer {
 
 impl From<UpdateRule> for Optimizer {
     fn from(rule: UpdateRule) -> Self {
-        Self { rule, weight_decay: 0.0, bias_rate: 1.0, clip_norm: None, average: None }
+        Self { rule, weight_decay: 0.0, decay_all: false, bias_rate: 1.0, clip_norm: None, average: None }
     }
 }
 
@@ -302,7 +316,7 @@ pub(crate) struct Updates<'a> {
     optimizer: Optimizer,
     rate: f64,
     steps: u64,
-    /// Parameters before the first are pulled at by weight decay; from the second on they are biases.
+    /// Parameters before the first are weights, which decay pulls at; from the second on they are biases.
     bounds: [usize; 2],
     /// What gradients are multiplied by.
     scale: f32,
@@ -343,7 +357,8 @@ impl Updates<'_> {
     /// The rule by which the parameter that begins at `start` moves.
     fn rule(&self, start: usize) -> Rule {
         let [decayed, biases] = self.bounds;
-        let weight_decay = if start < decayed { self.optimizer.weight_decay } else { 0.0 };
+        let is_pulled = start < decayed || self.optimizer.decay_all;
+        let weight_decay = if is_pulled { self.optimizer.weight_decay } else { 0.0 };
         let lr = if start < biases { self.rate } else { self.rate * self.optimizer.bias_rate };
         let step = self.steps;
         let sgd = |Velocity { momentum, nesterov }, decoupled| {

@@ -95,6 +95,18 @@ CASES = {
         2**-6,
     ),
     "adam_w": ({"rule": rule("adam_w"), "weight_decay": 0.25}, torch.optim.AdamW, {"weight_decay": 0.25}, 2**-6),
+    "adam_w, of biases and norms as well": (
+        {"rule": rule("adam_w"), "weight_decay": 0.25, "decay_all": True},
+        torch.optim.AdamW,
+        {"weight_decay": 0.25, "decay_all": True},
+        2**-6,
+    ),
+    "sgd with weight decay, of biases and norms as well, and fast biases": (
+        {"rule": rule("sgd", momentum=0.75), "weight_decay": 0.05, "decay_all": True, "bias_rate": 8.0},
+        torch.optim.SGD,
+        {"momentum": 0.75, "weight_decay": 0.05, "decay_all": True, "bias_rate": 8.0},
+        0.03125,
+    ),
     "rms_prop": ({"rule": rule("rms_prop")}, torch.optim.RMSprop, {}, 2**-8),
     "rms_prop with momentum and weight decay": (
         {"rule": rule("rms_prop", rho=0.75, epsilon=0.0625, momentum=0.5), "weight_decay": 0.05},
@@ -105,21 +117,21 @@ CASES = {
 }
 
 
-def groups(parameters, weight_decay, bias_rate):
-    """Weight decay is for weights alone, a rate of their own for what is added. `times` is what the rate is multiplied by."""
+def groups(parameters, weight_decay, decay_all, bias_rate):
+    """Weight decay is for weights alone unless it is for all, a rate of their own for what is added. `times` is what the rate is multiplied by."""
     ending = lambda *ends: [value for name, value in parameters.items() if name.endswith(ends)]
     return [
         {"params": ending("kernel"), "weight_decay": weight_decay, "times": 1.0},
-        {"params": ending("gamma"), "weight_decay": 0.0, "times": 1.0},
-        {"params": ending("bias", "beta"), "weight_decay": 0.0, "times": bias_rate},
+        {"params": ending("gamma"), "weight_decay": weight_decay * decay_all, "times": 1.0},
+        {"params": ending("bias", "beta"), "weight_decay": weight_decay * decay_all, "times": bias_rate},
     ]
 
 
-def train(start, batches, kind, rate, clip=None, weight_decay=0.0, bias_rate=1.0, **settings):
+def train(start, batches, kind, rate, clip=None, weight_decay=0.0, decay_all=False, bias_rate=1.0, **settings):
     """The parameters after all batches, and the rate at each."""
     parameters = Parameters(lambda name, shape: start[name].clone())
     NETWORK.logits(batches[0][0], parameters, training=False)
-    optimizer = kind(groups(parameters.trained(), weight_decay, bias_rate), lr=rate, **settings)
+    optimizer = kind(groups(parameters.trained(), weight_decay, decay_all, bias_rate), lr=rate, **settings)
     rates = [rate * (1 - step / 16) for step in range(STEPS)]
     for (images, targets), rate in zip(batches, rates):
         for group in optimizer.param_groups:
