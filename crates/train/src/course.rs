@@ -1,6 +1,6 @@
 //! How far a training has come and by which way, as its events tell.
 
-use divvy_nn::Diagnostic;
+use divvy_nn::{Diagnostic, Task};
 
 use crate::event::{Answers, Ending, Event, Score};
 
@@ -31,7 +31,7 @@ pub struct EpochRecord {
     pub training_loss: f64,
     /// What the weights reach on the validation pictures.
     pub validation: Score,
-    /// Which classes they give; none where labels do not exclude each other.
+    /// Which classes they give; none of events of a version that does not tell.
     pub answers: Option<Answers>,
     /// Whether these were the best weights so far.
     pub best: bool,
@@ -43,6 +43,20 @@ pub struct EpochRecord {
     pub seconds: f64,
     /// The most bytes of memory held so far.
     pub peak_memory: Option<u64>,
+}
+
+/// How a group, or a label, does on the validation pictures of an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupRecord<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its pictures.
+    pub wanted: usize,
+    /// Those of them that are given it.
+    pub right: usize,
+    /// Pictures that are given it and are not its own, where labels do not exclude each other. Where groups do, each of these is missed
+    /// by another.
+    pub wrongly: Option<usize>,
 }
 
 /// The last step.
@@ -228,6 +242,20 @@ impl Course {
         &self.epochs
     }
 
+    /// How each group or label did in the last epoch, where that is known.
+    pub fn groups(&self) -> Vec<GroupRecord<'_>> {
+        let Some(answers) = self.epochs.last().and_then(|record| record.answers.as_ref()) else {
+            return Vec::new();
+        };
+        let is_multi_label = matches!(self.started, Some(Event::Started { task: Task::MultiLabel, .. }));
+        let counts = answers.wanted.iter().zip(&answers.given).zip(&answers.right);
+        let groups = self.classes().iter().zip(counts).map(|(name, ((&wanted, &given), &right))| {
+            let wrongly = is_multi_label.then(|| given.saturating_sub(right));
+            GroupRecord { name, wanted, right, wrongly }
+        });
+        groups.collect()
+    }
+
     /// The last step.
     pub fn latest(&self) -> Option<&StepRecord> {
         self.latest.as_ref()
@@ -277,6 +305,17 @@ impl Course {
     /// The metric on the validation pictures after each epoch.
     pub fn values(&self) -> impl Iterator<Item = (f64, f64)> {
         self.epochs.iter().map(|record| (f64::from(record.epoch), record.validation.value))
+    }
+}
+
+impl GroupRecord<'_> {
+    /// How well it is told, 0 to 1: the share of a group's pictures that are right, a label's F1 score; none where it has no picture.
+    pub fn score(&self) -> Option<f64> {
+        let (right, all) = match self.wrongly {
+            None => (self.right, self.wanted),
+            Some(wrongly) => (2 * self.right, self.wanted + self.right + wrongly),
+        };
+        (all > 0).then(|| right as f64 / all as f64)
     }
 }
 
@@ -385,6 +424,49 @@ mod tests {
             (Ending::Completed, Score { loss: 0.5, metric: Metric::Accuracy, value: 0.5 });
         course.take(&Event::Finished { ending, epochs: 1, best_epoch: 1, validation, seconds: 9.0 });
         assert_eq!((done(&course), course.ending()), (None, Some(Ending::Completed)));
+    }
+
+    fn started(task: Task) -> Event {
+        Event::Started {
+            divvy: "0.1.0".to_owned(),
+            data: "photos".into(),
+            run: "run".into(),
+            classes: ["a", "b", "c"].map(str::to_owned).into(),
+            task,
+            head: divvy_nn::HeadKind::Softmax,
+            units: 3,
+            architecture: "classic".to_owned(),
+            parameters: 1,
+            input: [8, 8, 3],
+            training_images: 1,
+            validation_images: 1,
+            test_images: 0,
+            epochs: None,
+            minutes: None,
+            steps_per_epoch: 10,
+            precision: divvy_nn::Precision::F32,
+            balance: crate::balance::Balance::None,
+        }
+    }
+
+    #[test]
+    fn groups_are_scored_by_what_is_right_and_labels_by_what_is_wrong_too() {
+        let answers = Answers { wanted: vec![8, 4, 0], given: vec![6, 5, 0], right: vec![6, 3, 0] };
+        let mut last = epoch(1, 0.5);
+        if let Event::Epoch { answers: of_last, .. } = &mut last {
+            *of_last = Some(answers);
+        }
+        let scores = |task| {
+            let course = Course::of(&[started(task), last.clone()]);
+            course.groups().iter().map(|group| (group.wrongly, group.score())).collect::<Vec<_>>()
+        };
+        assert_eq!(scores(Task::MultiClass), [(None, Some(0.75)), (None, Some(0.75)), (None, None)]);
+        // F1 of precision 1 and recall 3/4, and of 3/5 and 3/4.
+        assert_eq!(
+            scores(Task::MultiLabel),
+            [(Some(0), Some(12.0 / 14.0)), (Some(2), Some(6.0 / 9.0)), (Some(0), None)]
+        );
+        assert_eq!(Course::of(&[started(Task::MultiClass)]).groups(), []);
     }
 
     #[test]

@@ -125,7 +125,7 @@ pub enum Event {
         training_loss: f64,
         /// What the weights reach on the validation pictures.
         validation: Score,
-        /// Which classes they give; none where labels do not exclude each other.
+        /// Which classes or labels they give; versions before told of no labels.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         answers: Option<Answers>,
         /// Whether these are the best weights so far, and were saved.
@@ -199,7 +199,7 @@ impl Score {
     }
 }
 
-/// How many validation pictures there are of each class, and how many were given each.
+/// How many validation pictures there are of each class or label, and how many were given each.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Answers {
     /// Pictures of each class.
@@ -211,9 +211,9 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Whether every picture was given its class.
+    /// Whether every picture was given its class, or its labels and no other.
     pub fn are_all_right(&self) -> bool {
-        self.right == self.wanted
+        self.right == self.wanted && self.given == self.wanted
     }
 }
 

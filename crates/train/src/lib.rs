@@ -61,7 +61,7 @@ pub use compare::{
     Turn, compare,
 };
 pub use config::{Folds, Length, TrainConfig};
-pub use course::{Course, EpochRecord, LookRecord, StepRecord};
+pub use course::{Course, EpochRecord, GroupRecord, LookRecord, StepRecord};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Answers, Ending, Event, Listener, Score};

@@ -3,9 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use divvy_data::{Dataset, Label, Loader};
-use divvy_eval::ConfusionMatrix;
 use divvy_model::{Calibration, Prediction, Views, targets};
-use divvy_nn::{Choice, Engine, Head, Metric, Network};
+use divvy_nn::{Engine, Head, Metric, Network};
 
 use crate::calibrate;
 use crate::error::TrainError;
@@ -45,7 +44,7 @@ pub(crate) fn validate(
         }
     }
     let calibration = gathered.calibrate(engine.network())?;
-    let answers = gathered.answers(dataset.classes())?;
+    let answers = gathered.answers(dataset.classes());
     let score = gathered.score(dataset.classes(), metric)?;
     Ok(Validated { score, answers, calibration })
 }
@@ -53,8 +52,8 @@ pub(crate) fn validate(
 /// What came of a look at the validation pictures.
 pub(crate) struct Validated {
     pub(crate) score: Score,
-    /// How the groups did, where each picture belongs to one.
-    pub(crate) answers: Option<Answers>,
+    /// How the groups or labels did.
+    pub(crate) answers: Answers,
     /// What makes the network's probabilities come true; none where it has none, or cannot hold it.
     pub(crate) calibration: Option<Calibration>,
 }
@@ -93,25 +92,22 @@ impl<'a> Gathered<'a> {
         Ok(Some(calibration))
     }
 
-    /// The class of each picture and the one it is given; none where labels do not exclude each other.
-    fn decisions(&self) -> Option<(Vec<usize>, Vec<usize>)> {
-        let rows = self.logits.chunks_exact(self.head.units()).zip(&self.labels);
-        rows.map(|(row, label)| match (self.head.decide(row, Head::DEFAULT_THRESHOLD), label) {
-            (Choice::Class(given), Label::Class(wanted)) => Some((*wanted, given)),
-            _ => None,
-        })
-        .collect()
-    }
-
-    fn answers(&self, classes: &[String]) -> Result<Option<Answers>, TrainError> {
-        let Some((wanted, given)) = self.decisions() else { return Ok(None) };
-        let matrix = ConfusionMatrix::new(classes.len(), &wanted, &given)?;
-        let rows: Vec<&[usize]> = matrix.rows().collect();
-        Ok(Some(Answers {
-            wanted: rows.iter().map(|row| row.iter().sum()).collect(),
-            given: (0..classes.len()).map(|class| rows.iter().map(|row| row[class]).sum()).collect(),
-            right: rows.iter().enumerate().map(|(class, row)| row[class]).collect(),
-        }))
+    /// What each picture belongs to beside what it is given, counted by classes.
+    fn answers(&self, classes: &[String]) -> Answers {
+        let none = || vec![0; classes.len()];
+        let mut answers = Answers { wanted: none(), given: none(), right: none() };
+        for (row, label) in self.logits.chunks_exact(self.head.units()).zip(&self.labels) {
+            let given = Prediction::from_logits(&self.head, row).chosen;
+            let wanted = label.indices();
+            for &class in wanted {
+                answers.wanted[class] += 1;
+            }
+            for class in given {
+                answers.given[class] += 1;
+                answers.right[class] += usize::from(wanted.contains(&class));
+            }
+        }
+        answers
     }
 
     /// A loss that is not finite comes alone: there is nothing to measure then. The metric is computed by the report that `evaluate` prints, so that both mean the same.

@@ -37,12 +37,9 @@ fn sample(style: Style) -> Markup {
     }
 }
 
-/// A share as a number with a bar; nothing of no pictures.
-pub(crate) fn share(right: usize, wanted: usize) -> Markup {
-    if wanted == 0 {
-        return html! { "none to tell from" };
-    }
-    let share = right as f64 / wanted as f64;
+/// A share as a number with a bar; none of no pictures.
+pub(crate) fn share(share: Option<f64>) -> Markup {
+    let Some(share) = share else { return html! { "none to tell from" } };
     html! {
         span { (format!("{share:.3}")) }
         svg.bar aria-hidden="true" viewBox="0 0 100 8" preserveAspectRatio="none" {

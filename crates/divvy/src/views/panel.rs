@@ -1,7 +1,7 @@
 //! What stands below the lines of a training while it runs, redrawn in place: progress, figures, curves, groups, hints.
 
 use divvy::rules::Stage;
-use divvy::train::{Answers, Course, LookRecord, StepRecord};
+use divvy::train::{Course, GroupRecord, LookRecord, StepRecord};
 
 use super::curves::{losses, metric};
 use super::words::FAMILIARIZING;
@@ -13,6 +13,8 @@ const GROUPS: usize = 6;
 
 /// Columns between two plots.
 const GAP: usize = 3;
+/// Blanks on both sides of a group's bar.
+const BESIDE_BAR: usize = 4;
 
 /// All of it, in lines that fit. On a terminal with little room only the first lines are left.
 pub(super) fn lines(course: &Course, room: Room, palette: Palette) -> Vec<String> {
@@ -42,9 +44,7 @@ pub(super) fn curves(course: &Course, room: Room, palette: Palette) -> Vec<Strin
         parts.join(&" ".repeat(GAP)).trim_end().to_owned()
     };
     let mut lines: Vec<String> = (0..layout.rows + 2).map(side_by_side).collect();
-    if let Some(answers) = course.epochs().last().and_then(|record| record.answers.as_ref()) {
-        lines.extend(groups(course.classes(), answers, room.columns, layout.groups, palette));
-    }
+    lines.extend(groups(&course.groups(), room.columns, layout.groups, palette));
     lines
 }
 
@@ -138,39 +138,28 @@ fn hint(course: &Course, columns: usize, palette: Palette) -> Option<String> {
     Some(format!("{}{rest}", palette.hint(&rule)))
 }
 
-/// How many pictures of each group were right in the last epoch, in at most so many lines.
-fn groups(
-    classes: &[String],
-    answers: &Answers,
-    columns: usize,
-    most: usize,
-    palette: Palette,
-) -> Vec<String> {
-    let counts = answers.right.iter().copied().zip(answers.wanted.iter().copied());
-    let mut groups: Vec<(&str, usize, usize)> = classes
-        .iter()
-        .zip(counts)
-        .filter(|(_, (_, wanted))| *wanted > 0)
-        .map(|(class, (right, wanted))| (class.as_str(), right, wanted))
-        .collect();
-    let share = |right: usize, wanted: usize| right as f64 / wanted as f64;
+/// How many pictures of each group were right, in at most so many lines.
+fn groups(records: &[GroupRecord<'_>], columns: usize, most: usize, palette: Palette) -> Vec<String> {
+    let scored = records.iter().filter_map(|group| Some((group, group.score()?)));
+    let mut groups: Vec<(&GroupRecord<'_>, f64)> = scored.collect();
     let left_out =
         groups.len().saturating_sub(if groups.len() > most { most.saturating_sub(1) } else { most });
     if left_out > 0 {
-        groups.sort_by(|a, b| share(a.1, a.2).total_cmp(&share(b.1, b.2)));
+        groups.sort_by(|a, b| a.1.total_cmp(&b.1));
         groups.truncate(most.saturating_sub(1));
     }
-    let longest = groups.iter().map(|group| width(group.0)).max().unwrap_or(0).min(columns / 3);
-    let counts: Vec<String> = groups
-        .iter()
-        .map(|&(_, right, wanted)| format!("{:.3}  {right} of {wanted}", share(right, wanted)))
-        .collect();
-    let longest_count = counts.iter().map(String::len).max().unwrap_or(0);
-    let length = columns.saturating_sub(longest + longest_count + 4).min(24);
-    let line = |(&(name, right, wanted), count): (&(&str, usize, usize), &String)| {
-        let name = shortened(&harmless(name), longest);
+    let longest = groups.iter().map(|(group, _)| width(group.name)).max().unwrap_or(0).min(columns / 3);
+    let longest_of = |counts: &[String]| counts.iter().map(String::len).max().unwrap_or(0);
+    let mut counts: Vec<String> = groups.iter().map(|(group, score)| counts_of(group, *score)).collect();
+    if longest + longest_of(&counts) + BESIDE_BAR > columns {
+        counts = groups.iter().map(|(_, score)| format!("{score:.3}")).collect();
+    }
+    let longest_count = longest_of(&counts);
+    let length = columns.saturating_sub(longest + longest_count + BESIDE_BAR).min(24);
+    let line = |((group, score), count): (&(&GroupRecord<'_>, f64), &String)| {
+        let name = shortened(&harmless(group.name), longest);
         let pad = " ".repeat(longest - width(&name));
-        format!("{name}{pad}  {}  {count}", bar(share(right, wanted), length, palette))
+        format!("{name}{pad}  {}  {count}", bar(*score, length, palette))
     };
     let mut lines: Vec<String> = groups.iter().zip(&counts).map(line).collect();
     if left_out > 0 && most > 0 {
@@ -179,12 +168,22 @@ fn groups(
     lines
 }
 
+/// Of a group its accuracy, of a label its F1 score, and the pictures that it comes from.
+fn counts_of(group: &GroupRecord<'_>, score: f64) -> String {
+    let GroupRecord { right, wanted, wrongly, .. } = group;
+    match wrongly {
+        None => format!("{score:.3}  {right} of {wanted}"),
+        Some(wrongly) => format!("F1 {score:.3}  {right} of {wanted}, {wrongly} wrongly"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::views::testing::{answers, epoch, started, step};
+    use divvy::nn::Task;
     use divvy::rules::{Diagnostic, Rule};
-    use divvy::train::Event;
+    use divvy::train::{Answers, Event};
 
     /// Three epochs of a training with these groups, of which the last has found something.
     fn course(classes: &[&str], answers: &Answers) -> Course {
@@ -234,10 +233,16 @@ mod tests {
     fn it_fits_every_terminal() {
         let names: Vec<String> = (0..40).map(|n| format!("group {n} 日本語 {}", "x".repeat(n))).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let course = course(&names, &answers(&[9; 40], &[5; 40]));
-        for columns in 0..130 {
+        let groups = course(&names, &answers(&[9; 40], &[5; 40]));
+        let mut labels = course(&names, &answers(&[900; 40], &[512; 40]));
+        let mut of_labels = started(&names);
+        if let Event::Started { task, .. } = &mut of_labels {
+            *task = Task::MultiLabel;
+        }
+        labels.take(&of_labels);
+        for (course, columns) in [groups, labels].iter().flat_map(|of| (0..130).map(move |n| (of, n))) {
             for rows in 0..40 {
-                let lines = lines(&course, Room { columns, rows }, Palette::plain());
+                let lines = lines(course, Room { columns, rows }, Palette::plain());
                 assert!(lines.len() < rows.max(4), "{columns} x {rows}:\n{}", lines.join("\n"));
                 let too_long = lines.iter().find(|line| width(line) > columns);
                 assert_eq!(too_long, None, "{columns} x {rows}");
@@ -248,16 +253,29 @@ mod tests {
     #[test]
     fn of_many_groups_the_worst_are_shown() {
         let right = [9, 1, 8, 7, 2, 9, 9, 9, 3];
-        let lines = groups(
-            &["a", "b", "c", "d", "e", "f", "g", "h", "i"].map(str::to_owned),
-            &answers(&[9; 9], &right),
-            60,
-            4,
-            Palette::plain(),
-        );
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+        let course = course(&names, &answers(&[9; 9], &right));
+        let lines = groups(&course.groups(), 60, 4, Palette::plain());
         let first: Vec<char> = lines.iter().filter_map(|line| line.chars().next()).collect();
         assert_eq!(first[..3], ['b', 'e', 'i']);
         assert_eq!(lines[3..], ["and 6 groups that do no worse"]);
+    }
+
+    #[test]
+    fn labels_are_told_with_those_that_are_given_wrongly() {
+        let group =
+            |name, wanted, right, wrongly| GroupRecord { name, wanted, right, wrongly: Some(wrongly) };
+        let records = [group("hat", 13, 12, 3), group("shoe", 0, 0, 0), group("sock", 0, 0, 2)];
+        let lines = groups(&records, 60, 4, Palette::plain());
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(
+            lines[0].starts_with("hat ") && lines[0].ends_with("F1 0.857  12 of 13, 3 wrongly"),
+            "{lines:?}"
+        );
+        assert!(
+            lines[1].starts_with("sock") && lines[1].ends_with("F1 0.000  0 of 0, 2 wrongly"),
+            "{lines:?}"
+        );
     }
 
     #[test]

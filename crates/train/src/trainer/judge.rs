@@ -82,7 +82,7 @@ impl Trainer<'_> {
             epochs: self.epochs,
             training_loss: running.loss(),
             validation: score,
-            answers,
+            answers: Some(answers),
             best: is_best,
             rate: running.rate,
             images_per_second: running.images_per_second(),

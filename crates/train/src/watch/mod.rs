@@ -3,7 +3,7 @@
 mod losses;
 mod prior;
 
-use divvy_nn::{Diagnostic, HeadKind, Rule};
+use divvy_nn::{Diagnostic, HeadKind, Rule, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Answers, Event};
@@ -32,6 +32,9 @@ struct Network {
     steps_per_epoch: usize,
     /// Whether classes count as often as they occur.
     counts_as_is: bool,
+    /// Whether a picture may belong to several. A checkpoint of an earlier version does not tell.
+    #[serde(default)]
+    is_multi_label: bool,
 }
 
 /// Epochs in a row that make a habit.
@@ -49,11 +52,8 @@ impl Watch {
     /// Takes note of an event; what it shows, if anything new.
     pub fn on(&mut self, event: &Event) -> Vec<Diagnostic> {
         let found = match event {
-            Event::Started { head, classes, steps_per_epoch, balance, .. } => {
-                let (head, classes, steps_per_epoch) = (*head, classes.len(), *steps_per_epoch);
-                let counts_as_is = balance.is_none();
-                let network = Network { head, classes, steps_per_epoch, counts_as_is };
-                *self = Self { network: Some(network), ..Self::default() };
+            Event::Started { .. } => {
+                *self = Self { network: Network::of(event), ..Self::default() };
                 return Vec::new();
             }
             Event::Step { loss, epoch, step, .. } => {
@@ -65,6 +65,7 @@ impl Watch {
                 let (epoch, training, answers) = (*epoch, *training_loss, answers.as_ref());
                 let point = Point { epoch, training, validation: validation.loss, rate: *rate };
                 self.losses.take(point, answers.is_some_and(Answers::are_all_right));
+                let answers = answers.filter(|_| self.network.is_some_and(|network| !network.is_multi_label));
                 let found = [
                     self.negative(training),
                     self.at_floor(epoch, training, answers),
@@ -80,6 +81,11 @@ impl Watch {
         let found: Vec<_> = found.into_iter().filter(new).collect();
         self.told.extend(found.iter().map(|finding| finding.rule));
         found
+    }
+
+    /// A watch over the same training, which goes on so.
+    pub(crate) fn going_on(self, started: &Event) -> Self {
+        Self { network: Network::of(started), ..self }
     }
 
     /// L10: a cross-entropy below 0.
@@ -140,6 +146,19 @@ impl Watch {
 }
 
 impl Network {
+    fn of(started: &Event) -> Option<Self> {
+        let Event::Started { head, task, classes, steps_per_epoch, balance, .. } = started else {
+            return None;
+        };
+        Some(Self {
+            head: *head,
+            classes: classes.len(),
+            steps_per_epoch: *steps_per_epoch,
+            counts_as_is: balance.is_none(),
+            is_multi_label: *task == Task::MultiLabel,
+        })
+    }
+
     /// The loss of a network that has learnt nothing, where `loss` is within a hundredth of one, and what it means.
     fn floor_at(self, loss: f64, answers: Option<&Answers>) -> Option<(String, String)> {
         let k = match self.head {

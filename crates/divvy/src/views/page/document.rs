@@ -148,28 +148,34 @@ fn curves(course: &Course) -> Markup {
     }
 }
 
-/// How many pictures of each group were right in the last epoch.
+/// How many pictures of each group were right in the last epoch; of labels those that were given it wrongly, too.
 fn groups(course: &Course) -> Markup {
-    let Some((record, answers)) =
-        course.epochs().last().and_then(|record| Some((record, record.answers.as_ref()?)))
-    else {
-        return html! {};
-    };
-    let rows = course.classes().iter().zip(answers.right.iter().zip(&answers.wanted));
+    let (groups, Some(record)) = (course.groups(), course.epochs().last()) else { return html! {} };
+    let Some(first) = groups.first() else { return html! {} };
+    let is_of_labels = first.wrongly.is_some();
     html! {
         section aria-labelledby="groups-title" {
             h2 #groups-title { "Groups" }
             div.wide role="region" aria-label="Table of groups" tabindex="0" {
                 table {
                     caption { "Validation pictures that were right after epoch " (record.epoch) }
-                    thead { tr { th scope="col" { "Group" } th scope="col" { "Right" } th scope="col" { "Pictures" } th scope="col" { "Share" } } }
+                    thead {
+                        tr {
+                            th scope="col" { @if is_of_labels { "Label" } @else { "Group" } }
+                            th scope="col" { "Right" }
+                            th scope="col" { "Pictures" }
+                            @if is_of_labels { th scope="col" { "Wrongly" } }
+                            th scope="col" { @if is_of_labels { "F1" } @else { "Share" } }
+                        }
+                    }
                     tbody {
-                        @for (name, (&right, &wanted)) in rows {
+                        @for group in &groups {
                             tr {
-                                th scope="row" { bdi { (name) } }
-                                td { (thousands(right)) }
-                                td { (thousands(wanted)) }
-                                td.share { div { (share(right, wanted)) } }
+                                th scope="row" { bdi { (group.name) } }
+                                td { (thousands(group.right)) }
+                                td { (thousands(group.wanted)) }
+                                @if let Some(wrongly) = group.wrongly { td { (thousands(wrongly)) } }
+                                td.share { div { (share(group.score())) } }
                             }
                         }
                     }
