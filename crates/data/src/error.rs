@@ -301,6 +301,14 @@ impl DataError {
             _ => None,
         }
     }
+
+    /// What the system said, of a file that cannot be written; for whoever names the file.
+    pub fn into_io(self) -> io::Error {
+        match self {
+            Self::Write { source, .. } => source,
+            other => io::Error::other(other),
+        }
+    }
 }
 
 fn line_prefix(line: u64) -> String {

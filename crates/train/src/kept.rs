@@ -1,22 +1,25 @@
-//! The models that a training keeps: how they are made, and that they get onto the disk.
+//! The models that a training keeps: how they are made, and that they get onto the disk and stay there.
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use divvy_data::Preprocess;
 use divvy_model::{Calibration, Model, ModelError, TrainingRecord, Validation, Views};
 use divvy_nn::Engine;
 
+use crate::error::TrainError;
+use crate::lock::RunLock;
 use crate::progress::Judged;
 use crate::run::RunFolder;
+use crate::safekeeping::Safekeeping;
 
 /// The record of the model of an epoch whose logits were to be calibrated so.
 pub(crate) type Record = Box<dyn Fn(u32, Validation, Option<Calibration>) -> TrainingRecord>;
 
 /// Saves models of epochs as soon as it is known that they are kept. One that cannot be written is held in memory until it can.
-pub(crate) struct KeptModels {
+pub(crate) struct KeptModels<'a> {
     run: RunFolder,
     classes: Vec<String>,
     preprocess: Preprocess,
@@ -24,18 +27,21 @@ pub(crate) struct KeptModels {
     record: Record,
     /// Those that could not be written yet, and where they go.
     unsaved: Vec<(PathBuf, Arc<Model>)>,
+    saved: Safekeeping<'a>,
 }
 
-impl KeptModels {
-    /// Models that go into `run`.
+impl<'a> KeptModels<'a> {
+    /// Models that go into `run`, which is locked.
     pub(crate) fn new(
         run: RunFolder,
         classes: Vec<String>,
         preprocess: Preprocess,
         views: Views,
         record: Record,
+        lock: &'a RunLock,
     ) -> Self {
-        Self { run, classes, preprocess, views, record, unsaved: Vec::new() }
+        let saved = Safekeeping::of(&run, lock);
+        Self { run, classes, preprocess, views, record, unsaved: Vec::new(), saved }
     }
 
     /// Keeps the network of `engine` as it is, its probabilities calibrated and for the stated shares of groups, as the model of that epoch, in these files. What keeps it from being saved, unless one
@@ -46,7 +52,7 @@ impl KeptModels {
         epoch: &Judged,
         calibration: Option<Calibration>,
         files: Vec<PathBuf>,
-    ) -> Option<ModelError> {
+    ) -> Option<TrainError> {
         if files.is_empty() {
             return None;
         }
@@ -75,40 +81,48 @@ impl KeptModels {
         model.with_views(self.views)
     }
 
-    /// Saves the models that are held. One that cannot be written keeps no other from it.
+    /// Saves the models that are held, into a folder made anew with all that was in it if that was deleted. One that cannot be written keeps
+    /// no other from it.
     ///
     /// # Errors
-    /// [`ModelError::Write`] of the first; it is held on.
-    pub(crate) fn save(&mut self) -> Result<(), ModelError> {
-        let mut saved = Ok(());
+    /// [`TrainError::RunBusy`] where another process has taken the folder's place; [`TrainError::Write`] and [`ModelError::Write`] of the first that
+    /// cannot be written, which is held on.
+    pub(crate) fn save(&mut self) -> Result<(), TrainError> {
+        self.saved.stay()?;
+        let mut result = self.saved.put_back();
         self.unsaved.retain(|(file, model)| {
-            let result = model.save(file);
-            let is_held = result.is_err();
-            if saved.is_ok() {
-                saved = result;
+            let this = save(model, file, &mut self.saved);
+            let is_held = this.is_err();
+            if result.is_ok() {
+                result = this.map_err(TrainError::from);
             }
             is_held
         });
-        saved
+        result
     }
 
-    /// Saves the models that are held into a folder made anew if that is gone; the best one is then there.
+    /// Takes note that the best model was written anew.
     ///
     /// # Errors
-    /// [`ModelError::Write`], also where the best one was deleted after it had been saved.
-    pub(crate) fn save_at_last(&mut self) -> Result<(), ModelError> {
-        if !self.unsaved.is_empty() {
-            // Where it cannot be made, saving says why.
-            let _ = fs::create_dir_all(self.run.path());
-        }
+    /// [`ModelError::Write`] where it is not there.
+    pub(crate) fn hold_best(&mut self) -> Result<(), ModelError> {
+        let path = self.run.model();
+        self.saved.hold(&path).map_err(|source| ModelError::Write { path, source })
+    }
+
+    /// As [`Self::save`]; the best model is then there.
+    ///
+    /// # Errors
+    /// [`ModelError::Write`], also where the best one was deleted while no process trained.
+    pub(crate) fn save_at_last(&mut self) -> Result<(), TrainError> {
         self.save()?;
         let path = self.run.model();
         if path.is_file() {
             return Ok(());
         }
         let source =
-            io::Error::new(io::ErrorKind::NotFound, "it was saved, and deleted while the training went on");
-        Err(ModelError::Write { path, source })
+            io::Error::new(io::ErrorKind::NotFound, "it was saved, and deleted before the training went on");
+        Err(ModelError::Write { path, source }.into())
     }
 
     /// Holds no model of an epoch that is none of the best any more.
@@ -121,14 +135,21 @@ impl KeptModels {
 
     /// Takes away the files of epochs that are none of the best any more. A training that goes on from an older checkpoint may want them, so
     /// this is done when a checkpoint was written that does not. Where none is kept, a file of such a name is not the training's.
-    pub(crate) fn remove_others(&self, best: &[Judged]) {
+    pub(crate) fn remove_others(&mut self, best: &[Judged]) {
         if best.is_empty() {
             return;
         }
-        for file in self.run.epochs() {
-            if !best.iter().any(|kept| self.run.epoch(kept.epoch) == file) {
-                let _ = fs::remove_file(file);
-            }
+        let run = &self.run;
+        let goes = |file: &Path| run.is_epoch(file) && !best.iter().any(|kept| run.epoch(kept.epoch) == file);
+        self.saved.let_go(goes);
+        for file in run.epochs().into_iter().filter(|file| goes(file)) {
+            let _ = fs::remove_file(file);
         }
     }
+}
+
+/// Saves a model and holds its file.
+fn save(model: &Model, file: &Path, saved: &mut Safekeeping) -> Result<(), ModelError> {
+    model.save(file)?;
+    saved.hold(file).map_err(|source| ModelError::Write { path: file.to_owned(), source })
 }

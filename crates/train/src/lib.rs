@@ -44,6 +44,7 @@ mod relabel;
 mod report;
 mod resources;
 mod run;
+mod safekeeping;
 mod start;
 mod trainer;
 mod tune;

@@ -1,13 +1,15 @@
 //! events.jsonl as a file: lines are added to it, and it can be cut back to what it was.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+use divvy_data::{DataError, write_atomically};
 
 use crate::error::TrainError;
 
 /// The file of a run's events. A line is written at once, so that others can follow; what cannot be written is kept, and written before
-/// the next line that can.
+/// the next line that can. A file that was deleted is still open, and is put back when its lines must be on the disk.
 #[derive(Debug)]
 pub(crate) struct Log {
     path: PathBuf,
@@ -24,7 +26,8 @@ impl Log {
     /// # Errors
     /// [`TrainError::Write`].
     pub(crate) fn create(path: PathBuf) -> Result<Self, TrainError> {
-        match File::create(&path) {
+        let open = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path);
+        match open {
             Ok(file) => Ok(Self { path, file, written: 0, pending: Vec::new() }),
             Err(source) => Err(TrainError::Write { path, source }),
         }
@@ -68,8 +71,27 @@ impl Log {
     /// What keeps them from it.
     pub(crate) fn settle(&mut self) -> io::Result<u64> {
         self.write_pending()?;
+        if !self.path.exists() {
+            self.put_back()?;
+        }
         self.file.sync_data()?;
         Ok(self.written)
+    }
+
+    /// Writes to a file of the same lines from here on.
+    fn put_back(&mut self) -> io::Result<()> {
+        let mut lines = Vec::new();
+        self.file.rewind()?;
+        let read = self.file.read_to_end(&mut lines);
+        // Where the next line goes, if it is to be this file still.
+        self.file.seek(SeekFrom::End(0))?;
+        read?;
+        write_atomically(&self.path, |to| to.write_all(&lines)).map_err(DataError::into_io)?;
+        (self.file, self.written) = open_cut(&self.path, self.written).inspect_err(|_| {
+            // It is tried again where there is none.
+            let _ = fs::remove_file(&self.path);
+        })?;
+        Ok(())
     }
 
     fn write_pending(&mut self) -> io::Result<()> {
@@ -107,7 +129,6 @@ fn whole_lines(file: &mut File) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     #[test]
     fn what_was_written_after_a_length_is_gone_and_new_lines_follow() {
@@ -139,6 +160,25 @@ mod tests {
         fs::remove_file(&path).unwrap();
         Log::cut_back(path.clone(), 100).unwrap().add(b"next").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "next\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_was_deleted_is_put_back_with_all_its_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/events.jsonl");
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        let mut log = Log::create(path.clone()).unwrap();
+        log.add(b"one").unwrap();
+        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        log.add(b"two").unwrap();
+        assert!(log.settle().is_err(), "there is no folder for it");
+        log.add(b"three").unwrap();
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        assert_eq!(log.settle().unwrap(), 14);
+        log.add(b"four").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\nthree\nfour\n");
+        assert_eq!(log.settle().unwrap(), 19);
     }
 
     /// Writing to this device fails as a full disk does.

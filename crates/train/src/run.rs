@@ -324,6 +324,7 @@ pub(crate) struct Attempt {
     run: RunFolder,
     /// The folders that were made for it, innermost first.
     made: Vec<PathBuf>,
+    /// None once it is given up.
     lock: Option<RunLock>,
 }
 
@@ -344,13 +345,18 @@ impl Attempt {
     pub(crate) fn run(&self) -> &RunFolder {
         &self.run
     }
+
+    /// The right to write there.
+    pub(crate) fn lock(&self) -> &RunLock {
+        self.lock.as_ref().expect("it is given up when this is dropped")
+    }
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
         // Some systems do not remove a file that is locked.
-        self.lock = None;
-        if self.run.model().exists() || self.run.is_resumable() {
+        let is_own = self.lock.take().is_some_and(|lock| lock.holds());
+        if !is_own || self.run.model().exists() || self.run.is_resumable() {
             return;
         }
         // The folder was empty when the run began, so these are the run's own.

@@ -14,6 +14,7 @@ use crate::config::{Length, TrainConfig};
 use crate::error::TrainError;
 use crate::event::{Event, Listener};
 use crate::forecast::{forecast, room_for_pictures};
+use crate::lock::RunLock;
 use crate::log::Log;
 use crate::outcome::Outcome;
 use crate::pictures::{Pictures, Reader};
@@ -42,7 +43,7 @@ pub fn train(
     let start = Start::new(config, resources.into(), stopwatch, stop)?;
     let prepared = prepare(config, &start.cpu)?;
     let attempt = Attempt::begin(out)?;
-    start.begin(attempt.run(), prepared, listener)
+    start.begin(attempt.run(), attempt.lock(), prepared, listener)
 }
 
 /// Goes on with the training in the folder `run` where it was interrupted, in whatever way, and comes to the bits that it would have come to
@@ -70,14 +71,14 @@ pub fn resume(
         }
         return Ok(outcome);
     }
-    let _lock = lock?;
+    let lock = lock?;
     run.remove_temporary();
     let config = run.read_config()?;
     let start = Start::new(&config, resources.into(), stopwatch, stop)?;
     match Slots::latest(&run, |state| state.bond.has_files_of(&run)) {
         Latest::Usable { checkpoint, path, slots, passed_over } => {
             tell(listener, &passed_over, "the training goes on from the one before");
-            start.go_on(&run, &path, *checkpoint, slots, listener)
+            start.go_on(&run, &lock, &path, *checkpoint, slots, listener)
         }
         Latest::None { passed_over } if run.model().exists() => {
             let reasons = match passed_over.as_slice() {
@@ -89,7 +90,7 @@ pub fn resume(
         Latest::None { passed_over } => {
             tell(listener, &passed_over, "the training begins again");
             let prepared = prepare(&config, &start.cpu)?;
-            start.begin(&run, prepared, listener)
+            start.begin(&run, &lock, prepared, listener)
         }
     }
 }
@@ -134,6 +135,7 @@ impl<'a> Start<'a> {
     fn begin(
         self,
         run: &RunFolder,
+        lock: &RunLock,
         prepared: Prepared,
         listener: &mut (dyn Listener + Send),
     ) -> Result<Outcome, TrainError> {
@@ -146,6 +148,8 @@ impl<'a> Start<'a> {
         recorder.record(&started(self.config, run, &prepared))?;
         prepared.tell(&mut recorder)?;
         let pictures = Pictures::load(self.config, &prepared, &self.reader_beside(&prepared), &mut recorder)?;
+        // Reading may have taken long.
+        lock.hold()?;
         pictures.split.write_csv(&run.split(), &prepared.dataset)?;
         let bond = Bond::of(run, self.config, &pictures, self.cpu.isa())?;
         let keeper = Keeper::new(Slots::new(run), bond, self.checkpoint_every);
@@ -153,17 +157,27 @@ impl<'a> Start<'a> {
         let elapsed = self.stopwatch.elapsed();
         recorder.record(&forecast(self.config, &prepared, &pictures, closing, &self.cpu, elapsed))?;
         let stop = self.reader.stop;
-        let mut trainer =
-            Trainer::new(self.config, run, prepared, pictures, self.cpu, closing, self.stopwatch, keeper)?;
+        let mut trainer = Trainer::new(
+            self.config,
+            run,
+            lock,
+            prepared,
+            pictures,
+            self.cpu,
+            closing,
+            self.stopwatch,
+            keeper,
+        )?;
         // From here on, whatever happens, the training can be gone on with.
         trainer.checkpoint(&mut recorder)?;
-        run_on(&mut trainer, run, &mut recorder, stop)
+        run_on(&mut trainer, run, lock, &mut recorder, stop)
     }
 
     /// Trains from where a checkpoint was written. Nothing of the run is changed before all of it was found to fit.
     fn go_on(
         self,
         run: &RunFolder,
+        lock: &RunLock,
         path: &Path,
         checkpoint: Checkpoint,
         slots: Slots,
@@ -174,23 +188,25 @@ impl<'a> Start<'a> {
         state.bond.check_files(run, path)?;
         let divided = self.config.divided_by(run.split());
         let prepared = prepare(&divided, &self.cpu)?;
-        listener.on(&started(self.config, run, &prepared));
+        let started = started(self.config, run, &prepared);
+        listener.on(&started);
         let pictures = Pictures::load_again(&prepared, &self.reader_beside(&prepared), listener)?;
         let bond = Bond::of(run, self.config, &pictures, self.cpu.isa())?;
         let differences = state.bond.differences(&bond).map_err(refused)?;
         let stopwatch = self.stopwatch.after(state.taken);
-        let (events, watch, policy) = (state.events, state.watch.clone(), prepared.policy.clone());
+        let (events, policy) = (state.events, prepared.policy.clone());
+        let watch = state.watch.clone().going_on(&started);
         let keeper = Keeper::new(slots, bond, self.checkpoint_every);
         let stop = self.reader.stop;
         let closing = Closing::of(&pictures.split, self.config.views, self.afterwards);
         let mut trainer =
-            Trainer::new(self.config, run, prepared, pictures, self.cpu, closing, stopwatch, keeper)?;
+            Trainer::new(self.config, run, lock, prepared, pictures, self.cpu, closing, stopwatch, keeper)?;
         trainer.restore(checkpoint).map_err(refused)?;
         let log = Log::cut_back(run.events(), events)?;
         let mut recorder = Recorder::new(log, watch, listener, stopwatch, policy);
         recorder.show(&trainer.resumed());
         differences.into_iter().try_for_each(|note| recorder.note(note))?;
-        run_on(&mut trainer, run, &mut recorder, stop)
+        run_on(&mut trainer, run, lock, &mut recorder, stop)
     }
 }
 
@@ -199,13 +215,16 @@ impl<'a> Start<'a> {
 fn run_on(
     trainer: &mut Trainer<'_>,
     run: &RunFolder,
+    lock: &RunLock,
     recorder: &mut Recorder<'_>,
     stop: &AtomicBool,
 ) -> Result<Outcome, TrainError> {
     let trained = trainer.run(recorder, stop);
     match trained {
         Err(TrainError::Data(_)) => trainer.checkpoint(recorder)?,
-        Err(TrainError::NotFinite { .. } | TrainError::RanAway { .. } | TrainError::Finding(_)) => {
+        Err(TrainError::NotFinite { .. } | TrainError::RanAway { .. } | TrainError::Finding(_))
+            if lock.holds() =>
+        {
             run.remove_working();
         }
         Ok(_) | Err(_) => {}

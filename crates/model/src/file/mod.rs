@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use divvy_data::{DataError, write_atomically};
+use divvy_data::write_atomically;
 use divvy_nn::Graph;
 use safetensors::tensor::{SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
@@ -164,13 +164,8 @@ fn to_bytes(header: &impl Serialize, tensors: Vec<(String, Stored)>) -> Vec<u8> 
 }
 
 fn save(bytes: &[u8], path: &Path) -> Result<(), ModelError> {
-    write_atomically(path, |file| file.write_all(bytes)).map_err(|error| ModelError::Write {
-        path: path.to_owned(),
-        source: match error {
-            DataError::Write { source, .. } => source,
-            other => io::Error::other(other),
-        },
-    })
+    write_atomically(path, |file| file.write_all(bytes))
+        .map_err(|error| ModelError::Write { path: path.to_owned(), source: error.into_io() })
 }
 
 /// The model file that a path stands for.

@@ -28,6 +28,7 @@ use crate::clock::Stopwatch;
 use crate::config::{Folds, Length, TrainConfig};
 use crate::error::TrainError;
 use crate::event::{Ending, Event};
+use crate::lock::RunLock;
 use crate::outcome::Outcome;
 use crate::prepare::{Prepared, open, prepare};
 use crate::resources::Resources;
@@ -69,7 +70,7 @@ pub fn train_folds(
     let training = FoldsTraining::new(config, resources.into(), stop)?;
     let attempt = Attempt::begin(out)?;
     attempt.run().write_config(config)?;
-    training.run(attempt.run(), told)
+    training.run(attempt.run(), attempt.lock(), told)
 }
 
 /// Goes on with the training in the folder `run` where it was interrupted: folds that have come to their end stay, one that was interrupted goes on as
@@ -95,10 +96,10 @@ pub fn resume_folds(
         }
         return Ok(FoldsOutcome::Finished(CrossValidation::read(&run)?));
     }
-    let _lock = lock?;
+    let lock = lock?;
     run.remove_temporary();
     let config = run.read_config()?;
-    FoldsTraining::new(&config, resources.into(), stop)?.run(&run, told)
+    FoldsTraining::new(&config, resources.into(), stop)?.run(&run, &lock, told)
 }
 
 /// What all folds are trained with.
@@ -141,13 +142,17 @@ impl<'a> FoldsTraining<'a> {
     fn run(
         &self,
         run: &RunFolder,
+        lock: &RunLock,
         told: &mut (dyn FnMut(Fold, &Event) + Send),
     ) -> Result<FoldsOutcome, TrainError> {
         let (config, spent, afterwards) = (self.config, self.stopwatch.elapsed(), self.resources.afterwards);
         let mut share = Share::new(config.length, self.folds.len(), spent, afterwards);
         let mut done: Vec<Done> = Vec::new();
         for &fold in &self.folds {
-            match self.fold(fold, &run.fold(fold.number()), share.next(), &mut |event| told(fold, event)) {
+            let trained =
+                self.fold(fold, &run.fold(fold.number()), share.next(), &mut |event| told(fold, event));
+            self.stay(run, lock)?;
+            match trained {
                 Ok(fold) => {
                     let training = Duration::try_from_secs_f64(fold.outcome.seconds).unwrap_or_default();
                     share.take(training, fold.answered.time);
@@ -164,6 +169,15 @@ impl<'a> FoldsTraining<'a> {
             }
         }
         self.join(run, &done).map(FoldsOutcome::Finished)
+    }
+
+    /// Puts the settings back where the folder was deleted, so that the training can be gone on with; folds have put themselves back.
+    fn stay(&self, run: &RunFolder, lock: &RunLock) -> Result<(), TrainError> {
+        lock.hold_unless(|| {
+            let is_run = run.config().exists() || run.model().exists();
+            if is_run { RunFolder::refuse_used(run.path()) } else { Ok(()) }
+        })?;
+        if run.config().is_file() { Ok(()) } else { run.write_config(self.config) }
     }
 
     /// Trains a fold in `run`, goes on with it, or leaves it as it is where it has come to its end; and asks it about the pictures that it has

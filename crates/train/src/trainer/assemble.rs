@@ -15,6 +15,7 @@ use crate::error::TrainError;
 use crate::familiarize::Familiarizer;
 use crate::kept::{KeptModels, Record};
 use crate::learner::Learner;
+use crate::lock::RunLock;
 use crate::pictures::Pictures;
 use crate::prepare::Prepared;
 use crate::progress::Progress;
@@ -29,6 +30,7 @@ impl<'a> Trainer<'a> {
     pub(crate) fn new(
         config: &'a TrainConfig,
         run: &'a RunFolder,
+        lock: &'a RunLock,
         prepared: Prepared,
         pictures: Pictures,
         cpu: Cpu,
@@ -56,7 +58,7 @@ impl<'a> Trainer<'a> {
             preprocess.with_scaling(scaling).expect("the scaling was measured on pictures of this recipe");
         let record = record(config, told, prior, &training, &validation);
         let models =
-            KeptModels::new(run.clone(), dataset.classes().to_vec(), preprocess, config.views, record);
+            KeptModels::new(run.clone(), dataset.classes().to_vec(), preprocess, config.views, record, lock);
         let progress = Progress::default();
         Ok(Self {
             config,
@@ -72,6 +74,7 @@ impl<'a> Trainer<'a> {
             growth,
             progress,
             models,
+            lock,
             familiarizer,
             closing,
             reading,

@@ -56,7 +56,7 @@ impl Trainer<'_> {
             // What keeps the best one from being there is the error that is told.
             let _ = self.models.save_at_last();
         }
-        Ok(saved?)
+        saved
     }
 
     /// Lets the best model know what its training pictures look like, without which it is as good as before; whether someone asked to stop meanwhile.
@@ -75,7 +75,10 @@ impl Trainer<'_> {
         told(0);
         let familiarized = self.familiarizer.familiarize(&self.run.model(), device, &mut told, stop);
         match familiarized {
-            Ok(()) => Ok(false),
+            Ok(()) => {
+                self.models.hold_best()?;
+                Ok(false)
+            }
             Err(TrainError::Interrupted) => {
                 // An epoch that time cut short was put on record before it was judged.
                 self.checkpoint(recorder)?;

@@ -23,6 +23,7 @@ use crate::familiarize::Familiarizer;
 use crate::growth::Growth;
 use crate::kept::KeptModels;
 use crate::learner;
+use crate::lock::RunLock;
 use crate::outcome::Outcome;
 use crate::progress::Progress;
 use crate::recorder::Recorder;
@@ -43,7 +44,9 @@ pub(crate) struct Trainer<'a> {
     engine: Engine,
     growth: Growth,
     progress: Progress,
-    models: KeptModels,
+    models: KeptModels<'a>,
+    /// What says that the run's folder is this process's.
+    lock: &'a RunLock,
     familiarizer: Familiarizer,
     /// What comes after the last epoch.
     closing: Closing,

@@ -11,10 +11,14 @@ impl Trainer<'_> {
     /// goes on.
     ///
     /// # Errors
+    /// [`TrainError::RunBusy`] and [`TrainError::RunExists`] where the folder was deleted and another process trains or has trained in its place;
     /// [`TrainError::Finding`] as for any note.
     pub(crate) fn checkpoint(&mut self, recorder: &mut Recorder<'_>) -> Result<(), TrainError> {
         if !self.can_be_gone_on_with() {
             return Ok(());
+        }
+        if let Err(taken @ (TrainError::RunBusy { .. } | TrainError::RunExists { .. })) = self.lock.hold() {
+            return Err(taken);
         }
         let Self { engine, progress, clock, models, keeper, .. } = self;
         let (serial, bond) = keeper.stamp();

@@ -237,6 +237,44 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     }
 }
 
+/// The fold that is trained puts itself back, and the settings are; folds that were done are trained again.
+#[cfg(unix)]
+#[test]
+fn a_run_that_was_deleted_while_a_fold_was_trained_can_be_gone_on_with() {
+    let (folder, config) = with_copies();
+    let whole_run = folder.path().join("whole");
+    whole(&config, &whole_run, 2);
+    for is_stopped in [false, true] {
+        let (run, stop) = (folder.path().join("runs/run"), no_stop());
+        let mut told = |fold: Fold, event: &Event| {
+            if fold.number() == 2 && matches!(event, Event::Step { epoch: 2, step: 1, .. }) {
+                fs::remove_dir_all(folder.path().join("runs")).unwrap();
+                stop.store(is_stopped, Ordering::Relaxed);
+            }
+        };
+        let outcome = train_folds(&config, &run, resources(1, false), &mut told, &stop);
+        if is_stopped {
+            assert!(matches!(outcome, Ok(FoldsOutcome::Interrupted { done: 1, of: 3 })), "{outcome:?}");
+        } else {
+            let error = outcome.unwrap_err().to_string();
+            assert!(error.contains("fold-1"), "{error}");
+        }
+        assert!(RunFolder::at(&run).is_resumable());
+        let mut heard = BTreeSet::new();
+        let mut told = |fold: Fold, _: &Event| {
+            heard.insert(fold.number());
+        };
+        finished(resume_folds(&run, resources(1, false), &mut told, &no_stop()).unwrap());
+        assert_eq!(heard, if is_stopped { [1, 2, 3].into() } else { [1].into() });
+        for file in ["model.divvy", "predictions.csv", "fold-1/model.divvy", "fold-2/model.divvy"] {
+            let [here, there] = [&run, &whole_run].map(|run| fs::read(run.join(file)).unwrap());
+            assert!(here == there, "{is_stopped}: {file}");
+        }
+        assert_eq!(names_in(&run), names_in(&whole_run));
+        fs::remove_dir_all(&run).unwrap();
+    }
+}
+
 #[test]
 fn what_a_process_left_that_was_killed_between_two_files_is_made_whole() {
     let (folder, config) = with_copies();

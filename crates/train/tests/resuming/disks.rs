@@ -6,7 +6,7 @@ use divvy_data::{CacheOptions, CachePlace};
 use divvy_train::{Ending, Event, Resources, TrainConfig, TrainError, train};
 
 use crate::common::setting;
-use crate::support::{Whole, begin, go_on, hear, resources, steps_of};
+use crate::support::{Whole, begin, go_on, hear, names, resources, steps_of};
 
 /// Whether this event is the first step of that epoch.
 fn begins(event: &Event, wanted: u32) -> bool {
@@ -85,44 +85,106 @@ fn a_model_that_cannot_be_saved_in_the_end_is_an_error_and_the_training_can_go_o
     assert!(fs::read(run.join("model.divvy")).unwrap() == whole.model);
 }
 
+/// What is open can be read even when it was deleted.
+#[cfg(unix)]
 #[test]
-fn a_folder_that_was_deleted_is_made_again_for_the_model() {
+fn a_folder_that_was_deleted_is_made_again_with_all_that_was_in_it() {
+    let (folder, config) = setting(14);
+    let config = TrainConfig { keep_best: 2, ..config };
+    let (run, whole) = (folder.path().join("runs/run"), Whole::train(&config, &folder.path().join("whole")));
+    let is_familiarizing = |event: &Event| matches!(event, Event::Familiarizing { done: 0, .. });
+    for (moment, name) in [
+        (&(|event: &Event| begins(event, 1)) as &(dyn Fn(&Event) -> bool + Sync), "before there is a model"),
+        (&|event: &Event| begins(event, 3), "after two epochs"),
+        (&|event: &Event| begins(event, 1) || begins(event, 3), "twice"),
+        (&is_familiarizing, "after the last epoch"),
+    ] {
+        let delete = |event: &Event| {
+            if moment(event) {
+                fs::remove_dir_all(folder.path().join("runs")).unwrap();
+            }
+        };
+        let heard = hear(None, delete, |mut listener, stop| {
+            train(&config, &run, resources(1, true), &mut listener, stop)
+        });
+        assert_eq!(heard.ending(), Ending::Completed, "{name}");
+        if name == "after the last epoch" {
+            // The model that was being read is as good as before.
+            assert_eq!(names(&run), names(&whole.run));
+            assert!(heard.notes().iter().any(|note| note.contains("will not tell")), "{:?}", heard.notes());
+        } else {
+            assert_eq!(heard.notes(), [""; 0], "{name}");
+            whole.assert_same(&run, name);
+        }
+        fs::remove_dir_all(&run).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_training_whose_folder_was_deleted_can_be_gone_on_with() {
     let (folder, config) = setting(14);
     let (run, whole) = (folder.path().join("run"), Whole::train(&config, &folder.path().join("whole")));
     let delete = |event: &Event| {
-        if begins(event, 1) {
+        if begins(event, 2) {
             fs::remove_dir_all(&run).unwrap();
         }
     };
-    let heard = hear(None, delete, |mut listener, stop| {
+    let stop_after = whole.steps.len() / 2 + 1;
+    let heard = hear(Some(stop_after), delete, |mut listener, stop| {
         train(&config, &run, resources(1, true), &mut listener, stop)
     });
-    assert_eq!(heard.ending(), Ending::Completed);
-    assert!(heard.notes().iter().any(|note| note.contains("no checkpoint could be written")));
-    assert!(fs::read(run.join("model.divvy")).unwrap() == whole.model);
+    assert_eq!(heard.ending(), Ending::Interrupted);
+    assert_eq!(go_on(&run, resources(1, false), None).steps(), whole.steps.len() - stop_after);
+    whole.assert_same(&run, "after the folder was deleted");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_in_which_another_training_took_the_place_of_the_one_deleted_is_left_alone() {
+    let (folder, config) = setting(14);
+    let run = folder.path().join("run");
+    let other = TrainConfig { seed: 5, ..config.clone() };
+    let whole = Whole::train(&other, &folder.path().join("whole"));
+    let replace = |event: &Event| {
+        if begins(event, 2) {
+            fs::remove_dir_all(&run).unwrap();
+            begin(&other, &run, resources(1, false), None).outcome.unwrap();
+        }
+    };
+    let heard = hear(None, replace, |mut listener, stop| {
+        train(&config, &run, resources(1, true), &mut listener, stop)
+    });
+    let error = heard.outcome.unwrap_err();
+    assert!(matches!(&error, TrainError::RunExists { path, .. } if *path == run), "{error}");
+    assert!(!heard.events.iter().any(|event| begins(event, 3)), "it ends with the next checkpoint");
+    whole.assert_same(&run, "the other training's");
 }
 
 #[test]
-fn a_model_that_was_deleted_after_it_was_saved_is_not_said_to_be_there() {
+fn a_model_that_was_deleted_between_two_processes_is_not_said_to_be_there() {
     let (folder, config) = setting(14);
     // Nothing is learnt at this rate: the second epoch is no better.
     let config = TrainConfig { learning_rate: 1e-30, length: divvy_train::Length::Epochs(2), ..config };
     let (run, mut best) = (folder.path().join("run"), 0);
-    let mut delete = |event: &Event| {
-        if begins(event, 2) {
-            fs::remove_dir_all(&run).unwrap();
-        }
+    let steps = steps_of(&begin(&config, &folder.path().join("whole"), resources(1, false), None).events);
+    begin(&config, &run, resources(1, true), Some(steps.len() - 1));
+    fs::remove_file(run.join("model.divvy")).unwrap();
+    let mut listen = |event: &Event| {
         if let Event::Epoch { epoch, best: true, .. } = event {
             best = *epoch;
         }
     };
-    let heard = hear(None, &mut delete, |mut listener, stop| {
-        train(&config, &run, resources(1, true), &mut listener, stop)
+    let heard = hear(None, &mut listen, |mut listener, stop| {
+        divvy_train::resume(&run, resources(1, true), &mut listener, stop)
     });
     // Moving statistics may make the second a little better; then it is saved anew.
     match heard.outcome {
         Err(error) => {
-            assert!(best == 1 && error.to_string().contains("deleted while the training went on"), "{error}");
+            assert!(
+                best == 0 && error.to_string().contains("deleted before the training went on"),
+                "{error}"
+            );
             assert!(run.join("last.divvy").is_file(), "the last one was at hand");
         }
         Ok(_) => assert!(best == 2 && run.join("model.divvy").is_file()),
