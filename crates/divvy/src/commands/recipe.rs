@@ -58,6 +58,9 @@ impl RecipeArgs {
             "augment" => self.augment.is_none(),
             "views" => self.views.is_none(),
             "label_smoothing" => self.label_smoothing.is_none(),
+            "balance" => self.balance.is_none(),
+            "average, clip_norm, stochastic_depth" => self.average.is_none() && self.clip_norm.is_none(),
+            "precision" => self.precision.is_none(),
             _ => true,
         }
     }

@@ -42,6 +42,7 @@ pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status
         let is_open = |choice: &&Choice| match choice.setting {
             "learning_rate" => args.lr.is_none(),
             "schedule" => args.schedule.is_none(),
+            "patience" => args.patience.is_none(),
             "length" => args.epochs.is_none() && args.folds.is_none(),
             "validation_share" => args.folds.is_none(),
             _ => true,

@@ -40,7 +40,7 @@ const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 /// One choice and what speaks for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Choice {
-    /// The setting, as config.toml calls it.
+    /// The setting, or settings, as config.toml calls them.
     pub setting: &'static str,
     /// What was chosen.
     pub value: String,
@@ -78,6 +78,8 @@ impl Recipe {
         recipe.choose_changes(facts, stated);
         recipe.choose_views(facts);
         recipe.choose_smoothing(facts, stated);
+        recipe.choose_metric(facts, stated);
+        recipe.leave_out(stated);
         recipe.choose_length(facts, stated);
         recipe
     }
@@ -154,12 +156,15 @@ impl Recipe {
 
     /// Where test pictures say how good the model is, those that validate only choose its epoch and calibrate it: of many, fewer are kept from training.
     fn choose_validation(&mut self, facts: &Facts) {
+        let Parts { validating, testing, .. } = facts.parts;
         let share = facts.parts.validation_share();
         self.config.validation_share = share;
-        if share < TrainConfig::VALIDATION_SHARE {
-            let why = "test pictures say how good the model is: these only choose its epoch and calibrate it";
-            self.note("validation_share", share, why);
-        }
+        let why = match (validating, testing) {
+            (0, 0) => "these say how good the model is, choose its epoch and calibrate it; 5,000 at the most",
+            (0, _) => "test pictures say how good the model is: these only choose its epoch and calibrate it",
+            _ => return,
+        };
+        self.note("validation_share", share, why);
     }
 
     fn is_photo_network(&self) -> bool {
@@ -178,8 +183,7 @@ impl Recipe {
         let has_shortcuts = [SMALL_NETWORK, "resnet9", PHOTO_NETWORK].contains(&architecture);
         let (name, optimizer, rate, why) = match (has_shortcuts, facts.parts.images) {
             (true, FEW..) if architecture == SMALL_NETWORK => {
-                let optimizer = Optimizer::nesterov_w(0.85, 0.01).bias_rate(64.0);
-                ("sgdw", optimizer, 0.1, "the better with many pictures; biases move 64 times as fast")
+                ("sgdw", Optimizer::nesterov_w(0.85, 0.01), 0.1, "the better with many pictures")
             }
             (true, FEW..) => ("sgdw", Optimizer::nesterov_w(0.9, 5e-3), 0.1, "the better with many pictures"),
             (true, _) if self.is_photo_network() => {
@@ -265,6 +269,37 @@ impl Recipe {
             let why = "400,000 pictures in all, but 12 epochs at the least and 60 at the most";
             self.note("length", format_args!("{epochs} epochs"), why);
         }
+    }
+
+    /// The epoch that is kept is the best by what is asked of the network.
+    fn choose_metric(&mut self, facts: &Facts, stated: &Stated) {
+        let Some((_, head)) = self.decided(facts, stated).filter(|_| stated.wiring.metric.is_none()) else {
+            return;
+        };
+        let why = match head.task() {
+            Task::MultiLabel => {
+                "labels count alike in the choice of the best epoch, however few pictures have them"
+            }
+            _ => {
+                "the share of validation pictures that are right chooses the best epoch; where it is the same, the loss"
+            }
+        };
+        self.note("metric", head.metric().name(), why);
+    }
+
+    /// What was measured and not seen to help, or would be in the way of what is chosen.
+    fn leave_out(&mut self, stated: &Stated) {
+        self.note(
+            "balance",
+            "none",
+            "groups count as often as they come, and probabilities hold for such pictures",
+        );
+        self.note("patience", "none", "a cycle gains the most at its end, where the rate is low");
+        if stated.stochastic_depth == 0.0 {
+            self.note("average, clip_norm, stochastic_depth", "none", "not seen to help");
+        }
+        let why = "the same on every processor; `divvy bench train` tells whether f16 or bf16 is faster on this one";
+        self.note("precision", self.config.precision.name(), why);
     }
 
     /// Answers that exclude each other are not driven to certainty.

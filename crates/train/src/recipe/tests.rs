@@ -141,13 +141,13 @@ fn fewer_validate_where_there_are_many_pictures_and_a_test_part() {
         let told = recipe.choices.iter().find(|choice| choice.setting == "validation_share");
         (recipe.config.validation_share, told.map(|choice| choice.value.clone()))
     };
-    let usual = (0.2, None);
+    let usual = (0.2, Some("0.2".to_owned()));
     assert_eq!(share(1000, 0, 300), usual);
     assert_eq!(share(1500, 0, 1), (0.133, Some("0.133".to_owned())));
     assert_eq!(share(2000, 0, 600), (0.1, Some("0.1".to_owned())));
     assert_eq!(share(50_000, 0, 10_000), (0.1, Some("0.1".to_owned())));
     assert_eq!(share(50_000, 0, 0), usual, "the only pictures that say how good the model is");
-    assert_eq!(share(50_000, 5000, 10_000), usual, "the data's own part validates");
+    assert_eq!(share(50_000, 5000, 10_000), (0.2, None), "the data's own part validates");
     assert_eq!(share(0, 0, 10), usual);
 }
 
@@ -196,6 +196,7 @@ fn each_choice_has_a_line() {
             "channels",
             "start_size",
             "end_size",
+            "validation_share",
             "batch",
             "optimizer",
             "learning_rate",
@@ -203,6 +204,11 @@ fn each_choice_has_a_line() {
             "augment",
             "views",
             "label_smoothing",
+            "metric",
+            "balance",
+            "patience",
+            "average, clip_norm, stochastic_depth",
+            "precision",
             "length"
         ]
     );
