@@ -209,6 +209,22 @@ fn a_model_larger_than_the_machine() {
     assert!(!desk.path("sorted").exists());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_training_larger_than_the_machine() {
+    let desk = Desk::with_photos();
+    // A thousand maps of a gibibyte each, which are all kept for the way back.
+    let layer = "[[layer]]\ntype = \"conv2d\"\nfilters = 16\nkernel = 1\nactivation = \"relu\"\n";
+    desk.write("vast.toml", layer.repeat(1000) + "[[layer]]\ntype = \"global_avg_pool2d\"\n");
+    let vast = ["train", "photos", "--arch", "vast.toml", "--size", "4096", "--out", "run"];
+    names(&desk.refuses(&vast), &["GiB of memory", "not even a batch of 1 fits", "give --size "]);
+    // Of one picture the maps after the first layer alone are 256 MiB.
+    let many = ["--size", "2048", "--batch", "4096", "--accumulate", "1", "--out", "run"];
+    let many = [&["train", "photos", "--arch", "resnet18"][..], &many].concat();
+    names(&desk.refuses(&many), &["batch of 4096", "GiB of memory", "give --batch "]);
+    assert!(!desk.path("run").exists(), "nothing is written");
+}
+
 #[test]
 fn a_model_file_that_is_none() {
     let desk = Desk::with_model();

@@ -133,12 +133,13 @@ fn kill(mut child: Child) {
 /// Waits until something is being written in a folder, or for a while.
 fn until_it_writes(folder: &Path, most: Duration) {
     let begun = Instant::now();
-    while begun.elapsed() < most {
-        let is_half = |entry: fs::DirEntry| entry.path().extension().is_some_and(|found| found == "tmp");
-        if fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(is_half)) {
-            return;
-        }
-    }
+    while begun.elapsed() < most && !has_half_a_file(folder) {}
+}
+
+/// Whether a file is being written in a folder, or half of one was left there.
+fn has_half_a_file(folder: &Path) -> bool {
+    let is_half = |entry: fs::DirEntry| entry.path().extension().is_some_and(|found| found == "tmp");
+    fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(is_half))
 }
 
 #[test]
@@ -150,7 +151,7 @@ fn a_training_that_is_killed_at_any_moment_comes_to_the_same_model_and_events() 
     let time = begun.elapsed();
     let (model, events) = (fs::read(desk.path("whole/model.divvy")).unwrap(), lines(&desk.path("whole")));
     let mut random = ChaCha8Rng::seed_from_u64(9);
-    let (mut before_model, mut under_way) = (0, 0);
+    let (mut before_model, mut under_way, mut in_a_save) = (0, 0, 0);
     for number in 0..25 {
         let run = format!("run-{number}");
         let folder = desk.path(&run);
@@ -166,6 +167,7 @@ fn a_training_that_is_killed_at_any_moment_comes_to_the_same_model_and_events() 
             kill(child);
             before_model += usize::from(!folder.join("model.divvy").exists());
             under_way += usize::from(folder.join("checkpoint.0").exists());
+            in_a_save += usize::from(has_half_a_file(&folder));
             child = if folder.join("config.toml").exists() {
                 go_on(&desk, &run)
             } else {
@@ -185,9 +187,10 @@ fn a_training_that_is_killed_at_any_moment_comes_to_the_same_model_and_events() 
         fs::remove_dir_all(folder).unwrap();
     }
     eprintln!(
-        "{before_model} of 49 kills before the first model, {under_way} with a checkpoint; a training takes {time:?}"
+        "{before_model} of 49 kills before the first model, {under_way} with a checkpoint, {in_a_save} in the middle of a save; a training \
+         takes {time:?}"
     );
-    assert!(before_model >= 1 && under_way >= 20);
+    assert!(before_model >= 1 && under_way >= 20 && in_a_save >= 1);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The view of a training on a terminal: a pseudo-terminal, whose screen is read as a person would.
+//! What is drawn on a terminal while a training goes on, and of learning rates that are tried: a pseudo-terminal, whose screen is read as a person would.
 
 #![cfg(unix)]
 
@@ -20,7 +20,7 @@ use crate::common::{Desk, SMALL, program};
 const WIDE: (u16, u16) = (30, 100);
 const NARROW: (u16, u16) = (12, 40);
 
-/// A training on a terminal of its own.
+/// A command on a terminal of its own.
 struct Session {
     child: Child,
     keyboard: File,
@@ -32,10 +32,15 @@ struct Session {
 
 impl Session {
     /// Trains for so many epochs, each of which takes a few milliseconds.
-    fn train(desk: &Desk, (rows, columns): (u16, u16), epochs: u32, variables: &[(&str, &str)]) -> Self {
+    fn train(desk: &Desk, size: (u16, u16), epochs: u32, variables: &[(&str, &str)]) -> Self {
+        let words = format!("train photos --out run --lr 0.02 --epochs {epochs}");
+        Self::start(desk, size, &words, variables)
+    }
+
+    /// Starts the command with a small network on small pictures.
+    fn start(desk: &Desk, (rows, columns): (u16, u16), words: &str, variables: &[(&str, &str)]) -> Self {
         desk.write("small.toml", SMALL);
-        let settings = "--arch small.toml --size 16 --batch 16 --lr 0.02";
-        let words = format!("train photos --out run {settings} --epochs {epochs}");
+        let words = format!("{words} --arch small.toml --size 16 --batch 16");
         let (pty, pts) = open().unwrap();
         pty.resize(Size::new(rows, columns)).unwrap();
         let command = Command::new(program()).args(words.split(' ')).current_dir(desk.path(""));
@@ -131,7 +136,7 @@ fn broken(screen: &Screen) -> Option<String> {
     let columns = screen.size().1;
     let is_full = |row| screen.cell(row, columns - 1).is_some_and(|cell| !cell.contents().trim().is_empty());
     let mut rows = screen.rows(0, columns).zip(0..);
-    rows.find(|(text, row)| is_drawn(text) && is_full(*row)).map(|(text, _)| text)
+    rows.find(|(text, row)| is_drawn(text) && !is_alone(text) && is_full(*row)).map(|(text, _)| text)
 }
 
 /// Every line that was written, from the first, whether the terminal shows it in one row or in several.
@@ -161,9 +166,17 @@ fn history(emulator: &mut Parser) -> Vec<String> {
 
 /// Whether a line is of the panel: a bar, a curve or the figures.
 fn is_drawn(line: &str) -> bool {
-    line.contains(['━', '╸', '─'])
-        || line.contains(|c: char| matches!(c, '\u{2801}'..='\u{28ff}'))
-        || is_redrawn(line)
+    line.contains(['━', '╸', '─']) || has_braille(line) || is_redrawn(line)
+}
+
+/// Whether a part of a curve is in a line.
+fn has_braille(line: &str) -> bool {
+    line.contains(|c: char| matches!(c, '\u{2801}'..='\u{28ff}'))
+}
+
+/// Whether a line is a bar without a panel, which is cut where the row ends.
+fn is_alone(line: &str) -> bool {
+    line.starts_with("trying rates")
 }
 
 /// Whether a line is drawn anew as long as the training goes on: the progress or the figures.
@@ -235,6 +248,28 @@ fn ctrl_c_leaves_the_terminal_as_it_was() {
         }
         assert_eq!(count(&lines, "loss  ── training"), 1, "{}", lines.join("\n"));
     }
+}
+
+#[test]
+fn the_losses_of_rates_that_were_tried_are_drawn_where_they_fit() {
+    let desk = Desk::with_photos();
+    for (size, rows) in [(WIDE, 10), (NARROW, 4)] {
+        let mut session = Session::start(&desk, size, "lr photos --steps 60", &[]);
+        let (code, lines) = session.ends();
+        assert_eq!(code, Some(0));
+        assert!(session.is_coloured());
+        let text = lines.join("\n");
+        for part in ["Loss of small.toml by learning rate", "suggested: --lr ", "; nothing was kept"] {
+            assert_eq!(count(&lines, part), 1, "{part} in\n{text}");
+        }
+        assert_eq!(count(&lines, "│"), rows, "{text}");
+        assert!(lines.iter().any(|line| line.contains('│') && has_braille(line)), "{text}");
+    }
+    // There is no room for a drawing.
+    let mut session = Session::start(&desk, (8, 40), "lr photos --steps 60", &[("NO_COLOR", "1")]);
+    let (code, lines) = session.ends();
+    assert_eq!((code, count(&lines, "learning rate"), count(&lines, "suggested: --lr ")), (Some(0), 0, 1));
+    assert!(!session.is_coloured());
 }
 
 #[test]

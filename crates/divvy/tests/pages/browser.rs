@@ -95,6 +95,16 @@ impl Browser {
     pub(crate) fn open(&mut self, file: &Path) {
         self.events.clear();
         self.ask("Page.navigate", &json!({ "url": format!("file://{}", file.display()) }));
+        self.wait_until_drawn();
+    }
+
+    /// Waits until the page has loaded itself once more.
+    pub(crate) fn wait_until_reloaded(&mut self) {
+        self.events.clear();
+        self.wait_until_drawn();
+    }
+
+    fn wait_until_drawn(&mut self) {
         while !self.events.iter().any(|event| event["method"] == "Page.loadEventFired") {
             let event = self.next();
             self.events.push_back(event);

@@ -8,9 +8,11 @@ mod common;
 mod page;
 
 use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use browser::{Browser, Key, Look};
-use common::Desk;
+use common::{Desk, program};
 use serde_json::{Value, json};
 
 /// A name as long as people give to folders, which nothing can break.
@@ -219,4 +221,63 @@ fn the_pages_of_a_training_and_of_a_check_are_fit_for_people() {
     for page in ["run/live.html", "checked/index.html"] {
         page::is_fit(&mut browser, &desk.path(page));
     }
+}
+
+/// A training that goes on until the test is over.
+struct Endless(Child);
+
+impl Endless {
+    /// Begins it in `run`, and waits for its page.
+    fn start(desk: &Desk) -> Self {
+        // What the network is lies beside the photos.
+        desk.train("photos", "short", &["--epochs", "1"]).assert().success();
+        let words = "train photos --out run --arch small.toml --size 16 --batch 16 --epochs 1000000 --quiet";
+        let mut command = Command::new(program());
+        command.args(words.split(' ')).current_dir(desk.path("")).stdin(Stdio::null());
+        let training = Self(command.spawn().unwrap());
+        let begun = Instant::now();
+        while !desk.path("run/live.html").exists() {
+            assert!(begun.elapsed() < Duration::from_mins(1), "no page");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        training
+    }
+}
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium: `cargo xtask test` runs it"]
+fn the_page_of_a_training_that_goes_on_shows_what_is_new_unless_it_is_paused() {
+    let (desk, mut browser) = (Desk::with_photos(), Browser::start());
+    let _training = Endless::start(&desk);
+    browser.open(&desk.path("run/live.html"));
+    let written = |browser: &mut Browser| {
+        let at = browser.evaluate("Number(document.querySelector('[data-live]').dataset.at)");
+        at.as_f64().unwrap()
+    };
+    let first = written(&mut browser);
+    browser.wait_until_reloaded();
+    let second = written(&mut browser);
+    assert!(second > first, "written at {first} and {second}");
+
+    tab_to(&mut browser, "pause");
+    browser.press(Key::Space);
+    let state = "document.getElementById('pause').getAttribute('aria-pressed')";
+    assert_eq!(browser.evaluate(state), "true");
+    browser.evaluate("window.isTheSame = true");
+    let wait = "new Promise((done) => setTimeout(done, 1500 * Number(document.querySelector('[data-live]').dataset.live)))";
+    browser.evaluate(wait);
+    assert_eq!(browser.evaluate("window.isTheSame"), true, "it was loaded anew");
+    browser.press(Key::Space);
+    browser.wait_until_reloaded();
+    assert_eq!(browser.evaluate(state), "false");
+    assert_eq!(browser.evaluate("document.activeElement.id"), "pause", "the focus stays where it was");
+    assert!(written(&mut browser) > second);
+    assert!(browser.complaints().is_empty());
 }
