@@ -1,7 +1,9 @@
 //! The project's own chores; `cargo xtask help` lists them.
 
 mod bench;
+mod clock;
 mod cross_test;
+mod debian;
 mod fuzz;
 mod pages;
 mod sanitize;

@@ -1,9 +1,9 @@
 //! What tests of pages need besides Rust: Chromium, and axe, which finds what keeps people out. What is missing is installed where that is possible.
 
-use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::debian::{found, install};
 use crate::root;
 use crate::stage::{answers, cargo, words};
 
@@ -53,20 +53,4 @@ fn pip(arguments: &[&str]) -> Command {
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip"]).args(arguments).current_dir(root());
     pip
-}
-
-/// Where a program lies, of those that are found by name.
-fn found(name: &str) -> Option<PathBuf> {
-    let folders = env::var_os("PATH")?;
-    env::split_paths(&folders).map(|folder| folder.join(name)).find(|file| file.is_file())
-}
-
-/// Installs a package of Debian's, where that is the system and we may.
-fn install(package: &str) -> bool {
-    let apt = |arguments: &[&str]| {
-        let mut apt = Command::new("apt-get");
-        apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
-        answers(apt)
-    };
-    apt(&["update"]) && apt(&["install", "--yes", "--no-install-recommends", package])
 }

@@ -2,9 +2,11 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use crate::clock;
 use crate::pages;
 use crate::stage::{self, answers, cargo};
 
@@ -18,7 +20,8 @@ pub(crate) fn run() -> Result<()> {
     )?;
     // Among them: the rules of import and of unsafe code (xtask/tests), and every example once.
     stage::run("test", cargo(&["test", "--workspace", "--quiet"]))?;
-    test_pages()?;
+    run_or_leave_out("pages", pages::test())?;
+    run_or_leave_out("clock", clock::test())?;
     let mut documentation = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
     documentation.env("RUSTDOCFLAGS", "-D warnings");
     stage::run("document", documentation)?;
@@ -27,12 +30,12 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Opens the pages that divvy writes in a browser.
-fn test_pages() -> Result<()> {
-    match pages::test() {
-        Ok(test) => stage::run("pages", test),
+/// Runs a stage, unless something is missing for it.
+fn run_or_leave_out(title: &str, test: Result<Command, String>) -> Result<()> {
+    match test {
+        Ok(test) => stage::run(title, test),
         Err(missing) => {
-            stage::leave_out("pages", &missing);
+            stage::leave_out(title, &missing);
             Ok(())
         }
     }

@@ -221,6 +221,40 @@ fn signals_end_a_training_in_good_order_and_it_is_said_how_to_go_on() {
     }
 }
 
+/// The time of day, which goes back by a quarter of a century while it trains and before it goes on.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs libfaketime: `cargo xtask test` runs it"]
+fn a_clock_that_is_set_back_while_it_trains_changes_nothing() {
+    let desk = desk();
+    let (code, said) = ended(begin(&desk, "whole"));
+    assert_eq!(code, Some(0), "{said}");
+    let library = std::env::var("DIVVY_FAKETIME").expect("`cargo xtask test` tells where libfaketime lies");
+    let set = |date: &str| desk.write("clock", format!("@{date} 12:00:00\n"));
+    let settings = "FAKETIME_TIMESTAMP_FILE=$PWD/clock FAKETIME_NO_CACHE=1 DONT_FAKE_MONOTONIC=1";
+    let faked = format!("export LD_PRELOAD='{library}' {settings}; date +%Y > year");
+
+    set("2026-12-01");
+    let begin = [TRAIN.as_slice(), &["--out", "run", "--tensorboard"]].concat();
+    let mut child = start_after(&desk, &faked, &begin);
+    let mut told = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(told.any(|line| line.starts_with("epoch   2")));
+    set("2001-01-01");
+    assert!(told.any(|line| line.starts_with("epoch   4")));
+    kill(child);
+    let go_on = ["train", "--resume", "run", "--checkpoint-every", "0", "--tensorboard"];
+    let (code, said) = ended(start_after(&desk, &faked, &go_on));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("going on in epoch"), "{said}");
+    let models = ["whole", "run"].map(|run| fs::read(desk.path(run).join("model.divvy")).unwrap());
+    assert!(models[0] == models[1]);
+    assert_eq!(lines(&desk.path("run")), lines(&desk.path("whole")));
+    assert_eq!(fs::read_to_string(desk.path("year")).unwrap(), "2001\n", "the clock was set");
+    let boards = names(&desk.path("run"));
+    let boards = boards.iter().filter(|name| name.to_string_lossy().starts_with("events.out.tfevents."));
+    assert_eq!(boards.count(), 2, "neither is written over");
+}
+
 /// A training in a run's folder that would take hours.
 fn long(run: &str) -> [&str; 11] {
     ["train", "photos", "--arch", "net.toml", "--size", "16", "--epochs", "1000000", "--out", run, "--quiet"]
