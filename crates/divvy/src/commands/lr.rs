@@ -30,7 +30,7 @@ struct Printed<'a> {
 pub(crate) fn run(args: LrArgs, terminal: &mut Terminal) -> Result<Status> {
     let cpu = args.recipe.compute.processor.cpu();
     let resources = Resources { cache: args.recipe.cache.options(), ..Resources::from(cpu) };
-    let (base, _) = args.recipe.base(args.photos.as_deref(), args.config.as_deref(), None)?;
+    let (base, _) = args.recipe.base(args.photos.as_deref(), args.config.as_deref(), None, None)?;
     let config = args.recipe.config(args.photos, base)?;
     let usual = config.learning_rate;
     let (from, to) = (args.from.unwrap_or(usual / REACH), args.to.unwrap_or(usual * REACH));

@@ -15,13 +15,14 @@ use crate::args::{
 pub(super) const AUTO: &str = "auto";
 
 impl RecipeArgs {
-    /// What holds where nothing is typed: the file of settings that was named, or else what the pictures and the `minutes` of a training speak for, with the
+    /// What holds where nothing is typed: the file of settings that was named, or else what the pictures and the length of a training speak for, where it is stated, with the
     /// choices that nobody has made.
     pub(super) fn base(
         &self,
         photos: Option<&Path>,
         file: Option<&Path>,
         minutes: Option<f64>,
+        epochs: Option<u32>,
     ) -> Result<(TrainConfig, Vec<Choice>)> {
         if let Some(file) = file {
             return Ok((TrainConfig::read(file)?, Vec::new()));
@@ -39,6 +40,7 @@ impl RecipeArgs {
             augment: self.augment.clone().map(AugmentFlag::choice).transpose()?,
             stochastic_depth: self.stochastic_depth.unwrap_or_default(),
             minutes,
+            epochs,
         };
         let recipe = Recipe::choose(&facts, &stated);
         let is_open = |choice: &&Choice| self.is_open(choice.setting);

@@ -38,7 +38,8 @@ pub(crate) fn run(mut args: TrainArgs, terminal: &mut Terminal) -> Result<Status
         (run, begun.data, seen)
     } else {
         let minutes = args.minutes.map(|all| all / args.folds.unwrap_or(1) as f64);
-        let (base, choices) = args.recipe.base(args.photos.as_deref(), args.config.as_deref(), minutes)?;
+        let (photos, file) = (args.photos.as_deref(), args.config.as_deref());
+        let (base, choices) = args.recipe.base(photos, file, minutes, args.epochs)?;
         let is_open = |choice: &&Choice| match choice.setting {
             "learning_rate" => args.lr.is_none(),
             "schedule" => args.schedule.is_none(),

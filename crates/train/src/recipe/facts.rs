@@ -3,7 +3,6 @@
 use divvy_data::{AugmentChoice, Channels, Dataset, LabelKind, Part, Preset};
 use divvy_nn::{Isa, Task, Wiring, free_memory};
 
-use super::FEW;
 use crate::config::TrainConfig;
 
 /// Pictures whose sizes are looked at.
@@ -47,11 +46,6 @@ impl Facts {
             exclusive: dataset.label_kind() == LabelKind::Classes,
             machine,
         }
-    }
-
-    /// Whether parts of pictures are enlarged, as is stated or as a recipe does with few pictures.
-    pub(super) fn crops(&self, stated: &Stated) -> bool {
-        stated.augment.map_or(self.parts.images < FEW, AugmentChoice::crops)
     }
 }
 
@@ -132,4 +126,6 @@ pub struct Stated {
     pub stochastic_depth: f64,
     /// Minutes that a training may take.
     pub minutes: Option<f64>,
+    /// How often each picture is seen.
+    pub epochs: Option<u32>,
 }

@@ -34,6 +34,8 @@ const SMALL_NETWORK: &str = "resnet8";
 const SCARCE: usize = 500;
 /// Pictures below which they are changed more from one epoch to the next.
 const FEW: usize = 20_000;
+/// How often each photo must be seen for large changes to teach more than they hide.
+const OFTEN: f64 = 90.0;
 
 const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 
@@ -111,7 +113,9 @@ impl Recipe {
         self.config.architecture = stated.architecture.clone().unwrap_or_else(|| fitting.to_owned());
         let (size, is_for_time) = match is_small {
             true => (side.max(LEAST), false),
-            false if self.is_photo_network() => photo_size(Time::of(facts, stated), facts.crops(stated)),
+            false if self.is_photo_network() => {
+                photo_size(Time::of(facts, stated), self.crops(facts, stated))
+            }
             false => (PHOTO, false),
         };
         self.config.size = stated.size.unwrap_or(size);
@@ -137,7 +141,7 @@ impl Recipe {
     /// Photos are learnt from in small first.
     fn choose_growth(&mut self, facts: &Facts, stated: &Stated) {
         let size = self.config.size;
-        let (start, end) = learnt_sides(&self.config.architecture, size, facts.crops(stated));
+        let (start, end) = learnt_sides(&self.config.architecture, size, self.crops(facts, stated));
         // Pictures that are to begin larger than they would end do not grow.
         let least = stated.start_size.map_or(0, |start| start.min(size));
         let start = start.and_then(|start| stated.end_size.map_or(Some(start), begun_with));
@@ -223,16 +227,29 @@ impl Recipe {
 
     /// How pictures and labels are changed.
     fn choose_changes(&mut self, facts: &Facts, stated: &Stated) {
-        let (augment, name) = match facts.parts.images {
-            ..FEW if self.is_photo_network() && self.has_one_answer(facts, stated) => {
+        let (augment, name) = self.changes(facts, stated);
+        self.config.augment = augment;
+        let times = seen(facts, stated).round();
+        self.note("augment", name, format!("{} pictures, each seen {times} times or so", facts.parts.images));
+    }
+
+    /// The changes that suit so many pictures which are seen so often, in words too.
+    fn changes(&self, facts: &Facts, stated: &Stated) -> (AugmentChoice, &'static str) {
+        match facts.parts.images {
+            // Of so many, each is seen a few times only: what blurs or turns them costs more than it teaches.
+            FEW.. => (moving(), "by mirroring, and shifts by up to two whole pixels"),
+            _ if !self.is_photo_network() => (Preset::Standard.into(), "standard"),
+            _ if seen(facts, stated) < OFTEN => (Preset::Light.into(), "light"),
+            _ if self.has_one_answer(facts, stated) => {
                 (mixing(), "standard, and half of the pictures mixed by CutMix")
             }
-            ..FEW => (Preset::Standard.into(), "standard"),
-            // Of so many, each is seen a few times only: what blurs or turns them costs more than it teaches.
-            _ => (moving(), "by mirroring, and shifts by up to two whole pixels"),
-        };
-        self.config.augment = augment;
-        self.note("augment", name, format!("{} pictures", facts.parts.images));
+            _ => (Preset::Standard.into(), "standard"),
+        }
+    }
+
+    /// Whether parts of pictures are enlarged, as is stated or goes with what is chosen.
+    fn crops(&self, facts: &Facts, stated: &Stated) -> bool {
+        stated.augment.unwrap_or_else(|| self.changes(facts, stated).0).crops()
     }
 
     /// From how many sides pictures are looked at.
@@ -312,6 +329,15 @@ impl Recipe {
                 "each picture belongs to one group, and in most sets some labels are wrong",
             );
         }
+    }
+}
+
+/// How often each picture will be seen.
+fn seen(facts: &Facts, stated: &Stated) -> f64 {
+    match (stated.epochs, Time::of(facts, stated)) {
+        (Some(epochs), _) => epochs.into(),
+        (None, Some(time)) => time.seen(),
+        (None, None) => Length::Auto.epochs(facts.parts.images).unwrap_or(1).into(),
     }
 }
 

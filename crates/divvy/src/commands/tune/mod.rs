@@ -48,7 +48,8 @@ fn begun(args: TuneArgs, terminal: &mut Terminal) -> Result<Tuning> {
     let held = held(&args);
     let origin = if args.config.is_some() { Origin::File } else { Origin::Recipe };
     let last = minutes * TuneConfig::LAST_SHARE;
-    let (base, choices) = args.recipe.base(args.photos.as_deref(), args.config.as_deref(), Some(last))?;
+    let (base, choices) =
+        args.recipe.base(args.photos.as_deref(), args.config.as_deref(), Some(last), None)?;
     let is_open = |setting: &str| setting != "learning_rate" || args.lr.is_none();
     for choice in choices.iter().filter(|choice| !json && is_open(choice.setting)) {
         terminal.tell(choice);
