@@ -271,7 +271,8 @@ fn the_first_choice_suits_the_time_that_the_last_training_has() {
     // Too short to search in: what is looked at is said before.
     let (code, told, said) = say(&desk, &["tune", "photos", "--minutes", "0.001"]);
     assert_eq!(code, Some(2), "{said}");
-    assert!(told.contains("size 64: ") && told.contains("too seldom in the time"), "{told}");
+    assert!(told.contains("size 48: ") && told.contains("too seldom in the time"), "{told}");
+    assert!(told.contains("augment light: 1200 pictures, each seen once or so"), "{told}");
     assert!(said.contains("give more --minutes"), "{said}");
 }
 

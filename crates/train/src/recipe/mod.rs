@@ -229,8 +229,11 @@ impl Recipe {
     fn choose_changes(&mut self, facts: &Facts, stated: &Stated) {
         let (augment, name) = self.changes(facts, stated);
         self.config.augment = augment;
-        let times = seen(facts, stated).round();
-        self.note("augment", name, format!("{} pictures, each seen {times} times or so", facts.parts.images));
+        let times = match seen(facts, stated).round() {
+            ..=1.0 => "once".to_owned(),
+            times => format!("{times} times"),
+        };
+        self.note("augment", name, format!("{} pictures, each seen {times} or so", facts.parts.images));
     }
 
     /// The changes that suit so many pictures which are seen so often, in words too.
