@@ -256,9 +256,13 @@ mod tests {
         Facts { parts, side: Some(side), channels, mirrors: true, classes: 3, exclusive: true, machine }
     }
 
+    /// The recipe's choice where each picture is seen often: photos are learnt from at other sides than they are classified at.
+    fn base(facts: &Facts) -> TrainConfig {
+        Recipe::choose(facts, &Stated { epochs: Some(200), ..Stated::default() }).into_config()
+    }
+
     fn drawn(facts: &Facts, held: Held, seed: u64) -> Vec<TrainConfig> {
-        let base = Recipe::choose(facts, &Stated::default()).into_config();
-        let base = TrainConfig { seed, ..base };
+        let base = TrainConfig { seed, ..base(facts) };
         Space { base: &base, facts, held }.candidates(60)
     }
 
@@ -267,7 +271,7 @@ mod tests {
         let facts = facts(2000, 400);
         let candidates = drawn(&facts, Held::default(), 0);
         assert_eq!(candidates.len(), 60);
-        assert_eq!(candidates[0], Recipe::choose(&facts, &Stated::default()).into_config());
+        assert_eq!(candidates[0], base(&facts));
         for TrainConfig { architecture, size, start_size, end_size, augment, .. } in &candidates {
             let grows = architecture == "resnet9_photo";
             let end = if augment.crops() { size * 6 / 7 / 8 * 8 } else { *size };
