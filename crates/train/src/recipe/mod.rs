@@ -229,11 +229,12 @@ impl Recipe {
     fn choose_changes(&mut self, facts: &Facts, stated: &Stated) {
         let (augment, name) = self.changes(facts, stated);
         self.config.augment = augment;
-        let times = match seen(facts, stated).round() {
-            ..=1.0 => "once".to_owned(),
-            times => format!("{times} times"),
+        let seen = match seen(facts, stated).round() {
+            _ if !self.is_photo_network() => String::new(),
+            ..=1.0 => ", each seen once or so".to_owned(),
+            times => format!(", each seen {times} times or so"),
         };
-        self.note("augment", name, format!("{} pictures, each seen {times} or so", facts.parts.images));
+        self.note("augment", name, format!("{} pictures{seen}", facts.parts.images));
     }
 
     /// The changes that suit so many pictures which are seen so often, in words too.
@@ -335,7 +336,7 @@ impl Recipe {
     }
 }
 
-/// How often each picture will be seen.
+/// How often each picture will be seen, where they are photos and the network is the one for them.
 fn seen(facts: &Facts, stated: &Stated) -> f64 {
     match (stated.epochs, Time::of(facts, stated)) {
         (Some(epochs), _) => epochs.into(),

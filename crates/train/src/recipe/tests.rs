@@ -83,6 +83,14 @@ fn photos_that_are_seen_seldom_are_changed_lightly() {
     assert_eq!(changes(500, None, Some(0.5)), Preset::Light.into());
     assert_eq!(changes(500, None, Some(500.0)), mixing());
     assert_eq!(changes(32, Some(20), None), Preset::Standard.into(), "not measured of small pictures");
+    let told = |side| {
+        let recipe =
+            Recipe::choose(&facts(1000, Some(side)), &Stated { epochs: Some(20), ..Stated::default() });
+        let line = recipe.choices.iter().find(|choice| choice.setting == "augment");
+        line.map(ToString::to_string)
+    };
+    assert_eq!(told(500).as_deref(), Some("augment light: 1000 pictures, each seen 20 times or so"));
+    assert_eq!(told(32).as_deref(), Some("augment standard: 1000 pictures"));
 }
 
 #[test]
