@@ -281,10 +281,12 @@ impl Course {
         self.ending
     }
 
-    /// The epochs that were done before the first step that is known, and after the last.
+    /// The epochs that were done before the first step or epoch that is known, and after the last step.
     pub fn span(&self) -> Option<(f64, f64)> {
         let (first, last) = (self.stretches.first()?, self.latest?);
-        Some(((first.mean(first.at) - 1e-9).max(0.0).floor(), last.at()))
+        let before_step = (first.mean(first.at) - 1e-9).max(0.0).floor();
+        let before = self.epochs.first().map(|record| f64::from(record.epoch) - 1.0);
+        Some((before.map_or(before_step, |before| before.min(before_step)), last.at()))
     }
 
     /// The training loss: epochs done, and the mean of some steps around them. 96 points at the most.
@@ -485,6 +487,8 @@ mod tests {
         let course = Course::of(&[step(3, 6, 7.0), epoch(3, 0.9)]);
         assert_eq!(course.training_losses().collect::<Vec<_>>(), [(2.6, 7.0)]);
         assert_eq!(course.span(), Some((2.0, 2.6)));
+        // Of short epochs not every one has a step on record.
+        assert_eq!(Course::of(&[epoch(1, 0.5), epoch(2, 0.8), step(3, 6, 7.0)]).span(), Some((0.0, 2.6)));
         assert_eq!(course.values().collect::<Vec<_>>(), [(3.0, 0.9)]);
     }
 }
