@@ -27,7 +27,9 @@ pub(crate) struct KeptModels<'a> {
     record: Record,
     /// Those that could not be written yet, and where they go.
     unsaved: Vec<(PathBuf, Arc<Model>)>,
-    saved: Safekeeping<'a>,
+    /// What says that the run's folder is this process's.
+    lock: &'a RunLock,
+    saved: Safekeeping,
 }
 
 impl<'a> KeptModels<'a> {
@@ -40,8 +42,8 @@ impl<'a> KeptModels<'a> {
         record: Record,
         lock: &'a RunLock,
     ) -> Self {
-        let saved = Safekeeping::of(&run, lock);
-        Self { run, classes, preprocess, views, record, unsaved: Vec::new(), saved }
+        let saved = Safekeeping::of(&run);
+        Self { run, classes, preprocess, views, record, unsaved: Vec::new(), lock, saved }
     }
 
     /// Keeps the network of `engine` as it is, its probabilities calibrated and for the stated shares of groups, as the model of that epoch, in these files. What keeps it from being saved, unless one
@@ -88,7 +90,7 @@ impl<'a> KeptModels<'a> {
     /// [`TrainError::RunBusy`] where another process has taken the folder's place; [`TrainError::Write`] and [`ModelError::Write`] of the first that
     /// cannot be written, which is held on.
     pub(crate) fn save(&mut self) -> Result<(), TrainError> {
-        self.saved.stay()?;
+        self.lock.hold()?;
         let mut result = self.saved.put_back();
         self.unsaved.retain(|(file, model)| {
             let this = save(model, file, &mut self.saved);
@@ -128,9 +130,7 @@ impl<'a> KeptModels<'a> {
     /// Holds no model of an epoch that is none of the best any more.
     pub(crate) fn let_go(&mut self, best: &[Judged]) {
         let run = &self.run;
-        self.unsaved.retain(|(file, _)| {
-            !run.is_epoch(file) || best.iter().any(|kept| run.epoch(kept.epoch) == *file)
-        });
+        self.unsaved.retain(|(file, _)| !is_of_another(run, best, file));
     }
 
     /// Takes away the files of epochs that are none of the best any more. A training that goes on from an older checkpoint may want them, so
@@ -140,12 +140,16 @@ impl<'a> KeptModels<'a> {
             return;
         }
         let run = &self.run;
-        let goes = |file: &Path| run.is_epoch(file) && !best.iter().any(|kept| run.epoch(kept.epoch) == file);
-        self.saved.let_go(goes);
-        for file in run.epochs().into_iter().filter(|file| goes(file)) {
+        self.saved.let_go(|file| is_of_another(run, best, file));
+        for file in run.epochs().into_iter().filter(|file| is_of_another(run, best, file)) {
             let _ = fs::remove_file(file);
         }
     }
+}
+
+/// Whether a file is the model of an epoch that is none of the best.
+fn is_of_another(run: &RunFolder, best: &[Judged], file: &Path) -> bool {
+    run.is_epoch(file) && !best.iter().any(|kept| run.epoch(kept.epoch) == file)
 }
 
 /// Saves a model and holds its file.

@@ -4,9 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use divvy_data::{DataError, write_atomically};
-
 use crate::error::TrainError;
+use crate::safekeeping::write_again;
 
 /// The file of a run's events. A line is written at once, so that others can follow; what cannot be written is kept, and written before
 /// the next line that can. A file that was deleted is still open, and is put back when its lines must be on the disk.
@@ -80,13 +79,10 @@ impl Log {
 
     /// Writes to a file of the same lines from here on.
     fn put_back(&mut self) -> io::Result<()> {
-        let mut lines = Vec::new();
-        self.file.rewind()?;
-        let read = self.file.read_to_end(&mut lines);
+        let written = write_again(&self.path, &mut self.file);
         // Where the next line goes, if it is to be this file still.
         self.file.seek(SeekFrom::End(0))?;
-        read?;
-        write_atomically(&self.path, |to| to.write_all(&lines)).map_err(DataError::into_io)?;
+        written?;
         (self.file, self.written) = open_cut(&self.path, self.written).inspect_err(|_| {
             // It is tried again where there is none.
             let _ = fs::remove_file(&self.path);

@@ -44,8 +44,9 @@ pub(crate) fn validate(
         }
     }
     let calibration = gathered.calibrate(engine.network())?;
-    let answers = gathered.answers(dataset.classes());
-    let score = gathered.score(dataset.classes(), metric)?;
+    let predictions = gathered.predictions();
+    let answers = gathered.answers(dataset.classes(), &predictions);
+    let score = gathered.score(dataset.classes(), &predictions, metric)?;
     Ok(Validated { score, answers, calibration })
 }
 
@@ -92,17 +93,22 @@ impl<'a> Gathered<'a> {
         Ok(Some(calibration))
     }
 
+    /// What is said of each picture.
+    fn predictions(&self) -> Vec<Prediction> {
+        let rows = self.logits.chunks_exact(self.head.units());
+        rows.map(|row| Prediction::from_logits(&self.head, row)).collect()
+    }
+
     /// What each picture belongs to beside what it is given, counted by classes.
-    fn answers(&self, classes: &[String]) -> Answers {
+    fn answers(&self, classes: &[String], predictions: &[Prediction]) -> Answers {
         let none = || vec![0; classes.len()];
         let mut answers = Answers { wanted: none(), given: none(), right: none() };
-        for (row, label) in self.logits.chunks_exact(self.head.units()).zip(&self.labels) {
-            let given = Prediction::from_logits(&self.head, row).chosen;
+        for (Prediction { chosen: given, .. }, label) in predictions.iter().zip(&self.labels) {
             let wanted = label.indices();
             for &class in wanted {
                 answers.wanted[class] += 1;
             }
-            for class in given {
+            for &class in given {
                 answers.given[class] += 1;
                 answers.right[class] += usize::from(wanted.contains(&class));
             }
@@ -111,14 +117,17 @@ impl<'a> Gathered<'a> {
     }
 
     /// A loss that is not finite comes alone: there is nothing to measure then. The metric is computed by the report that `evaluate` prints, so that both mean the same.
-    fn score(&self, classes: &[String], metric: Metric) -> Result<Score, TrainError> {
+    fn score(
+        &self,
+        classes: &[String],
+        predictions: &[Prediction],
+        metric: Metric,
+    ) -> Result<Score, TrainError> {
         let loss = self.losses / self.labels.len() as f64;
         if !loss.is_finite() {
             return Ok(Score { loss, metric, value: 0.0 });
         }
-        let rows = self.logits.chunks_exact(self.head.units());
-        let predictions: Vec<_> = rows.map(|row| Prediction::from_logits(&self.head, row)).collect();
-        let report = report(&self.head, classes, &self.labels, &predictions, None)?;
+        let report = report(&self.head, classes, &self.labels, predictions, None)?;
         Ok(Score { loss, metric, value: value(&report, metric) })
     }
 }

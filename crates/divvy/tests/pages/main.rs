@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use browser::{Browser, Key, Look};
-use common::{Desk, program};
+use common::{Desk, SMALL, program};
 use serde_json::{Value, json};
 
 /// A name as long as people give to folders, which nothing can break.
@@ -229,8 +229,7 @@ struct Endless(Child);
 impl Endless {
     /// Begins it in `run`, and waits for its page.
     fn start(desk: &Desk) -> Self {
-        // What the network is lies beside the photos.
-        desk.train("photos", "short", &["--epochs", "1"]).assert().success();
+        desk.write("small.toml", SMALL);
         let words = "train photos --out run --arch small.toml --size 16 --batch 16 --epochs 1000000 --quiet";
         let mut command = Command::new(program());
         command.args(words.split(' ')).current_dir(desk.path("")).stdin(Stdio::null());
