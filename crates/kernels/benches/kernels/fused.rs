@@ -81,7 +81,7 @@ fn norm_residual_relu_backward(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) 
     let (mut dgamma, mut dbeta) = (channels.ones.clone(), channels.ones.clone());
     bencher.counter(bytes(8 * x.len())).bench_local(|| {
         let output = Some((Rectifier::Relu, NormOutput::Kept(&y)));
-        let operands = NormBackward { x: &x, dy: &dy, output, input: None };
+        let operands = NormBackward { x: &x, dy: Some(&dy), output, input: None };
         let dresidual = Some(&mut dresidual[..]);
         let gradients = NormGradients { dx: &mut dx, dresidual, dgamma: &mut dgamma, dbeta: &mut dbeta };
         batch_norm_gradients(&CPU, &shape, &channels.norm(), &operands, gradients, &mut scratch);
@@ -96,7 +96,7 @@ fn norm_relu_backward(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
     let (mut dgamma, mut dbeta) = (channels.ones.clone(), channels.ones.clone());
     bencher.counter(bytes(5 * x.len())).bench_local(|| {
         let output = Some((Rectifier::Relu, NormOutput::FromInput));
-        let operands = NormBackward { x: &x, dy: &dy, output, input: None };
+        let operands = NormBackward { x: &x, dy: Some(&dy), output, input: None };
         let gradients =
             NormGradients { dx: &mut dx, dresidual: None, dgamma: &mut dgamma, dbeta: &mut dbeta };
         batch_norm_gradients(&CPU, &shape, &channels.norm(), &operands, gradients, &mut scratch);

@@ -101,7 +101,7 @@ fn norm_backward(bencher: Bencher<'_, '_>, map: &Case<PoolShape>) {
     let (mut dgamma, mut dbeta) = (channel(), channel());
     bencher.counter(bytes(3 * x.len())).bench_local(|| {
         let norm = Normalisation { mean: &mean, invstd: &invstd, gamma: Some(&gamma), beta: None };
-        let operands = NormBackward { x: &x, dy: &dy, output: None, input: None };
+        let operands = NormBackward { x: &x, dy: Some(&dy), output: None, input: None };
         let gradients =
             NormGradients { dx: &mut dx, dresidual: None, dgamma: &mut dgamma, dbeta: &mut dbeta };
         batch_norm_gradients(&CPU, &shape, &norm, &operands, gradients, &mut scratch);

@@ -3,6 +3,7 @@
 use super::{Grid, PANEL, Piece, in_vectors};
 use crate::Cpu;
 use crate::simd::{Kernel, Simd};
+use crate::team::Order;
 
 /// A fold of `IN` elements at a time into `OUT` numbers of each column, given `P` numbers of the column.
 pub(crate) trait Fold<const IN: usize, const P: usize, const OUT: usize>: Copy + Sync {
@@ -50,7 +51,7 @@ pub(crate) fn column_sums<'a, const IN: usize, const P: usize, const OUT: usize,
     let needed = column_sums_scratch(grid, OUT);
     assert!(scratch.len() >= needed, "scratch of {} numbers where {needed} are needed", scratch.len());
     let partial = &mut scratch[..needed];
-    cpu.team().for_chunks(partial, OUT * grid.width(), |index, partial| {
+    cpu.team().for_chunks_in(Order::LastToFirst, partial, OUT * grid.width(), |index, partial| {
         let piece = grid.piece(index);
         let pattern = piece.pattern(&of_channel);
         let mut sums = partial.chunks_exact_mut(grid.width());

@@ -4,10 +4,20 @@ use super::{Grid, Piece};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::simd::{Kernel, Simd};
+use crate::team::Order;
 
 /// A function of `IN` elements and of `P` numbers of their channel, that gives `OUT` numbers.
 pub(crate) trait OfChannel<const IN: usize, const P: usize, const OUT: usize>: Copy + Sync {
     fn apply<S: Simd>(self, simd: S, x: [S::V; IN], of_channel: [S::V; P]) -> [S::V; OUT];
+}
+
+/// What a function is applied to.
+#[derive(Clone, Copy)]
+pub(crate) enum Input<'a> {
+    /// These elements.
+    Slice(&'a [f32]),
+    /// What lies in the first output, which is written over.
+    Output,
 }
 
 /// Sets each element of `outputs` to what `f` makes of the elements of `inputs` at the same place and of the numbers that
@@ -17,30 +27,36 @@ pub(crate) trait OfChannel<const IN: usize, const P: usize, const OUT: usize>: C
 /// When a slice is not as long as the matrix.
 pub(crate) fn map_channels<const IN: usize, const P: usize, const OUT: usize, F: OfChannel<IN, P, OUT>>(
     cpu: &Cpu,
+    order: Order,
     grid: Grid,
     f: F,
     of_channel: impl Fn(usize) -> [f32; P] + Sync,
-    inputs: [&[f32]; IN],
+    inputs: [Input<'_>; IN],
     outputs: [&mut [f32]; OUT],
 ) {
-    assert!(inputs.iter().all(|x| x.len() == grid.len()), "inputs of {} elements", grid.len());
+    let fits = |input: &Input<'_>| !matches!(input, Input::Slice(x) if x.len() != grid.len());
+    assert!(inputs.iter().all(fits), "inputs of {} elements", grid.len());
     assert!(outputs.iter().all(|y| y.len() == grid.len()), "outputs of {} elements", grid.len());
     let outputs = outputs.map(Disjoint::new);
-    cpu.team().run(grid.pieces(), |_, index| {
+    cpu.team().run_in(order, grid.pieces(), |_, index| {
         let piece = grid.piece(index);
         let pattern = piece.pattern(&of_channel);
+        let outputs = outputs.each_ref().map(|y| y.pointer(piece.extent()));
         cpu.isa().call(MapPiece {
             f,
             piece,
             of_column: pattern.each_ref().map(|columns| columns.as_ptr()),
-            inputs: inputs.map(|x| x[piece.extent()].as_ptr()),
-            outputs: outputs.each_ref().map(|y| y.pointer(piece.extent())),
+            inputs: inputs.map(|input| match input {
+                Input::Slice(x) => x[piece.extent()].as_ptr(),
+                Input::Output => outputs[0].cast_const(),
+            }),
+            outputs,
         });
     });
 }
 
 /// One piece: `of_column` points to a number of each column, `inputs` and `outputs` to the piece's first element. No
-/// other task has the piece's elements of `outputs`.
+/// other task has the piece's elements of `outputs`; an input may be an output, since each element is read before it is written.
 struct MapPiece<F, const IN: usize, const P: usize, const OUT: usize> {
     f: F,
     piece: Piece,

@@ -9,7 +9,7 @@ mod map;
 mod moments;
 
 pub(crate) use fold::{Fold, Sum, Totals, column_sums, column_sums_scratch, fold_piece, load_each};
-pub(crate) use map::{OfChannel, map_channels};
+pub(crate) use map::{Input, OfChannel, map_channels};
 pub(crate) use moments::{MOMENTS, column_moments};
 
 use crate::elementwise::CHUNK;

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::Cpu;
 use crate::disjoint::Disjoint;
+use crate::team::Order;
 
 /// Parts of a batch to aim at: fewer than there are tasks elsewhere, since each has a copy of the gradient to clear and to add.
 pub(super) const PARTS: usize = 16;
@@ -84,7 +85,7 @@ impl Partials {
     fn write(self, cpu: &Cpu, copies: &mut [f32], scratch: &mut [f32], write: impl Fn(Partial<'_>) + Sync) {
         let (copies, scratch) = (Disjoint::new(copies), Disjoint::new(scratch));
         let tasks = self.tasks();
-        cpu.team().run(self.parts * tasks, |member, task| {
+        cpu.team().run_in(Order::LastToFirst, self.parts * tasks, |member, task| {
             let (part, first) = (task / tasks, task % tasks * self.panels_at_once);
             let panels = first..self.panels.min(first + self.panels_at_once);
             let place = |panel: usize| (part * self.panels + panel) * self.panel_len;

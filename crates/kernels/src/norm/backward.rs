@@ -1,9 +1,10 @@
 //! Batch normalisation, backward.
 
 use super::{NormShape, Normalisation, Normalise, assert_per_channel};
-use crate::columns::{Fold, Grid, OfChannel, Totals, column_sums, map_channels};
+use crate::columns::{Fold, Grid, Input, OfChannel, Totals, column_sums, map_channels};
 use crate::rectifier::Bounds;
 use crate::simd::Simd;
+use crate::team::Order;
 use crate::{Cpu, Rectifier};
 
 /// What the backward pass of [`batch_norm_apply`](crate::batch_norm_apply) reads besides its parameters and statistics.
@@ -11,8 +12,9 @@ use crate::{Cpu, Rectifier};
 pub struct NormBackward<'a> {
     /// The input of the forward pass.
     pub x: &'a [f32],
-    /// The loss's gradient to the output, after the activation if there was one.
-    pub dy: &'a [f32],
+    /// The loss's gradient to the output, after the activation if there was one; none where that lies in
+    /// [`NormGradients::dx`], which is written over it.
+    pub dy: Option<&'a [f32]>,
     /// The activation of the forward pass, and what it passed.
     pub output: Option<(Rectifier, NormOutput<'a>)>,
     /// The activation that made `x`: the gradient is then that to what went into it.
@@ -65,18 +67,21 @@ pub fn batch_norm_gradients(
     let NormGradients { dx, dresidual, dgamma, dbeta } = gradients;
     assert_per_channel(shape.channels, &[dgamma, dbeta]);
     let grid = shape.grid();
-    let totals = sums(cpu, grid, norm, operands, scratch);
+    let totals = sums(cpu, grid, norm, [operands.x, operands.dy.unwrap_or(dx)], operands.output, scratch);
     totals.for_each(|channel, [sum, product]| {
         dbeta[channel] = sum as f32;
         dgamma[channel] = (product * f64::from(norm.invstd[channel])) as f32;
     });
     let of_channel = |channel| norm.backward_of_channel(channel, shape.rows, dgamma[channel], dbeta[channel]);
     let NormBackward { x, dy, output, input } = *operands;
+    let [x, dy] = [Input::Slice(x), dy.map_or(Input::Output, Input::Slice)];
     let inner = NormaliseBackward { input: Bounds::of(input) };
+    // The sums ended with the first.
+    let order = Order::FirstToLast;
     match output {
         None => {
             assert!(dresidual.is_none(), "without an activation, the residual's gradient is the output's");
-            map_channels(cpu, grid, inner, of_channel, [x, dy], [dx]);
+            map_channels(cpu, order, grid, inner, of_channel, [x, dy], [dx]);
         }
         Some((activation, NormOutput::FromInput)) => {
             assert!(dresidual.is_none(), "with a residual, the output does not follow from the input");
@@ -85,14 +90,15 @@ pub fn batch_norm_gradients(
                 let [mean, scale, mean_dy, slope] = of_channel(channel);
                 [mean, scale, mean_dy, slope, norm.affine().shift(channel)]
             };
-            map_channels(cpu, grid, masked, of_channel, [x, dy], [dx]);
+            map_channels(cpu, order, grid, masked, of_channel, [x, dy], [dx]);
         }
         Some((activation, NormOutput::Kept(y))) => {
             let masked = Masked { output: Bounds::of(Some(activation)), inner };
+            let y = Input::Slice(y);
             match dresidual {
-                None => map_channels(cpu, grid, masked, of_channel, [x, dy, y], [dx]),
+                None => map_channels(cpu, order, grid, masked, of_channel, [x, dy, y], [dx]),
                 Some(dresidual) => {
-                    map_channels(cpu, grid, masked, of_channel, [x, dy, y], [dx, dresidual]);
+                    map_channels(cpu, order, grid, masked, of_channel, [x, dy, y], [dx, dresidual]);
                 }
             }
         }
@@ -104,10 +110,10 @@ fn sums<'a>(
     cpu: &Cpu,
     grid: Grid,
     norm: &Normalisation<'_>,
-    operands: &NormBackward<'_>,
+    [x, dy]: [&[f32]; 2],
+    output: Option<(Rectifier, NormOutput<'_>)>,
     scratch: &'a mut [f32],
 ) -> Totals<'a, 2> {
-    let NormBackward { x, dy, output, .. } = *operands;
     let mean = |channel: usize| [norm.mean[channel]];
     let inner = Correlation;
     match output {

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use crate::disjoint::Disjoint;
 use crate::flush::FlushDenormals;
 
+pub(crate) use shares::Order;
 use shares::Shares;
 
 /// How often a thread looks for work without a pause: some 50 microseconds, more than what lies between two kernels.
@@ -84,6 +85,7 @@ impl State {
 #[derive(Clone, Copy)]
 struct Job {
     work: *const (dyn Fn(usize, usize) + Sync),
+    order: Order,
 }
 
 // SAFETY: `job` is written only by the thread that holds `turn`, while the last run is closed and has no members, and read only
@@ -129,11 +131,20 @@ impl Team {
     /// `member` is below [`Team::threads`] and differs between calls that run at the same time, so it can choose a part
     /// of some scratch. A panic in a task reaches the caller after all members have stopped.
     pub fn run(&self, tasks: usize, work: impl Fn(usize, usize) + Sync) {
+        self.run_in(Order::FirstToLast, tasks, work);
+    }
+
+    /// The same, where each member goes through its tasks in that order.
+    pub(crate) fn run_in(&self, order: Order, tasks: usize, work: impl Fn(usize, usize) + Sync) {
         let _flush = FlushDenormals::new();
         let shared = u32::try_from(tasks).ok().filter(|&tasks| tasks > 1 && self.threads() > 1);
         let Some(tasks) = shared else {
             // A member index of 0 is free to use when nothing else runs; inside a task the kernel has scratch of its own.
-            (0..tasks).for_each(|task| work(0, task));
+            let in_order = |task: usize| match order {
+                Order::FirstToLast => task,
+                Order::LastToFirst => tasks - 1 - task,
+            };
+            (0..tasks).for_each(|task| work(0, in_order(task)));
             return;
         };
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -141,7 +152,7 @@ impl Team {
         // SAFETY: only the lifetime changes. The run is closed, and its members awaited, before this function returns (even
         // when a task panics), so no helper calls `work` after it is gone.
         let work: *const (dyn Fn(usize, usize) + Sync) = unsafe { std::mem::transmute(work) };
-        let job = Job { work };
+        let job = Job { work, order };
         self.shared.shares.deal(tasks);
         self.open(job);
         let outcome = catch_unwind(AssertUnwindSafe(|| self.shared.work_through(job, 0)));
@@ -160,9 +171,20 @@ impl Team {
         len: usize,
         work: impl Fn(usize, &mut [T]) + Sync,
     ) {
+        self.for_chunks_in(Order::FirstToLast, out, len, work);
+    }
+
+    /// The same, where each member goes through its pieces in that order.
+    pub(crate) fn for_chunks_in<T: Send>(
+        &self,
+        order: Order,
+        out: &mut [T],
+        len: usize,
+        work: impl Fn(usize, &mut [T]) + Sync,
+    ) {
         let total = out.len();
         let out = Disjoint::new(out);
-        self.run(total.div_ceil(len.max(1)), |_, task| {
+        self.run_in(order, total.div_ceil(len.max(1)), |_, task| {
             let start = task * len;
             // SAFETY: each task is run once and has a range of its own.
             work(task, unsafe { out.part(start..total.min(start + len)) });
@@ -285,7 +307,7 @@ impl Shared {
         let _reset = ResetInTask;
         // SAFETY: the closure lives until `run` returns, which waits for every member to leave this function.
         let work = unsafe { &*job.work };
-        while let Some(task) = self.shares.take(member) {
+        while let Some(task) = self.shares.take(member, job.order) {
             work(member, task as usize);
         }
     }
@@ -332,17 +354,29 @@ mod tests {
     fn every_task_runs_once_on_any_number_of_threads() {
         for threads in [1, 2, 3, 5] {
             let team = Team::new(threads);
-            for tasks in [0, 1, 2, 7, 64, 1000] {
+            let orders = [Order::FirstToLast, Order::LastToFirst];
+            for (tasks, order) in
+                [0, 1, 2, 7, 64, 1000].into_iter().flat_map(|n| orders.map(|order| (n, order)))
+            {
                 let counts: Vec<AtomicU32> = (0..tasks).map(|_| AtomicU32::new(0)).collect();
-                team.run(tasks, |member, task| {
+                team.run_in(order, tasks, |member, task| {
                     assert!(member < threads);
                     counts[task].fetch_add(1, Ordering::Relaxed);
                 });
                 assert!(
                     counts.iter().all(|c| c.load(Ordering::Relaxed) == 1),
-                    "{threads} threads, {tasks} tasks"
+                    "{threads} threads, {tasks} tasks, {order:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn one_thread_goes_through_tasks_in_the_order_asked_for() {
+        for (order, expected) in [(Order::FirstToLast, [0, 1, 2, 3]), (Order::LastToFirst, [3, 2, 1, 0])] {
+            let tasks = Mutex::new(Vec::new());
+            Team::new(1).run_in(order, 4, |_, task| tasks.lock().unwrap().push(task));
+            assert_eq!(tasks.into_inner().unwrap(), expected);
         }
     }
 

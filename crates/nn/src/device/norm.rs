@@ -88,7 +88,8 @@ impl Memory<'_, '_> {
                 dx,
             } => {
                 let kept = output.and_then(|(_, y)| y);
-                let reads = [Some(x), kept, Some(dy), Some(mean), Some(invstd)].map(|id| self.part(id));
+                let apart = Some(dy).filter(|dy| self.part(Some(*dy)) != self.part(Some(dx)));
+                let reads = [Some(x), kept, apart, Some(mean), Some(invstd)].map(|id| self.part(id));
                 let writes = [Some(dgamma), Some(dbeta), dresidual, Some(dx)].map(|id| self.part(id));
                 let ([x, y, dy, mean, invstd], [of_gamma, of_beta, of_residual, dx]) =
                     parts(self.arena, reads, writes);
@@ -102,7 +103,7 @@ impl Memory<'_, '_> {
                     dgamma: of_gamma,
                     dbeta: of_beta,
                 };
-                let operands = NormBackward { x, dy, output, input };
+                let operands = NormBackward { x, dy: apart.map(|_| dy), output, input };
                 kernels::batch_norm_gradients(self.cpu, shape, &norm, &operands, gradients, self.scratch);
                 self.keep_gradients(affine, dgamma, dbeta);
             }

@@ -10,6 +10,7 @@ pub(crate) mod lower;
 mod moments;
 pub(crate) mod op;
 pub(crate) mod place;
+mod storage;
 pub(crate) mod tiling;
 
 use std::ops::Range;
@@ -30,9 +31,9 @@ use crate::head::{Logits, Loss};
 use crate::network::Network;
 use crate::optimizer::Optimizer;
 use crate::parameters::{ParameterId, ParameterTable};
-use lower::{BufferSpec, Lowering, Value};
+use lower::{Lowering, Value};
 use moments::gather_moments;
-use place::{Interval, place};
+use storage::lay_out;
 use tiling::Tiling;
 
 /// What a plan is for.
@@ -252,7 +253,7 @@ impl Plan {
         let Lowering { ops: steps, buffers, .. } = lowering;
         let bands = mode == Mode::Infer && options.fused;
         let chains = if bands { chains(&steps, &buffers) } else { Vec::new() };
-        let (buffers, arena_len) = place(&intervals(&steps, &buffers, &chains));
+        let (buffers, arena_len) = lay_out(&steps, &buffers, &chains);
         let names = network.graph().nodes().iter().map(|node| node.name.clone()).collect();
         let ends = Ends { images, logits, loss, explained };
         let is_loss = |step: &Step| matches!(step.op, Op::Loss { .. });
@@ -296,7 +297,7 @@ impl Plan {
         let output = layer.lower(&mut lowering, &inputs).expect("a layer that is not the input").buffer;
         lowering.buffers[output.0].external = true;
         let Lowering { ops: steps, buffers, .. } = lowering;
-        let (buffers, arena_len) = place(&intervals(&steps, &buffers, &[]));
+        let (buffers, arena_len) = lay_out(&steps, &buffers, &[]);
         let inputs: Vec<BufferId> = inputs.into_iter().map(|value| value.buffer).collect();
         let ends = Ends { images: inputs[0], logits: output, loss: None, explained: None };
         let names = vec![graph.node(id).name.clone()];
@@ -518,23 +519,4 @@ fn choose_algorithms(
         }
         lowering.ops.push(step);
     }
-}
-
-/// The time during which each buffer's content matters. The operations of a chain are run all at once.
-fn intervals(steps: &[Step], buffers: &[BufferSpec], chains: &[Chained]) -> Vec<Interval> {
-    let at_once =
-        |time: usize| chains.iter().map(|chained| &chained.steps).find(|steps| steps.contains(&time));
-    let mut intervals: Vec<_> =
-        buffers.iter().map(|buffer| Interval { first: usize::MAX, last: 0, len: buffer.len }).collect();
-    for (time, step) in steps.iter().enumerate() {
-        let (first, last) = at_once(time).map_or((time, time), |steps| (steps.start, steps.end - 1));
-        for id in step.op.operands().all() {
-            let it = &mut intervals[id.0];
-            (it.first, it.last) = (it.first.min(first), it.last.max(last));
-        }
-    }
-    for (it, buffer) in intervals.iter_mut().zip(buffers).filter(|(_, buffer)| buffer.external) {
-        *it = Interval { first: 0, last: steps.len(), len: buffer.len };
-    }
-    intervals
 }

@@ -11,6 +11,11 @@ pub(crate) struct Interval {
 }
 
 impl Interval {
+    /// That of a buffer which no operation touches.
+    pub(super) fn never(len: usize) -> Self {
+        Self { first: usize::MAX, last: 0, len }
+    }
+
     fn meets(&self, other: &Self) -> bool {
         self.first <= other.last && other.first <= self.last
     }

@@ -62,10 +62,19 @@ fn assert_train(shape: NormShape, x: &[f32]) {
     );
 }
 
+/// The gradient to the output as the kernel is given it: none where `dx` is to be written over it.
+fn given<'a>(dy: &'a [f32], in_place: bool, dx: &mut [f32]) -> Option<&'a [f32]> {
+    if in_place {
+        dx.copy_from_slice(dy);
+    }
+    Some(dy).filter(|_| !in_place)
+}
+
 fn backward(
     shape: NormShape,
     x: &[f32],
     dy: &[f32],
+    in_place: bool,
     gamma: Option<&[f32]>,
     mean: &[f32],
     invstd: &[f32],
@@ -76,7 +85,7 @@ fn backward(
             let (dx, out) = out.split_at_mut(shape.len());
             let (dgamma, dbeta) = out.split_at_mut(shape.channels);
             let norm = Normalisation { mean, invstd, gamma, beta: None };
-            let operands = NormBackward { x, dy, output: None, input: None };
+            let operands = NormBackward { x, dy: given(dy, in_place, dx), output: None, input: None };
             let gradients = NormGradients { dx, dresidual: None, dgamma, dbeta };
             batch_norm_gradients(cpu, &shape, &norm, &operands, gradients, scratch);
         },
@@ -97,8 +106,10 @@ fn assert_backward(shape: NormShape) {
     sizes.extend((0..shape.channels).map(|c| shape.rows as f64 * of_channel(c)));
     sizes.extend(vec![shape.rows as f64; shape.channels]);
     let truth = [dx, dgamma, dbeta].concat();
-    let outputs = backward(shape, &x, &dy, Some(&gamma), &mean, &invstd);
-    assert_sums(&format!("batch norm backward of {shape:?}"), &outputs, &truth, &sizes);
+    for in_place in [false, true] {
+        let outputs = backward(shape, &x, &dy, in_place, Some(&gamma), &mean, &invstd);
+        assert_sums(&format!("batch norm backward of {shape:?}"), &outputs, &truth, &sizes);
+    }
 }
 
 /// Shapes of one and of several pieces, with long rows and without, with several panels.
@@ -169,8 +180,8 @@ fn no_scale_is_one_and_no_shift_is_zero() {
     let (x, dy) = (batch(shape, 1), numbers(shape.len(), 2));
     let (ones, zeros) = ([1.0; 3], [0.0; 3]);
     assert_eq!(train(shape, &x, None, None), train(shape, &x, Some(&ones), Some(&zeros)));
-    let without = backward(shape, &x, &dy, None, &zeros, &ones);
-    assert_eq!(without, backward(shape, &x, &dy, Some(&ones), &zeros, &ones));
+    let without = backward(shape, &x, &dy, false, None, &zeros, &ones);
+    assert_eq!(without, backward(shape, &x, &dy, false, Some(&ones), &zeros, &ones));
     let infer = |gamma, beta| {
         on_every_cpu(
             |_| (shape.len(), 0),

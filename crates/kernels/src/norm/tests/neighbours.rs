@@ -78,7 +78,9 @@ fn assert_backward(shape: NormShape, activation: Option<Rectifier>, input: Optio
         vec![shape.rows as f64; shape.channels],
     ]
     .concat();
-    for with_residual in [false, activation.is_some()] {
+    for (with_residual, in_place) in
+        [(false, false), (activation.is_some(), false), (activation.is_some(), true)]
+    {
         let outputs = on_every_cpu(
             |_| (2 * shape.len() + 2 * shape.channels, shape.backward_scratch()),
             |cpu, out, scratch| {
@@ -87,7 +89,7 @@ fn assert_backward(shape: NormShape, activation: Option<Rectifier>, input: Optio
                 let (dgamma, dbeta) = out.split_at_mut(shape.channels);
                 dresidual.fill(0.0);
                 let output = activation.map(|activation| (activation, NormOutput::Kept(&y)));
-                let operands = NormBackward { x: &x, dy: &dy, output, input };
+                let operands = NormBackward { x: &x, dy: given(&dy, in_place, dx), output, input };
                 let dresidual = with_residual.then_some(dresidual);
                 let gradients = NormGradients { dx, dresidual, dgamma, dbeta };
                 batch_norm_gradients(cpu, &shape, &channels.norm(), &operands, gradients, scratch);
@@ -101,13 +103,14 @@ fn assert_backward(shape: NormShape, activation: Option<Rectifier>, input: Optio
     }
 }
 
-/// The gradients of a forward pass without a residual: dx, dgamma and dbeta, with the output read and with it made again.
+/// The gradients of a forward pass without a residual: dx, dgamma and dbeta, with the output read and with it made again, and with dx
+/// written over dy or beside it.
 fn backward_of_plain(
     shape: NormShape,
     x: &[f32],
     channels: &Channels,
     activation: Rectifier,
-    keep: bool,
+    (keep, in_place): (bool, bool),
 ) -> Outputs {
     let dy = numbers(shape.len(), 2);
     on_every_cpu(
@@ -118,12 +121,20 @@ fn backward_of_plain(
             let (dx, out) = out.split_at_mut(shape.len());
             let (dgamma, dbeta) = out.split_at_mut(shape.channels);
             let kept = if keep { NormOutput::Kept(&y) } else { NormOutput::FromInput };
-            let operands = NormBackward { x, dy: &dy, output: Some((activation, kept)), input: None };
+            let operands = NormBackward {
+                x,
+                dy: given(&dy, in_place, dx),
+                output: Some((activation, kept)),
+                input: None,
+            };
             let gradients = NormGradients { dx, dresidual: None, dgamma, dbeta };
             batch_norm_gradients(cpu, &shape, &channels.norm(), &operands, gradients, scratch);
         },
     )
 }
+
+/// Whether the output is kept, and whether the gradient is written over the one before.
+const WAYS: [(bool, bool); 4] = [(true, false), (false, false), (true, true), (false, true)];
 
 /// What is made again passes the same gradients, to the bit, as what was kept, also where the activation's bounds are met exactly
 /// and where there are numbers that are none.
@@ -131,9 +142,10 @@ fn assert_made_again(shape: NormShape) {
     let mut x = batch(shape, 1);
     let channels = Channels::of(shape, &x);
     for activation in [Rectifier::Relu, Rectifier::Relu6] {
-        let [kept, again] =
-            [true, false].map(|keep| backward_of_plain(shape, &x, &channels, activation, keep));
+        let [kept, again, over, over_again] =
+            WAYS.map(|way| backward_of_plain(shape, &x, &channels, activation, way));
         assert_eq!(kept, again, "{activation:?} after batch norm of {shape:?}");
+        assert!(kept == over && kept == over_again, "in place, {activation:?} after batch norm of {shape:?}");
     }
     let Channels([mean, invstd, gamma, beta]) = channels;
     let bounds = [0.0, 6.0, 3.0].iter().cycle().copied();
@@ -146,9 +158,12 @@ fn assert_made_again(shape: NormShape) {
         outputs.iter().map(|(_, out)| out.iter().map(|x| x.to_bits()).collect()).collect()
     };
     for activation in [Rectifier::Relu, Rectifier::Relu6] {
-        let [kept, again] =
-            [true, false].map(|keep| bits(backward_of_plain(shape, &x, &channels, activation, keep)));
-        assert!(kept == again, "{activation:?} at the bounds, after batch norm of {shape:?}");
+        let [kept, others @ ..] =
+            WAYS.map(|way| bits(backward_of_plain(shape, &x, &channels, activation, way)));
+        assert!(
+            others.iter().all(|other| *other == kept),
+            "{activation:?} at the bounds, after batch norm of {shape:?}"
+        );
     }
 }
 
@@ -246,7 +261,7 @@ fn the_gradient_of_a_residual_needs_the_output() {
     let shape = NormShape { rows: 2, channels: 1 };
     let norm = Normalisation { mean: &[0.0], invstd: &[1.0], gamma: None, beta: None };
     let output = Some((Rectifier::Relu, NormOutput::FromInput));
-    let operands = NormBackward { x: &[1.0, 2.0], dy: &[1.0, 2.0], output, input: None };
+    let operands = NormBackward { x: &[1.0, 2.0], dy: Some(&[1.0, 2.0]), output, input: None };
     let (mut dx, mut dresidual, mut dgamma, mut dbeta) = ([0.0; 2], [0.0; 2], [0.0], [0.0]);
     let gradients = NormGradients {
         dx: &mut dx,
@@ -263,7 +278,7 @@ fn the_gradient_of_a_residual_needs_the_output() {
 fn a_copy_of_the_output_gradient_is_refused() {
     let shape = NormShape { rows: 2, channels: 1 };
     let norm = Normalisation { mean: &[0.0], invstd: &[1.0], gamma: None, beta: None };
-    let operands = NormBackward { x: &[1.0, 2.0], dy: &[1.0, 2.0], output: None, input: None };
+    let operands = NormBackward { x: &[1.0, 2.0], dy: Some(&[1.0, 2.0]), output: None, input: None };
     let (mut dx, mut dresidual, mut dgamma, mut dbeta) = ([0.0; 2], [0.0; 2], [0.0], [0.0]);
     let gradients = NormGradients {
         dx: &mut dx,

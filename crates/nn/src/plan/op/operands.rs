@@ -125,6 +125,14 @@ impl Op {
         }
     }
 
+    /// What the operation reads for the last time before it writes the same place of another buffer: it can write over that.
+    pub(crate) fn in_place(&self) -> Option<(BufferId, BufferId)> {
+        match *self {
+            Self::BatchNormBackward { dy, dx, .. } => Some((dy, dx)),
+            _ => None,
+        }
+    }
+
     /// The parameters that the operation reads or whose gradients it writes.
     pub(crate) fn parameters(&self) -> Vec<ParameterId> {
         match *self {
