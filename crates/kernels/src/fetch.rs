@@ -1,7 +1,7 @@
 //! Asking for memory before it is needed. Nothing waits for what is asked for, and nothing comes of it where an address is not valid.
 
 /// Asks for the cache line of an address to be brought into the second-level cache.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 #[inline(always)]
 pub(crate) fn fetch(at: *const f32) {
     use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
@@ -10,7 +10,7 @@ pub(crate) fn fetch(at: *const f32) {
 }
 
 /// As above.
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", not(miri)))]
 #[inline(always)]
 pub(crate) fn fetch(at: *const f32) {
     // SAFETY: a prefetch changes nothing that a program could see.
@@ -19,14 +19,14 @@ pub(crate) fn fetch(at: *const f32) {
     };
 }
 
-/// Does nothing: there is no portable way to ask.
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+/// Does nothing: there is no portable way to ask, nor has Miri caches.
+#[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
 #[inline(always)]
 pub(crate) fn fetch(_at: *const f32) {}
 
 /// Asks for the cache line of an address to be brought into the first-level cache as this core's own, since it will be written: a store
 /// that waits for its line holds up all stores behind it.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 #[inline(always)]
 pub(crate) fn claim(at: *mut f32) {
     // SAFETY: processors of x86-64 that do not know the instruction do nothing at it; a prefetch changes nothing that a program
@@ -35,7 +35,7 @@ pub(crate) fn claim(at: *mut f32) {
 }
 
 /// As above.
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", not(miri)))]
 #[inline(always)]
 pub(crate) fn claim(at: *mut f32) {
     // SAFETY: a prefetch changes nothing that a program could see.
@@ -44,7 +44,7 @@ pub(crate) fn claim(at: *mut f32) {
     };
 }
 
-/// Does nothing: there is no portable way to ask.
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+/// Does nothing: there is no portable way to ask, nor has Miri caches.
+#[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
 #[inline(always)]
 pub(crate) fn claim(_at: *mut f32) {}

@@ -68,7 +68,9 @@ pub use layers::{
     ParamSpec, Rescaling, SeparableConv2d, ZeroPad2d,
 };
 pub use lint::Circumstances;
-pub use memory::{OutOfMemory, check_free, free_memory, held_memory, needed_memory, peak_memory};
+pub use memory::{
+    OutOfMemory, check_free, free_memory, held_memory, needed_memory, needed_memory_to_train, peak_memory,
+};
 pub use names::UnknownName;
 pub use network::Network;
 pub use optimizer::{BadSetting, Moments, Optimizer, UpdateRule, Velocity};

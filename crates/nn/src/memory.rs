@@ -48,10 +48,35 @@ pub fn needed_memory(
     bytes_of(&plan, threads) + (copies * table.trained_len() * size_of::<f32>()) as u64
 }
 
+/// Bytes that an engine needs which an optimizer trains as `trained` and which in between is asked for logits as `asked`, the same layers for pictures of another size
+/// perhaps, both with batches of `batch` pictures: the two plans share their buffers, and each has constants of its own. Nothing is allocated.
+pub fn needed_memory_to_train(
+    trained: &Network,
+    asked: &Network,
+    optimizer: &Optimizer,
+    batch: usize,
+    options: PlanOptions,
+    threads: usize,
+) -> u64 {
+    let table = ParameterTable::new(trained.graph());
+    let plans = [(trained, Mode::Train), (asked, Mode::Infer)]
+        .map(|(network, mode)| Plan::compile(network, &table, mode, batch, options));
+    let most = |of: fn(&Plan, usize) -> usize| plans.iter().map(|plan| of(plan, threads)).max().unwrap_or(0);
+    let shared = most(|plan, _| plan.arena_len()) + most(Plan::scratch_len);
+    let own: usize = plans.iter().map(|plan| plan.constants_len() + tiled_len(plan, threads)).sum();
+    let copies = 2 + optimizer.kept();
+    ((shared + own + copies * table.trained_len()) * size_of::<f32>()) as u64
+}
+
+/// Numbers that a plan takes for the operations that are run a few pictures at a time.
+fn tiled_len(plan: &Plan, threads: usize) -> usize {
+    plan.tiling().map_or(0, |tiling| tiling.memory_len(plan.batch(), threads))
+}
+
 /// Bytes that a plan takes while it runs.
 pub(crate) fn bytes_of(plan: &Plan, threads: usize) -> u64 {
-    let tiled = plan.tiling().map_or(0, |tiling| tiling.memory_len(plan.batch(), threads));
-    let numbers = plan.arena_len() + plan.scratch_len(threads) + plan.constants_len() + tiled;
+    let numbers =
+        plan.arena_len() + plan.scratch_len(threads) + plan.constants_len() + tiled_len(plan, threads);
     (numbers * size_of::<f32>()) as u64
 }
 

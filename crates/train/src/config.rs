@@ -270,6 +270,11 @@ impl TrainConfig {
         if self.exact { Algorithms::Exact } else { Algorithms::Fastest }
     }
 
+    /// Pictures that are computed with at once.
+    pub(crate) fn at_once(&self) -> usize {
+        self.batch.div_ceil(self.accumulate.get())
+    }
+
     /// The most pictures that are computed with at once: the last batch of an epoch may be one larger.
     pub(crate) fn most_at_once(&self) -> usize {
         (self.batch + 1).div_ceil(self.accumulate.get())

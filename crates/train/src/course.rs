@@ -448,6 +448,7 @@ mod tests {
             steps_per_epoch: 10,
             precision: divvy_nn::Precision::F32,
             balance: crate::balance::Balance::None,
+            label_smoothing: 0.0,
         }
     }
 

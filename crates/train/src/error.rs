@@ -1,5 +1,6 @@
 //! Why a training or an evaluation could not be done.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -64,12 +65,12 @@ pub enum TrainError {
     #[error(transparent)]
     Precision(#[from] PrecisionError),
     /// The numbers ran away.
-    #[error("{source}{}", kept(*.best_epoch))]
+    #[error("{source}{left}")]
     NotFinite {
         /// What happened, and when.
         source: NotFinite,
-        /// The best epoch before, whose model was kept.
-        best_epoch: Option<u32>,
+        /// What is left.
+        left: ModelsLeft,
     },
     /// A record of a training in which none begins.
     #[error("{path}: it records no training; give the folder of a run as `divvy train` left it", path = path.display())]
@@ -89,16 +90,15 @@ pub enum TrainError {
     },
     /// The numbers ran away in a step whose own loss, computed before it, did not show it yet.
     #[error(
-        "{found} after step {step}: the learning rate is too high for this network; train again with a tenth of it{}",
-        kept(*.best_epoch)
+        "{found} after step {step}: the learning rate is too high for this network; train again with a tenth of it{left}"
     )]
     RanAway {
         /// What is not finite.
         found: String,
         /// The step, from 1.
         step: u64,
-        /// The best epoch before, whose model was kept.
-        best_epoch: Option<u32>,
+        /// What is left.
+        left: ModelsLeft,
     },
     /// A picture without exactly one label, and a model that puts each picture into one group.
     #[error(
@@ -369,9 +369,23 @@ fn reusable(done: usize, of: usize) -> String {
     }
 }
 
-fn kept(best_epoch: Option<u32>) -> String {
-    match best_epoch {
-        Some(epoch) => format!(". The model of epoch {epoch} is kept"),
-        None => ". No model was saved".to_owned(),
+/// The epochs whose models are left of a training that ended with an error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ModelsLeft {
+    /// The best one, whose model is `model.divvy`.
+    pub best: Option<u32>,
+    /// The last one, whose model is `last.divvy`, unless it is the best.
+    pub last: Option<u32>,
+}
+
+impl fmt::Display for ModelsLeft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.best, self.last) {
+            (None, _) => write!(f, ". No model was saved"),
+            (Some(best), None) => write!(f, ". The model of epoch {best} is kept"),
+            (Some(best), Some(last)) => {
+                write!(f, ". The models of epoch {best}, the best, and of epoch {last}, the last, are kept")
+            }
+        }
     }
 }

@@ -51,6 +51,9 @@ pub enum Event {
         /// How groups of different sizes are made to count alike.
         #[serde(default)]
         balance: Balance,
+        /// The share of each target that is spread over all answers.
+        #[serde(default)]
+        label_smoothing: f64,
     },
     /// Pictures are being read and resized.
     Loading {

@@ -1,10 +1,12 @@
 //! What a training will take of memory and time, found before its first step.
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use divvy_model::targets;
 use divvy_nn::{
     Cpu, Engine, Isa, Network, OutOfMemory, another_cpu, free_memory, held_memory, needed_memory,
+    needed_memory_to_train,
 };
 
 use crate::closing::Closing;
@@ -23,23 +25,26 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// What looking at a picture takes beside learning from it: a forward pass of the three passes that a step is.
 pub(crate) const LOOKING: f64 = 1.0 / 3.0;
 
-/// Bytes that training `network` as `config` says needs, with at most so many pictures at once.
-pub(crate) fn needed(
-    config: &TrainConfig,
-    network: &Network,
-    most_at_once: usize,
-    isa: Isa,
-    threads: usize,
-) -> u64 {
-    let accumulated = if most_at_once > config.batch { 0 } else { network.graph().summary().trainable };
-    needed_memory(network, Some(&config.optimizer), most_at_once, config.plan_options(isa), threads)
-        + (accumulated * size_of::<f32>()) as u64
+/// Batches of pictures that are there at once: the one that is learnt from, and those that are prepared meanwhile.
+const BATCHES: usize = 4;
+
+/// Bytes that training as `trained`, the network for the largest pictures to learn from, and judging as `asked`, that for pictures at use, need.
+pub(crate) fn needed(config: &TrainConfig, [trained, asked]: [&Network; 2], isa: Isa, threads: usize) -> u64 {
+    let in_parts = config.accumulate > NonZeroUsize::MIN;
+    let accumulated = if in_parts { trained.graph().summary().trainable } else { 0 };
+    let prepared = BATCHES * config.batch * trained.graph().input_shape().len();
+    let options = config.plan_options(isa);
+    needed_memory_to_train(trained, asked, &config.optimizer, config.most_at_once(), options, threads)
+        + ((accumulated + prepared) * size_of::<f32>()) as u64
 }
 
-/// Bytes that the training which was prepared needs, beside its pictures.
+/// Bytes that the training which was prepared needs, beside its pictures: until the last epoch, and then for another engine that gets to know them.
 pub(crate) fn needed_once_prepared(config: &TrainConfig, prepared: &Prepared, cpu: &Cpu) -> u64 {
-    let largest = prepared.growth.largest(&prepared.network);
-    needed(config, largest, config.most_at_once(), cpu.isa(), cpu.threads())
+    let asked = &prepared.network;
+    let networks = [prepared.growth.largest(asked), asked];
+    let (isa, threads) = (cpu.isa(), cpu.threads());
+    needed(config, networks, isa, threads)
+        + needed_memory(asked, None, config.batch, config.plan_options(isa), threads)
 }
 
 /// Makes sure that there is memory to train `network` as `config` says; `of_size` makes the same network for pictures of another side.
@@ -53,15 +58,16 @@ pub(crate) fn require_memory(
     cpu: &Cpu,
 ) -> Result<(), TrainError> {
     let Some(free) = free_memory() else { return Ok(()) };
-    let needed_for = |network: &Network, at_once| needed(config, network, at_once, cpu.isa(), cpu.threads());
-    let needed = needed_for(network, config.most_at_once());
+    let needed_for =
+        |config: &TrainConfig, network: &Network| needed(config, [network; 2], cpu.isa(), cpu.threads());
+    let needed = needed_for(config, network);
     if needed <= free {
         return Ok(());
     }
     let source = OutOfMemory { batch: config.batch, needed, free };
     Err(TrainError::Memory {
         source,
-        fix: fix(config, network, of_size, |network, at_once| needed_for(network, at_once) <= free),
+        fix: fix(config, network, of_size, |config, network| needed_for(config, network) <= free),
     })
 }
 
@@ -76,19 +82,22 @@ fn fix(
     config: &TrainConfig,
     network: &Network,
     of_size: impl Fn(usize) -> Option<Network>,
-    fits: impl Fn(&Network, usize) -> bool,
+    fits: impl Fn(&TrainConfig, &Network) -> bool,
 ) -> String {
+    let of_batch = |batch| TrainConfig { batch, accumulate: NonZeroUsize::MIN, ..config.clone() };
     let halves = |from: usize, least: usize| {
         std::iter::successors(Some(from / 2), |half| Some(half / 2)).take_while(move |half| *half >= least)
     };
-    if let Some(batch) = halves(config.batch, 1).find(|batch| fits(network, batch + 1)) {
-        let parts = (config.batch + 1).div_ceil(batch + 1);
-        return format!(
-            "give --batch {batch}, or --accumulate {parts} to compute each step in so many parts, or smaller pictures (--size)"
-        );
+    if let Some(batch) = halves(config.batch, 1).find(|batch| fits(&of_batch(*batch), network)) {
+        let parts = NonZeroUsize::new((config.batch + 1).div_ceil(batch + 1));
+        let in_parts = parts.map(|accumulate| TrainConfig { accumulate, ..config.clone() });
+        let or = in_parts.filter(|in_parts| fits(in_parts, network)).map_or_else(String::new, |in_parts| {
+            format!(", or --accumulate {} to compute each step in so many parts", in_parts.accumulate)
+        });
+        return format!("give --batch {batch}{or}, or smaller pictures (--size)");
     }
-    let fitting =
-        halves(config.size, LEAST_SIZE).find(|size| of_size(*size).is_some_and(|network| fits(&network, 2)));
+    let fitting = halves(config.size, LEAST_SIZE)
+        .find(|size| of_size(*size).is_some_and(|network| fits(&of_batch(1), &network)));
     match fitting {
         Some(size) => {
             format!("not even a batch of 1 fits; give --size {size} --batch 1, or a smaller network (--arch)")
@@ -204,9 +213,13 @@ mod tests {
     fn what_fits_is_said() {
         let config = TrainConfig { size: 96, batch: 64, ..TrainConfig::new("photos") };
         let network = of_size(96).unwrap();
-        let said = fix(&config, &network, of_size, |_, at_once| at_once <= 9);
+        let said = fix(&config, &network, of_size, |config, _| config.most_at_once() <= 9);
         assert!(said.contains("--batch 8,") && said.contains("--accumulate 8 "), "{said}");
-        let said = fix(&config, &network, of_size, |network, at_once| at_once <= 2 && side(network) <= 30);
+        let said = fix(&config, &network, of_size, |config, _| config.batch <= 8);
+        assert!(said.contains("--batch 8,") && !said.contains("--accumulate"), "{said}");
+        let said = fix(&config, &network, of_size, |config, network| {
+            config.most_at_once() <= 2 && side(network) <= 30
+        });
         assert!(said.contains("--size 24 --batch 1"), "{said}");
         let said = fix(&config, &network, of_size, |_, _| false);
         assert!(said.contains("--arch") && !said.contains("--size"), "{said}");
@@ -217,7 +230,7 @@ mod tests {
         let network = of_size(96).unwrap();
         let whole = TrainConfig { size: 96, batch: 64, ..TrainConfig::new("photos") };
         let parts = TrainConfig { accumulate: 4.try_into().unwrap(), ..whole.clone() };
-        let of = |config: &TrainConfig| needed(config, &network, config.most_at_once(), Isa::best(), 1);
+        let of = |config: &TrainConfig| needed(config, [&network; 2], Isa::best(), 1);
         assert!(of(&parts) * 2 < of(&whole), "{} and {}", of(&parts), of(&whole));
     }
 
@@ -228,17 +241,17 @@ mod tests {
             let of = |exact| {
                 let config = TrainConfig { exact, ..TrainConfig::new("photos") };
                 let mut engine = Engine::new(network.clone(), config.device(Cpu::with_isa(isa, 1)), 0);
-                let plan = engine.plan(Mode::Train, config.most_at_once());
+                let at_once = config.most_at_once();
+                let [learning, answering] = [Mode::Train, Mode::Infer].map(|mode| engine.plan(mode, at_once));
                 // Beside each parameter its gradient and Adam's two moments.
-                let numbers = plan.arena_len()
-                    + plan.scratch_len(1)
-                    + plan.constants_len()
-                    + 4 * ParameterTable::new(network.graph()).trained_len();
-                assert_eq!(
-                    needed(&config, &network, config.most_at_once(), isa, 1),
-                    (numbers * size_of::<f32>()) as u64
-                );
-                numbers
+                let trained = 4 * ParameterTable::new(network.graph()).trained_len();
+                let least = learning.arena_len() + learning.scratch_len(1) + answering.constants_len();
+                let prepared = BATCHES * config.batch * network.graph().input_shape().len();
+                let numbers = (least + trained + prepared) as u64;
+                let needed = needed(&config, [&network; 2], isa, 1) / size_of::<f32>() as u64;
+                // What is left is that answers are carried through the network a few pictures at a time.
+                assert!((numbers..numbers + numbers / 4).contains(&needed), "{needed} of {numbers}");
+                needed
             };
             assert_ne!(of(true), of(false), "{}", isa.name());
         }

@@ -27,6 +27,8 @@ pub(crate) struct KeptModels<'a> {
     record: Record,
     /// Those that could not be written yet, and where they go.
     unsaved: Vec<(PathBuf, Arc<Model>)>,
+    /// The last epoch's and its number, unless it is the best one's: for when numbers run away in the next.
+    last: Option<(u32, Model)>,
     /// What says that the run's folder is this process's.
     lock: &'a RunLock,
     saved: Safekeeping,
@@ -43,7 +45,7 @@ impl<'a> KeptModels<'a> {
         lock: &'a RunLock,
     ) -> Self {
         let saved = Safekeeping::of(&run);
-        Self { run, classes, preprocess, views, record, unsaved: Vec::new(), lock, saved }
+        Self { run, classes, preprocess, views, record, unsaved: Vec::new(), last: None, lock, saved }
     }
 
     /// Keeps the network of `engine` as it is, its probabilities calibrated and for the stated shares of groups, as the model of that epoch, in these files. What keeps it from being saved, unless one
@@ -63,6 +65,29 @@ impl<'a> KeptModels<'a> {
         self.unsaved.retain(|(held, _)| !files.contains(held));
         self.unsaved.extend(files.into_iter().map(|file| (file, Arc::clone(&model))));
         self.save().err().filter(|_| !was_held)
+    }
+
+    /// Holds the network of `engine` as it is as the model of that epoch, the last one, in memory; none where that is the best one.
+    pub(crate) fn hold_last(
+        &mut self,
+        engine: &Engine,
+        epoch: &Judged,
+        calibration: Option<Calibration>,
+        is_best: bool,
+    ) {
+        self.last = (!is_best).then(|| (epoch.epoch, self.model(engine, epoch, calibration)));
+    }
+
+    /// Saves the model of the last epoch that is held, and whatever else could not be written yet; the epoch.
+    ///
+    /// # Errors
+    /// As of [`Self::save`].
+    pub(crate) fn save_held_last(&mut self) -> Result<Option<u32>, TrainError> {
+        let last = self.last.take();
+        let epoch = last.as_ref().map(|(epoch, _)| *epoch);
+        let file = self.run.last();
+        self.unsaved.extend(last.map(|(_, model)| (file, Arc::new(model))));
+        self.save().map(|()| epoch)
     }
 
     fn model(&self, engine: &Engine, epoch: &Judged, calibration: Option<Calibration>) -> Model {

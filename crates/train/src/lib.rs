@@ -63,7 +63,7 @@ pub use compare::{
 };
 pub use config::{Folds, Length, TrainConfig};
 pub use course::{Course, EpochRecord, GroupRecord, LookRecord, StepRecord};
-pub use error::TrainError;
+pub use error::{ModelsLeft, TrainError};
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Answers, Ending, Event, Listener, Score};
 pub use folds::{CrossValidation, FoldFigures, FoldsOutcome, resume_folds, train_folds};

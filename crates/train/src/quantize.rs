@@ -48,8 +48,12 @@ impl Quantization {
 
     /// Whether the 8-bit model lost more than [`Quantization::TOLERANCE`].
     pub fn is_worse(&self) -> bool {
-        self.difference.value < -Self::TOLERANCE
+        is_worse(&self.difference)
     }
+}
+
+fn is_worse(difference: &Estimate) -> bool {
+    difference.value < -Quantization::TOLERANCE
 }
 
 /// Makes the 8-bit form of a run's model, calibrated on some of its training pictures, compares both on its validation pictures, and lets it learn what the
@@ -194,5 +198,21 @@ impl Asked {
             times: self.times,
             left_out,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_of_more_than_half_a_point_is_said() {
+        // Of so many pictures, those that only the 8-bit model got right, and those that only the other did.
+        for (pictures, only_int8, only_f32, worse) in
+            [(100, 0, 1, true), (400, 1, 4, true), (400, 0, 1, false), (400, 3, 5, false), (100, 5, 0, false)]
+        {
+            let difference = McNemar::new(only_int8, only_f32).difference(pictures).unwrap();
+            assert_eq!(is_worse(&difference), worse, "{only_int8} and {only_f32} of {pictures}");
+        }
     }
 }

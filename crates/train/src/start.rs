@@ -257,5 +257,6 @@ fn started(config: &TrainConfig, run: &RunFolder, prepared: &Prepared) -> Event 
         steps_per_epoch: Loader::training_batches(split.train.len(), config.batch),
         precision: config.precision,
         balance: config.balance,
+        label_smoothing: config.label_smoothing,
     }
 }

@@ -48,7 +48,7 @@ pub(crate) struct PlanArgs {
     #[arg(long)]
     pub(crate) profile: bool,
 
-    /// How long to measure, after three steps to warm up [default: 3]
+    /// How long to measure, half of it whole steps and half operation by operation [default: 3]
     #[arg(long, value_name = "S", value_parser = above_zero, requires = "profile")]
     pub(crate) seconds: Option<f64>,
 

@@ -43,13 +43,16 @@ fn print(value: &impl Serialize, text: &str, json: bool, terminal: &mut Terminal
     Ok(())
 }
 
-/// Runs the plan on noise and holds the times against what the machine can do.
+/// Runs the plan on noise and holds the times against what the machine can do: half of the time as it is run otherwise, and half of it one
+/// operation after the other.
 fn profile(network: Network, mode: Mode, args: &PlanArgs, device: Device) -> Result<Profile> {
     let limits = limits(device.cpu())?;
     let mut workload = Workload::new(network, mode, args.batch, device)?;
-    workload.engine().take_times();
+    let seconds = args.seconds.unwrap_or(USUAL_SECONDS) / 2.0;
     let mut times = StepTimes::new();
-    workload.run(args.seconds.unwrap_or(USUAL_SECONDS), |engine, whole| times.record(whole, engine.times()));
+    workload.run(seconds, |_, whole| times.record_run(whole));
+    workload.engine().take_times();
+    workload.run(seconds, |engine, whole| times.record(whole, engine.times()));
     let options = workload.options();
     let engine = workload.engine();
     let plan = engine.plan(mode, args.batch);

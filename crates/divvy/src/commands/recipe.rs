@@ -61,7 +61,8 @@ impl RecipeArgs {
             "views" => self.views.is_none(),
             "label_smoothing" => self.label_smoothing.is_none(),
             "balance" => self.balance.is_none(),
-            "average, clip_norm, stochastic_depth" => self.average.is_none() && self.clip_norm.is_none(),
+            "average" => self.average.is_none(),
+            "clip_norm" => self.clip_norm.is_none(),
             "precision" => self.precision.is_none(),
             _ => true,
         }

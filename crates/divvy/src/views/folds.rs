@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use divvy::data::Fold;
 use divvy::rules::{Diagnostic, Stage};
-use divvy::train::{Event, Listener};
+use divvy::train::{Course, Event, Listener};
 
+use super::panel::{self, Pace};
 use super::{ViewFiles, words};
-use crate::terminal::{Terminal, duration, thousands};
+use crate::terminal::{Palette, Terminal, duration, thousands};
 
-/// Shows a training for each of several folds: a bar over all of them, a line for each that is over, and once what someone should know. The files of a
-/// view are written for each.
+/// Shows a training for each of several folds: the panel of the one that is trained now below a bar over all of them, a line for each that is over, and once what someone
+/// should know. The files of a view are written for each.
 pub(crate) struct FoldsScreen<'a> {
     terminal: &'a mut Terminal,
     board: bool,
@@ -25,7 +26,8 @@ pub(crate) struct FoldsScreen<'a> {
 
 struct Present {
     begun: Instant,
-    epochs: Option<u32>,
+    course: Course,
+    pace: Pace,
     run: PathBuf,
     files: ViewFiles,
 }
@@ -52,15 +54,16 @@ impl<'a> FoldsScreen<'a> {
 
     /// Takes note of an event of a fold's training.
     pub(crate) fn on(&mut self, fold: Fold, event: &Event) {
-        if let Event::Started { run, test_images, epochs, .. } = event {
+        if let Event::Started { run, test_images, .. } = event {
             self.close_files();
             self.test_images = *test_images;
             let files = ViewFiles::new(self.board);
-            let begun = Instant::now();
-            self.present = Some(Present { begun, epochs: *epochs, run: run.clone(), files });
+            let (begun, course, pace) = (Instant::now(), Course::new(), Pace::default());
+            self.present = Some(Present { begun, course, pace, run: run.clone(), files });
         }
         if let Some(present) = &mut self.present {
             present.files.on(event);
+            present.course.take(event);
         }
         self.show(fold, event);
     }
@@ -77,15 +80,17 @@ impl<'a> FoldsScreen<'a> {
                     thousands(*training_images),
                     thousands(*validation_images)
                 ));
-                self.terminal.start("training");
+                self.terminal.start("reading pictures");
             }
             Event::Loading { done, total } => {
                 let part = (fold.number() - 1) as f64 / fold.of() as f64;
                 self.terminal.progress().show(part, &format!("{fold}: picture {done} of {total}"));
+                if done == total {
+                    self.terminal.start_panel();
+                }
             }
             Event::Resumed { epoch, step, steps, .. } => {
-                let epochs = self.present.as_ref().and_then(|present| present.epochs);
-                let place = words::resumed(*epoch, *step, *steps, epochs);
+                let place = words::resumed(*epoch, *step, *steps, self.epochs());
                 self.terminal.tell(format_args!("{fold}: {place}"));
             }
             // The others are as long.
@@ -98,23 +103,17 @@ impl<'a> FoldsScreen<'a> {
             Event::Note { text } => self.note(fold, text),
             Event::Finding { finding } if finding.is_error() => {}
             Event::Finding { finding } => self.find(fold, finding),
-            Event::Step { epoch, loss, progress, images_per_second, seconds_left, .. } => {
-                let part = ((fold.number() - 1) as f64 + progress) / fold.of() as f64;
-                let left = duration(self.seconds_left(fold, *seconds_left));
-                let words = format!(
-                    "{fold}, epoch {epoch}, loss {loss:.4}, {images_per_second:.0} images/s, {left} left"
-                );
-                self.terminal.progress().show(part, &words);
+            Event::Step { progress, seconds_left, .. } => self.draw(fold, *progress, *seconds_left),
+            Event::Epoch { .. } => {
+                if let Some(present) = &mut self.present {
+                    present.pace.hurry();
+                }
             }
-            Event::Epoch { .. } => {}
             Event::Familiarizing { seconds_left, .. } => {
                 if let Some(line) = words::familiarizing(event) {
                     self.terminal.tell(format_args!("{fold}: {line}"));
                 }
-                let part = fold.number() as f64 / fold.of() as f64;
-                let left = duration(self.seconds_left(fold, *seconds_left));
-                let words = format!("{fold}, {}, {left} left", words::FAMILIARIZING);
-                self.terminal.progress().show(part, &words);
+                self.draw(fold, 1.0, *seconds_left);
             }
             Event::Finished { epochs, best_epoch, validation, seconds, .. } => {
                 let left = match fold.of() - fold.number() {
@@ -128,6 +127,28 @@ impl<'a> FoldsScreen<'a> {
                     duration(*seconds)
                 ));
             }
+        }
+    }
+
+    /// The epochs that there are to be in the present fold.
+    fn epochs(&self) -> Option<u32> {
+        match self.present.as_ref()?.course.started()? {
+            Event::Started { epochs, .. } => *epochs,
+            _ => None,
+        }
+    }
+
+    /// Draws the panel anew, unless it was just drawn: of this fold so much is done.
+    fn draw(&mut self, fold: Fold, progress: f64, seconds_left: f64) {
+        let left = self.seconds_left(fold, seconds_left);
+        let part = ((fold.number() - 1) as f64 + progress) / fold.of() as f64;
+        let (Some(room), Some(present)) = (self.terminal.progress().room(), &mut self.present) else {
+            return;
+        };
+        if present.pace.is_due() {
+            let of_all = (fold.to_string(), part, left);
+            let lines = panel::lines_of_one(&present.course, of_all, room, Palette::of_errors());
+            self.terminal.progress().draw(&lines);
         }
     }
 

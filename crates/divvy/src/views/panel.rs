@@ -1,5 +1,7 @@
 //! What stands below the lines of a training while it runs, redrawn in place: progress, figures, curves, groups, hints.
 
+use std::time::{Duration, Instant};
+
 use divvy::rules::Stage;
 use divvy::train::{Course, GroupRecord, LookRecord, StepRecord};
 
@@ -15,6 +17,43 @@ const GROUPS: usize = 6;
 const GAP: usize = 3;
 /// Blanks on both sides of a group's bar.
 const BESIDE_BAR: usize = 4;
+
+/// The least time between two drawings: more often than this nobody sees.
+const BETWEEN: Duration = Duration::from_millis(100);
+
+/// When the panel was drawn last.
+#[derive(Default)]
+pub(super) struct Pace(Option<Instant>);
+
+impl Pace {
+    /// Whether it is time to draw it anew, as is then done.
+    pub(super) fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        let is_due = self.0.is_none_or(|drawn| now - drawn >= BETWEEN);
+        if is_due {
+            self.0 = Some(now);
+        }
+        is_due
+    }
+
+    /// Lets it be drawn at once: there is something new to be seen.
+    pub(super) fn hurry(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// The panel of one of several trainings below a line that tells how far all of them are.
+pub(super) fn lines_of_one(
+    course: &Course,
+    (which, part, seconds_left): (String, f64, f64),
+    room: Room,
+    palette: Palette,
+) -> Vec<String> {
+    let rest = Room { rows: room.rows.saturating_sub(1), ..room };
+    let mut all = vec![how_far(&which, part, seconds_left, room.columns, palette)];
+    all.extend(lines(course, rest, palette));
+    all
+}
 
 /// All of it, in lines that fit. On a terminal with little room only the first lines are left.
 pub(super) fn lines(course: &Course, room: Room, palette: Palette) -> Vec<String> {

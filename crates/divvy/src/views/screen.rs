@@ -1,25 +1,21 @@
 //! A training in the terminal.
 
-use std::time::{Duration, Instant};
-
 use divvy::train::{Course, Event, Listener};
 
-use super::{panel, words};
+use super::panel::{self, Pace};
+use super::words;
 use crate::terminal::{Palette, Terminal, complain};
-
-/// The least time between two drawings: more often than this nobody sees.
-const BETWEEN: Duration = Duration::from_millis(100);
 
 /// Shows a training while it goes on: for people the curves and the time left, for everyone a line an epoch.
 pub(crate) struct Screen<'a> {
     terminal: &'a mut Terminal,
     course: Course,
-    drawn: Option<Instant>,
+    pace: Pace,
 }
 
 impl<'a> Screen<'a> {
     pub(crate) fn new(terminal: &'a mut Terminal) -> Self {
-        Self { terminal, course: Course::new(), drawn: None }
+        Self { terminal, course: Course::new(), pace: Pace::default() }
     }
 
     /// The group that ROC AUC is about.
@@ -56,12 +52,7 @@ impl<'a> Screen<'a> {
 
     /// Draws the panel anew, unless it was just drawn.
     fn draw(&mut self) {
-        let now = Instant::now();
-        if self.drawn.is_some_and(|drawn| now - drawn < BETWEEN) {
-            return;
-        }
-        if let Some(room) = self.terminal.progress().room() {
-            self.drawn = Some(now);
+        if let Some(room) = self.terminal.progress().room().filter(|_| self.pace.is_due()) {
             self.terminal.progress().draw(&panel::lines(&self.course, room, Palette::of_errors()));
         }
     }
@@ -93,7 +84,7 @@ impl Listener for Screen<'_> {
                 let columns = Terminal::room().map(|room| room.columns);
                 let line = words::epoch(event, self.positive().as_deref(), columns, self.terminal.palette());
                 self.terminal.tell(line);
-                self.drawn = None;
+                self.pace.hurry();
                 self.draw();
             }
             Event::Familiarizing { .. } => {

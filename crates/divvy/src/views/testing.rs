@@ -29,6 +29,7 @@ pub(super) fn started_in(run: &Path, classes: &[&str]) -> Event {
         steps_per_epoch: 4,
         precision: Precision::F32,
         balance: Balance::None,
+        label_smoothing: 0.0,
     }
 }
 

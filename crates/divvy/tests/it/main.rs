@@ -10,6 +10,7 @@ mod folds;
 mod interruption;
 mod path;
 mod quantize;
+mod recipe;
 mod relabel;
 mod reporting;
 mod resuming;

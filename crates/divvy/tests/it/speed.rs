@@ -1,5 +1,6 @@
 //! What the command tells of speed: the figures are there and make sense; how large they are is the machine's business.
 
+use divvy::Isa;
 use serde_json::Value;
 
 use crate::common::Desk;
@@ -29,6 +30,17 @@ fn positive(value: &Value, key: &str) -> f64 {
     number
 }
 
+/// The probabilities of blue and red that `predict --json` gives, picture by picture.
+fn probabilities(desk: &Desk, line: &str) -> Vec<f64> {
+    let of_picture = |line: &str| {
+        let value: Value = serde_json::from_str(line).unwrap();
+        ["blue", "red"].map(|group| number(&value["probabilities"], group))
+    };
+    let probabilities: Vec<f64> = text(desk, line).lines().flat_map(of_picture).collect();
+    assert_eq!(probabilities.len(), 120, "two of each of 60 pictures");
+    probabilities
+}
+
 const PROFILE: &str = "plan lenet5 --size 28 --batch 2 --threads 1 --profile --seconds 0.05";
 
 #[test]
@@ -50,7 +62,7 @@ fn a_profile_has_every_operation_of_the_plan_and_the_optimizer() {
         }
         assert!(["L2", "L3", "DRAM"].contains(&row["level"].as_str().unwrap()));
     }
-    for key in ["batch", "threads", "steps", "step_ms", "floor_ms", "times_floor"] {
+    for key in ["batch", "threads", "runs", "run_ms", "steps", "step_ms", "floor_ms", "times_floor"] {
         positive(&profile, key);
     }
     for key in ["gflops", "l2_gb_per_s", "l3_gb_per_s", "dram_gb_per_s"] {
@@ -66,6 +78,24 @@ fn a_profile_of_classifying_has_no_optimizer() {
     assert!(profile["ops"].as_array().unwrap().iter().all(|row| row["op"] != "optimizer's pass"));
     let said = text(&desk, &format!("{PROFILE} --infer"));
     assert!(said.contains("where the time goes") && said.contains("times the roofline"), "{said}");
+}
+
+#[test]
+fn a_plan_of_classifying_tells_what_is_run_together() {
+    let desk = Desk::new();
+    let plan = |line: &str| json(&desk, &format!("plan mobilenet_v2 --infer --isa portable {line} --json"));
+    let last = |plan: &Value| plan["ops"].as_array().unwrap().len() as u64 - 1;
+    let one = plan("--size 224 --batch 1");
+    let chains = one["chains"].as_array().unwrap();
+    assert!(!chains.is_empty(), "{one}");
+    for chain in chains {
+        let [first, end] = [0, 1].map(|at| chain[at].as_u64().unwrap());
+        assert!(first < end && end <= last(&one), "{chain}");
+    }
+    assert_eq!((&one["tiled_ops"], &one["tiled_pictures"]), (&Value::from(0), &Value::Null));
+    let many = plan("--size 64 --batch 16");
+    assert!((1..=last(&many) + 1).contains(&many["tiled_ops"].as_u64().unwrap()), "{many}");
+    assert!((1..=2).contains(&many["tiled_pictures"].as_u64().unwrap()), "at least 8 parts: {many}");
 }
 
 #[test]
@@ -97,13 +127,21 @@ fn the_limits_of_the_machine_are_positive() {
 #[test]
 fn what_computes_takes_an_instruction_set() {
     let desk = Desk::with_photos();
-    let [one, two] = ["one", "two"].map(|run| {
-        desk.train("photos", run, &["--isa", "portable"]).assert().success();
+    let model = |run: &str, more: &[&str]| {
+        desk.train("photos", run, more).assert().success();
         std::fs::read(desk.path(run).join("model.divvy")).unwrap()
-    });
+    };
+    let [one, two] = ["one", "two"].map(|run| model(run, &["--isa", "portable"]));
     assert!(one == two, "the same seed and instruction set give the same bits");
     text(&desk, "evaluate one photos --isa portable");
-    text(&desk, "predict one photos --isa portable");
+    let portable = probabilities(&desk, "predict one photos --json --isa portable");
+    if Isa::best() != Isa::PORTABLE {
+        assert!(model("best", &[]) != one, "another instruction set rounds differently");
+        let best = probabilities(&desk, "predict one photos --json");
+        assert!(portable != best, "another instruction set rounds differently");
+        let off = portable.iter().zip(&best).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(off < 1e-4, "{off} between two instruction sets");
+    }
     for line in [
         "train photos --isa avx1024",
         "evaluate one photos --isa avx1024",

@@ -176,12 +176,12 @@ fn has_braille(line: &str) -> bool {
 
 /// Whether a line is a bar without a panel, which is cut where the row ends.
 fn is_alone(line: &str) -> bool {
-    line.starts_with("trying rates")
+    ["trying rates", "classifying"].iter().any(|title| line.starts_with(title))
 }
 
 /// Whether a line is drawn anew as long as the training goes on: the progress or the figures.
 fn is_redrawn(line: &str) -> bool {
-    line.contains("images/s") || line.ends_with(" left")
+    line.contains("images/s") || line.ends_with(" left") && !line.contains(", took ")
 }
 
 /// The lines of so many epochs, each once, with all of these parts and in one row of a terminal that wide.
@@ -247,6 +247,24 @@ fn ctrl_c_leaves_the_terminal_as_it_was() {
             assert_eq!(count(&lines, part), 1, "{part} in\n{}", lines.join("\n"));
         }
         assert_eq!(count(&lines, "loss  ── training"), 1, "{}", lines.join("\n"));
+    }
+}
+
+#[test]
+fn each_fold_has_its_panel_below_a_bar_over_all() {
+    let desk = Desk::with_photos();
+    for (size, parts) in [
+        (WIDE, &[" images/s  rate ", "loss  ── training", "validation accuracy", "blue  ━", "red   ━"][..]),
+        (NARROW, &[" images/s", "loss  ── training"][..]),
+    ] {
+        let run = format!("run-{}", size.0);
+        let words = format!("train photos --out {run} --lr 0.02 --epochs 40 --folds 3");
+        let mut session = Session::start(&desk, size, &words, &[]);
+        session.shows(&[parts, &["fold 2 of 3  ━"]].concat());
+        let (code, lines) = session.ends();
+        assert_eq!(code, Some(0));
+        assert_eq!(count(&lines, ": best epoch "), 3, "{}", lines.join("\n"));
+        assert_eq!(lines.iter().filter(|line| has_braille(line)).count(), 0, "{}", lines.join("\n"));
     }
 }
 

@@ -36,12 +36,14 @@ pub(crate) fn square(
 }
 
 fn layers() -> Vec<Layer> {
-    let conv = |name, sizes, kernel, stride, groups| {
-        let shape = square(sizes, kernel, stride, groups);
+    let of_shape = |name, shape: Conv2dShape| {
         ConvAlgorithm::all(&shape, CPU.isa().halves())
             .map(|algorithm| Case { name: format!("{name}, {algorithm:?}"), shape: (shape, algorithm) })
             .collect::<Vec<_>>()
     };
+    let conv = |name, sizes, kernel, stride, groups| of_shape(name, square(sizes, kernel, stride, groups));
+    let around = Padding { top: 2, bottom: 2, left: 2, right: 2 };
+    let dilated = Conv2dShape { dilation: (2, 2), padding: around, ..square([4, 28, 128, 128], 3, 1, 1) };
     let layers = [
         conv("classic 1: 64x64x3 -> 32", [32, 64, 3, 32], 3, 1, 1),
         conv("classic 2: 32x32x32 -> 64", [32, 32, 32, 64], 3, 1, 1),
@@ -68,6 +70,7 @@ fn layers() -> Vec<Layer> {
         conv("convnext: 14x14x384 depthwise 7x7", [8, 14, 384, 384], 7, 1, 384),
         conv("resnext: 56x56x128, 32 groups", [4, 56, 128, 128], 3, 1, 32),
         conv("resnext: 14x14x512, 32 groups", [8, 14, 512, 512], 3, 1, 32),
+        of_shape("deeplab: 28x28x128, dilation 2", dilated),
     ];
     chosen(layers.into_iter().flatten().collect())
 }

@@ -34,7 +34,8 @@ pub(crate) fn column_sums_scratch(grid: Grid, sums: usize) -> usize {
     grid.pieces() * sums * grid.width()
 }
 
-/// Adds up each channel of one matrix: `f` within a piece, in `f32`; the pieces in their order, in `f64`. `of_channel` gives
+/// Adds up each channel of one matrix: `f` within a piece, in `f32`, the last piece first, for what was written last is in a cache
+/// still; the pieces in their order, in `f64`. `of_channel` gives
 /// the numbers of a channel that `f` asks for.
 ///
 /// # Panics

@@ -4,7 +4,6 @@ use super::{Grid, Piece};
 use crate::Cpu;
 use crate::disjoint::Disjoint;
 use crate::simd::{Kernel, Simd};
-use crate::team::Order;
 
 /// A function of `IN` elements and of `P` numbers of their channel, that gives `OUT` numbers.
 pub(crate) trait OfChannel<const IN: usize, const P: usize, const OUT: usize>: Copy + Sync {
@@ -27,7 +26,6 @@ pub(crate) enum Input<'a> {
 /// When a slice is not as long as the matrix.
 pub(crate) fn map_channels<const IN: usize, const P: usize, const OUT: usize, F: OfChannel<IN, P, OUT>>(
     cpu: &Cpu,
-    order: Order,
     grid: Grid,
     f: F,
     of_channel: impl Fn(usize) -> [f32; P] + Sync,
@@ -38,7 +36,7 @@ pub(crate) fn map_channels<const IN: usize, const P: usize, const OUT: usize, F:
     assert!(inputs.iter().all(fits), "inputs of {} elements", grid.len());
     assert!(outputs.iter().all(|y| y.len() == grid.len()), "outputs of {} elements", grid.len());
     let outputs = outputs.map(Disjoint::new);
-    cpu.team().run_in(order, grid.pieces(), |_, index| {
+    cpu.team().run_in(grid.order, grid.pieces(), |_, index| {
         let piece = grid.piece(index);
         let pattern = piece.pattern(&of_channel);
         let outputs = outputs.each_ref().map(|y| y.pointer(piece.extent()));

@@ -13,6 +13,7 @@ pub(crate) use map::{Input, OfChannel, map_channels};
 pub(crate) use moments::{MOMENTS, column_moments};
 
 use crate::elementwise::CHUNK;
+use crate::team::Order;
 
 /// Walks columns, four vectors at a time, then one, then what is left of one: evaluates a call with `const W: usize`, the first column and the lanes of
 /// each vector that count.
@@ -49,13 +50,14 @@ const WIDEST: usize = 16;
 /// Rows of a piece at the least, so that what is done once a piece does not count.
 const MIN_ROWS: usize = 32;
 
-/// A matrix `[rows, channels]` and how it is cut.
+/// A matrix `[rows, channels]`, how it is cut, and in which order its pieces are mapped.
 #[derive(Clone, Copy)]
 pub(crate) struct Grid {
     rows: usize,
     channels: usize,
     /// Rows taken as one long row.
     repeat: usize,
+    order: Order,
 }
 
 /// A part of a matrix: some columns of some (long) rows.
@@ -79,7 +81,12 @@ pub(crate) struct Piece {
 
 impl Grid {
     pub(crate) fn new(rows: usize, channels: usize) -> Self {
-        Self { rows, channels, repeat: rows_in_long_row(channels) }
+        Self { rows, channels, repeat: rows_in_long_row(channels), order: Order::FirstToLast }
+    }
+
+    /// The same, where the last piece is the first to be mapped.
+    pub(crate) fn last_to_first(self) -> Self {
+        Self { order: Order::LastToFirst, ..self }
     }
 
     /// Elements of the matrix.

@@ -349,22 +349,63 @@ proptest! {
 }
 
 #[test]
-fn tables_frames_and_numbers() {
-    let cpu = Cpu::new(2);
-    let x = bytes(40_000, 1);
+fn tables_and_numbers_are_those_of_each_byte() {
     let table = std::array::from_fn(|i| (i as u8).wrapping_mul(37) ^ 0x55);
-    let mut y = vec![0; x.len()];
-    int8_look_up(&cpu, &table, &x, &mut y);
-    assert!(y.iter().zip(&x).all(|(y, x)| *y == table[usize::from(*x)]));
-    let mut y = vec![0.0; x.len()];
-    int8_dequantize(&cpu, Int8Affine { scale: 0.5, bias: -3.0 }, &x, &mut y);
-    assert!(y.iter().zip(&x).all(|(y, x)| *y == f32::from(*x) * 0.5 - 3.0));
+    for cpu in cpus() {
+        for len in [0, 1, 15, 67, 4096, 40_001] {
+            let x = bytes(len, len as u64);
+            let mut y = vec![0xAA; len];
+            int8_look_up(&cpu, &table, &x, &mut y);
+            assert!(y.iter().zip(&x).all(|(y, x)| *y == table[usize::from(*x)]), "{len} on {cpu:?}");
+            // No rounding: of bytes and such numbers, products and sums are exact.
+            for (scale, bias) in [(0.5, -3.0), (0.125, 7.0), (-2.0, 0.25)] {
+                let mut y = vec![f32::NAN; len];
+                int8_dequantize(&cpu, Int8Affine { scale, bias }, &x, &mut y);
+                assert!(
+                    y.iter().zip(&x).all(|(y, x)| *y == f32::from(*x) * scale + bias),
+                    "{len} on {cpu:?}"
+                );
+            }
+        }
+    }
+}
 
-    let padding = Padding { top: 1, bottom: 0, left: 0, right: 1 };
-    let shape = PadShape { batch: 2, height: 2, width: 1, channels: 2, padding };
-    let mut y = vec![0; shape.output_len()];
-    int8_zero_pad(&cpu, &shape, 9, &[1, 2, 3, 4, 5, 6, 7, 8], &mut y);
-    assert_eq!(y, [9, 9, 9, 9, 1, 2, 9, 9, 3, 4, 9, 9, 9, 9, 9, 9, 5, 6, 9, 9, 7, 8, 9, 9]);
+/// The maps with a border of a byte around them, number by number.
+fn framed(shape: &PadShape, byte: u8, x: &[u8]) -> Vec<u8> {
+    let mut y = vec![byte; shape.output_len()];
+    for (i, x) in x.iter().enumerate() {
+        let (pixel, channel) = (i / shape.channels, i % shape.channels);
+        let (line, column) = (pixel / shape.width, pixel % shape.width);
+        let (map, row) = (line / shape.height, line % shape.height);
+        let line = map * shape.out_height() + shape.padding.top + row;
+        let pixel = line * shape.out_width() + shape.padding.left + column;
+        y[pixel * shape.channels + channel] = *x;
+    }
+    y
+}
+
+#[test]
+fn frames_lie_around_each_map() {
+    let small = Padding { top: 1, bottom: 0, left: 0, right: 1 };
+    let small = PadShape { batch: 2, height: 2, width: 1, channels: 2, padding: small };
+    let by_hand = [9, 9, 9, 9, 1, 2, 9, 9, 3, 4, 9, 9, 9, 9, 9, 9, 5, 6, 9, 9, 7, 8, 9, 9];
+    assert_eq!(framed(&small, 9, &[1, 2, 3, 4, 5, 6, 7, 8]), by_hand);
+    let wide = Padding { top: 3, bottom: 2, left: 4, right: 1 };
+    let shapes = [
+        small,
+        PadShape { padding: Padding::NONE, ..small },
+        PadShape { batch: 3, height: 5, width: 7, channels: 1, padding: wide },
+        PadShape { batch: 1, height: 30, width: 31, channels: 67, padding: wide },
+        PadShape { batch: 17, height: 1, width: 9, channels: 40, padding: small.padding },
+    ];
+    for (seed, shape) in shapes.iter().enumerate() {
+        let x = bytes(shape.input_len(), seed as u64);
+        for cpu in cpus() {
+            let mut y = vec![0xAA; shape.output_len()];
+            int8_zero_pad(&cpu, shape, 9, &x, &mut y);
+            assert!(y == framed(shape, 9, &x), "{shape:?} on {cpu:?}");
+        }
+    }
 }
 
 #[test]

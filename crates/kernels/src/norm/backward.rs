@@ -4,7 +4,6 @@ use super::{NormShape, Normalisation, Normalise, assert_per_channel};
 use crate::columns::{Fold, Grid, Input, OfChannel, Totals, column_sums, map_channels};
 use crate::rectifier::Bounds;
 use crate::simd::Simd;
-use crate::team::Order;
 use crate::{Cpu, Rectifier};
 
 /// What the backward pass of [`batch_norm_apply`](crate::batch_norm_apply) reads besides its parameters and statistics.
@@ -76,12 +75,10 @@ pub fn batch_norm_gradients(
     let NormBackward { x, dy, output, input } = *operands;
     let [x, dy] = [Input::Slice(x), dy.map_or(Input::Output, Input::Slice)];
     let inner = NormaliseBackward { input: Bounds::of(input) };
-    // The sums ended with the first.
-    let order = Order::FirstToLast;
     match output {
         None => {
             assert!(dresidual.is_none(), "without an activation, the residual's gradient is the output's");
-            map_channels(cpu, order, grid, inner, of_channel, [x, dy], [dx]);
+            map_channels(cpu, grid, inner, of_channel, [x, dy], [dx]);
         }
         Some((activation, NormOutput::FromInput)) => {
             assert!(dresidual.is_none(), "with a residual, the output does not follow from the input");
@@ -90,15 +87,15 @@ pub fn batch_norm_gradients(
                 let [mean, scale, mean_dy, slope] = of_channel(channel);
                 [mean, scale, mean_dy, slope, norm.affine().shift(channel)]
             };
-            map_channels(cpu, order, grid, masked, of_channel, [x, dy], [dx]);
+            map_channels(cpu, grid, masked, of_channel, [x, dy], [dx]);
         }
         Some((activation, NormOutput::Kept(y))) => {
             let masked = Masked { output: Bounds::of(Some(activation)), inner };
             let y = Input::Slice(y);
             match dresidual {
-                None => map_channels(cpu, order, grid, masked, of_channel, [x, dy, y], [dx]),
+                None => map_channels(cpu, grid, masked, of_channel, [x, dy, y], [dx]),
                 Some(dresidual) => {
-                    map_channels(cpu, order, grid, masked, of_channel, [x, dy, y], [dx, dresidual]);
+                    map_channels(cpu, grid, masked, of_channel, [x, dy, y], [dx, dresidual]);
                 }
             }
         }

@@ -4,11 +4,7 @@ use super::{Affine, NormShape, Normalisation, assert_per_channel, inverse_deviat
 use crate::columns::{Input, OfChannel, map_channels};
 use crate::rectifier::Bounds;
 use crate::simd::Simd;
-use crate::team::Order;
 use crate::{Cpu, Rectifier};
-
-/// What a convolution writes first to last is read last to first, while the last of it is in a cache.
-const ORDER: Order = Order::LastToFirst;
 
 /// `y = activation(gamma * (x - mean) * invstd + beta + residual)`, by channel, in one pass.
 ///
@@ -26,12 +22,14 @@ pub fn batch_norm_apply(
     y: &mut [f32],
 ) {
     norm.check(shape.channels);
-    let (grid, finish) = (shape.grid(), NormaliseAnd { bounds: Bounds::of(activation) });
+    // A convolution has written the last of it last, and that is in a cache still.
+    let grid = shape.grid().last_to_first();
+    let finish = NormaliseAnd { bounds: Bounds::of(activation) };
     let of_channel = |channel| norm.of_channel(channel);
     match residual {
-        None => map_channels(cpu, ORDER, grid, finish, of_channel, [Input::Slice(x)], [y]),
+        None => map_channels(cpu, grid, finish, of_channel, [Input::Slice(x)], [y]),
         Some(residual) => {
-            map_channels(cpu, ORDER, grid, finish, of_channel, [x, residual].map(Input::Slice), [y]);
+            map_channels(cpu, grid, finish, of_channel, [x, residual].map(Input::Slice), [y]);
         }
     }
 }
@@ -57,7 +55,7 @@ pub fn batch_norm_infer(
         let invstd = inverse_deviation(f64::from(moving_variance[c]), epsilon);
         [moving_mean[c], (f64::from(affine.scale(c)) * invstd) as f32, affine.shift(c)]
     };
-    map_channels(cpu, ORDER, shape.grid(), Normalise, of_channel, [Input::Slice(x)], [y]);
+    map_channels(cpu, shape.grid(), Normalise, of_channel, [Input::Slice(x)], [y]);
 }
 
 /// Takes the mean, the scale and the shift of a channel.

@@ -4,7 +4,6 @@ use super::assert_per_channel;
 use crate::Cpu;
 use crate::columns::{Grid, Input, OfChannel, map_channels};
 use crate::simd::Simd;
-use crate::team::Order;
 
 /// `y = x * scale + shift`, by channel.
 ///
@@ -20,15 +19,8 @@ pub fn scale_shift_forward(
     y: &mut [f32],
 ) {
     assert_per_channel(channels, &[scale, shift]);
-    map_channels(
-        cpu,
-        Order::FirstToLast,
-        Grid::new(rows, channels),
-        ScaleShift,
-        |c| [scale[c], shift[c]],
-        [Input::Slice(x)],
-        [y],
-    );
+    let grid = Grid::new(rows, channels);
+    map_channels(cpu, grid, ScaleShift, |c| [scale[c], shift[c]], [Input::Slice(x)], [y]);
 }
 
 /// `dx = dy * scale`, by channel: the backward pass of [`scale_shift_forward`] with respect to its input.
@@ -44,15 +36,7 @@ pub fn scale_shift_backward(
     dx: &mut [f32],
 ) {
     assert_per_channel(channels, &[scale]);
-    map_channels(
-        cpu,
-        Order::FirstToLast,
-        Grid::new(rows, channels),
-        Scale,
-        |c| [scale[c]],
-        [Input::Slice(dy)],
-        [dx],
-    );
+    map_channels(cpu, Grid::new(rows, channels), Scale, |c| [scale[c]], [Input::Slice(dy)], [dx]);
 }
 
 #[derive(Clone, Copy)]

@@ -88,6 +88,7 @@ impl Memory<'_, '_> {
                 dx,
             } => {
                 let kept = output.and_then(|(_, y)| y);
+                // Where dx lies over dy, the kernel is given that place once.
                 let apart = Some(dy).filter(|dy| self.part(Some(*dy)) != self.part(Some(dx)));
                 let reads = [Some(x), kept, apart, Some(mean), Some(invstd)].map(|id| self.part(id));
                 let writes = [Some(dgamma), Some(dbeta), dresidual, Some(dx)].map(|id| self.part(id));

@@ -11,6 +11,8 @@ mod moments;
 pub(crate) mod op;
 pub(crate) mod place;
 mod storage;
+#[cfg(test)]
+mod testing;
 pub(crate) mod tiling;
 
 use std::ops::Range;

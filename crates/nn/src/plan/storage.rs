@@ -9,8 +9,8 @@ use super::place::{Interval, place};
 
 /// Where each buffer lies in one arena, and the arena's length, in numbers.
 ///
-/// An operation that can write over what it reads does so where nothing reads that afterwards: lines that are
-/// written are in the cache already then.
+/// An operation that can write over what it reads does so where nothing reads that afterwards: the lines that it
+/// writes are in the cache then.
 pub(super) fn lay_out(
     steps: &[Step],
     buffers: &[BufferSpec],
@@ -53,25 +53,17 @@ fn intervals(steps: &[Step], buffers: &[BufferSpec], chains: &[Chained]) -> Vec<
 #[cfg(test)]
 mod tests {
     use super::super::op::BufferId;
-    use super::super::{Mode, Op, Plan, PlanOptions};
-    use crate::parameters::ParameterTable;
-    use crate::{Architecture, Head, Isa, Task};
+    use super::super::testing::{compiled, named};
+    use super::super::{Mode, Op};
 
     const NAMES: [&str; 5] = ["classic", "lenet5", "mobilenet_v2", "resnet9", "resnet18"];
-
-    fn plan(name: &str, mode: Mode) -> Plan {
-        let head = Head::for_task(Task::MultiClass, None, 3).unwrap();
-        let network = Architecture::by_name(name).unwrap().network([32, 32, 3], &head).unwrap();
-        let options = PlanOptions { isa: Isa::PORTABLE, ..PlanOptions::default() };
-        Plan::compile(&network, &ParameterTable::new(network.graph()), mode, 2, options)
-    }
 
     /// Walks the operations and notes of each number of the arena which buffer was written there last.
     #[test]
     fn what_is_read_is_what_was_written() {
         for (name, mode) in NAMES.iter().flat_map(|name| [Mode::Train, Mode::Infer].map(|mode| (name, mode)))
         {
-            let plan = plan(name, mode);
+            let plan = compiled(&named(name, 32), mode, 2);
             let mut content: Vec<Option<BufferId>> = vec![None; plan.arena_len()];
             let given = [Some(plan.ends().images), plan.ends().loss.map(|ends| ends.targets)];
             for id in given.into_iter().flatten() {
@@ -93,7 +85,7 @@ mod tests {
     /// Each batch norm of `mobilenet_v2` writes over the gradient that it reads, but where that is a shortcut's, too.
     #[test]
     fn gradients_are_written_over_those_that_nothing_reads_any_more() {
-        let plan = plan("mobilenet_v2", Mode::Train);
+        let plan = compiled(&named("mobilenet_v2", 32), Mode::Train, 2);
         let norms = plan.steps().iter().filter_map(|step| match step.op {
             Op::BatchNormBackward { dy, dx, .. } => Some(plan.buffer(dy) == plan.buffer(dx)),
             _ => None,

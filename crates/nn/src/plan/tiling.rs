@@ -45,9 +45,9 @@ impl Tiling {
             return None;
         }
         let largest = local.iter().map(|step| operands(&step.op)).max()?;
-        let fits = |pictures: &usize| *pictures == 1 || pictures * largest <= NEAR;
+        let most = (NEAR / largest.max(1)).max(1);
         let divides = |pictures: &usize| batch.is_multiple_of(*pictures) && batch / pictures >= PARTS;
-        let pictures = (1..=batch).filter(divides).take_while(fits).last()?;
+        let pictures = (1..=most).rev().find(divides)?;
         let written = |id: &BufferId| local.iter().any(|step| step.op.operands().writes.contains(id));
         let behind = || whole.steps()[steps..].iter().flat_map(|step| step.op.operands().reads);
         let leaves_images = behind().any(|id| id == whole.ends().images);

@@ -124,7 +124,8 @@ impl Profile {
     }
 
     fn write_step(&self, text: &mut String) {
-        let Self { mode, batch, isa, threads, steps, step_ms, floor_ms, times_floor, ref limits, .. } = *self;
+        let Self { mode, batch, isa, threads, runs, run_ms, steps, step_ms, .. } = *self;
+        let Self { floor_ms, times_floor, ref limits, .. } = *self;
         line(
             text,
             &format!(
@@ -133,12 +134,13 @@ impl Profile {
                 limits.gflops, limits.l2_gb_per_s, limits.l3_gb_per_s, limits.dram_gb_per_s
             ),
         );
-        let images = super::ratio(batch as f64, step_ms * 1e-3);
+        let images = super::ratio(batch as f64, run_ms * 1e-3);
         line(
             text,
             &format!(
-                "{mode}, batch {batch}, {isa} on {threads} threads: {step_ms:.3} ms a step (median of {steps}), {images:.0} \
-                 images/s\n{times_floor:.2} times the roofline of {floor_ms:.3} ms"
+                "{mode}, batch {batch}, {isa} on {threads} threads: {run_ms:.3} ms a step (median of {runs}), {images:.0} \
+                 images/s\n{times_floor:.2} times the roofline of {floor_ms:.3} ms\n{step_ms:.3} ms one operation after the \
+                 other (median of {steps})"
             ),
         );
     }

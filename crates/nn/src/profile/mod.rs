@@ -28,15 +28,20 @@ pub struct Profile {
     pub isa: &'static str,
     /// The threads.
     pub threads: usize,
-    /// The steps that medians are taken over.
+    /// The steps that `run_ms` is the median of.
+    pub runs: usize,
+    /// The time of a whole step as it is run while nobody takes times of operations, in milliseconds: in inference chained, and for a few
+    /// pictures at a time, where the plan has it so.
+    pub run_ms: f64,
+    /// The steps that all other medians are taken over, in which operations are run one after the other, each over the whole batch.
     pub steps: usize,
-    /// The time of a whole step, in milliseconds.
+    /// The time of such a step, in milliseconds.
     pub step_ms: f64,
     /// What of it lies outside the operations: bringing the batch in, the loss's sum.
     pub outside_ms: f64,
     /// The least that the operations could take on this machine: the sum of theirs.
     pub floor_ms: f64,
-    /// `step_ms` over `floor_ms`.
+    /// `run_ms` over `floor_ms`.
     pub times_floor: f64,
     /// What the machine can do.
     pub limits: ProfileLimits,
@@ -141,7 +146,7 @@ impl Profile {
                 optimizer.bytes(left(plan, table, optimizer)),
             ));
         }
-        let (step_ms, operations_ms) = (times.whole_ms(), times.operations_ms());
+        let (run_ms, step_ms, operations_ms) = (times.run_ms(), times.whole_ms(), times.operations_ms());
         assert_eq!(ops.len(), operations_ms.len(), "times of another plan");
         for (row, ms) in ops.iter_mut().zip(operations_ms) {
             row.take(ms, step_ms, limits);
@@ -153,11 +158,13 @@ impl Profile {
             batch: described.batch,
             isa: options.isa.name(),
             threads: limits.threads,
+            runs: times.runs(),
+            run_ms,
             steps: times.steps(),
             step_ms,
             outside_ms: (step_ms - sum(|row| row.ms)).max(0.0),
             floor_ms,
-            times_floor: ratio(step_ms, floor_ms),
+            times_floor: ratio(run_ms, floor_ms),
             limits: ProfileLimits::of(limits),
             kinds: kinds(&ops),
             ops,

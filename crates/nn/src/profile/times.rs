@@ -42,9 +42,10 @@ impl Laps {
     }
 }
 
-/// The times of several steps of one plan.
+/// The times of several steps of one plan: of some as wholes, of others with those of each operation.
 #[derive(Clone, Debug, Default)]
 pub struct StepTimes {
+    runs: Vec<Duration>,
     whole: Vec<Duration>,
     operations: Vec<Vec<Duration>>,
 }
@@ -53,6 +54,11 @@ impl StepTimes {
     /// None yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Adds a step that took `whole`, run while no times were taken of operations.
+    pub fn record_run(&mut self, whole: Duration) {
+        self.runs.push(whole);
     }
 
     /// Adds a step that took `whole`, of which `operations` took their parts ([`Engine::times`](crate::Engine::times)).
@@ -68,12 +74,22 @@ impl StepTimes {
         self.operations.iter_mut().zip(operations).for_each(|(times, time)| times.push(*time));
     }
 
-    /// The number of steps.
+    /// The number of steps of which no times were taken.
+    pub fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The number of steps with the times of their operations.
     pub fn steps(&self) -> usize {
         self.whole.len()
     }
 
-    /// The milliseconds of a step, the median.
+    /// The milliseconds of a step of which no times were taken, the median.
+    pub(super) fn run_ms(&self) -> f64 {
+        median_ms(&self.runs)
+    }
+
+    /// The milliseconds of a step with times, the median.
     pub(super) fn whole_ms(&self) -> f64 {
         median_ms(&self.whole)
     }
@@ -111,5 +127,18 @@ mod tests {
         assert_eq!((times.whole_ms(), times.operations_ms()), (20.0, vec![2.0, 5.5]));
         times.record(ms(40), &[ms(4), ms(4)]);
         assert_eq!((times.steps(), times.whole_ms(), times.operations_ms()), (3, 30.0, vec![3.0, 4.0]));
+    }
+
+    #[test]
+    fn steps_without_times_of_operations_have_a_median_of_their_own() {
+        let ms = Duration::from_millis;
+        let mut times = StepTimes::new();
+        times.record(ms(30), &[ms(20)]);
+        assert_eq!((times.runs(), times.run_ms()), (0, 0.0));
+        for it in [9, 5, 7] {
+            times.record_run(ms(it));
+        }
+        assert_eq!((times.runs(), times.run_ms()), (3, 7.0));
+        assert_eq!((times.steps(), times.whole_ms()), (1, 30.0));
     }
 }

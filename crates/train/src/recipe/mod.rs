@@ -34,6 +34,8 @@ const SMALL_NETWORK: &str = "resnet8";
 const SCARCE: usize = 500;
 /// Pictures below which they are changed more from one epoch to the next.
 const FEW: usize = 20_000;
+/// What speaks for stochastic gradient descent.
+const FOR_MANY: &str = "as good as AdamW with many pictures, with one moment of each weight in place of two";
 /// How often each photo must be seen for large changes to teach more than they hide.
 const OFTEN: f64 = 90.0;
 
@@ -187,17 +189,18 @@ impl Recipe {
         let has_shortcuts = [SMALL_NETWORK, "resnet9", PHOTO_NETWORK].contains(&architecture);
         let (name, optimizer, rate, why) = match (has_shortcuts, facts.parts.images) {
             (true, FEW..) if architecture == SMALL_NETWORK => {
-                ("sgdw", Optimizer::nesterov_w(0.85, 0.01), 0.1, "the better with many pictures")
+                ("sgdw", Optimizer::nesterov_w(0.85, 0.01), 0.1, FOR_MANY)
             }
-            (true, FEW..) => ("sgdw", Optimizer::nesterov_w(0.9, 5e-3), 0.1, "the better with many pictures"),
+            (true, FEW..) => ("sgdw", Optimizer::nesterov_w(0.9, 5e-3), 0.1, FOR_MANY),
             (true, _) if self.is_photo_network() => {
                 ("adamw", Optimizer::adam_w(0.3), 3e-3, "learns from few pictures, too; weights decay fast")
             }
             (true, _) => ("adamw", Optimizer::adam_w(0.02), 3e-3, "learns from few pictures, too"),
             (false, _) => ("adamw", Optimizer::adam_w(0.02), 1e-3, "works with most networks"),
         };
+        let decay = optimizer.weight_decay;
         self.config.optimizer = optimizer;
-        self.note("optimizer", name, why);
+        self.note("optimizer", format_args!("{name} with a decay of {decay}"), why);
         self.config.learning_rate = rate;
         self.note("learning_rate", rate, "suits network and optimizer");
         self.config.schedule = Self::SCHEDULE;
@@ -214,8 +217,7 @@ impl Recipe {
         let shape = [side, side, 3];
         let Ok(network) = architecture.network(shape, &head) else { return };
         let in_parts = |parts| TrainConfig { accumulate: parts, ..self.config.clone() };
-        let fits =
-            |config: &TrainConfig| needed(config, &network, config.most_at_once(), isa, threads) <= free;
+        let fits = |config: &TrainConfig| needed(config, [&network; 2], isa, threads) <= free;
         let doubled = successors(Some(NonZeroUsize::MIN), |parts| parts.checked_mul(TWO));
         let possible = doubled.take_while(|parts| parts.get() <= (self.config.batch / 2).max(1));
         let Some(parts) = possible.map(in_parts).find(fits).map(|config| config.accumulate) else { return };
@@ -264,6 +266,12 @@ impl Recipe {
                 "views",
                 "mirrored",
                 "nothing speaks of groups that mirroring changes; classifying takes twice as long",
+            );
+        } else {
+            self.note(
+                "views",
+                "single",
+                "by its name or looks, a mirrored picture may belong to another group",
             );
         }
     }
@@ -316,8 +324,10 @@ impl Recipe {
             "groups count as often as they come, and probabilities hold for such pictures",
         );
         self.note("patience", "none", "a cycle gains the most at its end, where the rate is low");
+        self.note("average", "none", "not seen to help where the rate falls to almost 0");
+        self.note("clip_norm", "none", "seen to do harm, and not to help");
         if stated.stochastic_depth == 0.0 {
-            self.note("average, clip_norm, stochastic_depth", "none", "not seen to help");
+            self.note("stochastic_depth", "none", "not seen to help");
         }
         let why = "the same on every processor; `divvy bench train` tells whether f16 or bf16 is faster on this one";
         self.note("precision", self.config.precision.name(), why);
@@ -332,6 +342,8 @@ impl Recipe {
                 0.1,
                 "each picture belongs to one group, and in most sets some labels are wrong",
             );
+        } else {
+            self.note("label_smoothing", 0.0, "labels do not exclude each other, or are numbers");
         }
     }
 }

@@ -45,7 +45,7 @@ impl<'a> Trainer<'a> {
         let Learner { engine, batches: training, correction } =
             Learner::new(config, network, &augment, &dataset, &pictures, cpu)?;
         let Pictures { validation, split, scaling, reading, .. } = pictures;
-        let validation = Loader::for_evaluation(&validation, &split.validation, &scaling, config.batch)
+        let validation = Loader::for_evaluation(&validation, &split.validation, &scaling, config.at_once())
             .with_threads(threads);
         let epochs = config.length.epochs(split.train.len());
         let clock = match (config.length, epochs) {

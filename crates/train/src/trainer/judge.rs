@@ -6,7 +6,7 @@ use std::time::Instant;
 use divvy_nn::peak_memory;
 
 use super::Trainer;
-use crate::error::TrainError;
+use crate::error::{ModelsLeft, TrainError};
 use crate::event::Event;
 use crate::progress::Judged;
 use crate::recorder::Recorder;
@@ -70,6 +70,7 @@ impl Trainer<'_> {
         let files = best.into_iter().chain(is_kept.then(|| self.run.epoch(this.epoch))).collect();
         self.models.let_go(&self.progress.kept);
         self.progress.calibration.clone_from(&calibration);
+        self.models.hold_last(&self.engine, &this, calibration.clone(), is_best);
         if let Some(error) = self.models.keep(&self.engine, &this, calibration, files) {
             recorder.note(format!(
                 "{error}. The training goes on; the model is held in memory until it can be saved"
@@ -100,6 +101,6 @@ impl Trainer<'_> {
             Some(name) => format!("'{name}' is infinite or no number"),
             None => return Ok(()),
         };
-        Err(TrainError::RanAway { found, step: self.steps_taken(), best_epoch: self.best_epoch() })
+        Err(TrainError::RanAway { found, step: self.steps_taken(), left: ModelsLeft::default() })
     }
 }

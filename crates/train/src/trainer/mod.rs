@@ -17,7 +17,7 @@ use crate::checkpoint::Keeper;
 use crate::clock::Clock;
 use crate::closing::Closing;
 use crate::config::TrainConfig;
-use crate::error::TrainError;
+use crate::error::{ModelsLeft, TrainError};
 use crate::event::{Ending, Event};
 use crate::familiarize::Familiarizer;
 use crate::growth::Growth;
@@ -65,7 +65,7 @@ impl Trainer<'_> {
         recorder: &mut Recorder<'_>,
         stop: &AtomicBool,
     ) -> Result<Outcome, TrainError> {
-        let ending = self.train(recorder, stop).map_err(|error| self.kept(error))?;
+        let ending = self.train(recorder, stop).map_err(|error| self.left_by(error))?;
         self.conclude(ending, recorder, stop)
     }
 
@@ -152,7 +152,7 @@ impl Trainer<'_> {
     fn step(&mut self, batch: &Batch, encoded: &mut Vec<f32>) -> Result<f64, TrainError> {
         let rate = self.rate();
         let loss = learner::step(self.config, &mut self.engine, &self.dataset, batch, rate, encoded)?;
-        let loss = loss.map_err(|source| TrainError::NotFinite { source, best_epoch: self.best_epoch() })?;
+        let loss = loss.map_err(|source| TrainError::NotFinite { source, left: ModelsLeft::default() })?;
         let loss = f64::from(loss);
         let running = &mut self.progress.running;
         running.batches += 1;
@@ -201,15 +201,28 @@ impl Trainer<'_> {
         }
     }
 
-    /// A finding that ends the training, with what is left of it.
-    fn kept(&self, error: TrainError) -> TrainError {
+    /// An error that ends the training, with what is left of it. Where numbers ran away, the model of the last epoch before is kept, too.
+    fn left_by(&mut self, error: TrainError) -> TrainError {
         match (error, self.best_epoch()) {
             (TrainError::Finding(finding), Some(epoch)) => {
                 let fix = format!("{}; the model of epoch {epoch} is kept", finding.fix);
                 finding.fix(fix).into()
             }
+            (TrainError::NotFinite { source, .. }, _) => {
+                TrainError::NotFinite { source, left: self.keep_what_was_good() }
+            }
+            (TrainError::RanAway { found, step, .. }, _) => {
+                TrainError::RanAway { found, step, left: self.keep_what_was_good() }
+            }
             (error, _) => error,
         }
+    }
+
+    /// Saves the models of epochs before numbers ran away, and says which are there.
+    fn keep_what_was_good(&mut self) -> ModelsLeft {
+        // What keeps a model from being saved shows by its absence.
+        let last = self.models.save_held_last().unwrap_or_default();
+        ModelsLeft { best: self.best_epoch().filter(|_| self.run.model().is_file()), last }
     }
 
     fn best_epoch(&self) -> Option<u32> {

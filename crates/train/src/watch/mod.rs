@@ -32,6 +32,9 @@ struct Network {
     steps_per_epoch: usize,
     /// Whether classes count as often as they occur.
     counts_as_is: bool,
+    /// The share of each target that is spread over all answers. A checkpoint of an earlier version does not tell.
+    #[serde(default)]
+    label_smoothing: f64,
     /// Whether a picture may belong to several. A checkpoint of an earlier version does not tell.
     #[serde(default)]
     is_multi_label: bool,
@@ -147,7 +150,8 @@ impl Watch {
 
 impl Network {
     fn of(started: &Event) -> Option<Self> {
-        let Event::Started { head, task, classes, steps_per_epoch, balance, .. } = started else {
+        let Event::Started { head, task, classes, steps_per_epoch, balance, label_smoothing, .. } = started
+        else {
             return None;
         };
         Some(Self {
@@ -155,6 +159,7 @@ impl Network {
             classes: classes.len(),
             steps_per_epoch: *steps_per_epoch,
             counts_as_is: balance.is_none(),
+            label_smoothing: *label_smoothing,
             is_multi_label: *task == Task::MultiLabel,
         })
     }
@@ -174,7 +179,9 @@ impl Network {
             return Some((format!("ln {k} = {:.4}", k.ln()), meaning));
         }
         let shares = answers.map(shares).filter(|shares| shares.len() > 1 && self.counts_as_is)?;
-        let entropy: f64 = shares.iter().filter(|&&share| share > 0.0).map(|share| -share * share.ln()).sum();
+        let spread = self.label_smoothing / shares.len() as f64;
+        let shares = shares.iter().map(|share| share * (1.0 - self.label_smoothing) + spread);
+        let entropy: f64 = shares.filter(|&share| share > 0.0).map(|share| -share * share.ln()).sum();
         let meaning = "it is what every picture costs if each class is given its share of the pictures: nothing else is learnt";
         near(entropy)
             .then(|| (format!("the entropy of the classes' shares, {entropy:.4}"), meaning.to_owned()))

@@ -9,6 +9,15 @@ fn started(head: HeadKind, classes: usize) -> Event {
     started_with(head, classes, 100)
 }
 
+/// The same with targets of which a share is spread over all answers.
+fn smoothed(head: HeadKind, classes: usize, share: f64) -> Event {
+    let mut started = started(head, classes);
+    if let Event::Started { label_smoothing, .. } = &mut started {
+        *label_smoothing = share;
+    }
+    started
+}
+
 fn started_with(head: HeadKind, classes: usize, steps_per_epoch: usize) -> Event {
     Event::Started {
         divvy: String::new(),
@@ -29,6 +38,7 @@ fn started_with(head: HeadKind, classes: usize, steps_per_epoch: usize) -> Event
         steps_per_epoch,
         precision: Precision::F32,
         balance: Balance::None,
+        label_smoothing: 0.0,
     }
 }
 
@@ -108,6 +118,12 @@ fn a_loss_that_rests_where_nothing_is_learnt_is_told_with_the_cause() {
         assert_eq!(ids(&findings(&started(head, classes), passes, &answers)), [""; 0]);
         let comes_back = [floor, floor, floor * 0.8, floor, floor];
         assert_eq!(ids(&findings(&started(head, classes), comes_back, &answers)), [""; 0]);
+    }
+    // A tenth of each target spread over both classes: 90 and 10 of a hundred become 86 and 14.
+    let entropy = -(0.86 * f64::ln(0.86) + 0.14 * f64::ln(0.14));
+    for head in [HeadKind::Sigmoid, HeadKind::Softmax] {
+        let found = findings(&smoothed(head, 2, 0.1), [entropy; 5], &answers([90, 10], [80, 20], [79, 9]));
+        assert_eq!(ids(&found), ["L11"], "{head}, smoothed");
     }
     // What a softmax of a softmax rests at is an ordinary loss here, where there is none.
     assert_eq!(ids(&findings(&started(HeadKind::Softmax, 2), [0.3133; 5], &good())), [""; 0]);

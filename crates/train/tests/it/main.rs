@@ -10,4 +10,5 @@ mod events;
 mod folds;
 mod labels;
 mod reporting;
+mod running_away;
 mod training;

@@ -125,7 +125,7 @@ impl Op {
         }
     }
 
-    /// What the operation reads for the last time before it writes the same place of another buffer: it can write over that.
+    /// What the operation reads, and what it can write over that: it reads each number before it writes the one at its place.
     pub(crate) fn in_place(&self) -> Option<(BufferId, BufferId)> {
         match *self {
             Self::BatchNormBackward { dy, dx, .. } => Some((dy, dx)),
