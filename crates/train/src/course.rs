@@ -217,7 +217,8 @@ impl Course {
         });
     }
 
-    fn epochs_wanted(&self) -> Option<u32> {
+    /// The epochs that there are to be; none where time decides.
+    pub fn epochs_wanted(&self) -> Option<u32> {
         match &self.started {
             Some(Event::Started { epochs, .. }) => *epochs,
             _ => None,

@@ -90,7 +90,8 @@ impl<'a> FoldsScreen<'a> {
                 }
             }
             Event::Resumed { epoch, step, steps, .. } => {
-                let place = words::resumed(*epoch, *step, *steps, self.epochs());
+                let epochs = self.present.as_ref().and_then(|present| present.course.epochs_wanted());
+                let place = words::resumed(*epoch, *step, *steps, epochs);
                 self.terminal.tell(format_args!("{fold}: {place}"));
             }
             // The others are as long.
@@ -127,14 +128,6 @@ impl<'a> FoldsScreen<'a> {
                     duration(*seconds)
                 ));
             }
-        }
-    }
-
-    /// The epochs that there are to be in the present fold.
-    fn epochs(&self) -> Option<u32> {
-        match self.present.as_ref()?.course.started()? {
-            Event::Started { epochs, .. } => *epochs,
-            _ => None,
         }
     }
 

@@ -31,14 +31,6 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// The epochs that there are to be.
-    fn epochs(&self) -> Option<u32> {
-        match self.course.started() {
-            Some(Event::Started { epochs, .. }) => *epochs,
-            _ => None,
-        }
-    }
-
     /// Ends the view. The curves stay on the screen, above what comes next.
     pub(crate) fn close(&mut self) {
         let room = self.terminal.progress().room();
@@ -73,7 +65,7 @@ impl Listener for Screen<'_> {
                 }
             }
             Event::Resumed { epoch, step, steps, .. } => {
-                self.terminal.tell(words::resumed(*epoch, *step, *steps, self.epochs()));
+                self.terminal.tell(words::resumed(*epoch, *step, *steps, self.course.epochs_wanted()));
             }
             Event::Forecast { .. } => self.terminal.tell(words::forecast(event)),
             Event::Note { text } => Terminal::warn(text),
